@@ -1,0 +1,119 @@
+"""What a hook, a tool and a validator are told about where they run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from deskmate.errors import ToolInputError
+from deskmate.types.files import Evidence
+
+API_VERSION = "1.0"
+"""The version of this API, as manifests name it in `api = ">=1,<2"`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginContext:
+    """What hooks get, once, when the template is made.
+
+    `name`: the plugin's name. `version`: of its distribution. `resources`: folder of its package, for
+    prompts and skills. `api`: version of this API.
+    """
+
+    name: str
+    version: str
+    resources: Path
+    api: str = API_VERSION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolContext:
+    """What a tool gets if it has a parameter annotated `ToolContext`.
+
+    `workspace`: the folder that holds the granted folders; every path a tool takes is relative to it.
+    `home`: the agent's own folder, kept in checkpoints, never shown to the user as a change.
+    `config`: the plugin's settings, defaults filled in. `resources`: the plugin's package folder.
+    """
+
+    workspace: Path
+    home: Path
+    resources: Path
+    config: Mapping[str, Any] = field(default_factory=dict)
+    on_progress: Callable[[str], None] = lambda line: None
+
+    def file(self, path: str) -> Path:
+        """Return the real path of an existing workspace file.
+
+        Args:
+            path: relative to the workspace, such as `contracts/nda.docx`; `/workspace/…` works too.
+
+        Raises:
+            ToolInputError: it is not there, is not a regular file, or leaves the workspace.
+        """
+        real = self.target(path)
+        if not real.is_file():
+            raise ToolInputError(
+                f"{path} is not a file in the workspace; list it with workspace__glob."
+            )
+        return real
+
+    def target(self, path: str) -> Path:
+        """Return the real path for a file to be written; its folder is inside the workspace.
+
+        Raises:
+            ToolInputError: it would leave the workspace.
+        """
+        text = path.removeprefix("/workspace/")
+        real = (self.workspace / text).resolve()
+        if not real.is_relative_to(self.workspace.resolve()):
+            raise ToolInputError(f"{path} is outside the workspace.")
+        return real
+
+    def name_of(self, real: Path) -> str:
+        """Return the workspace path of a real path."""
+        return real.resolve().relative_to(self.workspace.resolve()).as_posix()
+
+
+class Sources:
+    """The originals that the host holds, as a clean room sees them."""
+
+    def __init__(self, files: Mapping[str, Path], digests: Mapping[str, str]) -> None:
+        """`files`: workspace path → real path in the clean room. `digests`: workspace path → sha256."""
+        self._files = dict(files)
+        self._digests = dict(digests)
+
+    def __contains__(self, path: str) -> bool:
+        """Say whether the host held this original."""
+        return path in self._files
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the workspace paths, sorted."""
+        return iter(sorted(self._files))
+
+    def file(self, path: str) -> Path | None:
+        """Return the original's file, or None if the host never held it (then: UNVERIFIED)."""
+        return self._files.get(path)
+
+    def digest(self, path: str) -> str | None:
+        """Return the original's sha256, or None."""
+        return self._digests.get(path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidationContext:
+    """What a validator gets, in the clean room.
+
+    `file`: the deliverable's own file. `sources`: the originals from the host. `evidence`: what the
+    run recorded, a claim to be re-derived, never believed. `facts`: what the host knows of the run
+    (`date`: ISO date). `others`: workspace path → file of the run's other deliverables.
+    """
+
+    file: Path
+    sources: Sources
+    evidence: tuple[Evidence, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
+    others: Mapping[str, Path] = field(default_factory=dict)
+    resources: Path = Path()

@@ -1,0 +1,81 @@
+"""What hooks return: prompts, tools, skills and output validators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deskmate.plugin.contexts import ValidationContext
+from deskmate.types.files import Deliverable, Evidence
+from deskmate.types.findings import Finding
+from deskmate.types.registry import Risk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """Text for the system prompt while the plugin is enabled.
+
+    All prompts of a plugin together may cost 2,000 tokens. `order`: lower comes first.
+    """
+
+    name: str
+    text: str
+    order: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """A tool: an ordinary typed function with a Google-style docstring.
+
+    Name, JSON Schema and parameter texts come from the function: the first paragraph of its docstring
+    tells the model what it does and when to use it, `Args:` describes each parameter. A parameter
+    annotated `ToolContext` is filled in by Deskmate and not part of the schema. The function returns
+    JSON (dict, list, str, number) or a `ToolAnswer`; it raises ToolError (or ToolInputError) for what
+    the model should be told. `risk` must be the one in plugin.toml.
+    """
+
+    function: Callable[..., Any]
+    risk: Risk = "read"
+    timeout_s: int = 120
+
+    @property
+    def name(self) -> str:
+        """The function's name; on the wire it is `<plugin>__<name>`."""
+        return self.function.__name__
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolAnswer:
+    """A tool's result with what it recorded on the way.
+
+    `result`: JSON that the model sees. `evidence`: source locations it read, ids unique in the answer.
+    `deliverables`: files it made that are results for the user; validators will check them.
+    """
+
+    result: Any
+    evidence: tuple[Evidence, ...] = ()
+    deliverables: tuple[Deliverable, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkillSource:
+    """A folder in the Agent Skills format: SKILL.md, and procedure.toml if rules can do the job."""
+
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validator:
+    """An output validator: one rule, run in the clean room over each deliverable it fits.
+
+    `rule`: stable id in capitals, such as `LEGAL-REJECT-ALL`; it must stand in plugin.toml. `roles`:
+    deliverable roles it looks at; empty for all. `title`: what it makes sure of, in one sentence.
+    A function that raises or takes too long counts as an error finding.
+    """
+
+    rule: str
+    title: str
+    function: Callable[[Deliverable, ValidationContext], Iterable[Finding]]
+    roles: tuple[str, ...] = ()

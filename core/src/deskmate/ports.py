@@ -1,0 +1,269 @@
+"""What the agent needs of the world. Adapters implement these; `host.py` wires them.
+
+All methods are async and may be cancelled. Errors: see each method; anything else is a defect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from deskmate.types.events import Event, Payload
+from deskmate.types.files import Deliverable, Difference, Entry, Evidence, Grant
+from deskmate.types.findings import Finding
+from deskmate.types.ids import Digest, ThreadId
+from deskmate.types.limits import Usage
+from deskmate.types.messages import Block, Message
+from deskmate.types.registry import Registry, SkillSpec, ToolSpec
+
+Progress = Callable[[str], None]
+"""Told one short line about what is going on now; must not block."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRequest:
+    """One call of a model. `system`: stable blocks first, in the order they are sent."""
+
+    model: str
+    system: tuple[str, ...]
+    tools: tuple[ToolSpec, ...]
+    messages: tuple[Message, ...]
+    max_tokens: int = 16_000
+    skills: tuple[SkillSpec, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelReply:
+    """A complete reply. `label` is shown beside everything it says, such as "rules only"."""
+
+    content: tuple[Block, ...]
+    stop_reason: str
+    usage: Usage = field(default_factory=Usage)
+    model: str = ""
+    label: str = ""
+
+
+class Model(Protocol):
+    """A language model, or what stands in for one."""
+
+    @property
+    def name(self) -> str:
+        """The name users and the log know it by, such as `sonnet` or `offline`."""
+
+    async def reply(self, request: ModelRequest, on_text: Callable[[str], None]) -> ModelReply:
+        """Return the complete reply; `on_text` gets text as it streams.
+
+        Raises ModelUnavailable (nothing was kept; may be tried again) or ModelRejected.
+        """
+
+    def estimate_cost_usd(self, request: ModelRequest) -> float | None:
+        """Return an upper estimate of the call's price in US dollars, None where it is unknown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolOutcome:
+    """What a tool call gave. `structured`: the tool's JSON result where it has one."""
+
+    text: str
+    is_error: bool = False
+    structured: Any = None
+    evidence: tuple[Evidence, ...] = ()
+    deliverables: tuple[Deliverable, ...] = ()
+    wrote: bool = False
+
+
+CallState = Literal["unknown", "running", "finished"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxSpec:
+    """What a thread's VM is to be. `plugins`: names, in order; `config`: plugin → setting → value."""
+
+    thread: ThreadId
+    plugins: tuple[str, ...]
+    grants: tuple[Grant, ...] = ()
+    config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+class BlobReader(Protocol):
+    """Content by digest."""
+
+    def read(self, digest: Digest) -> bytes:
+        """Return the whole content. Raises CorruptData if it is missing or damaged."""
+
+    def chunks(self, digest: Digest) -> Iterable[bytes]:
+        """Yield the content in pieces of at most 1 MiB."""
+
+    def has(self, digest: Digest) -> bool:
+        """Say whether the content is here."""
+
+
+class Blobs(BlobReader, Protocol):
+    """Content-addressed store; what is put stays until the store's own collection removes it."""
+
+    def put(self, content: bytes | Iterable[bytes]) -> Digest:
+        """Store content durably and return its sha256; storing twice costs nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFile:
+    """An original that the host holds: the workspace path it had, and its content's digest."""
+
+    path: str
+    sha256: Digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidationRequest:
+    """What goes into the clean room. `files`: workspace path → digest of every deliverable's content.
+
+    `facts`: what the host itself knows of the run: `{"date": ..., "paths_read": [...], ...}`.
+    """
+
+    deliverables: tuple[Deliverable, ...]
+    files: Mapping[str, Digest]
+    sources: tuple[SourceFile, ...]
+    evidence: tuple[Evidence, ...]
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidationReport:
+    """Findings, and the ids of the rules that really ran."""
+
+    findings: tuple[Finding, ...]
+    rules: tuple[str, ...]
+
+
+class Machine(Protocol):
+    """One running VM (or its double). Every method may raise SandboxUnavailable."""
+
+    @property
+    def id(self) -> str:
+        """Unique per restore."""
+
+    @property
+    def isolation(self) -> str:
+        """What `doctor` says of the walls: such as "hardware" or "emulated (not a boundary)"."""
+
+    @property
+    def template(self) -> Digest:
+        """Key of the template it was restored from."""
+
+    async def put_base(
+        self, entries: Sequence[Entry], blobs: BlobReader, progress: Progress
+    ) -> None:
+        """Lay the granted folders' files into the workspace as the read-only base."""
+
+    async def put_checkpoint(
+        self, changes: Difference, home: Sequence[Entry], blobs: BlobReader
+    ) -> None:
+        """Bring the overlay and the home folder to a checkpoint's state."""
+
+    async def call(
+        self,
+        tool: str,
+        arguments: Mapping[str, Any],
+        *,
+        key: str,
+        timeout_s: float,
+        on_progress: Progress,
+    ) -> ToolOutcome:
+        """Run one tool under `key`; the same key never runs twice on one machine.
+
+        Raises SandboxUnavailable if the answer was lost: ask `status` of this or the next machine.
+        A tool that fails or times out is an outcome with `is_error`, not an exception.
+        """
+
+    async def status(self, key: str) -> tuple[CallState, ToolOutcome | None]:
+        """Ask the guest's ledger what became of a key."""
+
+    async def difference(
+        self, base: Sequence[Entry], blobs: Blobs
+    ) -> tuple[Difference, tuple[Entry, ...]]:
+        """Return what the workspace changed against `base`, and the home folder's entries.
+
+        The content of every regular file in them is in `blobs` afterwards.
+        """
+
+    async def validate(self, request: ValidationRequest, blobs: BlobReader) -> ValidationReport:
+        """Run all output validators over the deliverables. Clean-room machines only.
+
+        A rule that crashes or times out is an error finding of that rule.
+        """
+
+    async def alive(self) -> bool:
+        """Ping; False when it does not answer within its heartbeat."""
+
+
+class Sandbox(Protocol):
+    """Where tools and validators run."""
+
+    async def registry(self, plugins: Sequence[str], progress: Progress) -> Registry:
+        """Return what the plugins bring, as reported by the guest and checked against manifests."""
+
+    def open(self, spec: SandboxSpec, progress: Progress) -> AbstractAsyncContextManager[Machine]:
+        """Restore a VM for a thread; on exit it is gone. Raises SandboxMissing, SandboxUnavailable."""
+
+    def clean_room(
+        self, plugins: Sequence[str], progress: Progress
+    ) -> AbstractAsyncContextManager[Machine]:
+        """Restore a pristine VM without grants for one validation."""
+
+
+class Store(Protocol):
+    """The log of one thread. One writer at a time, enforced."""
+
+    @property
+    def thread(self) -> ThreadId:
+        """Whose log it is."""
+
+    async def append(self, *payloads: Payload) -> tuple[Event, ...]:
+        """Store payloads durably, all or none, and return the events."""
+
+    async def events(self, after: int = 0) -> tuple[Event, ...]:
+        """Return all events with a `seq` greater than `after`, in order."""
+
+
+class Approver(Protocol):
+    """The person, or what decides for them."""
+
+    async def approve(self, tool: ToolSpec, arguments: Mapping[str, Any], why: str) -> bool | None:
+        """Return the decision, or None when nobody can answer now (the run then parks)."""
+
+
+class Clock(Protocol):
+    """Time, so that tests own it."""
+
+    def now(self) -> str:
+        """Wall clock as RFC 3339 UTC with microseconds."""
+
+    def monotonic(self) -> float:
+        """Seconds that only go forward."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delta:
+    """Something to show now, beside the log: streamed text or a progress line."""
+
+    kind: Literal["text", "progress"]
+    text: str
+
+
+Observer = Callable[[Event | Delta], None]
+"""A front door's ear: told every event and delta, in order; must not block."""
+
+
+class Connector(Protocol):
+    """An MCP server outside the guest's plugins."""
+
+    async def tools(self) -> tuple[ToolSpec, ...]:
+        """Return its tools as last pinned."""
+
+    async def call(self, tool: str, arguments: Mapping[str, Any]) -> ToolOutcome:
+        """Call one tool. Raises OutcomeUnknown if it was sent and the answer was lost."""

@@ -1,0 +1,297 @@
+"""The facts of a thread: one class a kind, immutable, in the order they happened.
+
+An event's kind is its class name in the log. The log is the only truth; all else is computed from it.
+Intent first: what has an effect outside (`ModelAsked`, `ToolStarted`, `ApplyStarted`) is stored before
+the effect, its outcome after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from deskmate.types.files import ApplyMode, Deliverable, Evidence, Grant
+from deskmate.types.findings import Finding
+from deskmate.types.ids import Digest, RunId, ThreadId, ToolUseId
+from deskmate.types.limits import Limits, Usage
+from deskmate.types.messages import Block
+
+StopReason = str
+Outcome = Literal["ok", "error", "denied", "timeout", "interrupted", "unknown"]
+FinishReason = Literal["done", "rejected", "needs_you", "over_budget", "stopped", "failed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThreadCreated:
+    """The first event of every thread."""
+
+    thread: ThreadId
+    title: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThreadForked:
+    """The first event of a fork: `parent`'s log up to `seq` follows in this thread's own log."""
+
+    thread: ThreadId
+    parent: ThreadId
+    seq: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginsSet:
+    """The thread's enabled plugins from now on. `lock`: digest of the set; `versions`: name → version."""
+
+    lock: Digest
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantsSet:
+    """The thread's folders from now on."""
+
+    grants: tuple[Grant, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserSaid:
+    """The user asked for something: a run begins, or a parked one goes on.
+
+    `model`: the model that this run uses, as the user named it.
+    """
+
+    run: RunId
+    text: str
+    model: str
+    limits: Limits = field(default_factory=Limits)
+    apply: ApplyMode = "review"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResumed:
+    """A run goes on after its process ended early."""
+
+    run: RunId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseTaken:
+    """The granted folders were read into blobs. `manifest`: blob with the list of entries."""
+
+    manifest: Digest
+    files: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxOpened:
+    """A VM was restored for this thread. `isolation`: as `doctor` says it. `restored`: seconds."""
+
+    machine: str
+    template: Digest
+    isolation: str
+    checkpoint: Digest | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelAsked:
+    """Intent: a request is about to be sent. `request`: digest of the canonical request."""
+
+    turn: int
+    model: str
+    request: Digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelReplied:
+    """The model's finished message. Only a complete reply becomes history."""
+
+    turn: int
+    model: str
+    content: tuple[Block, ...]
+    stop_reason: StopReason
+    usage: Usage = field(default_factory=Usage)
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFailed:
+    """An attempt ended without a complete reply; nothing of it is history."""
+
+    turn: int
+    error: str
+    retryable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalAsked:
+    """A call waits for the user. `arguments`: digest of the canonical arguments."""
+
+    tool_use_id: ToolUseId
+    tool: str
+    arguments: Digest
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalGiven:
+    """The user's decision on one call; single use."""
+
+    tool_use_id: ToolUseId
+    arguments: Digest
+    allow: bool
+    by: str = "user"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolStarted:
+    """Intent: a tool call is about to be dispatched under `key`."""
+
+    tool_use_id: ToolUseId
+    tool: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolFinished:
+    """The one result of a tool use. `text` is what the model sees, already bounded.
+
+    `synthetic`: made by the host, because the call never ran or its answer was lost.
+    `full`: blob with the whole text where it was cut.
+    """
+
+    tool_use_id: ToolUseId
+    tool: str
+    outcome: Outcome
+    text: str
+    evidence: tuple[Evidence, ...] = ()
+    deliverables: tuple[Deliverable, ...] = ()
+    wrote: bool = False
+    synthetic: bool = False
+    full: Digest | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointMade:
+    """The overlay's difference and the home folder are in blobs. `manifest`: blob with their list."""
+
+    manifest: Digest
+    files: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangesStaged:
+    """The run's change set. `difference`: blob; counts for people."""
+
+    run: RunId
+    difference: Digest
+    created: int
+    modified: int
+    deleted: int
+    refused: Mapping[str, str] = field(default_factory=dict)
+    deliverables: tuple[Deliverable, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validated:
+    """The clean room's verdict. `inputs`: digest over deliverables, sources and rules."""
+
+    run: RunId
+    inputs: Digest
+    rules: tuple[str, ...]
+    findings: tuple[Finding, ...] = ()
+    passed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFinished:
+    """The run's honest end. `text`: one line for the user."""
+
+    run: RunId
+    reason: FinishReason
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyStarted:
+    """Intent: a plan of file changes is about to be carried out. `plan`: blob."""
+
+    plan: Digest
+    undo_of: Digest | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyFinished:
+    """The plan was carried out whole (`applied`) or not at all. `text`: why not."""
+
+    plan: Digest
+    applied: bool
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangesDiscarded:
+    """The user threw a change set away; its content stays in blobs until collected."""
+
+    difference: Digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """Something was asked for and not done: policy, grant, protocol, limit."""
+
+    what: str
+    why: str
+
+
+Payload = (
+    ThreadCreated
+    | ThreadForked
+    | PluginsSet
+    | GrantsSet
+    | UserSaid
+    | RunResumed
+    | BaseTaken
+    | SandboxOpened
+    | ModelAsked
+    | ModelReplied
+    | ModelFailed
+    | ApprovalAsked
+    | ApprovalGiven
+    | ToolStarted
+    | ToolFinished
+    | CheckpointMade
+    | ChangesStaged
+    | Validated
+    | RunFinished
+    | ApplyStarted
+    | ApplyFinished
+    | ChangesDiscarded
+    | Refused
+)
+
+KINDS: Mapping[str, type[Any]] = {cls.__name__: cls for cls in Payload.__args__}
+"""Kind in the log → class of its payload."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One fact in a thread's log.
+
+    `seq`: dense, from 1. `time`: RFC 3339, UTC, microseconds. `hash`: hex sha256 over `prev_hash` and
+    the canonical record; how it is computed stands in `deskmate.store.chain`.
+    """
+
+    seq: int
+    time: str
+    payload: Payload
+    prev_hash: str
+    hash: str
+
+    @property
+    def kind(self) -> str:
+        """Name of the payload's class."""
+        return type(self.payload).__name__

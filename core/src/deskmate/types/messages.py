@@ -1,0 +1,103 @@
+"""Messages and content blocks of a thread, in the Messages API's vocabulary.
+
+Blocks that Deskmate itself acts on have a class; every other block (thinking, redacted thinking,
+server tool use, citations, blocks of a later API) is an `Opaque` that travels back unchanged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from deskmate.types.ids import ToolUseId
+
+Role = Literal["user", "assistant"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """Plain text. `extra` holds further API fields of the block, such as citations."""
+
+    text: str
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolUse:
+    """The model asks for a tool. `name` is the wire name `<plugin>__<tool>`."""
+
+    id: ToolUseId
+    name: str
+    input: Mapping[str, Any]
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolResult:
+    """The answer to one tool use."""
+
+    tool_use_id: ToolUseId
+    text: str
+    is_error: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opaque:
+    """A block that is kept and sent back exactly as it came. `data` has its API shape."""
+
+    data: Mapping[str, Any]
+
+
+Block = Text | ToolUse | ToolResult | Opaque
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One message of the conversation."""
+
+    role: Role
+    content: tuple[Block, ...]
+
+
+def block_to_json(block: Block) -> dict[str, Any]:
+    """Return the block in its Messages API shape."""
+    match block:
+        case Text(text=text, extra=extra):
+            return {"type": "text", "text": text, **extra}
+        case ToolUse(id=id_, name=name, input=input_, extra=extra):
+            return {"type": "tool_use", "id": id_, "name": name, "input": dict(input_), **extra}
+        case ToolResult(tool_use_id=use, text=text, is_error=is_error):
+            result: dict[str, Any] = {"type": "tool_result", "tool_use_id": use, "content": text}
+            return {**result, "is_error": True} if is_error else result
+        case Opaque(data=data):
+            return dict(data)
+
+
+def block_from_json(data: Mapping[str, Any]) -> Block:
+    """Return the block for its Messages API shape; unknown kinds become `Opaque`."""
+    match data:
+        case {"type": "text", "text": str(text)}:
+            return Text(text=text, extra=_without(data, "type", "text"))
+        case {"type": "tool_use", "id": str(id_), "name": str(name), "input": dict(input_)}:
+            extra = _without(data, "type", "id", "name", "input")
+            return ToolUse(id=ToolUseId(id_), name=name, input=input_, extra=extra)
+        case {"type": "tool_result", "tool_use_id": str(use), "content": str(text)}:
+            return ToolResult(
+                tool_use_id=ToolUseId(use), text=text, is_error=bool(data.get("is_error", False))
+            )
+    return Opaque(data=dict(data))
+
+
+def _without(data: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: value for key, value in data.items() if key not in keys}
+
+
+def text_of(content: tuple[Block, ...]) -> str:
+    """Return the text blocks of a message, joined by blank lines."""
+    return "\n\n".join(block.text for block in content if isinstance(block, Text) and block.text)
+
+
+def tool_uses_of(content: tuple[Block, ...]) -> tuple[ToolUse, ...]:
+    """Return the tool uses of a message in their order."""
+    return tuple(block for block in content if isinstance(block, ToolUse))

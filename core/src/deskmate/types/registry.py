@@ -1,0 +1,133 @@
+"""What plugins bring: the manifest the host reads, and the registry the guest reports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from deskmate.types.ids import Digest
+
+Risk = Literal["read", "write", "send"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostRule:
+    """A host that a plugin wants to reach, with methods and the reason shown to the user."""
+
+    host: str
+    methods: tuple[str, ...] = ("GET", "HEAD")
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretRule:
+    """A secret that a plugin wants sent, only ever by the host, to the named hosts."""
+
+    name: str
+    why: str
+    send_to: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """A plugin's static `plugin.toml`, checked against its schema."""
+
+    api: str
+    title: str
+    summary: str
+    tools: Mapping[str, Risk] = field(default_factory=dict)
+    validators: Mapping[str, bool] = field(default_factory=dict)
+    skills: tuple[str, ...] = ()
+    hosts: tuple[HostRule, ...] = ()
+    secrets: tuple[SecretRule, ...] = ()
+    config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    guest_packages: tuple[str, ...] = ()
+    guest_system_packages: tuple[str, ...] = ()
+    connectors: tuple[str, ...] = ()
+    memory_mib: int = 384
+    timeout_s: int = 120
+    data_classes: tuple[str, ...] = ()
+    order: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstalledPlugin:
+    """A plugin found in the environment, without importing it.
+
+    `files`: path in the layer (below the plugin's import root) → absolute host path.
+    `editable`: read from a source tree instead of an installation's RECORD.
+    """
+
+    name: str
+    package: str
+    distribution: str
+    version: str
+    manifest: Manifest
+    files: Mapping[str, str]
+    editable: bool = False
+    dependencies: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptSpec:
+    """A prompt block. `plugin` is the plugin's name."""
+
+    plugin: str
+    name: str
+    text: str
+    order: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolSpec:
+    """A tool as the model and the policy see it. `name` is the wire name `<plugin>__<tool>`."""
+
+    plugin: str
+    name: str
+    title: str
+    description: str
+    input_schema: Mapping[str, Any]
+    risk: Risk
+    timeout_s: int = 120
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkillSpec:
+    """A skill. `body` is SKILL.md without its front matter; `procedure` is procedure.toml or None.
+
+    `triggers`: lower-case words or phrases; all words of one trigger in a request call the skill.
+    """
+
+    plugin: str
+    name: str
+    description: str
+    body: str
+    triggers: tuple[str, ...] = ()
+    procedure: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleSpec:
+    """An output validator. `roles`: deliverable roles it looks at, empty for all."""
+
+    plugin: str
+    rule: str
+    title: str
+    roles: tuple[str, ...] = ()
+    gate: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registry:
+    """All that one set of plugins brings, in the order that the model sees. Untrusted text.
+
+    `lock`: digest of the set it was made from.
+    """
+
+    lock: Digest
+    prompts: tuple[PromptSpec, ...] = ()
+    tools: tuple[ToolSpec, ...] = ()
+    skills: tuple[SkillSpec, ...] = ()
+    rules: tuple[RuleSpec, ...] = ()
+    problems: tuple[str, ...] = ()

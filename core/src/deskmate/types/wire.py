@@ -1,0 +1,51 @@
+"""Names and bounds of the channel between host and guest, the same on both sides.
+
+The `agent` port carries MCP (JSON-RPC 2.0, protocol revision `PROTOCOL`), one JSON object a line.
+Methods of MCP itself keep their names; ours begin with `deskmate/`. The `bulk` port carries tar
+streams, one at a time, each announced by a `deskmate/put` or `deskmate/take` request.
+docs/reference/guest-protocol.md gives every message's shape.
+"""
+
+from __future__ import annotations
+
+PROTOCOL = "2026-07-28"
+
+LINE_LIMIT_BYTES = 1 << 20
+JSON_DEPTH_LIMIT = 32
+REGISTRY_LIMIT_BYTES = 1 << 20
+
+RESUME = "deskmate/resume"
+"""After every restore: time, random bytes, machine id, host name; answers when workers are fresh."""
+PING = "deskmate/ping"
+REGISTRY = "deskmate/registry"
+"""The registry of the plugins in the layer, as JSON."""
+OPEN = "deskmate/open"
+"""Mount the scratch disk and lay out the workspace: grants and their modes."""
+PUT = "deskmate/put"
+"""A tar stream follows on `bulk`; unpack it as base files, as a checkpoint or as a clean room's input."""
+DIFFERENCE = "deskmate/difference"
+"""Freeze the overlay's difference: answers with the manifest's size, which follows on `bulk`."""
+TAKE = "deskmate/take"
+"""Send the content of the named files as a tar stream on `bulk`."""
+STATUS = "deskmate/status"
+"""The ledger's answer for one call key: unknown, running, or the finished result."""
+VALIDATE = "deskmate/validate"
+"""Clean room only: run the rules over the deliverables that were put."""
+PROGRESS = "notifications/progress"
+
+META_KEY = "deskmate/key"
+"""In `tools/call` `_meta`: the idempotency key; the guest's ledger answers the same key once."""
+META_EVIDENCE = "deskmate/evidence"
+"""In a tool result's `_meta`: list of evidence objects."""
+META_DELIVERABLES = "deskmate/deliverables"
+"""In a tool result's `_meta`: list of deliverable objects."""
+META_WROTE = "deskmate/wrote"
+"""In a tool result's `_meta`: true when the overlay may have changed."""
+
+WORKSPACE = "/workspace"
+HOME = "/home/agent"
+"""The agent's own folder in the guest; it is in checkpoints, never in a change set."""
+LAYER = "/opt/deskmate"
+"""Where the layer disk is mounted: lib/ (Deskmate's own guest code), plugins/<name>/, wheels/, lock.json."""
+CLEAN = "/clean"
+"""Where a clean room's input lies: deliverables/, sources/."""
