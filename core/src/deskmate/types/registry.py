@@ -131,3 +131,19 @@ class Registry:
     skills: tuple[SkillSpec, ...] = ()
     rules: tuple[RuleSpec, ...] = ()
     problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """A read-only disk that holds Deskmate's guest code and a set of plugins.
+
+    `digest`: of its content, not of the disk file. `disk`: absolute path of the EROFS file. `lock`:
+    digest of the set. `plugins`: names in order, built-in ones first. `manifests`: name → manifest.
+    """
+
+    digest: Digest
+    disk: str
+    lock: Digest
+    plugins: tuple[str, ...]
+    versions: Mapping[str, str]
+    manifests: Mapping[str, Manifest]

@@ -1,0 +1,5 @@
+"""`python -m deskmate` is `deskmate`."""
+
+from deskmate.cli import main
+
+main()

@@ -1,0 +1,67 @@
+"""How commands speak: results on stdout, progress and errors on stderr, JSON when asked."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from deskmate.errors import DeskmateError
+from deskmate.types.codec import to_json
+from deskmate.types.places import Places
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """What every command gets as `click`'s object."""
+
+    places: Places
+
+
+def plain(text: str) -> str:
+    """Return text that cannot command a terminal: control and direction marks are made visible."""
+    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+
+
+def say(text: str = "") -> None:
+    """Write one result to stdout, safe for a terminal."""
+    click.echo(plain(text))
+
+
+def say_json(value: Any) -> None:
+    """Write one JSON document to stdout."""
+    click.echo(json.dumps(to_json(value), ensure_ascii=False, indent=2, sort_keys=True))
+
+
+def progress() -> Callable[[str], None]:
+    """Return a function that shows one line of progress on stderr."""
+    return lambda line: click.echo(f"  {plain(line)}", err=True)
+
+
+def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--json` to a command, as `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Stable JSON on stdout.")(function)
+
+
+def report_error(error: DeskmateError | OSError) -> None:
+    """Say in one line what happened to what, and in a second what to do."""
+    if isinstance(error, OSError):
+        name = f" {error.filename}" if error.filename else ""
+        click.echo(f"deskmate: {error.strerror or error}{plain(str(name))}", err=True)
+        return
+    click.echo(f"deskmate: {plain(error.message)}", err=True)
+    if error.hint:
+        click.echo(f"  {plain(error.hint)}", err=True)
+
+
+def report_interrupt() -> None:
+    """Say that the user stopped it."""
+    click.echo("deskmate: stopped by you; nothing is lost.", err=True)
+    sys.stderr.flush()

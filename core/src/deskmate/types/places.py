@@ -1,0 +1,71 @@
+"""Where Deskmate keeps things on the host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Three folders, absolute. None is made before something is written.
+
+    `data`: threads, blobs, plugins; to be backed up. `cache`: images, layers, templates; may be
+    removed at any time. `config`: what the user sets.
+    """
+
+    data: Path
+    cache: Path
+    config: Path
+
+    @property
+    def threads(self) -> Path:
+        """One folder a thread."""
+        return self.data / "threads"
+
+    @property
+    def blobs(self) -> Path:
+        """Content by digest."""
+        return self.data / "blobs"
+
+    @property
+    def images(self) -> Path:
+        """One folder an image, named by its recipe's digest."""
+        return self.cache / "images"
+
+    @property
+    def layers(self) -> Path:
+        """One EROFS file a layer, named by its digest."""
+        return self.cache / "layers"
+
+    @property
+    def templates(self) -> Path:
+        """One folder a template, named by its key."""
+        return self.cache / "templates"
+
+    @property
+    def machines(self) -> Path:
+        """One folder a running VM."""
+        return self.cache / "machines"
+
+    @property
+    def wheels(self) -> Path:
+        """Downloaded wheels for guests."""
+        return self.cache / "wheels"
+
+
+def find_places(environ: dict[str, str], home: Path) -> Places:
+    """Return the folders by the XDG rules; `DESKMATE_HOME` puts all three below one folder."""
+    if root := environ.get("DESKMATE_HOME"):
+        base = Path(root).expanduser().absolute()
+        return Places(data=base / "data", cache=base / "cache", config=base / "config")
+    return Places(
+        data=_xdg(environ, "XDG_DATA_HOME", home / ".local/share"),
+        cache=_xdg(environ, "XDG_CACHE_HOME", home / ".cache"),
+        config=_xdg(environ, "XDG_CONFIG_HOME", home / ".config"),
+    )
+
+
+def _xdg(environ: dict[str, str], name: str, default: Path) -> Path:
+    value = environ.get(name, "")
+    return (Path(value) if value.startswith("/") else default) / "deskmate"

@@ -1,0 +1,1 @@
+"""What runs inside the virtual machine. Nothing on the host imports it."""
