@@ -1,0 +1,41 @@
+# `make demo` and `make test` do all set-up themselves on a bare Debian or Ubuntu.
+.DEFAULT_GOAL := help
+.PHONY: help setup image demo test check fix unit vm lock clean
+BIN := .venv/bin
+
+help: ## Show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup: ## Install system packages, the virtual environment and all packages of this checkout
+	@scripts/setup
+
+image: setup ## Build the virtual machine's image, once per recipe
+	@$(BIN)/deskmate image build
+
+demo: image ## Review a contract in a virtual machine (CONTRACT=path for your own)
+	@$(BIN)/deskmate demo $(if $(CONTRACT),--contract "$(CONTRACT)")
+
+test: image check unit vm ## Everything that CI runs
+
+check: setup ## Format, lint, types, layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: setup ## Unit, contract and integration tests without a virtual machine
+	$(BIN)/pytest -m "not vm"
+
+vm: image ## Tests that run real virtual machines
+	$(BIN)/pytest -m vm
+
+fix: setup ## Format, and mend what the linter can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: setup ## Resolve the pinned requirements anew
+	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-annotate --no-header --universal --python-version 3.11 requirements/dev.in -o requirements/dev.txt
+	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 --python-platform x86_64-manylinux_2_34 --only-binary :all: requirements/guest.in -o core/src/deskmate/sandbox/guest.txt
+
+clean: ## Remove what the checkout built (images and threads stay in your home folder)
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache demo
