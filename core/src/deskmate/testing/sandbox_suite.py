@@ -1,0 +1,228 @@
+"""The conformance suite for sandboxes: what every adapter of the port, real or double, must do.
+
+Each check is an async function that takes a `Sandbox` and a `Blobs` and raises AssertionError. Run all of
+`CHECKS` against a new adapter to prove it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from deskmate.errors import SandboxUnavailable
+from deskmate.ports import Blobs, Machine, Sandbox, SandboxSpec, ToolOutcome, ValidationRequest
+from deskmate.types.files import Deliverable, Difference, Entry, Grant
+from deskmate.types.ids import ThreadId
+
+Check = Callable[[Sandbox, Blobs], Awaitable[None]]
+
+_SPEC = SandboxSpec(
+    thread=ThreadId("t-conformance"),
+    plugins=(),
+    grants=(Grant(name="docs", folder="/nowhere", mode="rw"),),
+)
+
+
+def _quiet(line: str) -> None:
+    """Drop progress."""
+
+
+def _base(blobs: Blobs) -> tuple[Entry, ...]:
+    files = {"docs/a.txt": b"alpha\n", "docs/b.txt": b"beta\n", "docs/sub/c.txt": b"gamma\n"}
+    entries = [Entry(path="docs/sub", kind="dir", mode=0o755)]
+    for path, content in files.items():
+        digest = blobs.put(content)
+        entries.append(Entry(path=path, kind="file", mode=0o644, size=len(content), sha256=digest))
+    return tuple(sorted(entries, key=lambda entry: entry.path))
+
+
+@asynccontextmanager
+async def _machine(sandbox: Sandbox, blobs: Blobs) -> AsyncIterator[Machine]:
+    async with sandbox.open(_SPEC, _quiet) as machine:
+        await machine.put_base(_base(blobs), blobs, _quiet)
+        yield machine
+
+
+async def _call(machine: Machine, tool: str, key: str, **arguments: Any) -> ToolOutcome:
+    return await machine.call(
+        f"workspace__{tool}", arguments, key=key, timeout_s=30, on_progress=_quiet
+    )
+
+
+def _operations(difference: Difference) -> dict[str, str]:
+    return {change.path: change.operation for change in difference.changes}
+
+
+async def the_registry_names_the_workspace_tools(sandbox: Sandbox, blobs: Blobs) -> None:
+    """Every sandbox brings the built-in workspace tools."""
+    registry = await sandbox.registry((), _quiet)
+    names = {tool.name for tool in registry.tools}
+    assert {"workspace__read", "workspace__write", "workspace__shell", "workspace__glob"} <= names
+
+
+async def the_base_is_readable_and_unchanged(sandbox: Sandbox, blobs: Blobs) -> None:
+    """What was copied in can be read, and reading changes nothing."""
+    async with _machine(sandbox, blobs) as machine:
+        outcome = await _call(machine, "read", "k1", path="docs/sub/c.txt")
+        assert not outcome.is_error
+        assert "gamma" in outcome.text
+        difference, _ = await machine.difference(_base(blobs), blobs)
+        assert difference.changes == ()
+
+
+async def writes_show_up_in_the_difference(sandbox: Sandbox, blobs: Blobs) -> None:
+    """Created, modified, deleted and moved files are told apart, with their content."""
+    async with _machine(sandbox, blobs) as machine:
+        await _call(machine, "write", "k1", path="docs/new.txt", content="new\n")
+        await _call(machine, "write", "k2", path="docs/a.txt", content="changed\n")
+        await _call(machine, "shell", "k3", command="rm -rf docs/b.txt")
+        await _call(machine, "shell", "k4", command="mkdir docs/empty")
+        await _call(machine, "shell", "k5", command="mv docs/sub/c.txt docs/c.txt")
+        difference, _ = await machine.difference(_base(blobs), blobs)
+        assert _operations(difference) == {
+            "docs/new.txt": "create",
+            "docs/a.txt": "modify",
+            "docs/b.txt": "delete",
+            "docs/empty": "mkdir",
+            "docs/c.txt": "create",
+            "docs/sub/c.txt": "delete",
+        }
+        after = {change.path: change.after for change in difference.changes}
+        entry = after["docs/a.txt"]
+        assert entry is not None
+        assert entry.sha256 is not None
+        assert blobs.read(entry.sha256) == b"changed\n"
+
+
+async def an_equal_copy_is_no_change(sandbox: Sandbox, blobs: Blobs) -> None:
+    """A file that was written with what it held before is left out."""
+    async with _machine(sandbox, blobs) as machine:
+        await _call(machine, "write", "k1", path="docs/a.txt", content="alpha\n")
+        difference, _ = await machine.difference(_base(blobs), blobs)
+        assert difference.changes == ()
+
+
+async def a_deleted_folder_lists_all_it_held(sandbox: Sandbox, blobs: Blobs) -> None:
+    """Removing a folder is a deletion of every entry in it."""
+    async with _machine(sandbox, blobs) as machine:
+        await _call(machine, "shell", "k1", command="rm -rf docs/sub")
+        difference, _ = await machine.difference(_base(blobs), blobs)
+        assert _operations(difference) == {"docs/sub": "rmdir", "docs/sub/c.txt": "delete"}
+
+
+async def a_checkpoint_moves_to_the_next_machine(sandbox: Sandbox, blobs: Blobs) -> None:
+    """What one machine handed over, the next one continues from."""
+    base = _base(blobs)
+    async with _machine(sandbox, blobs) as first:
+        await _call(first, "write", "k1", path="docs/new/deep.txt", content="kept\n")
+        await _call(first, "shell", "k2", command="rm -rf docs/sub")
+        before, home = await first.difference(base, blobs)
+    async with _machine(sandbox, blobs) as second:
+        await second.put_checkpoint(before, home, blobs)
+        outcome = await _call(second, "read", "k3", path="docs/new/deep.txt")
+        assert "kept" in outcome.text
+        after, _ = await second.difference(base, blobs)
+        assert _operations(after) == _operations(before)
+
+
+async def one_key_runs_once(sandbox: Sandbox, blobs: Blobs) -> None:
+    """A repeated key returns the first result and does nothing."""
+    async with _machine(sandbox, blobs) as machine:
+        first = await _call(machine, "write", "same", path="docs/x.txt", content="one\n")
+        second = await _call(machine, "write", "same", path="docs/x.txt", content="two\n")
+        assert second.text == first.text
+        outcome = await _call(machine, "read", "k2", path="docs/x.txt")
+        assert "one" in outcome.text
+
+
+async def the_ledger_knows_what_became_of_a_key(sandbox: Sandbox, blobs: Blobs) -> None:
+    """Status tells unknown from finished, with the result."""
+    async with _machine(sandbox, blobs) as machine:
+        assert await machine.status("never") == ("unknown", None)
+        outcome = await _call(machine, "read", "k1", path="docs/a.txt")
+        state, known = await machine.status("k1")
+        assert state == "finished"
+        assert known is not None
+        assert known.text == outcome.text
+
+
+async def a_failing_tool_is_an_outcome(sandbox: Sandbox, blobs: Blobs) -> None:
+    """Errors of tools are told to the model, not raised."""
+    async with _machine(sandbox, blobs) as machine:
+        outcome = await _call(machine, "read", "k1", path="docs/missing.txt")
+        assert outcome.is_error
+        assert "missing.txt" in outcome.text
+        unknown = await machine.call(
+            "workspace__no_such", {}, key="k2", timeout_s=5, on_progress=_quiet
+        )
+        assert unknown.is_error
+
+
+async def a_slow_tool_is_stopped_at_its_deadline(sandbox: Sandbox, blobs: Blobs) -> None:
+    """A tool past its deadline is an error outcome, and the machine goes on."""
+    async with _machine(sandbox, blobs) as machine:
+        outcome = await machine.call(
+            "workspace__shell", {"command": "sleep 60"}, key="k1", timeout_s=1, on_progress=_quiet
+        )
+        assert outcome.is_error
+        assert "timed out" in outcome.text
+        after = await _call(machine, "read", "k2", path="docs/a.txt")
+        assert not after.is_error
+
+
+async def machines_do_not_see_each_other(sandbox: Sandbox, blobs: Blobs) -> None:
+    """What one thread's machine writes, another's never has."""
+    async with _machine(sandbox, blobs) as one, _machine(sandbox, blobs) as other:
+        assert one.id != other.id
+        await _call(one, "write", "k1", path="docs/mine.txt", content="secret\n")
+        outcome = await _call(other, "read", "k1", path="docs/mine.txt")
+        assert outcome.is_error
+
+
+async def a_closed_machine_says_so(sandbox: Sandbox, blobs: Blobs) -> None:
+    """After its context ends a machine is gone, and a call raises SandboxUnavailable."""
+    async with _machine(sandbox, blobs) as machine:
+        assert await machine.alive()
+    assert not await machine.alive()
+    try:
+        await _call(machine, "read", "k1", path="docs/a.txt")
+    except SandboxUnavailable:
+        return
+    raise AssertionError("a call on a closed machine must raise SandboxUnavailable")
+
+
+async def the_clean_room_runs_every_rule_of_the_registry(sandbox: Sandbox, blobs: Blobs) -> None:
+    """Validation reports the rules that ran, for a harmless deliverable without findings of level error."""
+    content = b"A short note without anything to complain about.\n"
+    digest = blobs.put(content)
+    request = ValidationRequest(
+        deliverables=(Deliverable(path="docs/note.txt", title="Note", role="note"),),
+        files={"docs/note.txt": digest},
+        sources=(),
+        evidence=(),
+        facts={"date": "2026-01-31"},
+    )
+    registry = await sandbox.registry((), _quiet)
+    async with sandbox.clean_room((), _quiet) as machine:
+        report = await machine.validate(request, blobs)
+    expected = {rule.rule for rule in registry.rules if not rule.roles}
+    assert expected <= set(report.rules)
+    assert [finding for finding in report.findings if finding.level == "error"] == []
+
+
+CHECKS: tuple[Check, ...] = (
+    the_registry_names_the_workspace_tools,
+    the_base_is_readable_and_unchanged,
+    writes_show_up_in_the_difference,
+    an_equal_copy_is_no_change,
+    a_deleted_folder_lists_all_it_held,
+    a_checkpoint_moves_to_the_next_machine,
+    one_key_runs_once,
+    the_ledger_knows_what_became_of_a_key,
+    a_failing_tool_is_an_outcome,
+    a_slow_tool_is_stopped_at_its_deadline,
+    machines_do_not_see_each_other,
+    a_closed_machine_says_so,
+    the_clean_room_runs_every_rule_of_the_registry,
+)
