@@ -1,0 +1,161 @@
+"""Text of any source the gates and tools read (DOCX, PDF, plain text), passage by passage with its place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from deskmate.errors import ToolInputError
+from deskmate_documents.docx.reading import read_docx
+from deskmate_documents.opc import Package
+
+TEXT_LIMIT_BYTES = 32 << 20
+PDF_LIMIT_BYTES = 256 << 20
+PDF_PAGES_LIMIT = 5_000
+CHARACTERS_LIMIT = 20_000_000
+
+Kind = Literal["docx", "pdf", "text"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """A paragraph of a source. `paragraph`: counted from 1 over the source. `page`: from 1, or None."""
+
+    text: str
+    page: int | None
+    paragraph: int
+    number: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceText:
+    """All passages of a source in order; passages without any words are left out."""
+
+    kind: Kind
+    passages: tuple[Passage, ...]
+
+
+def read_text(path: Path) -> SourceText:
+    """Read a DOCX, PDF or plain text file; its kind is found in its bytes, not in its name.
+
+    DOCX paragraphs keep the index of `read_docx`; the passages of headers, footers and notes follow.
+
+    Raises:
+        ToolInputError: empty, encrypted, damaged, or of a kind that has no text here.
+    """
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(1024)
+    except OSError as error:
+        raise ToolInputError(f"{path.name} cannot be read ({error.strerror}).") from error
+    if not head:
+        raise ToolInputError(f"{path.name} is empty (0 bytes).")
+    if b"%PDF-" in head:
+        return SourceText(kind="pdf", passages=tuple(_pdf(path)))
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06", b"\xd0\xcf\x11\xe0")):
+        return SourceText(kind="docx", passages=tuple(_docx(path)))
+    if path.suffix.lower() in {".docx", ".docm", ".dotx"}:
+        Package(path)
+    if path.suffix.lower() == ".pdf":
+        raise ToolInputError(f"{path.name} is not a PDF or is damaged (no PDF header).")
+    return SourceText(kind="text", passages=tuple(_plain(path)))
+
+
+def _docx(path: Path) -> Iterator[Passage]:
+    document = read_docx(path)
+    for paragraph in (*document.paragraphs, *document.notes):
+        if paragraph.text.strip():
+            yield Passage(
+                text=paragraph.text,
+                page=paragraph.page,
+                paragraph=paragraph.index,
+                number=paragraph.number,
+            )
+
+
+def _plain(path: Path) -> Iterator[Passage]:
+    if path.stat().st_size > TEXT_LIMIT_BYTES:
+        raise ToolInputError(f"{path.name} is larger than 32 MiB; refused as a text.")
+    text = _decoded(path)
+    page = 1
+    paged = "\f" in text
+    count = 0
+    for sheet in text.split("\f"):
+        for block in _blocks(sheet):
+            count += 1
+            yield Passage(text=block, page=page if paged else None, paragraph=count)
+        page += 1
+
+
+def _decoded(path: Path) -> str:
+    data = path.read_bytes()
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16", errors="replace")
+    if b"\x00" in data[:4096]:
+        raise ToolInputError(f"{path.name} is neither DOCX, PDF nor text.")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("cp1252", errors="replace")
+
+
+def _blocks(text: str) -> Iterator[str]:
+    """Yield the paragraphs of running text: blocks between blank lines."""
+    for block in re.split(r"\n[ \t\r]*\n", text.replace("\r\n", "\n").replace("\r", "\n")):
+        if block.strip():
+            yield block.strip("\n")
+
+
+def _pdf(path: Path) -> Iterator[Passage]:
+    import pypdfium2  # noqa: PLC0415
+
+    if path.stat().st_size > PDF_LIMIT_BYTES:
+        raise ToolInputError(f"{path.name} is larger than 256 MiB; refused.")
+    try:
+        document = pypdfium2.PdfDocument(path)
+    except pypdfium2.PdfiumError as error:
+        raise _pdf_error(path, str(error)) from error
+    try:
+        pages = len(document)
+        if pages > PDF_PAGES_LIMIT:
+            raise ToolInputError(f"{path.name} has {pages} pages, more than {PDF_PAGES_LIMIT}.")
+        count = characters = 0
+        for number in range(pages):
+            text = _page_text(document, number)
+            characters += len(text)
+            if characters > CHARACTERS_LIMIT:
+                raise ToolInputError(f"{path.name} holds more than 20 million characters; refused.")
+            for block in _blocks(text):
+                count += 1
+                yield Passage(text=block, page=number + 1, paragraph=count)
+    finally:
+        document.close()
+
+
+def _page_text(document: object, number: int) -> str:
+    """Return a page's text; a page that cannot be opened has none."""
+    import pypdfium2  # noqa: PLC0415
+
+    try:
+        page = document[number]  # type: ignore[index]
+    except pypdfium2.PdfiumError:
+        return ""
+    try:
+        words = page.get_textpage()
+        try:
+            return str(words.get_text_bounded()).replace("\ufffe", "-")
+        finally:
+            words.close()
+    except pypdfium2.PdfiumError:
+        return ""
+    finally:
+        page.close()
+
+
+def _pdf_error(path: Path, cause: str) -> ToolInputError:
+    if "password" in cause.lower():
+        return ToolInputError(f"{path.name} is encrypted with a password.")
+    return ToolInputError(f"{path.name} is damaged and cannot be opened as a PDF ({cause}).")
