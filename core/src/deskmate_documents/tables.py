@@ -56,7 +56,8 @@ def read_table(file: Path, *, name: str = "", sheet: str = "") -> Table:
     """Return the table of a CSV, TSV or XLSX file; lines above its header are skipped.
 
     Args:
-        file: the real path. name: what to call it in messages, by default its file name.
+        file: the real path.
+        name: what to call it in messages, by default its file name.
         sheet: of a workbook; empty takes its first sheet that has a table.
 
     Raises:
@@ -76,7 +77,7 @@ def read_table(file: Path, *, name: str = "", sheet: str = "") -> Table:
         raise ToolInputError(f"{name} has no sheet {sheet!r}; it has {', '.join(sheets)}.")
     for title, rows in sheets.items():
         numbered = list(enumerate(rows, start=1))
-        if (sheet and title == sheet) or (not sheet and _header(numbered) is not None):
+        if title == sheet or (not sheet and _header(numbered) is not None):
             return _table(numbered, name, title)
     raise ToolInputError(f"{name} has no sheet with a table (a header row and rows below it).")
 
@@ -111,7 +112,8 @@ def _sheet_rows(sheet: Any, name: str) -> list[list[str]]:
         rows.append([cell_text(value) for value in cells])
     while rows and not any(rows[-1]):
         rows.pop()
-    return rows
+    width = max((place for cells in rows for place, cell in enumerate(cells, 1) if cell), default=0)
+    return [cells[:width] for cells in rows]
 
 
 def cell_text(value: Any) -> str:
@@ -216,8 +218,9 @@ def find_column(table: Table, known: Sequence[str], wanted: str = "") -> str | N
     """Return the column that is meant, or None.
 
     Args:
-        table: the table. wanted: a name that the user gave; it must exist.
+        table: the table.
         known: names in the order of preference; whole names first, then as words of a longer name.
+        wanted: a name that the user gave; it must exist.
 
     Raises:
         ToolInputError: `wanted` is no column.
@@ -287,7 +290,7 @@ def _amount(text: str, comma: bool, complaint: str) -> Decimal:
 
 
 _DAY = re.compile(r"^(\d{1,4})[-/. ](\d{1,2})[-/. ](\d{1,4})(?:[T ,]+(.*))?$")
-_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 
 
 def parse_times(
@@ -296,7 +299,8 @@ def parse_times(
     """Return a column's dates or times; an empty cell is None; without a zone they count as UTC.
 
     Args:
-        values: (row number, text). where: what to call the column in messages.
+        values: (row number, text).
+        where: what to call the column in messages.
         order: `dmy`, `mdy` or empty. Empty: found from the column (a part above 12, a full stop, or the
             one order in which the rows are sorted).
 
