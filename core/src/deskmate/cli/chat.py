@@ -1,0 +1,45 @@
+"""`deskmate chat`: a thread, turn by turn, in the terminal."""
+
+from __future__ import annotations
+
+import click
+
+from deskmate.cli.output import Session, say
+from deskmate.cli.run import parse_folder, run_order
+from deskmate.types.ids import ThreadId
+
+
+@click.command("chat")
+@click.argument("thread", required=False)
+@click.option("--plugin", "-p", "plugins", multiple=True, help="Enable a plugin for this thread.")
+@click.option(
+    "--folder", "-f", "folders", multiple=True, metavar="PATH[:MODE]", help="As in `run`."
+)
+@click.option("--model", "-m", help="As in `run`.")
+@click.pass_obj
+def command(
+    session: Session,
+    thread: str | None,
+    plugins: tuple[str, ...],
+    folders: tuple[str, ...],
+    model: str | None,
+) -> int:
+    """Talk to THREAD, or to a new one, turn by turn. An empty line or Ctrl-D ends it."""
+    from deskmate.host import Host, RunOrder  # noqa: PLC0415
+
+    grants = tuple(parse_folder(folder) for folder in folders)
+    current = Host(session.places).create_thread("Chat") if thread is None else ThreadId(thread)
+    code = 0
+    while text := _ask():
+        order = RunOrder(text=text, model=model, plugins=plugins, grants=grants)
+        code = run_order(session, order, current)
+        plugins, grants = (), ()
+    say(f"Go on with: deskmate chat {current}")
+    return code
+
+
+def _ask() -> str:
+    try:
+        return str(click.prompt("you", default="", show_default=False, err=True)).strip()
+    except click.Abort:
+        return ""

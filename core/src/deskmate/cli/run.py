@@ -1,0 +1,147 @@
+"""`deskmate run`: one request, and all turns until the agent stops. Also what `chat` and `thread resume` share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+import click
+
+from deskmate.cli.output import Session, json_option, say, say_json
+from deskmate.errors import UserError
+from deskmate.types.files import ApplyMode, Grant
+from deskmate.types.ids import ThreadId
+from deskmate.types.limits import Limits
+
+if TYPE_CHECKING:
+    from deskmate.host import RunOrder, RunResult
+
+EXIT_CODES = {
+    "done": 0,
+    "failed": 1,
+    "rejected": 3,
+    "needs_you": 4,
+    "over_budget": 5,
+    "stopped": 130,
+}
+_MODES = ("ro", "rw", "rw-no-delete")
+
+
+def parse_folder(value: str) -> Grant:
+    """Return the grant for `PATH[:ro|rw|rw-no-delete]`. Raises UserError if the folder is not there."""
+    path, _, mode = value.rpartition(":")
+    if mode not in _MODES or not path:
+        path, mode = value, "rw"
+    folder = Path(path).expanduser().absolute()
+    if not folder.exists():
+        raise UserError(f"{folder} does not exist.", hint="Give --folder a folder that is there.")
+    if not folder.is_dir():
+        raise UserError(f"{folder} is not a folder.", hint=f"Give --folder {folder.parent}")
+    return Grant(name=folder.name or "root", folder=str(folder), mode=mode)  # type: ignore[arg-type]
+
+
+@click.command("run")
+@click.argument("text", required=False, default="")
+@click.option("--thread", "-t", help="Go on in this thread; without it a new one begins.")
+@click.option("--plugin", "-p", "plugins", multiple=True, help="Enable a plugin for this thread.")
+@click.option(
+    "--folder",
+    "-f",
+    "folders",
+    multiple=True,
+    metavar="PATH[:ro|rw|rw-no-delete]",
+    help="Let the thread use a folder (copies of it: nothing is written before you apply).",
+)
+@click.option(
+    "--model", "-m", help="sonnet, opus, offline, local:NAME, replay:FILE; see `model list`."
+)
+@click.option("--budget", type=float, metavar="USD", help="Stop before the run costs more.")
+@click.option(
+    "--apply",
+    "apply_mode",
+    type=click.Choice(["review", "new", "all"]),
+    default="review",
+    help="What may be written without review: nothing, new files only, or all.",
+)
+@click.option(
+    "--record", type=click.Path(path_type=Path), help="Record the model's answers to a file."
+)
+@json_option
+@click.pass_obj
+def command(  # noqa: PLR0913 - one parameter an option, as click wants it
+    session: Session,
+    text: str,
+    thread: str | None,
+    plugins: tuple[str, ...],
+    folders: tuple[str, ...],
+    model: str | None,
+    budget: float | None,
+    apply_mode: ApplyMode,
+    record: Path | None,
+    as_json: bool,
+) -> int:
+    """Ask for something: TEXT is your request in plain words.
+
+    \b
+    deskmate run "Review this NDA against our playbook." --plugin legal --folder ~/contracts:rw
+
+    Without TEXT and with --thread a run that was interrupted goes on. Exit codes: 0 done, 1 failed,
+    2 usage, 3 rejected by the validators, 4 needs you, 5 over budget.
+    """  # noqa: D301 - click reads the backspace as "do not wrap"
+    if not text and not thread:
+        raise UserError("There is no request.", hint='Say what to do: deskmate run "…"')
+    from deskmate.host import RunOrder  # noqa: PLC0415 - the help must stay light
+
+    order = RunOrder(
+        text=text,
+        model=model,
+        plugins=plugins,
+        grants=tuple(parse_folder(folder) for folder in folders),
+        limits=Limits(cost_usd=budget),
+        apply=apply_mode,
+        record=record,
+    )
+    return run_order(session, order, ThreadId(thread) if thread else None, as_json=as_json)
+
+
+def run_order(
+    session: Session, order: RunOrder, thread: ThreadId | None, *, as_json: bool = False
+) -> int:
+    """Carry one order out, show it, and return the exit code."""
+    from deskmate.cli.approver import TerminalApprover  # noqa: PLC0415
+    from deskmate.cli.render import Renderer  # noqa: PLC0415
+    from deskmate.host import Host  # noqa: PLC0415
+
+    async def work() -> RunResult:
+        host = Host(session.places)
+        return await host.run(order, thread, observer=Renderer(), approver=TerminalApprover())
+
+    result = anyio.run(work)
+    if as_json:
+        say_json(result)
+    else:
+        show_result(result)
+    return EXIT_CODES[result.reason]
+
+
+def resume_thread(session: Session, thread: str, *, as_json: bool = False) -> int:
+    """Let the thread's interrupted run go on; return the exit code."""
+    from deskmate.host import RunOrder  # noqa: PLC0415
+
+    return run_order(session, RunOrder(), ThreadId(thread), as_json=as_json)
+
+
+def show_result(result: RunResult) -> None:
+    """Write a run's answer, its files and what to do next to stdout."""
+    if result.answer:
+        say(f"{result.label + ': ' if result.label else ''}{result.answer}")
+    for deliverable in result.deliverables:
+        say(f"  {deliverable.role}: {deliverable.path}")
+    if result.applied:
+        say(result.applied)
+    elif result.staged:
+        say(f"Waiting for your review: deskmate changes show --thread {result.thread}")
+    if result.reason != "done":
+        say(f"{result.reason.replace('_', ' ')}: {result.text}")
+    say(f"thread {result.thread}")
