@@ -399,6 +399,43 @@ def find_files(workspace: Path, suffixes: Iterable[str], request: str = "") -> l
     return [path for _, path in sorted(found)]
 
 
+def _is_named(file: Path, said: str) -> bool:
+    stem = re.escape(file.stem.lower())
+    return file.name.lower() in said or bool(re.search(rf"\b{stem}\b", said))
+
+
+def pick_file(
+    workspace: Path, suffixes: Iterable[str], *, what: str, hints: Sequence[str], request: str = ""
+) -> str:
+    """Return the workspace path of the one file that is meant.
+
+    Args:
+        workspace: the folder to look in.
+        suffixes: endings that fit.
+        what: what is looked for, for the message.
+        hints: words that such a file's name tends to contain, lower case.
+        request: the user's words; a file that they name is meant.
+
+    Raises:
+        ToolInputError: no file fits, or several do; the message lists them.
+    """
+    paths = find_files(workspace, suffixes, request)
+    named = [path for path in paths if _is_named(Path(path), request.lower())]
+    hinted = [
+        path for path in named or paths if any(hint in Path(path).name.lower() for hint in hints)
+    ]
+    for choice in (hinted, named, paths):
+        if len(choice) == 1:
+            return choice[0]
+    if not paths:
+        raise ToolInputError(
+            f"There is no file for {what} in the workspace ({', '.join(suffixes)})."
+        )
+    raise ToolInputError(
+        f"Several files may be the {what}: {', '.join((hinted or named or paths)[:12])}. Name one of them."
+    )
+
+
 def write_tables(file: Path, sheets: Mapping[str, Sequence[Sequence[Cell]]]) -> None:
     """Write a new workbook: sheet title → rows, the first row of each a bold, frozen header.
 

@@ -10,6 +10,7 @@ from deskmate_documents.tables import (
     find_files,
     parse_amounts,
     parse_times,
+    pick_file,
     read_sheets,
     read_table,
     write_tables,
@@ -180,3 +181,24 @@ def test_files_that_the_request_names_come_first(tmp_path):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("x")
     assert find_files(tmp_path, (".csv",), "reconcile the ledger") == ["a/ledger.csv", "a/bank.csv"]
+
+
+def picked(folder: Path, request: str = "") -> str:
+    return pick_file(folder, (".csv",), what="ledger", hints=("ledger", "gl"), request=request)
+
+
+def test_the_file_that_is_meant_is_the_named_the_fitting_or_the_only_one(tmp_path):
+    with pytest.raises(ToolInputError, match="no file for ledger"):
+        picked(tmp_path)
+    (tmp_path / "a.csv").touch()
+    assert picked(tmp_path) == "a.csv"
+    (tmp_path / "ledger.csv").touch()
+    assert picked(tmp_path) == "ledger.csv"
+    assert picked(tmp_path, "take a.csv") == "a.csv"
+
+
+def test_a_choice_between_several_files_is_the_users(tmp_path):
+    (tmp_path / "a.csv").touch()
+    (tmp_path / "b.csv").touch()
+    with pytest.raises(ToolInputError, match=r"a\.csv, b\.csv"):
+        picked(tmp_path)
