@@ -1,0 +1,160 @@
+"""Content by digest: one zstd file a blob, written once, verified on every read."""
+
+from __future__ import annotations
+
+import errno
+import filecmp
+import hashlib
+import os
+import re
+import secrets
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from deskmate.errors import CorruptData, DeskmateError
+from deskmate.types.ids import Digest
+
+CHUNK_BYTES = 1 << 20
+_LEVEL = 3  # the fastest level that still halves office documents' XML and logs
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class BlobStore:
+    """Blobs below `root`: `<root>/<2 hex>/<64 hex>.zst`. Safe for several processes at once."""
+
+    def __init__(self, root: Path) -> None:
+        """`root` is made when the first blob is put."""
+        self._root = root
+
+    def put(self, content: bytes | Iterable[bytes]) -> Digest:
+        """Store content durably and return its sha256.
+
+        Content that is here already is stored once; a damaged blob of the same digest is replaced.
+        Raises DeskmateError when the disk is full or fails; nothing half-written stays.
+        """
+        pieces = _split(content) if isinstance(content, bytes) else content
+        temporary = self._root / f".{secrets.token_hex(8)}.tmp"
+        try:
+            make_folder(self._root)
+            try:
+                digest = _compress(pieces, temporary)
+                self._keep(temporary, digest)
+            finally:
+                temporary.unlink(missing_ok=True)
+        except OSError as error:
+            raise _disk_error(error, self._root) from error
+        return digest
+
+    def _keep(self, temporary: Path, digest: Digest) -> None:
+        path = self._path(digest)
+        if path.exists() and filecmp.cmp(temporary, path, shallow=False):
+            return
+        make_folder(path.parent)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        sync_folder(path.parent)
+
+    def chunks(self, digest: Digest) -> Iterator[bytes]:
+        """Yield the content in pieces of at most 1 MiB.
+
+        Raises CorruptData if it is missing or damaged, at the latest after the last piece: what was
+        read counts only when the iteration ended.
+        """
+        import zstandard  # noqa: PLC0415 - a compiled library that --help must not load
+
+        seen = hashlib.sha256()
+        try:
+            with (
+                self._path(digest).open("rb") as file,
+                zstandard.ZstdDecompressor().stream_reader(file) as reader,
+            ):
+                while piece := reader.read(CHUNK_BYTES):
+                    seen.update(piece)
+                    yield piece
+        except FileNotFoundError:
+            raise CorruptData(f"Blob {digest} is missing.", hint=_REPAIR) from None
+        except zstandard.ZstdError as error:
+            raise CorruptData(f"Blob {digest} is damaged: {error}.", hint=_REPAIR) from error
+        if seen.hexdigest() != digest:
+            raise CorruptData(f"Blob {digest} is damaged.", hint=_REPAIR)
+
+    def read(self, digest: Digest) -> bytes:
+        """Return the whole content. Raises CorruptData if it is missing or damaged."""
+        return b"".join(self.chunks(digest))
+
+    def has(self, digest: Digest) -> bool:
+        """Say whether the content is here; reading it may still find it damaged."""
+        return self._path(digest).is_file()
+
+    def _path(self, digest: Digest) -> Path:
+        if not _DIGEST.fullmatch(digest):
+            raise CorruptData(f"{digest!r} is not a digest.")
+        return self._root / digest[:2] / f"{digest}.zst"
+
+
+_REPAIR = "Import an export of the thread to bring it back."
+
+
+def _split(content: bytes) -> Iterator[bytes]:
+    view = memoryview(content)
+    for start in range(0, len(view), CHUNK_BYTES):
+        yield bytes(view[start : start + CHUNK_BYTES])
+
+
+def _compress(pieces: Iterable[bytes], path: Path) -> Digest:
+    import zstandard  # noqa: PLC0415 - a compiled library that --help must not load
+
+    seen = hashlib.sha256()
+    with path.open("xb") as file:
+        path.chmod(0o600)
+        with zstandard.ZstdCompressor(level=_LEVEL).stream_writer(file, closefd=False) as writer:
+            for piece in pieces:
+                seen.update(piece)
+                writer.write(piece)
+    return Digest(seen.hexdigest())
+
+
+def make_folder(path: Path) -> None:
+    """Make a private folder and those above it, durably; one that is there is left as it is."""
+    if path.is_dir():
+        return
+    make_folder(path.parent)
+    path.mkdir(mode=0o700, exist_ok=True)
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder durable."""
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Replace a file's content durably; a reader sees the old or the new, never a part."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        sync_folder(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _disk_error(error: OSError, root: Path) -> DeskmateError:
+    if error.errno in _FULL:
+        return DeskmateError(
+            f"The disk is full: {root} cannot take more; nothing was half-written.",
+            hint="Free some space and try again.",
+        )
+    return DeskmateError(
+        f"{root} cannot be written: {error.strerror or error}.",
+        hint="Check the disk and the folder's permissions.",
+    )

@@ -1,0 +1,115 @@
+"""The database of a thread: opening it, its migrations, and what its errors mean."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deskmate.errors import CorruptData, DeskmateError, UserError
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database, Migrations
+
+FILE = "thread.db"
+_BUSY_S = 5.0
+
+
+def _m001_events(db: Database) -> None:
+    """Append-only events, and the lease of the one writer."""
+    db.execute(
+        "create table events (seq integer primary key, time text not null, kind text not null,"
+        " payload text not null, prev_hash text not null, hash text not null) strict"
+    )
+    db.execute("create index events_kind on events (kind)")
+    for verb in ("update", "delete"):
+        db.execute(
+            f"create trigger events_no_{verb} before {verb} on events"
+            " begin select raise(abort, 'events are append-only'); end"
+        )
+    db.execute(
+        "create table lease (id integer primary key check (id = 1), token integer not null,"
+        " pid integer not null) strict"
+    )
+    db.execute("insert into lease values (1, 0, 0)")
+
+
+_STEPS = (_m001_events,)
+"""In order; each runs in one transaction. Released ones never change."""
+
+
+def migrations() -> Migrations:
+    """Return the schema's migrations by the names they are recorded under."""
+    from sqlite_utils import Migrations  # noqa: PLC0415 - slow to load, not needed for --help
+
+    found = Migrations("deskmate.thread")
+    for step in _STEPS:
+        found(name=step.__name__.strip("_"))(step)
+    return found
+
+
+def open_database(folder: Path, *, write: bool) -> Database:
+    """Open a thread's database; a writer brings it to the newest schema first.
+
+    Raises UserError for a schema of a newer Deskmate, CorruptData for a file that is no database.
+    """
+    from sqlite_utils import Database  # noqa: PLC0415 - slow to load, not needed for --help
+
+    mode = "rwc" if write else "ro"
+    connection = sqlite3.connect(
+        f"{(folder / FILE).absolute().as_uri()}?mode={mode}",
+        uri=True,
+        timeout=_BUSY_S,
+        check_same_thread=False,
+    )
+    try:
+        if write:
+            connection.execute("pragma journal_mode=wal")
+            connection.execute("pragma synchronous=full")
+        connection.execute("pragma trusted_schema=off")
+        db = Database(connection, execute_plugins=False)
+        _migrate(db, folder.name, write=write)
+    except BaseException as error:
+        connection.close()
+        if isinstance(error, sqlite3.Error):
+            raise explain(error, folder.name) from error
+        raise
+    return db
+
+
+def _migrate(db: Database, thread: str, *, write: bool) -> None:
+    steps = migrations()
+    pending = steps.pending(db)
+    # a pending list is what we know minus what is there: more there than known is a newer schema
+    if len(steps.applied(db)) + len(pending) > len(_STEPS):
+        raise UserError(
+            f"Thread {thread} was written by a newer Deskmate.", hint="Update Deskmate."
+        )
+    if pending and not write:
+        raise UserError(
+            f"Thread {thread} was written by an older Deskmate.",
+            hint=f"Open it once for writing: deskmate thread resume {thread}",
+        )
+    if pending:
+        steps.apply(db)
+
+
+def explain(error: sqlite3.Error, thread: str) -> DeskmateError:
+    """Return what a database error means for the user of the thread."""
+    text = str(error)
+    if "full" in text:
+        return DeskmateError(
+            f"The disk is full: thread {thread} cannot be written; what was stored is safe.",
+            hint="Free some space and resume the thread.",
+        )
+    if "I/O" in text or "readonly" in text or "unable to open" in text:
+        return DeskmateError(
+            f"Thread {thread} cannot be written: {text}; what was stored is safe.",
+            hint="Check the disk, then resume the thread.",
+        )
+    if "locked" in text:
+        return UserError(f"The log of thread {thread} is in use.", hint="Try again in a moment.")
+    return CorruptData(
+        f"The log of thread {thread} is damaged: {text}.",
+        hint="Import the thread's last export; keep the damaged folder.",
+    )

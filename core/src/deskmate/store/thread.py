@@ -1,0 +1,294 @@
+"""The log of one thread in SQLite: appended by one writer, read by anyone, never changed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import anyio.to_thread
+
+from deskmate.errors import CorruptData, DeskmateError, UserError
+from deskmate.store import chain, schema
+from deskmate.store.blobs import make_folder, sync_folder, write_file
+from deskmate.store.lock import WriterLock
+from deskmate.types.codec import from_json, to_json
+from deskmate.types.events import KINDS, Event, Payload, ThreadCreated
+from deskmate.types.ids import ThreadId, new_thread_id
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+Now = Callable[[], str]
+HEAD_FILE = "head.json"
+"""Length and head of the log at the last orderly close: a witness beside the database."""
+LOCK_FILE = "writer.lock"
+_SELECT = "select seq, time, kind, payload, prev_hash, hash from events"
+_ID = re.compile(r"t-[a-z0-9]{1,40}")
+
+
+def utc_now() -> str:
+    """Return the wall clock as RFC 3339 UTC with microseconds."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+class ThreadStore:
+    """A `Store` over `<threads>/<id>/thread.db`. Made by `open_thread`, closed by it."""
+
+    def __init__(self, folder: Path, db: Database, *, lock: WriterLock | None, now: Now) -> None:
+        """`lock`: held by the writer, None for readers."""
+        self._folder = folder
+        self._db = db
+        self._lock = lock
+        self._now = now
+        self._limiter = anyio.CapacityLimiter(1)
+        self._events: list[Event] = []
+        self._failed = False
+        self._token = self._take_lease() if lock else 0
+
+    @property
+    def thread(self) -> ThreadId:
+        """Whose log it is."""
+        return ThreadId(self._folder.name)
+
+    @property
+    def folder(self) -> Path:
+        """The thread's own folder on the host."""
+        return self._folder
+
+    async def append(self, *payloads: Payload) -> tuple[Event, ...]:
+        """Store payloads durably, all or none, and return the events.
+
+        Raises UserError for a reader or a writer that lost its lease, DeskmateError when the disk
+        is full or fails; after that every later append is refused.
+        """
+        return await anyio.to_thread.run_sync(self._append, payloads, limiter=self._limiter)
+
+    async def events(self, after: int = 0) -> tuple[Event, ...]:
+        """Return all events with a `seq` greater than `after`, in order.
+
+        Every event's hash is checked once. Raises CorruptData at the first that does not fit.
+        """
+        await anyio.to_thread.run_sync(self._load, limiter=self._limiter)
+        return tuple(self._events[max(after, 0) :])
+
+    async def rows(self) -> tuple[dict[str, Any], ...]:
+        """Return the plain records, unchecked, for export and for `verify`."""
+        return await anyio.to_thread.run_sync(self._rows, limiter=self._limiter)
+
+    def close(self) -> None:
+        """Close the database; a writer leaves the head's witness and lets others write."""
+        try:
+            if self._lock and not self._failed:
+                with suppress(DeskmateError, OSError, sqlite3.Error):
+                    self._write_head()
+            self._db.close()
+        finally:
+            if self._lock:
+                self._lock.release()
+
+    def _take_lease(self) -> int:
+        with self._db.atomic():
+            self._db.execute("update lease set token = token + 1, pid = ?", [os.getpid()])
+            return int(self._db.execute("select token from lease").fetchone()[0])
+
+    def _append(self, payloads: Sequence[Payload]) -> tuple[Event, ...]:
+        if not self._lock:
+            raise UserError(f"Thread {self.thread} was opened for reading only.")
+        if self._failed:
+            raise DeskmateError(
+                f"Thread {self.thread} takes no more events: an earlier write failed.",
+                hint="Resume the thread when the disk is well again.",
+            )
+        try:
+            return self._insert(payloads)
+        except sqlite3.Error as error:
+            self._failed = True
+            raise schema.explain(error, self.thread) from error
+
+    def _insert(self, payloads: Sequence[Payload]) -> tuple[Event, ...]:
+        connection = self._db.conn
+        self._load()
+        head = self._events[-1].hash if self._events else chain.GENESIS
+        seq = len(self._events)
+        fresh, rows = [], []
+        for payload in payloads:
+            seq += 1
+            event, row = make_event(seq, self._now(), payload, head)
+            head = event.hash
+            fresh.append(event)
+            rows.append(row)
+        connection.execute("begin immediate")
+        try:
+            # the lock is the operating system's; the token also holds where its locks do not (NFS)
+            if connection.execute("select token from lease").fetchone()[0] != self._token:
+                raise UserError(f"Another Deskmate took over thread {self.thread}.")
+            connection.executemany("insert into events values (?, ?, ?, ?, ?, ?)", rows)
+            connection.execute("commit")
+        except BaseException:
+            with suppress(sqlite3.Error):
+                connection.rollback()
+            raise
+        self._events += fresh
+        return tuple(fresh)
+
+    def _load(self) -> None:
+        cursor = self._query("where seq > ? order by seq", [len(self._events)])
+        head = self._events[-1].hash if self._events else chain.GENESIS
+        for row in cursor:
+            event = read_event(row, len(self._events) + 1, head)
+            self._events.append(event)
+            head = event.hash
+
+    def _query(self, where: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+        try:
+            rows: list[tuple[Any, ...]] = self._db.conn.execute(
+                f"{_SELECT} {where}", values
+            ).fetchall()
+        except sqlite3.Error as error:
+            raise schema.explain(error, self.thread) from error
+        return rows
+
+    def _rows(self) -> tuple[dict[str, Any], ...]:
+        return tuple(as_record(row) for row in self._query("order by seq", []))
+
+    def _write_head(self) -> None:
+        self._load()
+        if self._events:
+            last = self._events[-1]
+            head = {"thread": self.thread, "size": last.seq, "head": last.hash, "time": last.time}
+            write_file(self._folder / HEAD_FILE, chain.canonical(head))
+
+
+def make_event(
+    seq: int, time: str, payload: Payload, prev_hash: str
+) -> tuple[Event, tuple[int, str, str, str, str, str]]:
+    """Return the event and its database row. Raises CorruptData for what JSON cannot carry."""
+    kind = type(payload).__name__
+    try:
+        text = chain.canonical(chain.normal(to_json(payload))).decode()
+    except (ValueError, TypeError) as error:
+        raise CorruptData(f"A {kind} event cannot be stored: {error}.") from error
+    digest = chain.row_hash(seq, time, kind, text, prev_hash)
+    event = Event(seq=seq, time=time, payload=payload, prev_hash=prev_hash, hash=digest)
+    return event, (seq, time, kind, text, prev_hash, digest)
+
+
+def read_event(row: tuple[Any, ...], seq: int, head: str) -> Event:
+    """Return the event of a database row that must be number `seq` and follow `head`."""
+    number, time, kind, payload, prev_hash, digest = row
+    if number != seq or prev_hash != head or kind not in KINDS:
+        raise _broken(seq)
+    if chain.row_hash(number, time, kind, payload, prev_hash) != digest:
+        # the payload's keys may stand in another order: the long way decides
+        record = as_record(row)
+        if not isinstance(record["payload"], dict) or chain.record_hash(record) != digest:
+            raise _broken(seq)
+    data = from_json(KINDS[kind], json.loads(payload))
+    return Event(seq=number, time=time, payload=data, prev_hash=prev_hash, hash=digest)
+
+
+def as_record(row: tuple[Any, ...]) -> dict[str, Any]:
+    """Return a database row as a plain record; a payload that is not JSON stays text."""
+    number, time, kind, payload, prev_hash, digest = row
+    with suppress(ValueError):
+        payload = chain.parse(payload)
+    return {
+        "seq": number,
+        "time": time,
+        "kind": kind,
+        "payload": payload,
+        "prev_hash": prev_hash,
+        "hash": digest,
+    }
+
+
+def _broken(seq: int) -> CorruptData:
+    return CorruptData(
+        f"Event {seq} of the log was altered, or one before it is missing.",
+        hint="See deskmate thread verify; import the thread's last export.",
+    )
+
+
+def thread_folder(threads: Path, thread: str) -> Path:
+    """Return the folder of a thread that exists. Raises UserError."""
+    folder = threads / thread
+    if not _ID.fullmatch(thread) or not (folder / schema.FILE).is_file():
+        raise UserError(
+            f"There is no thread {thread}.", hint="See deskmate thread list for what there is."
+        )
+    return folder
+
+
+@asynccontextmanager
+async def open_thread(
+    threads: Path, thread: str, *, write: bool = True, now: Now = utc_now
+) -> AsyncIterator[ThreadStore]:
+    """Open a thread's log; one writer at a time, any number of readers.
+
+    Raises UserError if there is no such thread or another process writes in it, CorruptData if the
+    database is damaged.
+    """
+    folder = thread_folder(threads, thread)
+    store = await anyio.to_thread.run_sync(_open, folder, write, now)
+    try:
+        yield store
+    finally:
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(store.close)
+
+
+def _open(folder: Path, write: bool, now: Now) -> ThreadStore:
+    lock = WriterLock(folder / LOCK_FILE, folder.name) if write else None
+    try:
+        db = schema.open_database(folder, write=write)
+        try:
+            return ThreadStore(folder, db, lock=lock, now=now)
+        except sqlite3.Error as error:
+            db.close()
+            raise schema.explain(error, folder.name) from error
+    except BaseException:
+        if lock:
+            lock.release()
+        raise
+
+
+async def create_thread(threads: Path, title: str, *, version: str, now: Now = utc_now) -> ThreadId:
+    """Make a thread with its first event and return its id; a crash leaves no half thread.
+
+    `version`: Deskmate's own, recorded in the log.
+    """
+    thread = new_thread_id()
+    payload = ThreadCreated(thread=thread, title=title, version=version)
+    row = make_event(1, now(), payload, chain.GENESIS)[1]
+    await anyio.to_thread.run_sync(write_thread, threads, thread, [row])
+    return thread
+
+
+def write_thread(threads: Path, thread: ThreadId, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Make a thread's folder with these rows: first under another name, then in one rename."""
+    temporary = threads / f".new-{thread}"
+    try:
+        make_folder(temporary)
+        db = schema.open_database(temporary, write=True)
+        try:
+            with db.atomic():
+                db.conn.executemany("insert into events values (?, ?, ?, ?, ?, ?)", rows)
+            db.execute("pragma wal_checkpoint(truncate)")
+        finally:
+            db.close()
+        sync_folder(temporary)
+        temporary.rename(threads / thread)
+        sync_folder(threads)
+    except sqlite3.Error as error:
+        raise schema.explain(error, thread) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

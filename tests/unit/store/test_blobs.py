@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import hashlib
+import resource
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deskmate.errors import CorruptData, DeskmateError
+from deskmate.store.blobs import CHUNK_BYTES, BlobStore
+from deskmate.types.ids import Digest
+
+
+def _files(root: Path) -> list[Path]:
+    return [path for path in root.rglob("*") if path.is_file()]
+
+
+@given(content=st.binary(max_size=5000))
+def test_what_is_put_comes_back(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    blobs = BlobStore(tmp_path_factory.mktemp("blobs"))
+    digest = blobs.put(content)
+    assert digest == hashlib.sha256(content).hexdigest()
+    assert blobs.has(digest)
+    assert blobs.read(digest) == content
+
+
+def test_pieces_and_bytes_are_one_blob_and_are_read_in_bounded_pieces(tmp_path: Path) -> None:
+    blobs = BlobStore(tmp_path / "deep" / "blobs")
+    content = bytes(range(256)) * 10_000
+    assert blobs.put(content) == blobs.put([content[:7], b"", content[7:]])
+    pieces = list(blobs.chunks(blobs.put(content)))
+    assert b"".join(pieces) == content
+    assert max(map(len, pieces)) <= CHUNK_BYTES
+    assert len(_files(tmp_path)) == 1
+
+
+def test_a_missing_blob_is_corrupt_data(tmp_path: Path) -> None:
+    digest = Digest(hashlib.sha256(b"x").hexdigest())
+    assert not BlobStore(tmp_path).has(digest)
+    with pytest.raises(CorruptData, match="missing"):
+        BlobStore(tmp_path).read(digest)
+
+
+def test_a_name_that_is_no_digest_never_becomes_a_path(tmp_path: Path) -> None:
+    with pytest.raises(CorruptData, match="not a digest"):
+        BlobStore(tmp_path / "blobs").read(Digest("../../etc/passwd"))
+
+
+def test_damage_is_found_on_reading_and_healed_by_the_next_put(tmp_path: Path) -> None:
+    blobs = BlobStore(tmp_path)
+    content = b"a contract " * 1000
+    digest = blobs.put(content)
+    (path,) = _files(tmp_path)
+    sound = path.read_bytes()
+    for damaged in (sound[:-3], b"", sound[:9] + b"\xff\xff" + sound[11:], b"junk"):
+        path.write_bytes(damaged)
+        with pytest.raises(CorruptData):
+            blobs.read(digest)
+    assert blobs.put(content) == digest
+    assert blobs.read(digest) == content
+
+
+def test_a_source_that_breaks_leaves_nothing_behind(tmp_path: Path) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield b"half"
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        BlobStore(tmp_path).put(pieces())
+    assert _files(tmp_path) == []
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    blobs = BlobStore(tmp_path)
+    kept = blobs.put(b"small")
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, old[1]))
+    try:
+        with pytest.raises(DeskmateError, match="disk is full"):
+            blobs.put(hashlib.shake_256(b"incompressible").digest(3_000_000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert blobs.read(kept) == b"small"
+    assert len(_files(tmp_path)) == 1
