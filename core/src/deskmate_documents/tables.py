@@ -181,12 +181,12 @@ def _regularity(rows: Sequence[tuple[int, list[str]]]) -> float:
 
 
 def _header(rows: Sequence[tuple[int, list[str]]]) -> int | None:
-    """Return the index of the first row that is as wide as the table and holds words only."""
+    """Return the index of the first row of words that fills three quarters of the usual width."""
     filled = [sum(1 for cell in cells if cell) for _, cells in rows[:200]]
     widest = Counter(count for count in filled if count).most_common(1)
     if not widest:
         return None
-    needed = max(1, round(widest[0][0] * 0.6))
+    needed = (widest[0][0] * 3 + 3) // 4
     for index, (_, cells) in enumerate(rows[:200]):
         named = [cell for cell in cells if cell]
         if len(named) >= needed and not any(_NUMERIC.fullmatch(cell) for cell in named):
@@ -390,10 +390,7 @@ def find_files(workspace: Path, suffixes: Iterable[str], request: str = "") -> l
         hidden = any(part.startswith((".", "~$")) for part in path.split("/"))
         if hidden or not path.lower().endswith(endings) or not real.is_file():
             continue
-        named = real.name.lower() in said or bool(
-            re.search(rf"\b{re.escape(real.stem.lower())}\b", said)
-        )
-        found.append((not named, path))
+        found.append((not _is_named(real, said), path))
         if len(found) >= 1000:
             break
     return [path for _, path in sorted(found)]
