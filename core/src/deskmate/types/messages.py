@@ -14,6 +14,9 @@ from deskmate.types.ids import ToolUseId
 
 Role = Literal["user", "assistant"]
 
+NOTE = "[deskmate] "
+"""How a text block of a user message begins that Deskmate wrote and not the user."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text:

@@ -1,0 +1,1 @@
+"""The agent: a pure decision over stored events, and the driver that carries it out."""

@@ -1,0 +1,153 @@
+"""A thread's events as the messages that a model sees. Pure; the same events give the same messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from deskmate.agent.state import ASK
+from deskmate.types.events import (
+    ApplyFinished,
+    ApplyStarted,
+    ChangesDiscarded,
+    Event,
+    GrantsSet,
+    ModelReplied,
+    Payload,
+    SandboxOpened,
+    ToolFinished,
+    UserSaid,
+    Validated,
+)
+from deskmate.types.files import Grant
+from deskmate.types.findings import Finding
+from deskmate.types.ids import ToolUseId
+from deskmate.types.messages import NOTE, Block, Message, Text, ToolResult, tool_uses_of
+
+CUT = f"{NOTE}Your reply was cut at the output limit. Go on from where it stopped, more briefly."
+GO_ON = f"{NOTE}Go on."
+RESTORED = (
+    f"{NOTE}The virtual machine was restored from its last checkpoint: files are as they were, "
+    "running processes and anything outside the workspace and your home folder are gone."
+)
+APPLIED = f"{NOTE}The user applied the changes; the folders now hold them."
+UNDONE = f"{NOTE}The user undid an earlier change set; the folders are as they were before it."
+DISCARDED = f"{NOTE}The user discarded the changes; the workspace is as the user's folders are."
+
+
+class _Talk:
+    """Messages as they grow: what waits for the next user message is kept apart."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self.order: list[ToolUseId] = []
+        self.questions: list[ToolUseId] = []
+        self.results: dict[ToolUseId, ToolResult] = {}
+        self.texts: list[Text] = []
+        self.paused = False
+        self.grants: tuple[Grant, ...] = ()
+        self.machines = 0
+        self.applying = APPLIED
+
+    def say(self, text: str) -> None:
+        self.texts.append(Text(text=text))
+
+    def flush(self) -> None:
+        """Close the user message: results first, in the order of their uses, then words."""
+        results = [self.results[use] for use in self.order if use in self.results]
+        content: tuple[Block, ...] = (*results, *self.texts)
+        if content:
+            self._add(Message(role="user", content=content))
+        self.order, self.questions, self.results, self.texts = [], [], {}, []
+
+    def reply(self, payload: ModelReplied) -> None:
+        self.flush()
+        if not payload.content:
+            return
+        self._add(Message(role="assistant", content=payload.content))
+        uses = tool_uses_of(payload.content)
+        self.order = [use.id for use in uses]
+        self.questions = [use.id for use in uses if use.name == ASK]
+        self.paused = payload.stop_reason == "pause_turn"
+        if payload.stop_reason == "max_tokens" and not uses:
+            self.say(CUT)
+
+    def _add(self, message: Message) -> None:
+        last = self.messages[-1] if self.messages else None
+        if last is not None and last.role == message.role:
+            message = Message(role=message.role, content=last.content + message.content)
+            self.messages.pop()
+        self.messages.append(message)
+
+    def note(self, payload: Payload) -> None:
+        """Take in what the model has to be told about and did not cause by a call."""
+        match payload:
+            case GrantsSet(grants=grants):
+                self.grants = grants
+            case SandboxOpened():
+                self.machines += 1
+                if self.machines > 1:
+                    self.say(RESTORED)
+            case ApplyStarted(undo_of=undo_of):
+                self.applying = APPLIED if undo_of is None else UNDONE
+            case ApplyFinished(applied=True):
+                self.say(self.applying)
+            case ChangesDiscarded():
+                self.say(DISCARDED)
+            case Validated(passed=False, findings=findings):
+                self.say(findings_text(findings))
+
+    def has_open_question(self) -> bool:
+        return any(use not in self.results for use in self.questions)
+
+    def finish(self) -> tuple[Message, ...]:
+        self.flush()
+        if self.messages and self.messages[-1].role == "assistant" and not self.paused:
+            self.say(GO_ON)
+            self.flush()
+        return tuple(self.messages)
+
+
+def messages_of(events: Iterable[Event]) -> tuple[Message, ...]:
+    """Return the conversation so far, users and assistants in turn, ready to be sent.
+
+    Every tool use that is finished has its result in the next user message. The user's answer to a
+    question is that question's result and not repeated as words.
+    """
+    talk = _Talk()
+    for event in events:
+        match event.payload:
+            case UserSaid(text=text):
+                if not talk.has_open_question():
+                    talk.say(_circumstances(event.time, talk.grants))
+                    talk.say(text)
+            case ModelReplied() as payload:
+                talk.reply(payload)
+            case ToolFinished(tool_use_id=use, text=text, outcome=outcome):
+                result = ToolResult(tool_use_id=use, text=text, is_error=outcome != "ok")
+                talk.results[use] = result
+            case payload:
+                talk.note(payload)
+    return talk.finish()
+
+
+def findings_text(findings: Iterable[Finding]) -> str:
+    """Return what the model is told about a failed check; errors first."""
+    order = {"error": 0, "warning": 1, "note": 2}
+    lines = [
+        f"- {finding.level} {finding.rule}"
+        + (f" in {finding.path}" if finding.path else "")
+        + (f", {finding.location}" if finding.location else "")
+        + f": {finding.message}"
+        + (f" Fix: {finding.fix}" if finding.fix else "")
+        for finding in sorted(findings, key=lambda finding: order[finding.level])
+    ]
+    return (
+        f"{NOTE}The output checks refused the deliverables. Put the errors right in the files "
+        "themselves and present them again; say plainly what you cannot put right.\n"
+        + "\n".join(lines)
+    )
+
+
+def _circumstances(time: str, grants: tuple[Grant, ...]) -> str:
+    folders = ", ".join(f"{grant.name} ({grant.mode})" for grant in grants) or "none"
+    return f"{NOTE}Today is {time[:10]}. Folders in /workspace: {folders}."

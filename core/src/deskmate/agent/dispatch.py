@@ -1,0 +1,159 @@
+"""One tool use on its way: known name, fitting arguments, policy; and its result on the way back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from deskmate.agent.context import SKILL_TOOL, read_skill, tools_of
+from deskmate.agent.manifests import digest_of
+from deskmate.agent.policy import Rules, judge
+from deskmate.agent.state import Use
+from deskmate.errors import ToolDenied, ToolError, ToolInputError
+from deskmate.ports import Blobs, ToolOutcome
+from deskmate.types.events import ApprovalAsked, Outcome, ToolFinished
+from deskmate.types.ids import Digest
+from deskmate.types.registry import Registry, ToolSpec
+
+MAX_ERRORS_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A use that may run now. `outside`: at a connector, not in the VM."""
+
+    use: Use
+    spec: ToolSpec
+    outside: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispatcher:
+    """Decides on tool uses by the registry and the thread's rules; has no effects of its own."""
+
+    registry: Registry
+    rules: Rules
+    connectors: frozenset[str] = frozenset()
+    tools_off: str = ""
+
+    def prepare(self, use: Use) -> Call | ApprovalAsked | ToolFinished:
+        """Return the call to make, the approval to ask for, or the result where none is needed."""
+        if use.is_question and use.answer is not None:
+            return _result(use, "ok", use.answer)
+        try:
+            return self._check(use)
+        except ToolDenied as error:
+            return _result(use, "denied", error.message, synthetic=True)
+        except ToolError as error:
+            return _result(use, "error", error.message, synthetic=True)
+
+    def call_of(self, use: Use) -> Call | None:
+        """Return the call of a use that was started before, None if its tool is gone since."""
+        spec = self._spec(use.use.name)
+        return Call(use=use, spec=spec, outside=spec.plugin in self.connectors) if spec else None
+
+    def _spec(self, name: str) -> ToolSpec | None:
+        return next((tool for tool in tools_of(self.registry) if tool.name == name), None)
+
+    def _check(self, use: Use) -> Call | ApprovalAsked | ToolFinished:
+        call = self.call_of(use)
+        if call is None:
+            raise ToolInputError(f"There is no tool {use.use.name!r}; use one of those offered.")
+        check_arguments(call.spec, use.use.input)
+        if call.spec == SKILL_TOOL:
+            return self._read_skill(use)
+        judgement = judge(call.spec, self.rules, outside=call.outside)
+        if judgement.decision == "deny":
+            raise ToolDenied(f"Denied: {judgement.why}")
+        if judgement.decision == "ask":
+            arguments = digest_of(use.use.input)
+            if use.decision is None or use.decision.arguments != arguments:
+                return ApprovalAsked(
+                    tool_use_id=use.use.id,
+                    tool=use.use.name,
+                    arguments=arguments,
+                    why=judgement.why,
+                )
+            if not use.decision.allow:
+                raise ToolDenied(
+                    "Denied by the user. Do not try again unless the user asks for it."
+                )
+        if self.tools_off and not call.outside:
+            raise ToolInputError(f"Tools are off: {self.tools_off}")
+        return call
+
+    def _read_skill(self, use: Use) -> ToolFinished:
+        name = str(use.use.input["name"])
+        body = read_skill(self.registry, name)
+        if body is None:
+            names = ", ".join(sorted(skill.name for skill in self.registry.skills))
+            raise ToolInputError(f"There is no skill {name!r}; there are: {names}.")
+        return _result(use, "ok", body)
+
+
+def check_arguments(spec: ToolSpec, arguments: Mapping[str, Any]) -> None:
+    """Raise ToolInputError that lists what does not fit the tool's JSON Schema."""
+    import jsonschema  # noqa: PLC0415 - heavy
+    import referencing  # noqa: PLC0415
+
+    # An empty registry: a plugin's schema must not make the host fetch anything.
+    validator = jsonschema.Draft202012Validator(spec.input_schema, registry=referencing.Registry())
+    try:
+        errors = list(validator.iter_errors(dict(arguments)))
+    except Exception as error:
+        raise ToolInputError(f"The schema of {spec.name} cannot be used: {error}") from error
+    if errors:
+        lines = [f"- {_place(error)}: {error.message[:300]}" for error in errors]
+        more = len(lines) - MAX_ERRORS_SHOWN
+        shown = "\n".join(lines[:MAX_ERRORS_SHOWN]) + (f"\n- and {more} more" if more > 0 else "")
+        raise ToolInputError(f"The arguments of {spec.name} do not fit:\n{shown}")
+
+
+def _place(error: Any) -> str:
+    return ".".join(str(part) for part in error.absolute_path) or "arguments"
+
+
+def finished(
+    use: Use, outcome: ToolOutcome, blobs: Blobs, limit_bytes: int, *, as_json: bool = False
+) -> ToolFinished:
+    """Return the result of a call that ran, its text bounded; the whole text is kept in a blob.
+
+    `as_json`: prefer the tool's JSON result to its text, for a model that only follows rules.
+    """
+    text = outcome.text
+    if outcome.structured is not None and (as_json or not text):
+        text = json.dumps(outcome.structured, ensure_ascii=False)
+    text, full = bound(text, limit_bytes, blobs)
+    return ToolFinished(
+        tool_use_id=use.use.id,
+        tool=use.use.name,
+        outcome="error" if outcome.is_error else "ok",
+        text=text,
+        evidence=outcome.evidence,
+        deliverables=outcome.deliverables,
+        wrote=outcome.wrote,
+        full=full,
+    )
+
+
+def bound(text: str, limit_bytes: int, blobs: Blobs) -> tuple[str, Digest | None]:
+    """Return the text, cut to about `limit_bytes` of UTF-8 and saying so, and the blob of the whole."""
+    data = text.encode("utf-8", "replace")
+    if len(data) <= limit_bytes:
+        return text, None
+    head = data[:limit_bytes].decode("utf-8", "ignore")
+    note = f"\n[cut: the first {limit_bytes:,} of {len(data):,} bytes; ask for a smaller part]"
+    return head + note, blobs.put(data)
+
+
+def closed(use: Use, outcome: Outcome, text: str) -> ToolFinished:
+    """Return a result made by the host, for a use that did not run or whose answer was lost."""
+    return _result(use, outcome, text, synthetic=True)
+
+
+def _result(use: Use, outcome: Outcome, text: str, *, synthetic: bool = False) -> ToolFinished:
+    return ToolFinished(
+        tool_use_id=use.use.id, tool=use.use.name, outcome=outcome, text=text, synthetic=synthetic
+    )

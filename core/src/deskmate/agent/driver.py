@@ -1,0 +1,139 @@
+"""Carries out what `loop` decides, through the ports; stores intent before and outcome after."""
+
+from __future__ import annotations
+
+import anyio
+
+from deskmate.agent.asking import ModelCaller, one_line
+from deskmate.agent.delivery import Delivery
+from deskmate.agent.dispatch import closed
+from deskmate.agent.journal import Journal
+from deskmate.agent.loop import (
+    Action,
+    AskApproval,
+    CallModel,
+    CloseTools,
+    Finish,
+    Idle,
+    RecoverTools,
+    RunTools,
+    Stage,
+    Validate,
+    next_action,
+)
+from deskmate.agent.toolbox import Toolbox
+from deskmate.agent.workbench import Workbench
+from deskmate.agent.world import Setup, World
+from deskmate.errors import CorruptData, DeskmateError
+from deskmate.ports import Observer
+from deskmate.types.events import (
+    ApprovalGiven,
+    FinishReason,
+    Refused,
+    RunFinished,
+    RunResumed,
+    UserSaid,
+)
+
+CLOSING_S = 20.0
+"""How long the last events of a stopped run may take to be stored."""
+
+
+class Driver:
+    """Runs one thread. One `run` at a time; the store holds the writer's lease."""
+
+    def __init__(self, world: World, setup: Setup, observe: Observer = lambda item: None) -> None:
+        """`observe` is told every event after it is stored, and deltas beside the log."""
+        self._world = world
+        self._setup = setup
+        self._journal = Journal(world.store, observe)
+        self._bench = Workbench(world, setup, self._journal)
+        self._model = ModelCaller(world, setup, self._journal)
+        self._tools = Toolbox(world, setup, self._bench, self._journal)
+        self._delivery = Delivery(world, setup, self._bench, self._journal)
+
+    async def run(self, said: UserSaid | None = None) -> RunFinished | None:
+        """Carry the run on until it ends, and return how; None if there was nothing to do.
+
+        `said`: what the user asks for or answers; stored first. Without it an interrupted, parked,
+        stopped or failed run goes on. Cancellation ends the run as stopped, resumable, and is passed
+        on. Raises CorruptData if the record is damaged; OSError if it cannot be written.
+        """
+        await self._journal.load()
+        if not await self._begin(said):
+            return None
+        try:
+            await self._carry_on()
+        except anyio.get_cancelled_exc_class():
+            with anyio.move_on_after(CLOSING_S, shield=True):
+                await self._end("stopped", "Stopped; the thread can go on at any time.")
+            raise
+        except CorruptData:
+            raise
+        except DeskmateError as error:
+            await self._end("failed", one_line(error))
+        return self._journal.state.ended
+
+    async def _begin(self, said: UserSaid | None) -> bool:
+        if said is not None:
+            await self._journal.record(said)
+        else:
+            run, ended = self._journal.state.run, self._journal.state.ended
+            if run is None or (ended is not None and ended.reason in ("done", "rejected")):
+                return False
+            await self._journal.record(RunResumed(run=run.run))
+        if self._setup.tools_off:
+            await self._journal.record(Refused(what="tools", why=self._setup.tools_off))
+        return True
+
+    async def _carry_on(self) -> None:
+        seconds = self._journal.state.limits.seconds
+        left = None if seconds is None else max(0.0, seconds - self._journal.state.active_s)
+        with anyio.move_on_after(left) as scope:
+            async with self._bench:
+                while not isinstance(action := next_action(self._journal.state), Idle):
+                    await self._perform(action)
+        if scope.cancelled_caught:
+            await self._end("over_budget", f"The run used its {seconds:g} seconds.")
+
+    async def _perform(self, action: Action) -> None:
+        match action:
+            case CallModel():
+                await self._model.call(action)
+            case RunTools(uses=uses):
+                await self._tools.run(uses)
+            case RecoverTools(uses=uses):
+                await self._tools.recover(uses)
+            case CloseTools(uses=uses, why=why):
+                await self._tools.close(uses, why)
+            case AskApproval():
+                await self._ask_approval(action)
+            case Stage():
+                await self._delivery.stage()
+            case Validate():
+                await self._delivery.check()
+            case Finish(reason=reason, text=text):
+                await self._finish(reason, text)
+
+    async def _finish(self, reason: FinishReason, text: str) -> None:
+        await self._journal.record(RunFinished(run=self._journal.run, reason=reason, text=text))
+
+    async def _end(self, reason: FinishReason, text: str) -> None:
+        """End the run early; every tool use gets its result."""
+        if self._journal.state.active:
+            await self._tools.close(self._journal.state.open_uses, f"Not finished: {text}")
+            await self._finish(reason, text)
+
+    async def _ask_approval(self, action: AskApproval) -> None:
+        use, asked = action.use, action.use.asked
+        call = self._tools.dispatcher.call_of(use)
+        if call is None or asked is None:
+            await self._journal.record(closed(use, "error", "Its tool is no longer there."))
+            return
+        answer = await self._world.approver.approve(call.spec, use.use.input, asked.why)
+        if answer is None:
+            text = f"{call.spec.title or call.spec.name} waits for your approval: {asked.why}"
+            await self._finish("needs_you", text)
+            return
+        given = ApprovalGiven(tool_use_id=use.use.id, arguments=asked.arguments, allow=answer)
+        await self._journal.record(given)

@@ -1,0 +1,67 @@
+"""Lists of files as blobs: the base, a checkpoint, a change set. Canonical JSON of the types."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from deskmate.errors import CorruptData
+from deskmate.ports import BlobReader, Blobs
+from deskmate.types.codec import from_json, to_json
+from deskmate.types.files import Difference, Entry
+from deskmate.types.ids import Digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entries:
+    """The granted folders' entries at one moment, ordered by path."""
+
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """What brings a fresh machine to where the last one was. `home`: relative to the home folder."""
+
+    changes: Difference
+    home: tuple[Entry, ...]
+
+
+def canonical(value: Any) -> bytes:
+    """Return the one JSON text of a value: sorted keys, no spaces, UTF-8."""
+    text = json.dumps(to_json(value), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return text.encode("utf-8", "surrogatepass")
+
+
+def digest_of(value: Any) -> Digest:
+    """Return the sha256 of the canonical JSON."""
+    return Digest(hashlib.sha256(canonical(value)).hexdigest())
+
+
+def put_manifest(blobs: Blobs, value: Entries | Checkpoint | Difference) -> Digest:
+    """Store a list of files and return its digest."""
+    return blobs.put(canonical(value))
+
+
+def read_entries(blobs: BlobReader, digest: Digest) -> tuple[Entry, ...]:
+    """Return a base's entries. Raises CorruptData."""
+    return from_json(Entries, _load(blobs, digest)).entries
+
+
+def read_checkpoint(blobs: BlobReader, digest: Digest) -> Checkpoint:
+    """Return a checkpoint. Raises CorruptData."""
+    return from_json(Checkpoint, _load(blobs, digest))
+
+
+def read_difference(blobs: BlobReader, digest: Digest) -> Difference:
+    """Return a staged change set. Raises CorruptData."""
+    return from_json(Difference, _load(blobs, digest))
+
+
+def _load(blobs: BlobReader, digest: Digest) -> Any:
+    try:
+        return json.loads(blobs.read(digest))
+    except ValueError as error:
+        raise CorruptData(f"Blob {digest} is not a list of files: {error}") from error

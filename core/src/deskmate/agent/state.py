@@ -1,0 +1,322 @@
+"""What a thread's events say about its current run: facts to decide on, computed and never stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from deskmate.types.events import (
+    ApplyFinished,
+    ApprovalAsked,
+    ApprovalGiven,
+    BaseTaken,
+    ChangesDiscarded,
+    ChangesStaged,
+    CheckpointMade,
+    Event,
+    GrantsSet,
+    ModelFailed,
+    ModelReplied,
+    RunFinished,
+    RunResumed,
+    SandboxOpened,
+    ThreadCreated,
+    ThreadForked,
+    ToolFinished,
+    ToolStarted,
+    UserSaid,
+    Validated,
+)
+from deskmate.types.files import Deliverable, Grant
+from deskmate.types.ids import Digest, ThreadId, ToolUseId
+from deskmate.types.limits import Limits, Usage
+from deskmate.types.messages import ToolUse, tool_uses_of
+
+ASK = "workspace__ask"
+"""The tool whose result is the user's next message."""
+
+RUNNABLE = ("tool_use", "end_turn", "stop_sequence", "")
+"""Stop reasons after which a reply's tool uses are whole and may run. Some servers send none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """One tool use of the last reply and what became of it.
+
+    `answer`: what the user said to a question. `overtaken`: the user said something new before it
+    was finished. `restores`: how many machines were restored since it was started.
+    """
+
+    use: ToolUse
+    asked: ApprovalAsked | None = None
+    decision: ApprovalGiven | None = None
+    started: ToolStarted | None = None
+    finished: ToolFinished | None = None
+    answer: str | None = None
+    overtaken: bool = False
+    restores: int = 0
+
+    @property
+    def is_question(self) -> bool:
+        """Say whether it waits for the user's words."""
+        return self.use.name == ASK
+
+    @property
+    def waits(self) -> bool:
+        """Say whether a person has to answer before it can go on."""
+        if self.is_question:
+            return self.answer is None
+        return self.asked is not None and self.decision is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """Facts of the thread and of its last run.
+
+    `turn`, `usage`, `repairs`, `active_s` count within the run. `cuts`: replies in a row that hit
+    the output limit. `failures`: attempts in a row without a reply. `dirty`: the overlay may differ
+    from the base. `unstaged`, `unvalidated`: work since the last change set, since the last verdict.
+    `answered`: the model has seen the verdict. `deliverables`: by path, not yet applied.
+    """
+
+    seq: int = 0
+    time: str = ""
+    thread: ThreadId | None = None
+    grants: tuple[Grant, ...] = ()
+    run: UserSaid | None = None
+    started: str = ""
+    ended: RunFinished | None = None
+    active_s: float = 0.0
+    turn: int = 0
+    usage: Usage = field(default_factory=Usage)
+    reply: ModelReplied | None = None
+    uses: tuple[Use, ...] = ()
+    cuts: int = 0
+    failures: int = 0
+    failure: ModelFailed | None = None
+    base: Digest | None = None
+    rebase: bool = False
+    checkpoint: Digest | None = None
+    dirty: bool = False
+    unstaged: bool = False
+    unvalidated: bool = False
+    deliverables: Mapping[str, Deliverable] = field(default_factory=dict)
+    verdict: Validated | None = None
+    answered: bool = False
+    repairs: int = 0
+
+    @property
+    def active(self) -> bool:
+        """Say whether a run is under way."""
+        return self.run is not None and self.ended is None
+
+    @property
+    def limits(self) -> Limits:
+        """Limits of the run."""
+        return self.run.limits if self.run else Limits()
+
+    @property
+    def open_uses(self) -> tuple[Use, ...]:
+        """Tool uses without a result, in order."""
+        return tuple(use for use in self.uses if use.finished is None)
+
+
+_NOTHING_PENDING: Mapping[str, Any] = {
+    "unstaged": False,
+    "unvalidated": False,
+    "deliverables": {},
+}
+
+
+def fold(events: Iterable[Event]) -> State:
+    """Return the state after all `events`, in order."""
+    state = State()
+    for event in events:
+        state = advance(state, event)
+    return state
+
+
+def advance(state: State, event: Event) -> State:
+    """Return the state after one more event."""
+    handler = _HANDLERS.get(type(event.payload))
+    changes = handler(state, event.payload) if handler else {}
+    if isinstance(event.payload, UserSaid) and changes.get("turn") == 0:
+        changes["started"] = event.time
+    elif state.active and not isinstance(event.payload, UserSaid | RunResumed):
+        changes["active_s"] = state.active_s + _seconds_between(state.time, event.time)
+    return replace(state, seq=event.seq, time=event.time, **changes)
+
+
+def _seconds_between(before: str, after: str) -> float:
+    span = datetime.fromisoformat(after) - datetime.fromisoformat(before)
+    return max(0.0, span.total_seconds())
+
+
+def _created(state: State, payload: ThreadCreated | ThreadForked) -> dict[str, Any]:
+    return {"thread": payload.thread}
+
+
+def _grants(state: State, payload: GrantsSet) -> dict[str, Any]:
+    return {"grants": payload.grants, "rebase": True}
+
+
+def _said(state: State, payload: UserSaid) -> dict[str, Any]:
+    changes: dict[str, Any] = {
+        "run": payload,
+        "ended": None,
+        "failures": 0,
+        "failure": None,
+        "cuts": 0,
+        "reply": None,
+        "uses": _overtake(state.uses, payload.text) if state.open_uses else (),
+    }
+    if state.run is None or state.run.run != payload.run:
+        changes |= {"turn": 0, "usage": Usage(), "active_s": 0.0, "repairs": 0, "verdict": None}
+        if not state.dirty:
+            changes |= {"rebase": True, **_NOTHING_PENDING}
+    return changes
+
+
+def _overtake(uses: tuple[Use, ...], text: str) -> tuple[Use, ...]:
+    """The first open question gets the user's words; all else that is open will not run any more."""
+    result: list[Use] = []
+    answered = False
+    for use in uses:
+        if use.finished is not None:
+            result.append(use)
+        elif use.is_question and not answered:
+            result.append(replace(use, answer=text))
+            answered = True
+        else:
+            result.append(replace(use, overtaken=True))
+    return tuple(result)
+
+
+def _resumed(state: State, payload: RunResumed) -> dict[str, Any]:
+    changes: dict[str, Any] = {"ended": None, "failures": 0, "failure": None, "cuts": 0}
+    if state.ended is not None and state.ended.reason == "failed" and not state.open_uses:
+        changes |= {"reply": None, "uses": ()}
+    return changes
+
+
+def _finished_run(state: State, payload: RunFinished) -> dict[str, Any]:
+    return {"ended": payload}
+
+
+def _base(state: State, payload: BaseTaken) -> dict[str, Any]:
+    return {"base": payload.manifest, "rebase": False}
+
+
+def _opened(state: State, payload: SandboxOpened) -> dict[str, Any]:
+    uses = tuple(
+        replace(use, restores=use.restores + 1) if use.started and not use.finished else use
+        for use in state.uses
+    )
+    return {"uses": uses}
+
+
+def _replied(state: State, payload: ModelReplied) -> dict[str, Any]:
+    return {
+        "reply": payload,
+        "uses": tuple(Use(use=use) for use in tool_uses_of(payload.content)),
+        "turn": state.turn + 1,
+        "usage": add_usage(state.usage, payload.usage),
+        "failures": 0,
+        "failure": None,
+        "cuts": state.cuts + 1 if payload.stop_reason == "max_tokens" else 0,
+        "answered": state.verdict is not None,
+    }
+
+
+def add_usage(left: Usage, right: Usage) -> Usage:
+    """Return the sum; the price is None only as long as nothing priced was added.
+
+    An unknown price stays out of the sum: `limits` refuses a money limit for such a model.
+    """
+    prices = [usage.cost_usd for usage in (left, right) if usage.cost_usd is not None]
+    return Usage(
+        input_tokens=left.input_tokens + right.input_tokens,
+        output_tokens=left.output_tokens + right.output_tokens,
+        cache_read_tokens=left.cache_read_tokens + right.cache_read_tokens,
+        cache_write_tokens=left.cache_write_tokens + right.cache_write_tokens,
+        cost_usd=sum(prices) if prices else None,
+    )
+
+
+def _failed(state: State, payload: ModelFailed) -> dict[str, Any]:
+    return {"failures": state.failures + 1, "failure": payload}
+
+
+def _on_use(state: State, use_id: ToolUseId, **changes: Any) -> tuple[Use, ...]:
+    return tuple(replace(use, **changes) if use.use.id == use_id else use for use in state.uses)
+
+
+def _approval_asked(state: State, payload: ApprovalAsked) -> dict[str, Any]:
+    return {"uses": _on_use(state, payload.tool_use_id, asked=payload)}
+
+
+def _approval_given(state: State, payload: ApprovalGiven) -> dict[str, Any]:
+    changes: dict[str, Any] = {"uses": _on_use(state, payload.tool_use_id, decision=payload)}
+    if state.ended is not None and state.ended.reason == "needs_you":
+        changes["ended"] = None
+    return changes
+
+
+def _started(state: State, payload: ToolStarted) -> dict[str, Any]:
+    return {"uses": _on_use(state, payload.tool_use_id, started=payload)}
+
+
+def _finished(state: State, payload: ToolFinished) -> dict[str, Any]:
+    changes: dict[str, Any] = {"uses": _on_use(state, payload.tool_use_id, finished=payload)}
+    if payload.deliverables:
+        new = {deliverable.path: deliverable for deliverable in payload.deliverables}
+        changes["deliverables"] = {**state.deliverables, **new}
+    if payload.deliverables or payload.wrote:
+        changes |= {"unstaged": True, "unvalidated": True}
+    return changes
+
+
+def _checkpoint(state: State, payload: CheckpointMade) -> dict[str, Any]:
+    return {"checkpoint": payload.manifest, "dirty": True}
+
+
+def _staged(state: State, payload: ChangesStaged) -> dict[str, Any]:
+    touched = payload.created + payload.modified + payload.deleted > 0
+    return {"unstaged": False, "dirty": touched}
+
+
+def _validated(state: State, payload: Validated) -> dict[str, Any]:
+    repairs = state.repairs + (0 if payload.passed else 1)
+    return {"verdict": payload, "unvalidated": False, "answered": False, "repairs": repairs}
+
+
+def _dropped(state: State, payload: ApplyFinished | ChangesDiscarded) -> dict[str, Any]:
+    """Applied or thrown away: the next machine starts from the folders as they are then."""
+    if isinstance(payload, ApplyFinished) and not payload.applied:
+        return {}
+    return {"rebase": True, "dirty": False, **_NOTHING_PENDING}
+
+
+_HANDLERS: Mapping[type, Callable[[State, Any], dict[str, Any]]] = {
+    ThreadCreated: _created,
+    ThreadForked: _created,
+    GrantsSet: _grants,
+    UserSaid: _said,
+    RunResumed: _resumed,
+    RunFinished: _finished_run,
+    BaseTaken: _base,
+    SandboxOpened: _opened,
+    ModelReplied: _replied,
+    ModelFailed: _failed,
+    ApprovalAsked: _approval_asked,
+    ApprovalGiven: _approval_given,
+    ToolStarted: _started,
+    ToolFinished: _finished,
+    CheckpointMade: _checkpoint,
+    ChangesStaged: _staged,
+    Validated: _validated,
+    ApplyFinished: _dropped,
+    ChangesDiscarded: _dropped,
+}

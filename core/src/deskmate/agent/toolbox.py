@@ -1,0 +1,197 @@
+"""Runs tool uses: intent before, call in the machine or at a connector, result and checkpoint after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+import anyio
+
+from deskmate.agent.dispatch import Call, Dispatcher, closed, finished
+from deskmate.agent.journal import Journal
+from deskmate.agent.state import Use
+from deskmate.agent.workbench import Workbench
+from deskmate.agent.world import Setup, World
+from deskmate.errors import OutcomeUnknown, ProtocolError, SandboxMissing, SandboxUnavailable
+from deskmate.ports import Machine, ToolOutcome
+from deskmate.types.events import ApprovalAsked, Refused, ToolFinished, ToolStarted
+
+PARALLEL_READS = 4
+GRACE_S = 30.0
+"""How much longer than the guest the host waits for a call before it takes the answer for lost."""
+RULES_ONLY_RESULT_BYTES = 4 << 20
+"""A model that follows rules needs whole results, and its context costs nothing."""
+UNKNOWN = (
+    "Outcome unknown: the call was sent and its answer was lost. It may have had its effect. "
+    "It is not repeated by itself; ask the user what to do."
+)
+
+
+class Toolbox:
+    """Runs the tool uses of one thread."""
+
+    def __init__(self, world: World, setup: Setup, bench: Workbench, journal: Journal) -> None:
+        self._world = world
+        self._setup = setup
+        self._bench = bench
+        self._journal = journal
+        self._tools_off = setup.tools_off
+
+    @property
+    def dispatcher(self) -> Dispatcher:
+        """What decides on a use now."""
+        return Dispatcher(
+            registry=self._setup.registry,
+            rules=self._setup.rules,
+            connectors=frozenset(self._world.connectors),
+            tools_off=self._tools_off,
+        )
+
+    async def run(self, uses: Sequence[Use]) -> None:
+        """Check each use; answer those that need no call, note those that need approval, run the rest."""
+        calls: list[Call] = []
+        for use in uses:
+            match self.dispatcher.prepare(use):
+                case Call() as call:
+                    calls.append(call)
+                case ApprovalAsked() | ToolFinished() as payload:
+                    await self._journal.record(payload)
+        await self._run_calls(calls)
+
+    async def recover(self, uses: Sequence[Use]) -> None:
+        """Finish uses that were started and have no result.
+
+        In the machine a repeated call is safe: the ledger of the same machine answers a key once, and
+        on a restored machine no trace of the first call is left. At a connector it is not safe.
+        """
+        calls: list[Call] = []
+        for use in uses:
+            call = self.dispatcher.call_of(use)
+            if call is None:
+                await self._journal.record(closed(use, "error", "Its tool is no longer there."))
+            elif call.outside:
+                await self._journal.record(closed(use, "unknown", UNKNOWN))
+            else:
+                calls.append(call)
+        await self._run_calls(calls)
+
+    async def close(self, uses: Sequence[Use], why: str) -> None:
+        """Give each use the result that says why it did not run, or that nobody knows."""
+        results = []
+        for use in uses:
+            call = self.dispatcher.call_of(use)
+            unknown = use.started is not None and call is not None and call.outside
+            results.append(
+                closed(use, "unknown", UNKNOWN) if unknown else closed(use, "interrupted", why)
+            )
+        if results:
+            await self._journal.record(*results)
+
+    async def _run_calls(self, calls: Iterable[Call]) -> None:
+        """Run in order; neighbouring reads together."""
+        for (outside, reads), group in groupby(
+            calls, lambda call: (call.outside, call.spec.risk == "read")
+        ):
+            batch = list(group)
+            if not outside:
+                machine = await self._machine(batch)
+                if machine is None:
+                    return
+                if not await self._run_batch(machine, batch, 1 if not reads else PARALLEL_READS):
+                    return
+            else:
+                for call in batch:
+                    await self._run_outside(call)
+
+    async def _machine(self, batch: Sequence[Call]) -> Machine | None:
+        """Return the machine; if there is none to be had, give the batch results that say so."""
+        try:
+            return await self._bench.machine()
+        except SandboxMissing as error:
+            self._tools_off = f"{error.message} {error.hint}".strip()
+            await self._journal.record(
+                Refused(what="tools", why=self._tools_off),
+                *(closed(call.use, "error", f"Tools are off: {self._tools_off}") for call in batch),
+            )
+        except SandboxUnavailable as error:
+            why = f"The virtual machine does not start: {error.message}"
+            await self._journal.record(*(closed(call.use, "error", why) for call in batch))
+        return None
+
+    async def _run_batch(self, machine: Machine, batch: Sequence[Call], parallel: int) -> bool:
+        """Run the calls; False if the machine was lost on the way and the rest must be recovered."""
+        lost: list[Call] = []
+        limiter = anyio.CapacityLimiter(parallel)
+
+        async def one(call: Call) -> None:
+            async with limiter:
+                if lost:
+                    return
+                try:
+                    await self._run_inside(machine, call)
+                except (SandboxUnavailable, ProtocolError) as error:
+                    lost.append(call)
+                    self._journal.progress(f"the virtual machine was lost: {error.message}")
+
+        if parallel == 1:
+            for call in batch:
+                await one(call)
+        else:
+            async with anyio.create_task_group() as group:
+                for call in batch:
+                    group.start_soon(one, call)
+        if lost:
+            await self._bench.answer_lost()
+        return not lost
+
+    async def _run_inside(self, machine: Machine, call: Call) -> None:
+        key = await self._start(call)
+        outcome = await self._outcome(machine, call, key)
+        as_json = self._world.model.name == "offline"
+        limit = self._journal.state.limits.max_result_bytes
+        limit = max(limit, RULES_ONLY_RESULT_BYTES) if as_json else limit
+        result = finished(call.use, outcome, self._world.blobs, limit, as_json=as_json)
+        if outcome.wrote:
+            # Stored together: a result whose files could be lost would be a lie after a restore.
+            made, _ = await self._bench.checkpoint()
+            await self._journal.record(result, made)
+        else:
+            await self._journal.record(result)
+
+    async def _outcome(self, machine: Machine, call: Call, key: str) -> ToolOutcome:
+        if call.use.started is not None:
+            state, outcome = await machine.status(key)
+            if state == "finished" and outcome is not None:
+                return outcome
+        timeout_s = float(call.spec.timeout_s)
+        try:
+            with anyio.fail_after(timeout_s + GRACE_S):
+                return await machine.call(
+                    call.spec.name,
+                    call.use.use.input,
+                    key=key,
+                    timeout_s=timeout_s,
+                    on_progress=self._journal.progress,
+                )
+        except TimeoutError as error:
+            raise SandboxUnavailable(f"{call.spec.name} gave no answer in time.") from error
+
+    async def _start(self, call: Call) -> str:
+        if call.use.started is not None:
+            return call.use.started.key
+        key = f"{self._journal.state.thread}:{call.use.use.id}"
+        started = ToolStarted(tool_use_id=call.use.use.id, tool=call.spec.name, key=key)
+        await self._journal.record(started)
+        return key
+
+    async def _run_outside(self, call: Call) -> None:
+        await self._start(call)
+        connector = self._world.connectors[call.spec.plugin]
+        try:
+            with anyio.fail_after(call.spec.timeout_s + GRACE_S):
+                outcome = await connector.call(call.spec.name, call.use.use.input)
+        except (OutcomeUnknown, TimeoutError):
+            await self._journal.record(closed(call.use, "unknown", UNKNOWN))
+            return
+        limit = self._journal.state.limits.max_result_bytes
+        await self._journal.record(finished(call.use, outcome, self._world.blobs, limit))

@@ -1,0 +1,144 @@
+"""The verdict over a run's deliverables, from a clean room that the agent cannot reach. Fails closed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import anyio
+
+from deskmate.agent.manifests import digest_of
+from deskmate.agent.world import Setup, World
+from deskmate.errors import DeskmateError, ProtocolError, SandboxUnavailable
+from deskmate.ports import Progress, SourceFile, ValidationReport, ValidationRequest
+from deskmate.types.events import Event, ToolFinished, Validated
+from deskmate.types.files import Deliverable, Difference, Entry, Evidence
+from deskmate.types.findings import Finding
+from deskmate.types.ids import Digest, RunId
+from deskmate.types.registry import Registry
+
+ATTEMPTS = 2
+DEADLINE_S = 900.0
+NO_VERDICT = "G-CLEAN-ROOM"
+MISSING = "G-PRESENT"
+NOT_RUN = "G-RULE-RAN"
+
+
+def build_validation(
+    deliverables: Iterable[Deliverable],
+    difference: Difference,
+    base: Iterable[Entry],
+    events: Iterable[Event],
+    date: str,
+) -> ValidationRequest:
+    """Return what goes into the clean room: files by their digests, the originals, the evidence.
+
+    `date`: ISO date of the run. A deliverable that has no file is missing in `files`.
+    """
+    originals = {entry.path: entry.sha256 for entry in base if entry.sha256 is not None}
+    contents = dict(originals)
+    for change in difference.changes:
+        if change.after is None or change.after.sha256 is None:
+            contents.pop(change.path, None)
+        else:
+            contents[change.path] = change.after.sha256
+    chosen = tuple(sorted(deliverables, key=lambda deliverable: deliverable.path))
+    evidence = _evidence(events)
+    return ValidationRequest(
+        deliverables=chosen,
+        files={item.path: contents[item.path] for item in chosen if item.path in contents},
+        sources=tuple(
+            SourceFile(path=path, sha256=sha256) for path, sha256 in sorted(originals.items())
+        ),
+        evidence=evidence,
+        facts={"date": date, "paths_read": sorted({item.path for item in evidence})},
+    )
+
+
+def _evidence(events: Iterable[Event]) -> tuple[Evidence, ...]:
+    """All evidence of the thread; a later one of the same id replaces the earlier."""
+    found: dict[str, Evidence] = {}
+    for event in events:
+        if isinstance(event.payload, ToolFinished):
+            found |= {item.id: item for item in event.payload.evidence}
+    return tuple(found.values())
+
+
+def inputs_of(request: ValidationRequest, registry: Registry) -> Digest:
+    """Return the digest over everything a verdict depends on."""
+    return digest_of({"request": request, "lock": registry.lock, "rules": registry.rules})
+
+
+def earlier_verdict(events: Iterable[Event], inputs: Digest) -> Validated | None:
+    """Return a verdict on the very same inputs, unless the clean room failed then."""
+    verdict: Validated | None = None
+    for event in events:
+        payload = event.payload
+        if isinstance(payload, Validated) and payload.inputs == inputs and payload.rules:
+            verdict = payload
+    return verdict
+
+
+async def validate(
+    world: World, setup: Setup, request: ValidationRequest, run: RunId, progress: Progress
+) -> Validated:
+    """Return the verdict. What cannot be checked is an error finding, never a pass."""
+    findings, rules = _missing(request), tuple[str, ...]()
+    if not findings:
+        report = await _in_clean_room(world, setup, request, progress)
+        findings = (*report.findings, *_not_run(request, report, setup.registry))
+        rules = report.rules
+    gates = {rule.rule: rule.gate for rule in setup.registry.rules}
+    failed = any(item.level == "error" and gates.get(item.rule, True) for item in findings)
+    return Validated(
+        run=run,
+        inputs=inputs_of(request, setup.registry),
+        rules=rules,
+        findings=findings,
+        passed=not failed,
+    )
+
+
+def _missing(request: ValidationRequest) -> tuple[Finding, ...]:
+    return tuple(
+        Finding(
+            rule=MISSING,
+            level="error",
+            message="The file was presented as a result but is not in the workspace.",
+            fix="Write the file, or present the one that is meant.",
+            path=item.path,
+        )
+        for item in request.deliverables
+        if item.path not in request.files
+    )
+
+
+def _not_run(
+    request: ValidationRequest, report: ValidationReport, registry: Registry
+) -> tuple[Finding, ...]:
+    roles = {item.role for item in request.deliverables}
+    said = {*report.rules, *(finding.rule for finding in report.findings)}
+    return tuple(
+        Finding(rule=NOT_RUN, level="error", message=f"The rule {rule.rule} did not run.")
+        for rule in registry.rules
+        if rule.rule not in said and (not rule.roles or roles & set(rule.roles))
+    )
+
+
+async def _in_clean_room(
+    world: World, setup: Setup, request: ValidationRequest, progress: Progress
+) -> ValidationReport:
+    why = ""
+    for _ in range(ATTEMPTS):
+        try:
+            async with world.sandbox.clean_room(setup.plugins, progress) as machine:
+                with anyio.fail_after(DEADLINE_S):
+                    return await machine.validate(request, world.blobs)
+        except (SandboxUnavailable, ProtocolError) as error:
+            why = error.message
+        except DeskmateError as error:
+            why = error.message
+            break
+        except TimeoutError:
+            why = f"no verdict within {DEADLINE_S:.0f} s"
+    finding = Finding(rule=NO_VERDICT, level="error", message=f"The checks could not be run: {why}")
+    return ValidationReport(findings=(finding,), rules=())

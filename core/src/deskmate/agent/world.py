@@ -1,0 +1,45 @@
+"""What a driver is built from: the ports it acts through and how the thread is set up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from deskmate.agent.policy import Rules
+from deskmate.ports import Approver, Blobs, Clock, Connector, Model, Sandbox, Store
+from deskmate.types.files import Entry
+from deskmate.types.registry import Registry
+
+TakeBase = Callable[[], tuple[Entry, ...]]
+"""Read the granted folders, store every file's content in the blobs, return the entries by path."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """The adapters of the ports."""
+
+    store: Store
+    model: Model
+    sandbox: Sandbox
+    approver: Approver
+    blobs: Blobs
+    clock: Clock
+    connectors: Mapping[str, Connector] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """How this thread works.
+
+    `registry`: what the enabled plugins bring. `plugins`: their names, in order. `config`: plugin →
+    setting → value. `take_base`: blocking, runs in a thread of its own. `tools_off`: why there is no
+    virtual machine, empty if there is one; tools are then not offered, and never run elsewhere.
+    """
+
+    registry: Registry
+    plugins: tuple[str, ...]
+    take_base: TakeBase
+    config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    rules: Rules = field(default_factory=Rules)
+    tools_off: str = ""
