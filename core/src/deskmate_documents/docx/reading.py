@@ -14,6 +14,7 @@ from deskmate_documents.docx.wml import (
     GONE,
     TBL,
     P,
+    R,
     T,
     accepted_text,
     body_paragraphs,
@@ -29,10 +30,7 @@ _NOTE_KINDS = ("header", "footer", "footnotes", "endnotes")
 _TRACKED = frozenset(
     {*GONE, *ADDED}
     | {w(n) for n in ("cellIns", "cellDel", "cellMerge", "numberingChange")}
-    | {
-        w(f"{n}Change")
-        for n in ("pPr", "rPr", "sectPr", "tblPr", "tblPrEx", "trPr", "tcPr", "tblGrid")
-    }
+    | {w(f"{n}Change") for n in ("pPr", "rPr", "sectPr", "tblPr", "tblPrEx", "trPr", "tcPr")}
 )
 
 
@@ -78,21 +76,26 @@ def read_docx(path: Path) -> DocxText:
     """
     package = Package(path)
     main, root = open_body(package)
-    styles = StyleSheet(_related_root(package, main, "styles"))
-    numbering = Numbering(_related_root(package, main, "numbering"), styles)
     nodes = body_paragraphs(root)
-    pages = _pages(root)
-    paragraphs = tuple(
-        _paragraph(node, index, styles, numbering, pages.get(node), main)
-        for index, node in enumerate(nodes, 1)
-    )
+    paragraphs = read_paragraphs(package, main, root)
     return DocxText(
         path=path,
         paragraphs=paragraphs,
         title=_title(package, paragraphs),
         has_tracked_changes=any(node.tag in _TRACKED for node in root.iter()),
         comments=read_comments(package, main, nodes),
-        notes=tuple(_notes(package, main, styles, len(paragraphs))),
+        notes=tuple(_notes(package, main, len(paragraphs))),
+    )
+
+
+def read_paragraphs(package: Package, main: str, root: Element) -> tuple[Paragraph, ...]:
+    """Return the paragraphs below `root`, the main part's root, which may have been changed in memory."""
+    styles = StyleSheet(_related_root(package, main, "styles"))
+    numbering = Numbering(_related_root(package, main, "numbering"), styles)
+    pages = _pages(root)
+    return tuple(
+        _paragraph(node, index, styles, numbering, pages.get(node), main)
+        for index, node in enumerate(body_paragraphs(root), 1)
     )
 
 
@@ -127,8 +130,9 @@ def _paragraph(
 ) -> Paragraph:
     text = accepted_text(node)
     style_id = val(child(node, "pPr", "pStyle")) or styles.default
-    deleted = not text and child(node, "pPr", "rPr", "del") is not None
-    number = None if deleted or numbering is None else numbering.number(node, style_id)
+    number = None
+    if numbering is not None and not _is_unprinted(node, text):
+        number = numbering.number(node, style_id)
     return Paragraph(
         index=index,
         text=text,
@@ -140,6 +144,15 @@ def _paragraph(
         in_table=next(node.iterancestors(TBL), None) is not None,
         part=part,
     )
+
+
+def _is_unprinted(node: Element, text: str) -> bool:
+    """Say whether Word prints no paragraph, so no number: a bare section break, or one deleted whole."""
+    if text:
+        return False
+    if child(node, "pPr", "rPr", "del") is not None:
+        return True
+    return child(node, "pPr", "sectPr") is not None and node.find(R) is None
 
 
 def _heading(node: Element, styles: StyleSheet, style_id: str) -> int | None:
@@ -181,7 +194,8 @@ def _pages(root: Element) -> dict[Element, int]:
     return pages if known else {}
 
 
-def _notes(package: Package, main: str, styles: StyleSheet, count: int) -> Iterator[Paragraph]:
+def _notes(package: Package, main: str, count: int) -> Iterator[Paragraph]:
+    styles = StyleSheet(_related_root(package, main, "styles"))
     for kind in _NOTE_KINDS:
         for part in package.related(main, kind):
             for node in body_paragraphs(package.parse(part)):
