@@ -11,11 +11,13 @@ from deskmate.plugin.contributions import Prompt, SkillSource, Tool, ToolAnswer,
 from deskmate.plugin.hookspecs import PROJECT, hookimpl
 from deskmate.types.files import Claim, Deliverable, Evidence
 from deskmate.types.findings import Finding
+from deskmate.types.ids import Digest
 
 __all__ = [
     "PROJECT",
     "Claim",
     "Deliverable",
+    "Digest",
     "Evidence",
     "Finding",
     "PluginContext",
