@@ -1,0 +1,1 @@
+"""Deskmate as a legal professional: contract review against a playbook, redlines, memos."""

@@ -1,0 +1,81 @@
+"""Finds the contracts to review."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from deskmate.plugin import ToolContext, ToolError, ToolInputError
+from deskmate_legal.workspace import CONTRACT_SUFFIXES, candidates, find_playbook, mentioned
+
+_LIMIT = 40
+_NDA = re.compile(r"\bndas?\b|\bnon-?disclosure|\bconfidentiality agreement", re.IGNORECASE)
+
+
+def contract_find(request: str, context: ToolContext) -> dict[str, Any]:
+    """List the contracts in the workspace that a request is about, and the playbook to use.
+
+    Files that the request names are taken; else all DOCX, PDF and text files that read like a contract
+    (if the request speaks of an NDA and there are NDAs: those only). Results of earlier runs (redlines,
+    memos, comparisons) are left out.
+
+    Args:
+        request: the user's words.
+
+    Returns:
+        `contracts`: list of {path, file_type, contract_type, title}; `count`; `playbook`: workspace path,
+        "" for the one that comes with the plugin; `skipped`: list of {path, reason}.
+    """
+    playbook = find_playbook(context, request)
+    files = list(candidates(context.workspace, CONTRACT_SUFFIXES))
+    named = [path for path in files if mentioned(path, request)]
+    found, skipped = [], []
+    for path in (named or files)[:_LIMIT]:
+        entry = _entry(path, context, named=bool(named))
+        (skipped if "reason" in entry else found).append(entry)
+    skipped += [
+        {"path": context.name_of(path), "reason": f"only {_LIMIT} files are looked at"}
+        for path in (named or files)[_LIMIT:]
+    ]
+    ndas = [entry for entry in found if entry["contract_type"] == "nda"]
+    if not named and ndas and _NDA.search(request) and len(ndas) < len(found):
+        skipped += [{"path": e["path"], "reason": "no NDA"} for e in found if e not in ndas]
+        found = ndas
+    if not found:
+        raise ToolInputError(_nothing(files, skipped))
+    return {
+        "contracts": found,
+        "count": len(found),
+        "playbook": playbook,
+        "playbook_name": playbook.rpartition("/")[2] or "the standard playbook",
+        "skipped": skipped,
+    }
+
+
+def _entry(path: Path, context: ToolContext, *, named: bool) -> dict[str, Any]:
+    from deskmate_legal.contract import read_contract  # noqa: PLC0415
+
+    name = context.name_of(path)
+    context.on_progress(f"Looking at {name}")
+    try:
+        contract = read_contract(path, name)
+    except ToolError as error:
+        return {"path": name, "reason": error.message}
+    if not contract.text.strip():
+        return {"path": name, "reason": "it holds no text (a scan?)"}
+    if not named and not contract.is_contract:
+        return {"path": name, "reason": "it does not read like a contract"}
+    return {
+        "path": name,
+        "file_type": contract.kind,
+        "contract_type": contract.type,
+        "title": contract.title,
+    }
+
+
+def _nothing(files: list[Path], skipped: list[dict[str, Any]]) -> str:
+    if not files:
+        return "There is no DOCX, PDF or text file in the folder."
+    reasons = "; ".join(f"{entry['path']}: {entry['reason']}" for entry in skipped[:5])
+    return f"No contract found among {len(files)} files. {reasons}"
