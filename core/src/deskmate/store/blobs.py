@@ -31,7 +31,8 @@ class BlobStore:
         """Store content durably and return its sha256.
 
         Content that is here already is stored once; a damaged blob of the same digest is replaced.
-        Raises DeskmateError when the disk is full or fails; nothing half-written stays.
+        Raises DeskmateError when the disk is full or fails, and what the pieces' source raises;
+        nothing half-written stays.
         """
         pieces = _split(content) if isinstance(content, bytes) else content
         temporary = self._root / f".{secrets.token_hex(8)}.tmp"
@@ -42,6 +43,8 @@ class BlobStore:
                 self._keep(temporary, digest)
             finally:
                 temporary.unlink(missing_ok=True)
+        except _SourceFailed as failed:
+            raise failed.error from None
         except OSError as error:
             raise _disk_error(error, self._root) from error
         return digest
@@ -103,6 +106,21 @@ def _split(content: bytes) -> Iterator[bytes]:
         yield bytes(view[start : start + CHUNK_BYTES])
 
 
+class _SourceFailed(BaseException):
+    """Carries an OSError of the source past the handler for those of the store."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__()
+        self.error = error
+
+
+def _from_source(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    try:
+        yield from pieces
+    except OSError as error:
+        raise _SourceFailed(error) from error
+
+
 def _compress(pieces: Iterable[bytes], path: Path) -> Digest:
     import zstandard  # noqa: PLC0415 - a compiled library that --help must not load
 
@@ -110,7 +128,7 @@ def _compress(pieces: Iterable[bytes], path: Path) -> Digest:
     with path.open("xb") as file:
         path.chmod(0o600)
         with zstandard.ZstdCompressor(level=_LEVEL).stream_writer(file, closefd=False) as writer:
-            for piece in pieces:
+            for piece in _from_source(pieces):
                 seen.update(piece)
                 writer.write(piece)
     return Digest(seen.hexdigest())
