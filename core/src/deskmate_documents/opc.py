@@ -240,10 +240,10 @@ class Package:
                 default = str(node.get("ContentType", ""))
         return default
 
-    def add_relationship(self, part: str, kind: str, target: str) -> str:
-        """Point `part` to `target` (a part name) and return the relationship's id; reuses one."""
+    def add_relationship(self, part: str, kind: str, target: str, *, external: bool = False) -> str:
+        """Point `part` to `target` (a part name, or a URL) and return the relationship's id; reuses one."""
         for rel in self.relationships(part).values():
-            if rel.kind == kind and rel.target == target:
+            if (rel.kind, rel.target, rel.external) == (kind, target, external):
                 return rel.id
         name = rels_name(part)
         root = (
@@ -256,7 +256,11 @@ class Package:
         node = etree.SubElement(root, f"{{{RELS_NS}}}Relationship")
         node.set("Id", f"rIdD{number}")
         node.set("Type", f"{OFFICE_RELS}/{kind}")
-        node.set("Target", posixpath.relpath(target, posixpath.dirname(part) or "."))
+        if external:
+            node.set("Target", target)
+            node.set("TargetMode", "External")
+        else:
+            node.set("Target", posixpath.relpath(target, posixpath.dirname(part) or "."))
         self.write_xml(name, root)
         return f"rIdD{number}"
 

@@ -136,6 +136,10 @@ class Canon:
             else:
                 yield (f"{context}#", self.form(node))
 
+    def shell(self, node: Element) -> str:
+        """Return a link, field or content control in one line without what is in it."""
+        return f"<{_name(node.tag)}{self._attributes(node)}{self._control(node)}>"
+
     def _control(self, node: Element) -> str:
         return self.form(child(node, "sdtPr")) if node.tag == w("sdt") else ""
 
@@ -150,11 +154,11 @@ class Canon:
             elif tag in GONE or tag in ADDED:
                 yield from self._run(node, f"{context}[{_name(tag)} {node.get(w('author'), '')}]")
             elif tag in _REFERENCES:
-                yield key, self._note(node, _REFERENCES[tag])
+                yield key, self.note(node, _REFERENCES[tag])
             else:
                 yield key, "\t" if tag == w("tab") else self.form(node)
 
-    def _note(self, node: Element, kind: str) -> str:
+    def note(self, node: Element, kind: str) -> str:
         """Return a reference with the digest of its note, for its number says nothing."""
         if kind not in self._notes:
             parts = self._package.related(self._part, kind)
@@ -207,10 +211,11 @@ class Canon:
     def _list(self, number: str) -> str:
         """Name a list by the order of its first use and by its levels, for ids may be renewed."""
         if number not in self._lists:
-            self._lists[number] = f"list{len(self._lists) + 1}:{self._levels(number)}"
+            self._lists[number] = f"list{len(self._lists) + 1}:{self.levels(number)}"
         return self._lists[number] if number != "0" else "list0"
 
-    def _levels(self, number: str) -> str:
+    def levels(self, number: str) -> str:
+        """Return a digest of what a list's levels look like, "?" if there is no such list."""
         if self._numbering is None:
             return "?"
         for node in self._numbering.iterfind(w("num")):

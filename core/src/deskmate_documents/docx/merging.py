@@ -123,10 +123,15 @@ def tidy(root: Element) -> None:
     for node in list(root.iter(PPR)):
         if len(node) == 0 and not node.attrib and node.getparent() is not None:
             node.getparent().remove(node)
-    for start, end in _PAIRS:
-        _drop_halves(root, start, end)
+    tidy_halves(root)
     _drop_lost_anchors(root)
     _drop_hollow(root)
+
+
+def tidy_halves(root: Element) -> None:
+    """Remove starts of ranges without an end, and ends without a start."""
+    for start, end in _PAIRS:
+        _drop_halves(root, start, end)
 
 
 def _drop_lost_anchors(root: Element) -> None:
