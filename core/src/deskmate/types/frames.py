@@ -1,0 +1,119 @@
+"""One JSON line of the channel, bounded before it is parsed. The same on both sides."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from deskmate.errors import ProtocolError
+from deskmate.types.wire import JSON_DEPTH_LIMIT, LINE_LIMIT_BYTES
+
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_BRACKET = re.compile(rb"[\[\]{}]")
+_DIGITS_LIMIT = 40
+"""Longest whole number that is read; a number of millions of digits costs minutes to convert."""
+
+
+def encode_frame(message: Mapping[str, Any]) -> bytes:
+    """Return `message` as one line with its line feed.
+
+    Raises ProtocolError if it is over 1 MiB, or holds what is not JSON or not Unicode.
+    """
+    try:
+        text = json.dumps(message, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        line = text.encode() + b"\n"
+    except (ValueError, TypeError) as error:
+        raise ProtocolError(f"a message could not be written as JSON: {error}") from error
+    if len(line) > LINE_LIMIT_BYTES:
+        raise ProtocolError(
+            f"a message has {len(line)} bytes, over the limit of {LINE_LIMIT_BYTES}"
+        )
+    return line
+
+
+def decode_frame(line: bytes) -> dict[str, Any]:
+    """Return the object in `line`. Raises ProtocolError for anything but one strict JSON object.
+
+    Strict: at most 1 MiB, 32 levels deep, UTF-8, no repeated key, no NaN or infinity, whole numbers
+    of at most 40 digits, no lone surrogates.
+    """
+    if len(line) > LINE_LIMIT_BYTES:
+        raise ProtocolError(f"a message is over the limit of {LINE_LIMIT_BYTES} bytes")
+    check_depth(line)
+    try:
+        value = json.loads(
+            line.decode(),
+            object_pairs_hook=_unique,
+            parse_constant=_no_constant,
+            parse_float=_finite,
+            parse_int=_bounded,
+        )
+        if b"\\u" in line:
+            json.dumps(value, ensure_ascii=False).encode()  # a lone surrogate fails here
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError(f"a message is not strict JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise ProtocolError("a message is not a JSON object")
+    return value
+
+
+def check_depth(line: bytes) -> None:
+    """Raise ProtocolError if the JSON text nests deeper than 32, without parsing it."""
+    if line.count(b"[") + line.count(b"{") <= JSON_DEPTH_LIMIT:
+        return
+    depth = 0
+    for match in _BRACKET.finditer(_STRING.sub(b"", line)):
+        depth += 1 if match[0] in b"[{" else -1
+        if depth > JSON_DEPTH_LIMIT:
+            raise ProtocolError(f"a message nests deeper than {JSON_DEPTH_LIMIT} levels")
+
+
+class LineBuffer:
+    """Collects bytes and gives out whole lines, never holding more than one line's limit."""
+
+    def __init__(self) -> None:
+        self._parts = bytearray()
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Return the lines that `data` completes, without line feeds. Raises ProtocolError."""
+        self._parts += data
+        if b"\n" not in data:
+            if len(self._parts) > LINE_LIMIT_BYTES:
+                raise ProtocolError(f"a line is over the limit of {LINE_LIMIT_BYTES} bytes")
+            return []
+        *lines, rest = bytes(self._parts).split(b"\n")
+        if len(rest) > LINE_LIMIT_BYTES or any(len(line) > LINE_LIMIT_BYTES for line in lines):
+            raise ProtocolError(f"a line is over the limit of {LINE_LIMIT_BYTES} bytes")
+        self._parts = bytearray(rest)
+        return lines
+
+    def clear(self) -> None:
+        """Forget an unfinished line."""
+        self._parts.clear()
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key is repeated")
+    return found
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError("a number is too large")
+    return value
+
+
+def _bounded(text: str) -> int:
+    if len(text) > _DIGITS_LIMIT:
+        raise ValueError("a whole number has too many digits")
+    return int(text)

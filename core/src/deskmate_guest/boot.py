@@ -1,0 +1,95 @@
+"""The guest's initial program: mounts, preloads the document libraries, becomes the supervisor."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import os
+import sys
+import time
+from pathlib import Path
+
+_LIB = str(Path(__file__).resolve().parent.parent)
+if _LIB not in sys.path:
+    sys.path.insert(0, _LIB)  # `-I` leaves it out
+
+from deskmate_guest.cgroups import prepare_cgroups  # noqa: E402
+from deskmate_guest.disk import MS_NODEV, MS_NOSUID, MS_REMOUNT, mount  # noqa: E402
+from deskmate_guest.layout import AGENT_UID, GROUP, Layout  # noqa: E402
+from deskmate_guest.loop import Loop  # noqa: E402
+from deskmate_guest.supervisor import Supervisor  # noqa: E402
+
+PRELOADED = (
+    "json", "csv", "zipfile", "zlib", "decimal", "datetime", "random", "tempfile", "difflib", "uuid",
+    "subprocess", "yaml", "lxml.etree", "defusedxml.ElementTree", "docx", "openpyxl", "pptx",
+    "pypdfium2", "pdfplumber", "pypdf", "pandas", "rapidfuzz", "deskmate.plugin",
+)  # fmt: skip
+"""Imported once, in the template: a restored guest and its workers share these pages."""
+_PORTS = Path("/sys/class/virtio-ports")
+_PORT_WAIT_S = 10.0
+
+
+def main() -> None:
+    """Never returns: the kernel panics when the initial program ends."""
+    layout = Layout()
+    _prepare(layout)
+    preload()
+    loop = Loop()
+    # kept in a name: the supervisor lives as long as the loop runs
+    supervisor = Supervisor(loop, layout, _open_port("agent"), _open_port("bulk"))
+    gc.collect()
+    gc.freeze()
+    loop.run()
+    del supervisor
+
+
+def preload() -> None:
+    """Import the document libraries; one that this image does not carry is said on the console."""
+    for name in PRELOADED:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            sys.stderr.write(f"deskmate: not preloaded: {name}: {error}\n")
+
+
+def _prepare(layout: Layout) -> None:
+    os.environ.update(PATH="/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", LANG="C.UTF-8")
+    os.environ.update(TMPDIR="/tmp")  # noqa: S108 — the guest's own, a tmpfs
+    os.umask(0o022)
+    _mount("devpts", Path("/dev/pts"), "devpts", MS_NOSUID, "gid=5,mode=620,ptmxmode=666")
+    _mount("tmpfs", Path("/dev/shm"), "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777")  # noqa: S108
+    _mount("tmpfs", Path("/tmp"), "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777")  # noqa: S108
+    _mount("tmpfs", Path("/run"), "tmpfs", MS_NOSUID | MS_NODEV, "mode=755")
+    _mount("cgroup2", layout.cgroups, "cgroup2")
+    _mount("proc", Path("/proc"), "proc", MS_REMOUNT | MS_NOSUID | MS_NODEV, "hidepid=invisible")
+    prepare_cgroups(layout)
+    for folder in (layout.workspace, layout.home):
+        folder.mkdir(parents=True, exist_ok=True)
+        os.chown(folder, AGENT_UID, GROUP)
+    with contextlib.suppress(OSError):
+        os.nice(-10)
+
+
+def _mount(source: str, target: Path, kind: str, flags: int = 0, data: str = "") -> None:
+    """Mount, or say on the console what stays without it."""
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        mount(source, target, kind, flags, data)
+    except OSError as error:
+        sys.stderr.write(f"deskmate: {error}\n")
+
+
+def _open_port(name: str) -> int:
+    """Return the descriptor of the virtio port of that name, waiting for it to appear."""
+    deadline = time.monotonic() + _PORT_WAIT_S
+    while time.monotonic() < deadline:
+        for entry in _PORTS.glob("*"):
+            if (entry / "name").exists() and (entry / "name").read_text().strip() == name:
+                return os.open(f"/dev/{entry.name}", os.O_RDWR | os.O_CLOEXEC)
+        time.sleep(0.01)
+    raise SystemExit(f"deskmate: there is no virtio port {name}")
+
+
+if __name__ == "__main__":
+    main()

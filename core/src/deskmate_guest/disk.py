@@ -1,0 +1,137 @@
+"""The workspace on the scratch disk: read-only base, overlay, home. Knows mounts, moves no content."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from deskmate_guest.layout import AGENT_UID, GROUP, Layout
+
+_GRANT_NAME = re.compile(r"[^/\0\n]{1,200}")
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_REMOUNT, MS_BIND = 1, 2, 4, 32, 4096
+_MNT_DETACH = 2
+_OVERLAY = "redirect_dir=off,metacopy=off,index=off,xino=off"
+
+
+def mount(source: str, target: Path, kind: str, flags: int = 0, data: str = "") -> None:
+    """Mount by the system call. Raises OSError that names the target."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mount(source.encode(), bytes(target), kind.encode(), flags, data.encode()):
+        number = ctypes.get_errno()
+        raise OSError(number, f"mount of {kind or source}: {os.strerror(number)}", str(target))
+
+
+def unmount(target: Path) -> None:
+    """Detach what is mounted at `target`. Raises OSError."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.umount2(bytes(target), _MNT_DETACH):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), str(target))
+
+
+class WorkspaceDisk:
+    """Lays out the scratch disk and mounts the overlay when it is first needed."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._grants: dict[str, str] = {}
+        self._mounted = False
+        self.opened = False
+
+    @property
+    def ledger(self) -> Path:
+        """The ledger's file."""
+        return self._layout.scratch / "ledger"
+
+    @property
+    def lower(self) -> Path:
+        """The base: where `put base` unpacks."""
+        return self._layout.scratch / "lower"
+
+    @property
+    def upper(self) -> Path:
+        """What changed: where the difference is read."""
+        return self._layout.scratch / "upper"
+
+    @property
+    def modes(self) -> Path:
+        """Permission bits of the base as the grant had them, before the group was let in."""
+        return self._layout.scratch / "modes"
+
+    @property
+    def spare(self) -> Path:
+        """A folder for lists and archives under way."""
+        return self._layout.scratch / "spare"
+
+    def open(self, grants: Sequence[Mapping[str, Any]]) -> None:
+        """Mount the scratch disk and make the folders. Raises OSError, also for a bad grant name."""
+        if self.opened:
+            raise OSError("the workspace is open already")
+        for grant in grants:
+            name = str(grant.get("name"))
+            if not _GRANT_NAME.fullmatch(name) or name in (".", ".."):
+                raise OSError(f"{name!r} is not a name for a granted folder")
+            self._grants[name] = str(grant.get("mode"))
+        layout = self._layout
+        if layout.privileged and layout.scratch_device:
+            layout.scratch.mkdir(exist_ok=True)
+            mount(layout.scratch_device, layout.scratch, "ext4", MS_NOSUID | MS_NODEV)
+        layout.scratch.mkdir(parents=True, exist_ok=True)
+        layout.scratch.chmod(0o700)
+        for folder in (self.lower, self.upper, layout.scratch / "work", self.spare):
+            folder.mkdir(exist_ok=True)
+        (layout.scratch / "home").mkdir(exist_ok=True)
+        self._own(layout.scratch / "home", 0o770)
+        if layout.privileged:
+            layout.home.mkdir(parents=True, exist_ok=True)
+            mount(str(layout.scratch / "home"), layout.home, "", MS_BIND)
+        for folder in (self.lower, self.upper):
+            # a thread without folders works at the top; otherwise the top belongs to nobody
+            self._own(folder, 0o775, owner=0 if grants else AGENT_UID)
+        for name in self._grants:
+            (self.lower / name).mkdir(exist_ok=True)
+            self._own(self.lower / name, 0o775)
+        self.opened = True
+
+    @property
+    def grants(self) -> frozenset[str]:
+        """Names of the granted folders."""
+        return frozenset(self._grants)
+
+    def ensure_mounted(self) -> None:
+        """Mount the overlay if it is not, folders granted read-only once more on top. Raises OSError."""
+        layout = self._layout
+        if self._mounted or not self.opened:
+            return
+        layout.workspace.mkdir(parents=True, exist_ok=True)
+        if layout.privileged:
+            folders = f"lowerdir={self.lower},upperdir={self.upper},workdir={layout.scratch}/work"
+            mount(
+                "overlay",
+                layout.workspace,
+                "overlay",
+                MS_NOSUID | MS_NODEV,
+                f"{folders},{_OVERLAY}",
+            )
+            for name in (name for name, mode in self._grants.items() if mode == "ro"):
+                target = layout.workspace / name
+                mount(str(self.lower / name), target, "", MS_BIND)
+                mount("", target, "", MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV)
+        self._mounted = True
+
+    def base_folder(self) -> Path:
+        """Return where a base may be unpacked. Raises OSError if there is one, or it is too late."""
+        if not self.opened:
+            raise OSError("the workspace is not open")
+        if self._mounted or self.modes.exists():
+            raise OSError("the base is laid out once, before the first tool call")
+        return self.lower if self._layout.privileged else self._layout.workspace
+
+    def _own(self, folder: Path, mode: int, *, owner: int = AGENT_UID) -> None:
+        folder.chmod(mode)
+        if self._layout.privileged:
+            os.chown(folder, owner, GROUP)

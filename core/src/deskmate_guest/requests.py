@@ -1,0 +1,85 @@
+"""A request that was read from the host, and the rules its parameters must keep."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from deskmate.types import wire
+
+PARSE_ERROR = -32700
+INVALID_REQUEST = -32600
+METHOD_NOT_FOUND = -32601
+INVALID_PARAMS = -32602
+UNSUPPORTED_VERSION = -32022
+_VERSION_KEY = "io.modelcontextprotocol/protocolVersion"
+
+_PARAMS: Mapping[str, Mapping[str, type]] = {
+    wire.PING: {},
+    wire.RESUME: {"time_ns": int, "seed": str, "machine_id": str, "hostname": str},
+    wire.REGISTRY: {},
+    wire.OPEN: {"grants": list, "config": dict, "thread": str},
+    wire.PUT: {"what": str, "bytes": int, "delete": list},
+    wire.DIFFERENCE: {},
+    wire.TAKE: {"paths": list},
+    wire.STATUS: {"key": str},
+    wire.VALIDATE: {
+        "deliverables": list,
+        "files": dict,
+        "sources": list,
+        "evidence": list,
+        "facts": dict,
+        "config": dict,
+    },
+}
+
+
+class Refused(Exception):
+    """A request is answered with a JSON-RPC error."""
+
+    def __init__(
+        self, code: int, message: str, number: int | None = None, data: Any = None
+    ) -> None:
+        super().__init__(message)
+        self.code, self.message, self.id, self.data = code, message, number, data
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the error object."""
+        error = {"code": self.code, "message": self.message}
+        return error if self.data is None else {**error, "data": self.data}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request: its id, a known method, and its parameters."""
+
+    id: int
+    method: str
+    params: dict[str, Any]
+
+
+def check_params(request: Request) -> None:
+    """Raise Refused unless one of our own methods got exactly the parameters it takes."""
+    expected = _PARAMS[request.method]
+    given = {name: value for name, value in request.params.items() if name != "_meta"}
+    if set(given) != set(expected):
+        names = ", ".join(sorted(set(given) ^ set(expected)))
+        raise Refused(INVALID_PARAMS, f"missing or unknown parameters: {names}", request.id)
+    for name, kind in expected.items():
+        if not isinstance(given[name], kind) or isinstance(given[name], bool):
+            raise Refused(INVALID_PARAMS, f"{name} is not of type {kind.__name__}", request.id)
+
+
+def check_envelope(request: Request) -> None:
+    """Raise Refused unless a method of MCP carries the pinned revision in its `_meta`."""
+    meta = request.params.get("_meta")
+    if not isinstance(meta, dict) or not isinstance(version := meta.get(_VERSION_KEY), str):
+        raise Refused(INVALID_PARAMS, f"_meta[{_VERSION_KEY!r}] is missing", request.id)
+    if version != wire.PROTOCOL:
+        raise Refused(
+            UNSUPPORTED_VERSION,
+            "Unsupported protocol version",
+            request.id,
+            {"supported": [wire.PROTOCOL], "requested": version},
+        )

@@ -1,0 +1,159 @@
+"""What a worker does with one message: run a tool, or one rule over one deliverable."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import is_dataclass
+from typing import Any
+
+from deskmate.errors import CorruptData, ToolError, ToolInputError
+from deskmate.plugin.contexts import Sources, ToolContext, ValidationContext
+from deskmate.types.codec import from_json
+from deskmate.types.files import Deliverable, Evidence
+from deskmate.types.findings import Finding
+from deskmate_guest.layout import Layout
+from deskmate_guest.loading import LoadedPlugin, LoadedTool
+from deskmate_guest.results import Result, answer_result, error_result
+
+Message = dict[str, Any]
+_FINDINGS_LIMIT = 200
+
+
+class Runner:
+    """Runs one plugin's tools and rules. `send`: takes progress messages to the supervisor."""
+
+    def __init__(
+        self, layout: Layout, plugin: LoadedPlugin, send: Callable[[Mapping[str, Any]], None]
+    ) -> None:
+        self._layout, self._plugin, self._send = layout, plugin, send
+        self._config: Mapping[str, Any] = {}
+        self._validation: Mapping[str, Any] = {}
+
+    def serve(self, message: Message) -> Message | None:
+        """Return the reply to one message, None where it has none."""
+        match message["op"]:
+            case "setup":
+                self._config = message["config"]
+                self._validation = message["validation"]
+                return None
+            case "call":
+                result = self.call(message["tool"], message["arguments"], message["id"])
+                return {"id": message["id"], "result": result}
+            case _:
+                found = self.check(message["rule"], message["deliverable"])
+                return {"id": message["id"], "findings": found}
+
+    def call(self, name: str, arguments: Mapping[str, Any], number: int = 0) -> Result:
+        """Run a tool and return its result; nothing it raises escapes."""
+        loaded = self._plugin.tools[name]
+        wrote = loaded.tool.risk != "read"
+        if self._layout.workspace.is_dir():
+            os.chdir(self._layout.workspace)
+        try:
+            return answer_result(
+                loaded.tool.function(**self._bind(loaded, arguments, number)), wrote=wrote
+            )
+        except ToolError as error:
+            text = f"{error.message} {error.hint}" if error.hint else error.message
+            return error_result(text, wrote=wrote)
+        except Exception as error:  # noqa: BLE001 — tool dispatch: a tool may raise anything
+            traceback.print_exc()
+            return error_result(
+                f"The tool {loaded.spec.name} failed; this is a fault of the plugin "
+                f"{self._plugin.place.name}, not of the call: {brief(error)}",
+                wrote=wrote,
+            )
+        finally:
+            os.chdir("/")
+
+    def _bind(
+        self, loaded: LoadedTool, arguments: Mapping[str, Any], number: int
+    ) -> dict[str, Any]:
+        schema = loaded.signature.input_schema
+        if unknown := sorted(set(arguments) - set(schema["properties"])):
+            raise ToolInputError(
+                f"{loaded.spec.name} has no argument {', '.join(unknown)}; it takes "
+                f"{', '.join(schema['properties']) or 'none'}."
+            )
+        if missing := [name for name in schema.get("required", ()) if name not in arguments]:
+            raise ToolInputError(f"{loaded.spec.name} needs the argument {', '.join(missing)}.")
+        hints = loaded.signature.hints
+        bound = {name: _build(hints[name], value) for name, value in arguments.items()}
+        if loaded.signature.context:
+            bound[loaded.signature.context] = ToolContext(
+                workspace=self._layout.workspace,
+                home=self._layout.home,
+                resources=self._plugin.place.resources,
+                config=self._config,
+                on_progress=lambda line: self._send({"id": number, "progress": str(line)[:500]}),
+            )
+        return bound
+
+    def check(self, rule: str, number: int) -> list[Message]:
+        """Return the findings of one rule over deliverable `number`; a crash is an error finding."""
+        validator, _ = self._plugin.rules[rule]
+        deliverables = [
+            from_json(Deliverable, item) for item in self._validation.get("deliverables", [])
+        ]
+        deliverable = deliverables[number]
+        try:
+            found = list(validator.function(deliverable, self._context(deliverable, deliverables)))
+            wrong = [item for item in found if not isinstance(item, Finding)]
+            if wrong:
+                raise TypeError(f"the rule returned {type(wrong[0]).__name__}, expected Finding")
+        except Exception as error:  # noqa: BLE001 — a rule may raise anything: fail closed
+            traceback.print_exc()
+            found = [failed_rule(rule, deliverable.path, f"crashed: {brief(error)}")]
+        rows = []
+        for item in found[:_FINDINGS_LIMIT]:
+            rows.append({**item.to_json(), "rule": rule, "path": deliverable.path})
+        return rows
+
+    def _context(
+        self, deliverable: Deliverable, deliverables: list[Deliverable]
+    ) -> ValidationContext:
+        clean = self._layout.clean
+        data = self._validation
+        digests = {row["path"]: row["sha256"] for row in data["sources"]}
+        originals = {path: clean / "sources" / path for path in digests}
+        made = {item.path: clean / "deliverables" / item.path for item in deliverables}
+        return ValidationContext(
+            file=made[deliverable.path],
+            sources=Sources(
+                {path: real for path, real in originals.items() if real.is_file()}, digests
+            ),
+            evidence=tuple(from_json(Evidence, item) for item in data["evidence"]),
+            facts=data["facts"],
+            config=self._config,
+            others={path: real for path, real in made.items() if path != deliverable.path},
+            resources=self._plugin.place.resources,
+        )
+
+
+def failed_rule(rule: str, path: str, why: str) -> Finding:
+    """Return the error finding of a rule that did not run to its end."""
+    return Finding(
+        rule=rule,
+        level="error",
+        message=f"The check {rule} {why}, so nothing is known about this file.",
+        fix="Report this to the plugin's author; the file counts as not checked.",
+        path=path,
+    )
+
+
+def brief(error: BaseException) -> str:
+    """Return the class and the short message of an exception."""
+    text = " ".join(str(error).split())[:300]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _build(hint: Any, value: Any) -> Any:
+    """Return a dataclass for an object where the tool asked for one; other values as they are."""
+    if is_dataclass(hint) and isinstance(hint, type) and isinstance(value, Mapping):
+        try:
+            return from_json(hint, value)
+        except CorruptData as error:
+            raise ToolInputError(error.message) from error
+    return value

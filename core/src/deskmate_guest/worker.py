@@ -1,0 +1,133 @@
+"""A plugin's own processes: a zygote that has it loaded, and the worker it forks to run its tools.
+
+Both run as the plugin's user, with nothing open but the console and their socket to the supervisor.
+"""
+
+from __future__ import annotations
+
+import array
+import ctypes
+import gc
+import os
+import random
+import resource
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Mapping
+from typing import Any
+
+from deskmate.errors import ProtocolError
+from deskmate.types.codec import to_json
+from deskmate.types.frames import LineBuffer, decode_frame, encode_frame
+from deskmate_guest.layout import GROUP, Layout, PluginPlace
+from deskmate_guest.loading import LoadedPlugin, PluginBroken, load_plugin
+from deskmate_guest.running import Runner
+
+_PR_SET_NO_NEW_PRIVS = 38
+_MAX_PROCESSES = 512
+_MAX_FILE_BYTES = 4 << 30
+
+
+def serve_zygote(layout: Layout, place: PluginPlace, channel: socket.socket) -> None:
+    """Load the plugin, report it, then fork a worker for every socket that arrives. Never returns.
+
+    Called in a fresh child of the supervisor.
+    """
+    _own_process(layout, place, channel)
+    try:
+        plugin = load_plugin(place)
+    except PluginBroken as error:
+        channel.sendall(encode_frame({"broken": str(error)}))
+        os._exit(0)
+    channel.sendall(encode_frame({"loaded": _report(plugin)}))
+    gc.collect()
+    gc.freeze()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while True:
+        _, fds, _, _ = socket.recv_fds(channel, 1, 1)
+        if not fds:
+            os._exit(0)
+        if pid := os.fork():
+            os.close(fds[0])
+            channel.sendall(encode_frame({"pid": pid}))
+            continue
+        channel.close()
+        _serve_worker(layout, plugin, socket.socket(fileno=fds[0]))
+
+
+def _report(plugin: LoadedPlugin) -> Mapping[str, Any]:
+    return {
+        "prompts": to_json(plugin.prompts),
+        "tools": to_json(tuple(loaded.spec for loaded in plugin.tools.values())),
+        "skills": to_json(plugin.skills),
+        "rules": to_json(tuple(spec for _, spec in plugin.rules.values())),
+        "problems": list(plugin.problems),
+    }
+
+
+def _own_process(layout: Layout, place: PluginPlace, channel: socket.socket) -> None:
+    """Give up everything that belongs to the supervisor: signals, descriptors, user, session."""
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+    os.setsid()
+    keep = channel.fileno()
+    os.closerange(3, keep)
+    os.closerange(keep + 1, 1024)
+    os.umask(0o002)
+    os.chdir("/")
+    os.environ.update(HOME=str(layout.home), USER=place.name, LANG="C.UTF-8")
+    os.environ.setdefault("PATH", "/usr/local/bin:/usr/bin:/bin")
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if layout.privileged:
+        os.setpriority(os.PRIO_PROCESS, 0, 0)  # the supervisor's own is better
+        resource.setrlimit(resource.RLIMIT_NPROC, (_MAX_PROCESSES, _MAX_PROCESSES))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (_MAX_FILE_BYTES, _MAX_FILE_BYTES))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024))
+        os.setgroups([])
+        os.setgid(GROUP)
+        os.setuid(place.uid)
+        ctypes.CDLL(None).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+
+
+def _serve_worker(layout: Layout, plugin: LoadedPlugin, channel: socket.socket) -> None:
+    """Run what the supervisor asks, one thing after the other, until it closes the socket."""
+    os.setsid()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.register_at_fork(after_in_child=lambda: os.close(channel.detach()))
+    runner = Runner(layout, plugin, lambda message: _send(channel, message))
+    lines = LineBuffer()
+    while data := channel.recv(1 << 16):
+        for line in lines.feed(data):
+            _serve_line(runner, channel, decode_frame(line))
+    os._exit(0)
+
+
+def _serve_line(runner: Runner, channel: socket.socket, message: dict[str, Any]) -> None:
+    if message["op"] == "fresh":
+        reseed()
+        return
+    try:
+        reply = runner.serve(message)
+    except BaseException:  # noqa: BLE001 — any state is possible now: say why on the console, and end
+        traceback.print_exc()
+        os._exit(1)
+    if reply is not None:
+        _send(channel, reply)
+    sys.stdout.flush()
+
+
+def _send(channel: socket.socket, message: Mapping[str, Any]) -> None:
+    try:
+        channel.sendall(encode_frame(message))
+    except ProtocolError as error:
+        channel.sendall(encode_frame({"id": message["id"], "oversize": error.message}))
+
+
+def reseed() -> None:
+    """Give this copy of a frozen process its own random numbers."""
+    random.seed()
+    if (numpy := sys.modules.get("numpy")) is not None:
+        numpy.random.seed(array.array("I", os.urandom(32)).tolist())
