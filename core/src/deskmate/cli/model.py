@@ -1,0 +1,112 @@
+"""`deskmate model`: which models there are, and whether one answers."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from deskmate.cli.output import Session, json_option, say, say_json
+from deskmate.errors import ConfigError, ModelUnavailable
+
+DEADLINE_S = 120.0
+
+
+@click.group("model")
+def command() -> None:
+    """List and test models."""
+
+
+@command.command("list")
+@json_option
+@click.pass_obj
+def list_models(session: Session, as_json: bool) -> None:
+    """List the models that have a name, what they cost, and which one is the default.
+
+    Prices are US dollars for a million tokens, as published on the date shown.
+    """
+    from deskmate.models.catalogue import MODELS, find_model  # noqa: PLC0415
+    from deskmate.models.choose import KEY, URL, default_name  # noqa: PLC0415
+
+    config = _config(session.places.config)
+    overrides = config.get("models", {})
+    default = default_name(os.environ, config)
+    names = sorted({*MODELS, *overrides})
+    infos = [find_model(name, overrides) for name in names]
+    if as_json:
+        say_json({"default": default, "models": infos})
+        return
+    ready = "" if os.environ.get(KEY) else f"  (needs {KEY})"
+    for info in infos:
+        say(f"{info.alias:10} {info.title}{ready}")
+        say(f"{'':10} {info.id}, {_price_text(info)}")
+    say(f"{'offline':10} Rules only, no language model: follows the procedures of skills. Free.")
+    server = os.environ.get(URL) or config.get("model_url") or f"none; set {URL}"
+    say(f"{'local:NAME':10} A model on a server that speaks the Messages API: {server}")
+    say(f"{'replay:FILE':10} Answers from a run recorded with --record FILE.")
+    say(f"Default: {default}")
+
+
+def _price_text(info: Any) -> str:
+    if info.price is None:
+        return "price unknown"
+    text = f"{info.price.input:g} in, {info.price.output:g} out"
+    if info.long_price is not None:
+        text += (
+            f" ({info.long_price.input:g} and {info.long_price.output:g} for prompts over "
+            f"{info.long_over_tokens:,} tokens)"
+        )
+    return f"{text}; {info.price.source}" + (f", {info.price.read}" if info.price.read else "")
+
+
+@command.command("test")
+@click.argument("name", required=False)
+@json_option
+@click.pass_obj
+def test_model(session: Session, name: str | None, as_json: bool) -> int:
+    """Ask a model for one word and say what came back. Costs a few tokens.
+
+    NAME: as in `model list`; without it the default. Exit code 1 if it does not answer.
+    """
+    import anyio  # noqa: PLC0415
+
+    from deskmate.models.choose import choose_model  # noqa: PLC0415
+    from deskmate.ports import ModelRequest  # noqa: PLC0415
+    from deskmate.types.messages import Message, Text, text_of  # noqa: PLC0415
+
+    model = choose_model(name, os.environ, _config(session.places.config))
+    words = Message(role="user", content=(Text(text="Answer with the single word: ready"),))
+    request = ModelRequest(
+        model=model.name, system=(), tools=(), messages=(words,), max_tokens=2_000
+    )
+
+    async def ask() -> Any:
+        with anyio.fail_after(DEADLINE_S):
+            return await model.reply(request, lambda text: None)
+
+    try:
+        reply = anyio.run(ask)
+    except TimeoutError:
+        raise ModelUnavailable(f"{model.name} did not answer in {DEADLINE_S:.0f} s.") from None
+    text = text_of(reply.content)
+    if as_json:
+        say_json({"model": model.name, "answers": True, "text": text, "usage": reply.usage})
+    else:
+        label = f" ({reply.label})" if reply.label else ""
+        say(f"{model.name}{label} answers: {text}")
+    return 0
+
+
+def _config(folder: Path) -> Mapping[str, Any]:
+    """Return `config.toml`'s settings; without the file there are none."""
+    path = folder / "config.toml"
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from error

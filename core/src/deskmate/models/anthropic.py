@@ -1,0 +1,170 @@
+"""The Messages API: Anthropic's own servers, and any other server that speaks it. Imports the SDK late."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from deskmate.errors import ModelUnavailable
+from deskmate.models.catalogue import ModelInfo, cost_usd
+from deskmate.models.messages_api import request_body, translate_error, wire_errors
+from deskmate.ports import ModelReply, ModelRequest
+from deskmate.types.limits import Usage
+from deskmate.types.messages import Block, block_from_json
+
+if TYPE_CHECKING:
+    from anthropic import AsyncAnthropic
+    from anthropic.lib.streaming import AsyncMessageStream
+
+ANTHROPIC_URL = "https://api.anthropic.com"
+SILENCE_S = 300.0
+"""A stream that sends nothing at all, not even a ping, for so long is dead."""
+CONNECT_S = 15.0
+BYTES_PER_TOKEN = 2.5
+"""Fewer than text really has, so that an estimate is an upper one."""
+
+
+class AnthropicModel:
+    """One model behind the Messages API, streaming, with prompt caching."""
+
+    def __init__(
+        self,
+        info: ModelInfo,
+        *,
+        api_key: str,
+        name: str = "",
+        base_url: str = ANTHROPIC_URL,
+        extra_body: Mapping[str, Any] | None = None,
+        label: str = "",
+    ) -> None:
+        """`name`: as users say it. `extra_body`: more fields of the request, such as `temperature`.
+
+        `label`: shown beside everything it says, such as that it is a local model.
+        """
+        self._info = info
+        self._name = name or info.alias
+        self._api_key = api_key
+        self._base_url = base_url
+        self._extra_body = dict(extra_body or {})
+        self._label = label
+        self._client: AsyncAnthropic | None = None
+
+    @property
+    def name(self) -> str:
+        """The name users and the log know it by."""
+        return self._name
+
+    @property
+    def info(self) -> ModelInfo:
+        """What the catalogue says of it."""
+        return self._info
+
+    def estimate_cost_usd(self, request: ModelRequest) -> float | None:
+        """Return an upper estimate: nothing cached, the output as long as it may be."""
+        body = request_body(request, self._info)
+        tokens = int(len(json.dumps(body, ensure_ascii=False).encode()) / BYTES_PER_TOKEN)
+        output = min(request.max_tokens, self._info.max_output_tokens)
+        return cost_usd(self._info, Usage(cache_write_tokens=tokens, output_tokens=output))
+
+    async def reply(self, request: ModelRequest, on_text: Callable[[str], None]) -> ModelReply:
+        """Return the complete reply; only a stream that reached its end counts.
+
+        Raises ModelUnavailable or ModelRejected; nothing of a broken reply is kept.
+        """
+        body = request_body(request, self._info)
+        try:
+            async with self._open_client().messages.stream(
+                **body, extra_body=self._extra_body or None
+            ) as stream:
+                return await self._read(stream, on_text)
+        except wire_errors() as error:
+            raise translate_error(error, self._info.id, self._base_url) from error
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+
+    def _open_client(self) -> AsyncAnthropic:
+        if self._client is None:
+            import anthropic  # noqa: PLC0415 - heavy
+
+            # The key is always given, so that the SDK never sends another one that it finds.
+            self._client = anthropic.AsyncAnthropic(
+                api_key=self._api_key,
+                base_url=self._base_url,
+                max_retries=0,
+                timeout=anthropic.Timeout(SILENCE_S, connect=CONNECT_S),
+            )
+        return self._client
+
+    async def _read(
+        self, stream: AsyncMessageStream[Any], on_text: Callable[[str], None]
+    ) -> ModelReply:
+        ended = False
+        arguments: dict[int, str] = {}
+        async for event in stream:
+            match event.type:
+                case "text":
+                    on_text(event.text)
+                case "content_block_delta" if event.delta.type == "input_json_delta":
+                    so_far = arguments.get(event.index, "")
+                    arguments[event.index] = so_far + event.delta.partial_json
+                case "message_stop":
+                    ended = True
+        if not ended:
+            raise ModelUnavailable(f"The reply of {self._info.id} was cut before its end.")
+        message: dict[str, Any] = stream.current_message_snapshot.to_dict()
+        stop_reason = message.get("stop_reason") or ""
+        if stop_reason != "max_tokens":
+            self._check_arguments(arguments)
+        usage = read_usage(message.get("usage") or {}, self._info)
+        return ModelReply(
+            content=read_content(message.get("content") or []),
+            stop_reason=str(stop_reason),
+            usage=usage,
+            model=str(message.get("model") or self._info.id),
+            label=self._label,
+        )
+
+    def _check_arguments(self, arguments: Mapping[int, str]) -> None:
+        """The SDK reads cut JSON as far as it goes; half an argument must never reach a tool."""
+        for text in arguments.values():
+            try:
+                json.loads(text or "{}")
+            except ValueError as error:
+                message = f"The reply of {self._info.id} has tool arguments that are cut or broken."
+                raise ModelUnavailable(message) from error
+
+
+def read_content(blocks: list[Mapping[str, Any]]) -> tuple[Block, ...]:
+    """Return the reply's blocks; those that Deskmate does not act on stay exactly as they are."""
+    return tuple(block_from_json(_tidy(block)) for block in blocks)
+
+
+def _tidy(block: Mapping[str, Any]) -> Mapping[str, Any]:
+    if block.get("type") == "text":
+        # Fields that the SDK adds or that are empty are not accepted back by every server.
+        return {k: v for k, v in block.items() if v is not None and k != "parsed_output"}
+    if block.get("type") == "tool_use" and not isinstance(block.get("input"), dict):
+        return {**block, "input": {}}
+    return block
+
+
+def read_usage(data: Mapping[str, Any], info: ModelInfo) -> Usage:
+    """Return the tokens and their price; servers may leave any count out."""
+    usage = Usage(
+        input_tokens=data.get("input_tokens") or 0,
+        output_tokens=data.get("output_tokens") or 0,
+        cache_read_tokens=data.get("cache_read_input_tokens") or 0,
+        cache_write_tokens=data.get("cache_creation_input_tokens") or 0,
+    )
+    return Usage(
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cache_read_tokens=usage.cache_read_tokens,
+        cache_write_tokens=usage.cache_write_tokens,
+        cost_usd=cost_usd(info, usage),
+    )
