@@ -75,7 +75,7 @@ def _read_installed(info: Path) -> Installed | None:
         return None
     if b"deskmate" not in text:
         return None
-    groups = _entry_points(text.decode("utf-8", "replace"))
+    groups = _parse_entry_points(text.decode("utf-8", "replace"))
     plugins = tuple(groups.get(GROUP, ()))
     misspelt = tuple(sorted(set(groups) & _NEAR_GROUPS))
     if not plugins and not misspelt:
@@ -86,7 +86,7 @@ def _read_installed(info: Path) -> Installed | None:
     )
 
 
-def _entry_points(text: str) -> dict[str, list[tuple[str, str]]]:
+def _parse_entry_points(text: str) -> dict[str, list[tuple[str, str]]]:
     groups: dict[str, list[tuple[str, str]]] = {}
     group = ""
     for raw in text.splitlines():
@@ -97,6 +97,15 @@ def _entry_points(text: str) -> dict[str, list[tuple[str, str]]]:
             name, _, value = line.partition("=")
             groups.setdefault(group, []).append((name.strip(), value.strip()))
     return groups
+
+
+def entry_points(info: Path) -> Mapping[str, list[tuple[str, str]]]:
+    """Return group → pairs of name and value, empty where there are none."""
+    try:
+        text = read_bounded(info / "entry_points.txt", _ENTRY_POINTS_LIMIT_BYTES)
+    except (OSError, PluginError):
+        return {}
+    return _parse_entry_points(text.decode("utf-8", "replace"))
 
 
 def _name_and_version(info: Path) -> tuple[str, str]:
