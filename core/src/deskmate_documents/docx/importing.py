@@ -68,7 +68,12 @@ class Importer:
             self._style(val(node))
         elif node.tag in _REFERENCES:
             node.set(ID, self._note(node, *_REFERENCES[node.tag]))
-        elif node.tag in (w("bookmarkStart"), w("bookmarkEnd")):
+        else:
+            self._renew_id(node)
+
+    def _renew_id(self, node: Element) -> None:
+        """Give ids that must be unique in the document a new value."""
+        if node.tag in (w("bookmarkStart"), w("bookmarkEnd")):
             node.set(ID, str(int(node.get(ID, "0")) % _ID_STEP + _ID_STEP))
         elif node.tag == w("sdtPr"):
             for old in node.findall(ID):
@@ -176,7 +181,8 @@ class Importer:
             left.insert(len(left.findall(w("abstractNum"))), copy)
         copy = deepcopy(num)
         copy.set(w("numId"), fresh_num)
-        child(copy, "abstractNumId").set(VAL, fresh_abstract)
+        for pointer in copy.findall(w("abstractNumId")):
+            pointer.set(VAL, fresh_abstract)
         left.append(copy)
         return fresh_num
 
