@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-import tomllib
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import click
 
 from deskmate.cli.output import Session, json_option, say, say_json
-from deskmate.errors import ConfigError, ModelUnavailable
+from deskmate.errors import ModelUnavailable
 
 DEADLINE_S = 120.0
 
@@ -31,8 +28,9 @@ def list_models(session: Session, as_json: bool) -> None:
     """
     from deskmate.models.catalogue import MODELS, find_model  # noqa: PLC0415
     from deskmate.models.choose import KEY, URL, default_name  # noqa: PLC0415
+    from deskmate.models.settings import read_settings  # noqa: PLC0415
 
-    config = _config(session.places.config)
+    config = read_settings(session.places.config)
     overrides = config.get("models", {})
     default = default_name(os.environ, config)
     names = sorted({*MODELS, *overrides})
@@ -75,10 +73,11 @@ def test_model(session: Session, name: str | None, as_json: bool) -> int:
     import anyio  # noqa: PLC0415
 
     from deskmate.models.choose import choose_model  # noqa: PLC0415
+    from deskmate.models.settings import read_settings  # noqa: PLC0415
     from deskmate.ports import ModelRequest  # noqa: PLC0415
     from deskmate.types.messages import Message, Text, text_of  # noqa: PLC0415
 
-    model = choose_model(name, os.environ, _config(session.places.config))
+    model = choose_model(name, os.environ, read_settings(session.places.config))
     words = Message(role="user", content=(Text(text="Answer with the single word: ready"),))
     request = ModelRequest(
         model=model.name, system=(), tools=(), messages=(words,), max_tokens=2_000
@@ -99,14 +98,3 @@ def test_model(session: Session, name: str | None, as_json: bool) -> int:
         label = f" ({reply.label})" if reply.label else ""
         say(f"{model.name}{label} answers: {text}")
     return 0
-
-
-def _config(folder: Path) -> Mapping[str, Any]:
-    """Return `config.toml`'s settings; without the file there are none."""
-    path = folder / "config.toml"
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from error

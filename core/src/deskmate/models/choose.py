@@ -13,6 +13,7 @@ from deskmate.errors import ConfigError
 from deskmate.models.anthropic import ANTHROPIC_URL, AnthropicModel
 from deskmate.models.catalogue import FREE, MODELS, find_model
 from deskmate.models.offline import OfflineModel
+from deskmate.models.record import RecordingModel
 from deskmate.models.replay import ReplayModel
 from deskmate.ports import Model
 
@@ -22,16 +23,26 @@ URL_KEY = "DESKMATE_MODEL_KEY"
 DEFAULT = "DESKMATE_MODEL"
 
 
-def choose_model(name: str | None, environ: Mapping[str, str], config: Mapping[str, Any]) -> Model:
+def choose_model(
+    name: str | None,
+    environ: Mapping[str, str],
+    config: Mapping[str, Any] | None = None,
+    *,
+    record: Path | None = None,
+) -> Model:
     """Return the model for `name`, or the default.
 
     `name`: `offline`, `replay:FILE`, `local` or `local:NAME`, an alias such as `sonnet`, or a model's
     id. `config`: `model` (default name), `model_url` (server that speaks the Messages API), `models`
-    (alias → overrides, see `catalogue.find_model`).
+    (alias → overrides, see `catalogue.find_model`). `record`: file that gets its replies.
     Without a name: the configured default; else `sonnet` if there is a key; else `local` if there is
     a server; else `offline`. Raises ConfigError that says what is missing.
     """
-    name = name or default_name(environ, config)
+    model = _find(name or default_name(environ, config or {}), environ, config or {})
+    return RecordingModel(model, record) if record is not None else model
+
+
+def _find(name: str, environ: Mapping[str, str], config: Mapping[str, Any]) -> Model:
     if name == "offline":
         return OfflineModel()
     if name.startswith("replay:"):
