@@ -214,8 +214,10 @@ class Supervisor:
         meta = params.get("_meta", {})
         name, arguments = params.get("name"), params.get("arguments") or {}
         spec = self._registry.tool(name) if isinstance(name, str) else None
-        if spec is None or not isinstance(arguments, dict):
-            raise Refused(INVALID_PARAMS, f"Unknown tool: {name}", request.id)
+        if not isinstance(arguments, dict) or not isinstance(meta, dict):
+            raise Refused(INVALID_PARAMS, "arguments and _meta are objects", request.id)
+        if spec is None:
+            return self._mcp.complete(error_result(f"There is no tool {name}."))
         key = str(meta.get(wire.META_KEY, f"#{request.id}"))
         if self._ledger.state(key) == "finished":
             return self._mcp.complete(self._ledger.result(key))

@@ -1,0 +1,107 @@
+"""Reads a guest's answers into nouns. What does not fit the shape is a ProtocolError."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from typing import Any, TypeVar, cast, get_args
+
+from deskmate.errors import CorruptData, ProtocolError
+from deskmate.ports import CallState, ToolOutcome, ValidationReport
+from deskmate.types.codec import from_json
+from deskmate.types.files import Deliverable, Evidence
+from deskmate.types.findings import Finding
+from deskmate.types.registry import Registry
+from deskmate.types.wire import META_DELIVERABLES, META_EVIDENCE, META_WROTE
+
+T = TypeVar("T")
+_TEXT_PARTS_LIMIT = 64
+_RESULT_PARTS = {"content", "isError", "structuredContent", "_meta", "resultType"}
+
+
+def field(reply: Mapping[str, Any], name: str, kind: type[Any]) -> Any:
+    """Return one field, which must be the only one, of the given type."""
+    value = reply.get(name)
+    if set(reply) != {name} or not isinstance(value, kind) or isinstance(value, bool):
+        raise ProtocolError(f"the guest's answer is not just a {name}")
+    return value
+
+
+def read_workers(reply: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the plugins that a resumed guest has workers for."""
+    names = field(reply, "workers", list)
+    if not all(isinstance(name, str) for name in names):
+        raise ProtocolError("the guest's workers are not names")
+    return tuple(names)
+
+
+def read_registry(reply: Mapping[str, Any]) -> Registry:
+    """Return the registry."""
+    return _read(Registry, reply)
+
+
+def read_status(reply: Mapping[str, Any]) -> tuple[CallState, ToolOutcome | None]:
+    """Return a call's state, and its outcome if it is finished."""
+    state = reply.get("state")
+    if state not in get_args(CallState) or set(reply) - {"state", "result"}:
+        raise ProtocolError("the guest's status is malformed")
+    if (state == "finished") != ("result" in reply):
+        raise ProtocolError("the guest's status has a result where there is none, or none")
+    outcome = read_outcome(reply["result"]) if state == "finished" else None
+    return cast(CallState, state), outcome
+
+
+def read_outcome(reply: Any) -> ToolOutcome:
+    """Return the outcome in a `CallToolResult`."""
+    if not isinstance(reply, Mapping) or set(reply) - _RESULT_PARTS:
+        raise ProtocolError("a tool's result has unknown parts")
+    failed, meta = reply.get("isError", False), reply.get("_meta", {})
+    if not isinstance(failed, bool) or not isinstance(meta, Mapping):
+        raise ProtocolError("a tool's result is malformed")
+    if not isinstance(wrote := meta.get(META_WROTE, False), bool):
+        raise ProtocolError("a tool's result does not say whether it wrote")
+    return ToolOutcome(
+        text=_text(reply.get("content")),
+        is_error=failed,
+        structured=reply.get("structuredContent"),
+        evidence=_read_all(Evidence, meta.get(META_EVIDENCE, [])),
+        deliverables=_read_all(Deliverable, meta.get(META_DELIVERABLES, [])),
+        wrote=wrote,
+    )
+
+
+def read_report(reply: Mapping[str, Any], paths: Set[str]) -> ValidationReport:
+    """Return the findings and rules; a finding must be about one of `paths`."""
+    if set(reply) != {"findings", "rules"} or not isinstance(reply["rules"], list):
+        raise ProtocolError("the guest's report is malformed")
+    findings = _read_all(Finding, reply["findings"])
+    if any(finding.path not in paths for finding in findings):
+        raise ProtocolError("a finding is about a file that was not to be checked")
+    if not all(isinstance(rule, str) for rule in reply["rules"]):
+        raise ProtocolError("the guest's report names rules that are no names")
+    return ValidationReport(findings=findings, rules=tuple(reply["rules"]))
+
+
+def _text(content: Any) -> str:
+    if not isinstance(content, list) or len(content) > _TEXT_PARTS_LIMIT:
+        raise ProtocolError("a tool's result has no content")
+    parts = []
+    for part in content:
+        if not isinstance(part, dict) or part.get("type") != "text":
+            raise ProtocolError("a tool's result has content that is not text")
+        if set(part) != {"type", "text"} or not isinstance(part["text"], str):
+            raise ProtocolError("a tool's text is malformed")
+        parts.append(part["text"])
+    return "\n".join(parts)
+
+
+def _read(cls: type[T], data: Any) -> T:
+    try:
+        return from_json(cls, data)
+    except CorruptData as error:
+        raise ProtocolError(f"the guest's answer is malformed: {error.message}") from error
+
+
+def _read_all(cls: type[T], rows: Any) -> tuple[T, ...]:
+    if not isinstance(rows, list):
+        raise ProtocolError("the guest's answer has no list where one belongs")
+    return tuple(_read(cls, row) for row in rows)
