@@ -39,8 +39,9 @@ def list_command(session: Session, as_json: bool) -> None:
         return
     for row in rows:
         if row["state"] == "ok":
+            note = " · read from its source folder" if row["editable"] else ""
             say(f"{row['name']} {row['version']}  {row['summary']}")
-            say(f"    {row['distribution']} · {_counts(row)}{row['note']}")
+            say(f"    {row['distribution']} · {_counts(row)}{note}")
         else:
             say(f"{row['name']}  NOT USABLE: {row['reason']}")
             if row["hint"]:
@@ -57,13 +58,13 @@ def _usable(plugin: InstalledPlugin) -> dict[str, Any]:
         "distribution": plugin.distribution,
         "state": "ok",
         "reason": "",
+        "hint": "",
         "title": manifest.title,
         "summary": manifest.summary,
         "tools": len(manifest.tools),
         "rules": len(manifest.validators),
         "skills": len(manifest.skills),
         "editable": plugin.editable,
-        "note": " · read from its source folder" if plugin.editable else "",
     }
 
 
