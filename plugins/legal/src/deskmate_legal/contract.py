@@ -80,7 +80,8 @@ class Contract:
         lines = [" ".join(line.split()) for line in self.text[:3000].splitlines() if line.strip()]
         named = [line for line in lines if len(line) < 90 and _TITLE.search(line)]
         titled = [line for line in named if is_title(line)]
-        return next(iter(titled + named + lines), "")[:120]
+        title = next(iter(titled + named + lines), "")[:120]
+        return re.sub(r"^(?:for|of|to|the|an?)\s+", "", title)
 
     @property
     def is_contract(self) -> bool:

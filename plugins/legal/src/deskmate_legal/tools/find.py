@@ -22,6 +22,7 @@ def contract_find(request: str, context: ToolContext) -> dict[str, Any]:
 
     Args:
         request: the user's words.
+        context: filled in by Deskmate.
 
     Returns:
         `contracts`: list of {path, file_type, contract_type, title}; `count`; `playbook`: workspace path,

@@ -16,6 +16,7 @@ def contract_parse(
 
     Args:
         path: workspace path of a DOCX, PDF or text file.
+        context: filled in by Deskmate.
         start: number of the first clause to return, from 1.
         limit: how many clauses, 1 to 200.
 

@@ -27,6 +27,7 @@ def contract_redline(
 
     Args:
         path: workspace path of the original DOCX.
+        context: filled in by Deskmate.
         edits: list of {paragraph: int ≥ 1 as in contract_parse, find: words that occur exactly once in
             that paragraph (empty: insert a new paragraph after it), replace: the new words, reason: why,
             shown as a comment, reference: playbook category}. Change as few words as possible.

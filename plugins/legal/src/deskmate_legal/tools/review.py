@@ -14,6 +14,7 @@ def playbook_review(path: str, context: ToolContext, playbook: str = "") -> Tool
 
     Args:
         path: workspace path of a DOCX, PDF or text file.
+        context: filled in by Deskmate.
         playbook: workspace path of a playbook (YAML); empty: the user's if there is one, else the standard.
 
     Returns:
