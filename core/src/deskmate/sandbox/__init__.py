@@ -1,0 +1,1 @@
+"""The virtual machine: image, template, restore, channels. Adapter of the port `Sandbox`."""

@@ -1,0 +1,159 @@
+"""`QemuSandbox`: the port `Sandbox` over templates and restored VMs. Tools never run on the host."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.to_thread
+
+from deskmate.errors import CorruptData, ProtocolError, SandboxUnavailable
+from deskmate.ports import Progress, SandboxSpec
+from deskmate.sandbox.acceleration import find_acceleration
+from deskmate.sandbox.image import Image, find_image
+from deskmate.sandbox.machine import QemuMachine, machine_of
+from deskmate.sandbox.qemu import Qemu, Shape, find_qemu, tsc_khz
+from deskmate.sandbox.template import Template, Templates, restored
+from deskmate.types.codec import from_json, to_json
+from deskmate.types.places import Places
+from deskmate.types.registry import Layer, Registry
+from deskmate.types.wire import REGISTRY_LIMIT_BYTES
+
+LayerFor = Callable[[Sequence[str], Progress], Layer]
+"""Makes or finds the layer of a set of plugins; blocks, so it is called in a thread."""
+CheckRegistry = Callable[[Mapping[str, Any], Layer], Registry]
+"""Returns what of a guest's report the layer's manifests allow."""
+
+MEMORY_CLASSES_MIB = (384, 512, 1024)
+
+
+class QemuSandbox:
+    """Restores one VM a thread, and a pristine one a validation."""
+
+    def __init__(
+        self,
+        places: Places,
+        layer_for: LayerFor,
+        check_registry: CheckRegistry,
+        *,
+        memory_mib: int | None = None,
+    ) -> None:
+        """`memory_mib`: overrides the memory class that the plugins' manifests ask for."""
+        self._places = places
+        self._layer_for = layer_for
+        self._check_registry = check_registry
+        self._memory_mib = memory_mib
+        self._templates: Templates | None = None
+
+    async def registry(self, plugins: Sequence[str], progress: Progress) -> Registry:
+        """Return what the plugins bring, asked of a guest once per layer.
+
+        Raises SandboxMissing, SandboxUnavailable, ProtocolError (the guest's report is no registry).
+        """
+        layer = await anyio.to_thread.run_sync(self._layer_for, tuple(plugins), progress)
+        image, qemu = await anyio.to_thread.run_sync(self._installed)
+        path = self._places.cache / "registries" / f"{layer.digest[:32]}-{image.digest[:16]}.json"
+        report = _read_report(path)
+        if report is None:
+            template = await self._template(layer, image, qemu, progress)
+            async with self._restored(template) as machine:
+                report = to_json(await machine.guest.registry())
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            part = path.with_suffix(f".{os.getpid()}")
+            part.write_text(json.dumps(report), "utf-8")
+            part.replace(path)
+        return self._check_registry(report, layer)
+
+    @asynccontextmanager
+    async def open(self, spec: SandboxSpec, progress: Progress) -> AsyncIterator[QemuMachine]:
+        """Restore a VM for a thread; on exit it is gone."""
+        async with self._machine(spec.plugins, progress) as machine:
+            try:
+                await machine.guest.open(spec.grants, spec.config, spec.thread)
+            except ProtocolError as error:
+                raise SandboxUnavailable(error.message) from error
+            yield machine
+
+    @asynccontextmanager
+    async def clean_room(
+        self, plugins: Sequence[str], progress: Progress
+    ) -> AsyncIterator[QemuMachine]:
+        """Restore a pristine VM without grants for one validation."""
+        async with self._machine(plugins, progress) as machine:
+            yield machine
+
+    @asynccontextmanager
+    async def _machine(
+        self, plugins: Sequence[str], progress: Progress
+    ) -> AsyncIterator[QemuMachine]:
+        template = await self.template(plugins, progress)
+        async with self._restored(template) as machine:
+            yield machine
+
+    @asynccontextmanager
+    async def _restored(self, template: Template) -> AsyncIterator[QemuMachine]:
+        _, qemu = self._installed()
+        async with (
+            restored(qemu, template, self._places.machines) as vm,
+            machine_of(vm, template, self._places.machines) as machine,
+        ):
+            yield machine
+
+    async def template(self, plugins: Sequence[str], progress: Progress) -> Template:
+        """Return the template of a set of plugins, making it at the first call."""
+        layer = await anyio.to_thread.run_sync(self._layer_for, tuple(plugins), progress)
+        image, qemu = await anyio.to_thread.run_sync(self._installed)
+        return await self._template(layer, image, qemu, progress)
+
+    async def _template(
+        self, layer: Layer, image: Image, qemu: Qemu, progress: Progress
+    ) -> Template:
+        shape = await self.shape(layer, image, qemu)
+        if self._templates is None:
+            self._templates = Templates(self._places, qemu)
+        return await self._templates.get(image, layer, shape, progress)
+
+    async def shape(self, layer: Layer, image: Image, qemu: Qemu) -> Shape:
+        """Return the shape of a layer's VMs on this host."""
+        verdict = await find_acceleration(self._places, qemu, image)
+        return Shape(
+            memory_mib=self._memory_mib or memory_class(layer),
+            cpus=1,
+            acceleration=verdict.acceleration,
+            qemu=qemu.version,
+            tsc_khz=tsc_khz(),
+        )
+
+    def _installed(self) -> tuple[Image, Qemu]:
+        """Return image and QEMU. Raises SandboxMissing with the cure."""
+        qemu = find_qemu()
+        return find_image(self._places), qemu
+
+    def close(self) -> None:
+        """Give the templates' memory back. VMs that run keep theirs."""
+        if self._templates is not None:
+            self._templates.close()
+            self._templates = None
+
+
+def memory_class(layer: Layer) -> int:
+    """Return the smallest memory class in MiB that satisfies every plugin's manifest."""
+    wanted = max((manifest.memory_mib for manifest in layer.manifests.values()), default=0)
+    return next((size for size in MEMORY_CLASSES_MIB if size >= wanted), MEMORY_CLASSES_MIB[-1])
+
+
+def _read_report(path: Path) -> Mapping[str, Any] | None:
+    """Return a cached report, None if there is none that can be read."""
+    try:
+        if path.stat().st_size > 2 * REGISTRY_LIMIT_BYTES:
+            return None
+        report = json.loads(path.read_bytes())
+        from_json(Registry, report)
+    except (OSError, ValueError, CorruptData):
+        return None
+    return dict(report)

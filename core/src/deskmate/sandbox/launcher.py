@@ -1,0 +1,155 @@
+"""The second wall around QEMU: gives up rights, confines itself, then becomes QEMU.
+
+Run as `python -I -S launcher.py PARENT REPORT_FD < plan`: standard library only, nothing of Deskmate is
+imported. The plan is one JSON line on stdin; one JSON line on `REPORT_FD` says which walls stand.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import resource
+import signal
+import stat
+import struct
+import sys
+from typing import Any
+
+_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
+_LANDLOCK_CREATE, _LANDLOCK_ADD, _LANDLOCK_RESTRICT = 444, 445, 446
+_EXECUTE, _WRITE, _READ, _LIST, _TRUNCATE, _IOCTL = 1, 2, 4, 8, 1 << 14, 1 << 15
+_FILE_RIGHTS = _EXECUTE | _WRITE | _READ | _TRUNCATE | _IOCTL
+_CLONE_NEWUSER, _CLONE_NEWNET, _CLONE_NEWIPC = 0x10000000, 0x40000000, 0x08000000
+_UID_BASE = 0x70000000  # above every range that distributions and containers hand out
+_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "LANG": "C"}
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Refused(Exception):
+    """A wall that must stand could not be raised."""
+
+
+def landlock_abi() -> int:
+    """Return the kernel's Landlock version, 0 where there is none."""
+    return max(0, int(_libc.syscall(_LANDLOCK_CREATE, None, ctypes.c_size_t(0), 1)))
+
+
+def handled(abi: int) -> tuple[int, int, int]:
+    """Return the rights on files, network and scope that this version can take away."""
+    files = (1 << 13) - 1
+    files |= 1 << 13 if abi >= 2 else 0
+    files |= _TRUNCATE if abi >= 3 else 0
+    files |= _IOCTL if abi >= 5 else 0
+    return files, (3 if abi >= 4 else 0), (3 if abi >= 6 else 0)
+
+
+def confine(abi: int, rules: list[tuple[int, int]]) -> None:
+    """Restrict this process to `rules`: (descriptor, rights); everything else is denied."""
+    files, network, scope = handled(abi)
+    size = 8 if abi < 4 else 16 if abi < 6 else 24
+    attributes = struct.pack("<QQQ", files, network, scope)[:size]
+    ruleset = int(_libc.syscall(_LANDLOCK_CREATE, attributes, ctypes.c_size_t(size), 0))
+    if ruleset < 0:
+        raise Refused(f"Landlock: {os.strerror(ctypes.get_errno())}")
+    for fd, rights in rules:
+        if not stat.S_ISDIR(os.fstat(fd).st_mode):
+            rights &= _FILE_RIGHTS
+        rule = struct.pack("<Qi", rights & files, fd)
+        if _libc.syscall(_LANDLOCK_ADD, ruleset, 1, rule, 0) and ctypes.get_errno() != 77:
+            # 77: a descriptor of no file system, such as a memfd, which no rule can name
+            raise Refused(f"Landlock rule: {os.strerror(ctypes.get_errno())}")
+    if _libc.syscall(_LANDLOCK_RESTRICT, ruleset, 0):
+        raise Refused(f"Landlock: {os.strerror(ctypes.get_errno())}")
+    os.close(ruleset)
+
+
+def _rules(plan: dict[str, Any]) -> list[tuple[int, int]]:
+    kinds = {"read": _READ | _LIST, "execute": _READ | _EXECUTE, "write": _READ | _WRITE | _IOCTL}
+    rules = [(fd, _READ) for fd in plan["read_fds"]] + [
+        (fd, _READ | _WRITE) for fd in plan["write_fds"]
+    ]
+    for kind, rights in kinds.items():
+        for path in plan[kind]:
+            if os.path.exists(path):  # noqa: PTH110 - pathlib would cost milliseconds at every start
+                rules.append((os.open(path, os.O_PATH | os.O_CLOEXEC), rights))
+    return rules
+
+
+def _limits(plan: dict[str, Any]) -> None:
+    limits = [
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NOFILE, 256),
+        (resource.RLIMIT_FSIZE, plan["file_limit_bytes"]),
+        (resource.RLIMIT_AS, plan["memory_limit_bytes"]),
+    ]
+    for what, value in limits:
+        hard = resource.getrlimit(what)[1]
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(what, (value, value))
+
+
+def _leave_network() -> str:
+    """Move into an empty network namespace; a plain user needs a user namespace for it."""
+    flags = _CLONE_NEWNET | _CLONE_NEWIPC
+    if os.geteuid() != 0:
+        flags |= _CLONE_NEWUSER
+    return "none" if _libc.unshare(flags) == 0 else "host"
+
+
+def _drop_uid(groups: list[int]) -> int:
+    if os.geteuid() == 0:
+        uid = _UID_BASE + os.getpid()
+        os.setgroups(groups)
+        os.setresgid(uid, uid, uid)
+        os.setresuid(uid, uid, uid)
+        resource.setrlimit(resource.RLIMIT_NPROC, (64, 64))
+    return os.getuid()
+
+
+def _close_others(keep: list[int]) -> None:
+    previous = 2
+    for fd in sorted(keep):
+        os.closerange(previous + 1, fd)
+        previous = fd
+    os.closerange(previous + 1, 4096)
+
+
+def _raise_walls(plan: dict[str, Any], parent: int) -> dict[str, Any]:
+    os.umask(0o077)
+    _limits(plan)
+    rules = _rules(plan)
+    network = _leave_network()
+    uid = _drop_uid(plan["groups"])
+    if _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0):  # after the uid: a change clears it
+        raise Refused("no parent-death signal")
+    if os.getppid() != parent:
+        raise Refused("the starting process is gone")
+    if _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
+        raise Refused("no_new_privs was refused")
+    abi = landlock_abi()
+    if abi:
+        confine(abi, rules)
+    return {"landlock": abi, "network": network, "uid": uid, "no_new_privs": True}
+
+
+def main(arguments: list[str]) -> None:
+    """Raise the walls and become the planned command; on failure say why in one line."""
+    parent, report = int(arguments[0]), int(arguments[1])
+    try:
+        with os.fdopen(0, "rb", closefd=False) as stream:
+            plan = json.loads(stream.readline())
+        walls = _raise_walls(plan, parent)
+        os.write(report, json.dumps(walls).encode() + b"\n")
+        os.close(report)
+        null = os.open("/dev/null", os.O_RDWR) if os.access("/dev/null", os.R_OK) else 0
+        os.dup2(null, 0)
+        _close_others(plan["keep_fds"])
+        os.execve(plan["command"][0], plan["command"], _ENVIRONMENT)  # noqa: S606 - that is the point
+    except (OSError, Refused, ValueError, KeyError) as error:
+        os.write(report, json.dumps({"error": f"{type(error).__name__}: {error}"}).encode() + b"\n")
+        os._exit(126)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

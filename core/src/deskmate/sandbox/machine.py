@@ -1,0 +1,280 @@
+"""One restored VM as the port `Machine`: calls, files in and out, validation, heartbeat."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+import anyio
+
+from deskmate.errors import ProtocolError, SandboxUnavailable, UserError
+from deskmate.ports import (
+    BlobReader,
+    Blobs,
+    CallState,
+    Progress,
+    ToolOutcome,
+    ValidationReport,
+    ValidationRequest,
+)
+from deskmate.protocol.client import GuestClient, PutKind, connect_guest
+from deskmate.sandbox.archive import Item, items_of, stream, stream_size
+from deskmate.sandbox.bulk import Bulk
+from deskmate.sandbox.collect import collect
+from deskmate.sandbox.process import Process
+from deskmate.sandbox.template import Template
+from deskmate.types.files import Difference, Entry
+from deskmate.types.ids import Digest
+
+HEARTBEAT_GAP_S = 5.0
+HEARTBEAT_LIMIT_S = 20.0
+_SPACE_BYTES = 7 << 30
+_SLOWEST_BYTES_PER_S = 1 << 20
+_FIXED_S = 120.0
+_VALIDATE_S = 600.0
+_DELETE_BATCH_BYTES = 1 << 18
+
+
+class QemuMachine:
+    """A running VM. After its process dies every method raises SandboxUnavailable."""
+
+    def __init__(self, vm: Process, guest: GuestClient, bulk: Bulk, template: Template) -> None:
+        self._vm = vm
+        self._guest = guest
+        self._bulk = bulk
+        self._template = template
+        self._id = "m-" + secrets.token_hex(8)
+
+    @property
+    def id(self) -> str:
+        """Unique per restore."""
+        return self._id
+
+    @property
+    def process(self) -> Process:
+        """The QEMU process, for measurements and tests."""
+        return self._vm
+
+    @property
+    def guest(self) -> GuestClient:
+        """The client of the `agent` channel."""
+        return self._guest
+
+    @property
+    def isolation(self) -> str:
+        """What the first wall is."""
+        kvm = self._template.shape.acceleration == "kvm"
+        return "hardware" if kvm else "emulated (not a boundary)"
+
+    @property
+    def template(self) -> Digest:
+        """Key of the template it was restored from."""
+        return self._template.key
+
+    async def resume(self) -> None:
+        """Make the copy a machine of its own: time, random bytes, names."""
+        await self._guest.resume(
+            time_ns=time.time_ns(),
+            seed=secrets.token_bytes(64),
+            machine_id=secrets.token_hex(16),
+            hostname=self._id,
+        )
+
+    async def put_base(
+        self, entries: Sequence[Entry], blobs: BlobReader, progress: Progress
+    ) -> None:
+        """Lay the granted folders' files into the workspace as the read-only base."""
+        size = sum(entry.size for entry in entries)
+        if size > _SPACE_BYTES:
+            raise UserError(
+                f"the granted folders hold {size >> 20} MiB; a virtual machine takes {_SPACE_BYTES >> 20}",
+                hint="grant a smaller folder",
+            )
+        if entries:
+            progress(f"copying {len(entries)} entries ({size >> 20} MiB) into the virtual machine")
+        await self._put("base", items_of(entries), blobs)
+
+    async def put_checkpoint(
+        self, changes: Difference, home: Sequence[Entry], blobs: BlobReader
+    ) -> None:
+        """Bring the overlay and the home folder to a checkpoint's state."""
+        gone = [
+            change.path
+            for change in changes.changes
+            if change.before is not None
+            and (change.after is None or change.after.kind != change.before.kind)
+        ]
+        batches = list(_batches(gone)) or [[]]
+        for batch in batches[:-1]:
+            await self._put("overlay", (), blobs, delete=batch)
+        after = [change.after for change in changes.changes if change.after is not None]
+        if gone or after:
+            await self._put("overlay", items_of(after), blobs, delete=batches[-1])
+        if home:
+            await self._put("home", items_of(home), blobs)
+
+    async def _put(
+        self, what: PutKind, items: Sequence[Item], blobs: BlobReader, *, delete: Sequence[str] = ()
+    ) -> None:
+        size = stream_size(items)
+        timeout_s = _FIXED_S + size / _SLOWEST_BYTES_PER_S
+        async with self._transfer(), anyio.create_task_group() as tasks:
+            tasks.start_soon(self._bulk.send, stream(items, blobs))
+            await self._guest.put(what, size, delete=delete, timeout_s=timeout_s)
+
+    @asynccontextmanager
+    async def _transfer(self) -> AsyncIterator[None]:
+        """Hold the bulk channel. A transfer that fails half way leaves it unusable: the VM goes."""
+        async with self._bulk.lock:
+            try:
+                yield
+            except BaseException as error:
+                await self._vm.kill()
+                if (cause := _lost(error)) is not None:
+                    raise SandboxUnavailable(
+                        f"moving files to or from the virtual machine failed: {cause}",
+                        hint="it is restored by itself",
+                    ) from error
+                raise
+
+    async def call(
+        self,
+        tool: str,
+        arguments: Mapping[str, Any],
+        *,
+        key: str,
+        timeout_s: float,
+        on_progress: Progress,
+    ) -> ToolOutcome:
+        """Run one tool under `key`; a VM that stops answering pings meanwhile is killed."""
+        outcome: ToolOutcome | None = None
+        refusal: ProtocolError | None = None
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._heartbeat)
+            try:
+                outcome = await self._guest.call(
+                    tool, arguments, key=key, timeout_s=timeout_s, on_progress=on_progress
+                )
+            except ProtocolError as error:
+                refusal = error
+            except SandboxUnavailable as error:
+                await self._gone(error)
+            tasks.cancel_scope.cancel()
+        if outcome is not None:
+            return outcome
+        assert refusal is not None
+        if await self.alive():  # the guest refused this one call; the channel is whole
+            return ToolOutcome(text=refusal.message, is_error=True)
+        await self._gone(refusal)
+
+    async def _heartbeat(self) -> None:
+        while True:
+            await anyio.sleep(HEARTBEAT_GAP_S)
+            if not await self.alive():
+                await self._vm.kill()  # the call's connection ends with it
+                return
+
+    async def _gone(self, error: ProtocolError | SandboxUnavailable) -> NoReturn:
+        """Kill what does not answer as it should, and say so in the one way callers know."""
+        await self._vm.kill()
+        raise SandboxUnavailable(error.message, hint="it is restored by itself") from error
+
+    async def status(self, key: str) -> tuple[CallState, ToolOutcome | None]:
+        """Ask the guest's ledger what became of a key."""
+        try:
+            return await self._guest.status(key)
+        except (ProtocolError, SandboxUnavailable) as error:
+            await self._gone(error)
+
+    async def difference(
+        self, base: Sequence[Entry], blobs: Blobs
+    ) -> tuple[Difference, tuple[Entry, ...]]:
+        """Return what the workspace changed against `base`, and the home folder's entries."""
+        async with self._transfer():
+            return await collect(self._guest, self._bulk, base, blobs)
+
+    async def validate(self, request: ValidationRequest, blobs: BlobReader) -> ValidationReport:
+        """Put deliverables and sources, run all rules, return the findings."""
+        files = {f"deliverables/{path}": digest for path, digest in request.files.items()}
+        files |= {f"sources/{source.path}": source.sha256 for source in request.sources}
+        entries = [
+            Entry(path=path, kind="file", mode=0o644, size=_length(blobs, digest), sha256=digest)
+            for path, digest in files.items()
+        ]
+        folders = {parent.as_posix() for path in files for parent in Path(path).parents}
+        entries += [Entry(path=path, kind="dir", mode=0o755) for path in folders - {"."}]
+        await self._put("clean", items_of(entries), blobs)
+        try:
+            return await self._guest.validate(
+                deliverables=request.deliverables,
+                files=request.files,
+                sources=request.sources,
+                evidence=request.evidence,
+                facts=request.facts,
+                config={},
+                timeout_s=_VALIDATE_S,
+            )
+        except (ProtocolError, SandboxUnavailable) as error:
+            await self._gone(error)
+
+    async def alive(self) -> bool:
+        """Ping; False when it does not answer within its heartbeat."""
+        if not self._vm.running:
+            return False
+        try:
+            await self._guest.ping(HEARTBEAT_LIMIT_S)
+        except (ProtocolError, SandboxUnavailable):
+            return False
+        return True
+
+
+@asynccontextmanager
+async def machine_of(vm: Process, template: Template, folder: Path) -> AsyncIterator[QemuMachine]:
+    """Yield the machine over a restored process, resumed; its process is dead on exit.
+
+    `folder`: where what the guest sends is kept, without a name, while it is read.
+    """
+    async with connect_guest(vm.agent) as guest:
+        machine = QemuMachine(vm, guest, Bulk(vm.bulk, folder), template)
+        try:
+            await machine.resume()
+        except ProtocolError as error:
+            raise SandboxUnavailable(error.message) from error
+        try:
+            yield machine
+        finally:
+            await vm.kill()
+
+
+def _length(blobs: BlobReader, digest: Digest) -> int:
+    return sum(len(chunk) for chunk in blobs.chunks(digest))
+
+
+def _batches(paths: Sequence[str]) -> list[list[str]]:
+    """Return the paths in lists that each fit a line of the channel."""
+    batches: list[list[str]] = []
+    room = 0
+    for path in paths:
+        if (room := room - len(path.encode()) - 8) < 0:
+            batches.append([])
+            room = _DELETE_BATCH_BYTES
+        batches[-1].append(path)
+    return batches
+
+
+def _lost(error: BaseException) -> str | None:
+    """Return the reason if every part of the error means that the VM is lost, else None."""
+    if isinstance(error, BaseExceptionGroup):
+        causes = [_lost(part) for part in error.exceptions]
+        return None if None in causes else next((cause for cause in causes if cause), None)
+    if isinstance(error, ProtocolError | SandboxUnavailable):
+        return error.message
+    if isinstance(error, TimeoutError):
+        return "nothing moved for a minute"
+    if isinstance(error, anyio.EndOfStream | anyio.BrokenResourceError | anyio.ClosedResourceError):
+        return "the virtual machine is gone"
+    return None

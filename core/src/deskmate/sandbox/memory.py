@@ -1,0 +1,87 @@
+"""A VM's RAM as a memory file: written once by the template, sealed, then mapped privately by every VM.
+
+A sealed memory file cannot be written through any descriptor, so even a VM whose QEMU was taken over
+cannot reach the template that other threads start from.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from deskmate.errors import CorruptData
+from deskmate.sandbox.image import data_extents
+
+_PAGE = 4096
+_BLOCK = 1 << 20
+
+
+def empty_ram(size: int) -> int:
+    """Return a descriptor of an empty memory file of `size` bytes."""
+    fd = os.memfd_create("deskmate-ram", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    os.ftruncate(fd, size)
+    return fd
+
+
+def seal(fd: int) -> None:
+    """Make the file unchangeable for good. Fails while anyone maps it shared and writable."""
+    everything = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
+    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, everything)
+
+
+def save_ram(fd: int, path: Path) -> int:
+    """Write the file's pages that are not zero to a sparse file; return the bytes written."""
+    size = os.fstat(fd).st_size
+    written = 0
+    zero = bytes(_PAGE)
+    with path.open("wb") as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.truncate(size)
+        for start, end in data_extents(fd, size):
+            for offset in range(start, end, _BLOCK):
+                block = os.pread(fd, min(_BLOCK, end - offset), offset)
+                if not block.strip(b"\0"):
+                    continue
+                for position in range(0, len(block), _PAGE):
+                    page = block[position : position + _PAGE]
+                    if page != zero:
+                        os.pwrite(file.fileno(), page, offset + position)
+                        written += len(page)
+        file.flush()
+        os.fsync(file.fileno())
+    return written
+
+
+def load_ram(path: Path, size: int) -> int:
+    """Return a sealed memory file with the content of `path`. Raises CorruptData if it is not `size`."""
+    with path.open("rb") as file:
+        if os.fstat(file.fileno()).st_size != size:
+            raise CorruptData(f"{path} is not {size} bytes: the template is damaged")
+        fd = empty_ram(size)
+        for start, end in data_extents(file.fileno(), size):
+            os.lseek(fd, start, os.SEEK_SET)
+            offset = start
+            while offset < end:
+                offset += os.sendfile(fd, file.fileno(), offset, end - offset)
+    seal(fd)
+    return fd
+
+
+def copy_sparse(path: Path, folder: Path) -> int:
+    """Return a writable descriptor of a nameless copy of a sparse file: it goes with its last holder."""
+    try:
+        fd = os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except OSError:  # a file system without nameless files
+        name = folder / f".scratch-{os.getpid()}-{os.urandom(6).hex()}"
+        fd = os.open(name, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        name.unlink()
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        os.ftruncate(fd, size)
+        for start, end in data_extents(file.fileno(), size):
+            os.lseek(fd, start, os.SEEK_SET)
+            offset = start
+            while offset < end:
+                offset += os.sendfile(fd, file.fileno(), offset, end - offset)
+    return fd

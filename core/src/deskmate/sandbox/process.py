@@ -1,0 +1,170 @@
+"""One QEMU process behind the second wall: started from descriptors, killed for good, never a zombie."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anyio
+from anyio.abc import UNIXSocketStream
+
+from deskmate.errors import ProtocolError, SandboxUnavailable
+from deskmate.sandbox import launcher
+from deskmate.sandbox.image import SCRATCH_BYTES
+from deskmate.sandbox.qemu import Qemu, Shape, command
+from deskmate.sandbox.qmp import Qmp
+
+_LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache")
+_LOADERS = ("/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1")
+_START_S = 20.0
+_KILL_S = 10.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Process:
+    """A running QEMU with its channels. `walls`: what the launcher reported."""
+
+    child: subprocess.Popen[bytes]
+    qmp: Qmp
+    agent: UNIXSocketStream
+    bulk: UNIXSocketStream
+    walls: Mapping[str, Any]
+
+    @property
+    def pid(self) -> int:
+        """The process id; the launcher becomes QEMU under the same id."""
+        return self.child.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether the process lives; reaps it if it does not."""
+        return self.child.poll() is None
+
+    def last_words(self) -> str:
+        """Return the last lines of what QEMU wrote to its error output, at most 600 characters."""
+        assert self.child.stderr is not None
+        os.set_blocking(self.child.stderr.fileno(), False)
+        text = (self.child.stderr.read() or b"").decode("utf-8", "replace")
+        return " ".join(text.split())[-600:]
+
+    async def console(self) -> str:
+        """Return what the guest's console holds, at most 64 KiB."""
+        return str(await self.qmp.execute("ringbuf-read", device="console", size=65536))
+
+    async def kill(self) -> None:
+        """End the process and reap it."""
+        with anyio.CancelScope(shield=True):
+            if self.running:
+                self.child.kill()
+            with anyio.move_on_after(_KILL_S):
+                while self.running:  # noqa: ASYNC110 - a process has no event to wait for
+                    await anyio.sleep(0.002)
+
+
+@asynccontextmanager
+async def start(
+    qemu: Qemu, shape: Shape, files: Mapping[str, int], *, incoming: bool
+) -> AsyncIterator[Process]:
+    """Start QEMU and yield it when QMP answers; on exit it is dead and reaped.
+
+    `files`: kernel, initrd, ram, base, layer, scratch → open descriptor, which stays the caller's. Must be
+    called on a thread that outlives the VM: the kernel kills QEMU when the starting thread ends.
+    Raises SandboxUnavailable with QEMU's or the launcher's reason.
+    """
+    async with AsyncExitStack() as stack:
+        ours: dict[str, UNIXSocketStream] = {}
+        theirs: dict[str, int] = dict(files)
+        for name in ("qmp", "agent", "bulk"):
+            near, far = socket.socketpair()
+            ours[name] = await UNIXSocketStream.from_socket(near)
+            stack.push_async_callback(_close, ours[name])
+            theirs[name] = far.detach()
+        child, report = _spawn(qemu, shape, theirs, incoming=incoming)
+        process = Process(
+            child=child, qmp=Qmp(ours["qmp"]), agent=ours["agent"], bulk=ours["bulk"], walls={}
+        )
+        stack.callback(_close_pipes, child)
+        stack.push_async_callback(process.kill)
+        try:
+            process.walls = await _walls(report)
+            await process.qmp.connect(_START_S)
+        except (TimeoutError, anyio.EndOfStream, ProtocolError, SandboxUnavailable) as error:
+            await process.kill()
+            words = process.last_words() or str(error)
+            raise SandboxUnavailable(f"QEMU did not start: {words}") from error
+        yield process
+
+
+def _spawn(
+    qemu: Qemu, shape: Shape, fds: dict[str, int], *, incoming: bool
+) -> tuple[subprocess.Popen[bytes], int]:
+    report, far_report = os.pipe()
+    plan = {
+        "command": command(qemu, shape, fds, incoming=incoming),
+        "read": [*_LIBRARIES, str(qemu.data / "qemu"), str(qemu.data / "seabios")],
+        "execute": [str(qemu.binary), *(str(Path(name).resolve()) for name in _LOADERS)],
+        "write": ["/dev/null", *(["/dev/kvm"] if shape.acceleration == "kvm" else [])],
+        "read_fds": [fds["kernel"], fds["initrd"]],
+        "write_fds": [fds["ram"]],
+        "groups": [Path("/dev/kvm").stat().st_gid] if shape.acceleration == "kvm" else [],
+        "keep_fds": sorted(fds.values()),
+        "file_limit_bytes": SCRATCH_BYTES + (1 << 20),
+        "memory_limit_bytes": shape.memory_limit_bytes,
+    }
+    arguments = [sys.executable, "-I", "-S", launcher.__file__, str(os.getpid()), str(far_report)]
+    try:
+        child = subprocess.Popen(
+            arguments,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            pass_fds=[*fds.values(), far_report],
+            env={"PATH": "/usr/bin:/bin"},
+            cwd="/",
+        )
+    finally:
+        os.close(far_report)
+        for name in ("qmp", "agent", "bulk"):
+            os.close(fds[name])
+    assert child.stdin is not None
+    with contextlib.suppress(BrokenPipeError):
+        child.stdin.write(json.dumps(plan).encode() + b"\n")
+        child.stdin.flush()
+    return child, report
+
+
+async def _walls(report: int) -> dict[str, Any]:
+    try:
+        with anyio.fail_after(_START_S):
+            await anyio.wait_readable(report)
+            line = os.read(report, 65536)
+    finally:
+        os.close(report)
+    try:
+        walls = json.loads(line)
+    except ValueError as error:
+        raise SandboxUnavailable("the launcher died before QEMU") from error
+    if not isinstance(walls, dict) or "error" in walls:
+        raise SandboxUnavailable(f"the launcher refused: {walls.get('error', 'no reason')}")
+    return walls
+
+
+async def _close(stream: UNIXSocketStream) -> None:
+    with anyio.CancelScope(shield=True):
+        await stream.aclose()
+
+
+def _close_pipes(child: subprocess.Popen[bytes]) -> None:
+    for pipe in (child.stdin, child.stderr):
+        if pipe is not None:
+            with contextlib.suppress(OSError):
+                pipe.close()

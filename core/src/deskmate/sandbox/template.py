@@ -1,0 +1,333 @@
+"""Templates: a VM is booted once, frozen warm, and every later VM is a private copy of it."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.to_thread
+
+from deskmate.errors import CorruptData, SandboxUnavailable
+from deskmate.ports import Progress
+from deskmate.sandbox import process
+from deskmate.sandbox.image import Image
+from deskmate.sandbox.memory import copy_sparse, empty_ram, load_ram, save_ram, seal
+from deskmate.sandbox.process import Process
+from deskmate.sandbox.qemu import Qemu, Shape
+from deskmate.types.ids import Digest
+from deskmate.types.places import Places
+from deskmate.types.registry import Layer
+
+CAP_BYTES = 4 << 30
+BOOT_DEADLINE_S = 120.0
+_BOOT_TRIES = 3
+_LOCK_DEADLINE_S = 600.0
+_READY_LIMIT_BYTES = 1 << 16
+_ARRIVING = ("inmigrate", "postmigrate")
+_IGNORE_SHARED = [{"capability": "x-ignore-shared", "state": True}]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Template:
+    """A frozen VM. `ram`: descriptor of its sealed memory, owned by the `Templates` that gave it."""
+
+    key: Digest
+    folder: Path
+    image: Image
+    layer: Layer
+    shape: Shape
+    ram: int
+    cold_boot_s: float
+
+    @property
+    def state(self) -> Path:
+        """The file with the devices' state."""
+        return self.folder / "state"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredTemplate:
+    """A template on disk, as `deskmate template list` shows it."""
+
+    key: str
+    bytes: int
+    used_at: float
+    plugins: tuple[str, ...]
+    shape: dict[str, Any]
+    cold_boot_s: float
+
+
+class Templates:
+    """The cache of templates of one process. Close it to give the memory back."""
+
+    def __init__(self, places: Places, qemu: Qemu) -> None:
+        self._places = places
+        self._qemu = qemu
+        self._open: dict[Digest, Template] = {}
+        self._lock = anyio.Lock()
+
+    async def get(self, image: Image, layer: Layer, shape: Shape, progress: Progress) -> Template:
+        """Return the template for these three, making it at the first call.
+
+        Raises SandboxUnavailable if the VM does not get ready in three tries.
+        """
+        key = template_key(image, layer, shape)
+        async with self._lock:
+            if found := self._open.get(key):
+                return found
+            async with _file_lock(self._places.templates, key):
+                template = await self._load_or_build(key, image, layer, shape, progress)
+            self._open[key] = template
+        return template
+
+    async def _load_or_build(
+        self, key: Digest, image: Image, layer: Layer, shape: Shape, progress: Progress
+    ) -> Template:
+        folder = self._places.templates / key
+        try:
+            about = read_about(folder)
+            ram = await anyio.to_thread.run_sync(load_ram, folder / "ram", shape.memory_mib << 20)
+            os.utime(folder / "template.json")
+        except (FileNotFoundError, CorruptData):
+            progress("freezing a virtual machine for this set of plugins (once)")
+            ram, about = await self._build(folder, image, layer, shape)
+            prune_templates(self._places, cap_bytes=CAP_BYTES, keep=key)
+        return Template(
+            key=key, folder=folder, image=image, layer=layer, shape=shape, ram=ram,
+            cold_boot_s=float(about["cold_boot_s"]),
+        )  # fmt: skip
+
+    async def _build(
+        self, folder: Path, image: Image, layer: Layer, shape: Shape
+    ) -> tuple[int, dict[str, Any]]:
+        work = folder.with_name(f".{folder.name}.new")
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir(mode=0o700, parents=True)
+        for attempt in range(1, _BOOT_TRIES + 1):
+            ram = empty_ram(shape.memory_mib << 20)
+            try:
+                seconds = await freeze(
+                    self._qemu, image, layer, shape, ram=ram, state=work / "state"
+                )
+                break
+            except SandboxUnavailable:
+                os.close(ram)
+                if attempt == _BOOT_TRIES:
+                    shutil.rmtree(work, ignore_errors=True)
+                    raise
+        seal(ram)
+        await anyio.to_thread.run_sync(save_ram, ram, work / "ram")
+        about = {
+            "shape": shape.to_json(),
+            "image": image.digest,
+            "layer": layer.digest,
+            "plugins": list(layer.plugins),
+            "cold_boot_s": round(seconds, 3),
+            "state_sha256": hashlib.sha256((work / "state").read_bytes()).hexdigest(),
+        }
+        (work / "template.json").write_text(json.dumps(about, sort_keys=True), "utf-8")
+        shutil.rmtree(folder, ignore_errors=True)
+        work.rename(folder)
+        return ram, about
+
+    def close(self) -> None:
+        """Give the templates' memory back."""
+        for template in self._open.values():
+            os.close(template.ram)
+        self._open.clear()
+
+
+def template_key(image: Image, layer: Layer, shape: Shape) -> Digest:
+    """Return the digest of everything that a restore needs to be equal."""
+    parts = {"image": image.digest, "layer": layer.digest, "shape": shape.to_json()}
+    return Digest(hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest())
+
+
+def read_about(folder: Path) -> dict[str, Any]:
+    """Return a template's description. Raises FileNotFoundError or CorruptData."""
+    try:
+        about = json.loads((folder / "template.json").read_text("utf-8"))
+        state = hashlib.sha256((folder / "state").read_bytes()).hexdigest()
+        damaged = state != about["state_sha256"]
+        about["cold_boot_s"] = float(about["cold_boot_s"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise CorruptData(f"the template in {folder} has no usable description") from error
+    if damaged:
+        raise CorruptData(f"the template in {folder} is damaged")
+    return dict(about)
+
+
+async def freeze(
+    qemu: Qemu, image: Image, layer: Layer, shape: Shape, *, ram: int, state: Path
+) -> float:
+    """Boot a VM until it is ready, stop it, write its devices' state; return the boot's seconds."""
+    began = time.monotonic()
+    async with running(qemu, image, layer, shape, ram=ram, incoming=False) as vm:
+        await ready(vm)
+        seconds = time.monotonic() - began
+        await vm.qmp.execute("stop")
+        await _migrate(vm, "migrate", state, os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
+        with anyio.fail_after(60):
+            while (status := await vm.qmp.execute("query-migrate")).get("status") != "completed":
+                if status.get("status") == "failed":
+                    raise SandboxUnavailable(f"freezing failed: {status.get('error-desc', '')}")
+                await anyio.sleep(0.005)
+        await vm.qmp.execute("quit")
+        with anyio.move_on_after(10):
+            while vm.running:  # noqa: ASYNC110 - a process has no event to wait for
+                await anyio.sleep(0.005)
+    return seconds
+
+
+@asynccontextmanager
+async def restored(qemu: Qemu, template: Template, scratch_folder: Path) -> AsyncIterator[Process]:
+    """Yield a running private copy of a template; on exit it is gone."""
+    async with running(
+        qemu, template.image, template.layer, template.shape,
+        ram=template.ram, incoming=True, scratch_folder=scratch_folder,
+    ) as vm:  # fmt: skip
+        await _migrate(vm, "migrate-incoming", template.state, os.O_RDONLY)
+        with anyio.fail_after(20):
+            while (await vm.qmp.execute("query-status"))["status"] in _ARRIVING:  # noqa: ASYNC110
+                await anyio.sleep(0.001)
+        await vm.qmp.execute("cont")
+        yield vm
+
+
+@asynccontextmanager
+async def running(
+    qemu: Qemu,
+    image: Image,
+    layer: Layer,
+    shape: Shape,
+    *,
+    ram: int,
+    incoming: bool,
+    scratch_folder: Path | None = None,
+) -> AsyncIterator[Process]:
+    """Open the VM's files, start it, and close them again: QEMU holds its own."""
+    with ExitStack() as stack:
+        files = {"ram": ram}
+        for name, path in (
+            ("kernel", image.file("vmlinuz")),
+            ("initrd", image.file("initrd")),
+            ("base", image.file("base.erofs")),
+            ("layer", Path(layer.disk)),
+        ):
+            files[name] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            stack.callback(os.close, files[name])
+        folder = scratch_folder or image.folder
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files["scratch"] = copy_sparse(image.file("scratch.ext4"), folder)
+        stack.callback(os.close, files["scratch"])
+        async with process.start(qemu, shape, files, incoming=incoming) as vm:
+            stack.close()
+            yield vm
+
+
+async def ready(vm: Process, deadline_s: float = BOOT_DEADLINE_S) -> None:
+    """Wait for the guest's first line. Raises SandboxUnavailable with the console's end."""
+    buffer = b""
+    try:
+        with anyio.fail_after(deadline_s):
+            while b"\n" not in buffer and len(buffer) < _READY_LIMIT_BYTES:
+                with anyio.move_on_after(1.0):
+                    buffer += await vm.agent.receive(4096)
+                if (await vm.qmp.execute("query-status"))["status"] == "shutdown":
+                    raise SandboxUnavailable(
+                        "the virtual machine did not boot: it gave up", hint=await console_end(vm)
+                    )
+        message = json.loads(buffer)
+        if message.get("method") == "deskmate/ready":
+            return
+        why = "its first line was something else"
+    except TimeoutError:
+        why = f"it was not ready after {deadline_s:g} s"
+    except (anyio.EndOfStream, anyio.BrokenResourceError):
+        why = "it ended: " + vm.last_words()
+    except ValueError:
+        why = "its first line was not JSON"
+    raise SandboxUnavailable(f"the virtual machine did not boot: {why}", hint=await console_end(vm))
+
+
+async def console_end(vm: Process) -> str:
+    """Return the last lines of the guest's console before a panic, empty if it said nothing."""
+    try:
+        text = await vm.console()
+    except SandboxUnavailable:
+        return ""
+    text = text.partition("Kernel panic")[0]
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return "console: " + " | ".join(lines[-8:])[-1500:] if lines else ""
+
+
+async def _migrate(vm: Process, direction: str, path: Path, flags: int) -> None:
+    await vm.qmp.execute("migrate-set-capabilities", capabilities=_IGNORE_SHARED)
+    fd = os.open(path, flags | os.O_CLOEXEC, 0o600)
+    try:
+        await vm.qmp.execute("getfd", fd=fd, fdname="state")
+    finally:
+        os.close(fd)
+    await vm.qmp.execute(direction, uri="fd:state")
+
+
+@asynccontextmanager
+async def _file_lock(folder: Path, key: str) -> AsyncIterator[None]:
+    """Hold the lock of one template, so that two processes make it once."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (folder / f".{key}.lock").open("w") as file:
+        with anyio.fail_after(_LOCK_DEADLINE_S):
+            while True:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    await anyio.sleep(0.05)
+        yield
+
+
+def list_templates(places: Places) -> tuple[StoredTemplate, ...]:
+    """Return the templates on disk, last used first."""
+    found = []
+    folders = places.templates.iterdir() if places.templates.is_dir() else ()
+    for folder in folders:
+        try:
+            about = read_about(folder)
+        except (OSError, CorruptData):
+            continue
+        found.append(
+            StoredTemplate(
+                key=folder.name,
+                bytes=sum(file.stat().st_blocks * 512 for file in folder.iterdir()),
+                used_at=(folder / "template.json").stat().st_mtime,
+                plugins=tuple(about.get("plugins", ())),
+                shape=dict(about.get("shape", {})),
+                cold_boot_s=about["cold_boot_s"],
+            )
+        )
+    return tuple(sorted(found, key=lambda template: template.used_at, reverse=True))
+
+
+def prune_templates(places: Places, *, cap_bytes: int, keep: str = "") -> tuple[str, ...]:
+    """Remove the templates unused for longest until the rest fits `cap_bytes`; return their keys.
+
+    A running VM keeps the memory it was restored from, so removing its template harms nothing.
+    """
+    left = cap_bytes
+    gone = []
+    for template in list_templates(places):
+        left -= template.bytes
+        if left < 0 and template.key != keep:
+            shutil.rmtree(places.templates / template.key, ignore_errors=True)
+            gone.append(template.key)
+    return tuple(gone)
