@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from copy import deepcopy
 from dataclasses import replace
 
 from deskmate_documents.docx.align import Step, align, overlap
@@ -31,7 +32,6 @@ from deskmate_documents.opc import Element, Package
 SDT = w("sdt")
 _BLOCKS = (P, TBL, SDT)
 _ALIKE = 0.3
-_TABLE_SETTINGS = ("tblPr",)
 
 
 class BlockComparer:
@@ -45,6 +45,7 @@ class BlockComparer:
         self.pairs: list[tuple[Element | None, Element | None]] = []
         self.stories: list[Element] = []
         self._parts: dict[str, Element] = {}
+        self._originals: dict[Element, Element | None] = {}
 
     def container(self, left: Element, right: Element) -> None:
         """Compare all blocks of two containers."""
@@ -130,10 +131,10 @@ class BlockComparer:
         return [item for item in changed if item not in tail]
 
     def _former(self, node: Element, before: Element) -> None:
-        """Record that a paragraph looked like `before`."""
-        if self._sides.left.form(child(node, "pPr")) == self._sides.left.form(child(before, "pPr")):
-            return
-        self._change_properties(ensure(node, PPR, 0), child(before, "pPr"))
+        """Record that a paragraph looked as `before` did in the older version."""
+        former = self._originals.get(before, child(before, "pPr"))
+        if self._sides.left.form(child(node, "pPr")) != self._sides.left.form(former):
+            self._change_properties(ensure(node, PPR, 0), former)
 
     def _change_properties(self, properties: Element, before: Element | None) -> None:
         mark = child(before, "rPr")
@@ -148,6 +149,7 @@ class BlockComparer:
         before = child(node, "pPr")
         if self._sides.left.form(before) == canon.form(wanted):
             return
+        self._originals[node] = deepcopy(before)
         if before is not None:
             node.remove(before)
         fresh = ensure(node, PPR, 0)
@@ -361,6 +363,10 @@ def _start(container: Element) -> int:
 def _likeness(one: Element, two: Element, bags: dict[Element, Counter[str]]) -> float:
     if one.tag != two.tag:
         return 0.0
+    if one.tag == P and (child(one, "pPr", "sectPr") is None) != (
+        child(two, "pPr", "sectPr") is None
+    ):
+        return 0.0  # the end of a section can come or go, not become plain text
     if one.tag == P and is_empty(one) and is_empty(two):
         return 1.0
     share = _overlap(one, two, bags)

@@ -7,16 +7,18 @@ from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
 
 from deskmate_documents.docx.blocks import BlockComparer
 from deskmate_documents.docx.canon import Canon
+from deskmate_documents.docx.equal import differences
 from deskmate_documents.docx.importing import Importer
 from deskmate_documents.docx.inline import Sides
 from deskmate_documents.docx.marking import Marker
 from deskmate_documents.docx.merging import tidy_halves
 from deskmate_documents.docx.reading import Paragraph, open_body, read_paragraphs
-from deskmate_documents.docx.revisions import resolve_changes
+from deskmate_documents.docx.revisions import accept_all, resolve_changes
 from deskmate_documents.docx.wml import (
     ADDED,
     GONE,
@@ -49,12 +51,17 @@ class ClauseChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompareResult:
-    """What a comparison wrote. `revisions`: separate changes as a reader counts them."""
+    """What a comparison wrote. `revisions`: separate changes as a reader counts them.
+
+    `untracked`: what accepting all would not bring to the newer version, in lines of `differences`: things that
+    Word has no tracked change for, such as which header a section uses. Empty nearly always.
+    """
 
     revisions: int
     insertions: int
     deletions: int
     changes: tuple[ClauseChange, ...]
+    untracked: tuple[str, ...] = ()
 
 
 def compare(before: Path, after: Path, target: Path, *, author: str, date: str) -> CompareResult:
@@ -111,7 +118,16 @@ def compare(before: Path, after: Path, target: Path, *, author: str, date: str) 
         insertions=insertions,
         deletions=deletions,
         changes=_changes(comparer.pairs, *paragraphs),
+        untracked=_untracked(target, after),
     )
+
+
+def _untracked(target: Path, after: Path) -> tuple[str, ...]:
+    with TemporaryDirectory() as folder:
+        accepted, wanted = Path(folder, "accepted.docx"), Path(folder, "after.docx")
+        accept_all(target, accepted)
+        accept_all(after, wanted)
+        return differences(accepted, wanted)
 
 
 def _by_node(package: Package, main: str, root: Element) -> dict[Element, Paragraph]:

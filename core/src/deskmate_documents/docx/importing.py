@@ -131,19 +131,36 @@ class Importer:
             self._roots[key] = package.parse(names[0]) if names else None
         return self._roots[key]
 
+    def _made(self, kind: str) -> Element | None:
+        """Return the left root of a part, made after the right one's if there is none."""
+        right = self._root(1, kind)
+        if self._root(0, kind) is None and right is not None:
+            source = self._right.related(self._mains[1], kind)[0]
+            name = posixpath.join(posixpath.dirname(self._mains[0]), f"{kind}.xml")
+            root = deepcopy(right)
+            for node in list(root):
+                # Separators carry a type; everything else belongs to text that may not come along.
+                if node.get(w("type")) is None:
+                    root.remove(node)
+            self._left.write_xml(name, root)
+            self._left.set_content_type(name, self._right.content_type(source))
+            self._left.add_relationship(self._mains[0], kind, name)
+            self._roots[f"0{kind}"] = root
+        return self._root(0, kind)
+
     def notes(self, kind: str) -> tuple[Element | None, Element | None]:
         """Return the roots of both sides' footnotes or endnotes; the left one may be changed."""
         return self._root(0, kind), self._root(1, kind)
 
     def _note(self, reference: Element, kind: str, tag: str) -> str:
-        left, right = self._root(0, kind), self._root(1, kind)
+        left, right = self._made(kind), self._root(1, kind)
         found = None
         if right is not None:
             found = next(
                 (n for n in right.iterfind(w(tag)) if n.get(ID) == reference.get(ID)), None
             )
         if left is None or found is None:
-            raise self._left.error(f"has no {kind}, which the other version adds; not supported")
+            raise self._right.error(f"points to one of its {kind} that is not there")
         parts = self._left.related(self._mains[0], kind), self._right.related(self._mains[1], kind)
         copy = self.node(found, parts[0][0], parts[1][0])
         number = max(int(n.get(ID, "0")) for n in left) + 1
@@ -160,7 +177,7 @@ class Importer:
         return self._lists[number]
 
     def _new_list(self, number: str) -> str:
-        left, right = self._root(0, "numbering"), self._root(1, "numbering")
+        left, right = self._made("numbering"), self._root(1, "numbering")
         if left is None or right is None:
             return number
         num = next((n for n in right.iterfind(w("num")) if n.get(w("numId")) == number), None)

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from deskmate_documents.docx.merging import drop_ranges, merge_paragraphs, tidy
+from deskmate_documents.docx.merging import MARKERS, drop_ranges, merge_paragraphs, tidy
 from deskmate_documents.docx.reading import open_body
 from deskmate_documents.docx.wml import (
     DEL,
@@ -43,6 +43,7 @@ _KEPT = {
     w("tcPr"): {w("cellIns"), w("cellDel"), w("cellMerge")},
 }
 _MARKS = (INS, DEL, MOVE_FROM, MOVE_TO)
+_SHELL = {w("sdtPr"), w("sdtEndPr"), w("smartTagPr")}
 _CONTROL = f"{{{M_NS}}}ctrlPr"
 
 
@@ -289,10 +290,10 @@ def _remove_content(mark: Element) -> None:
     parent.remove(mark)
     hollow = {w("hyperlink"), w("smartTag"), w("fldSimple"), w("sdtContent"), w("sdt")}
     while parent is not None and parent.tag in hollow and parent.getparent() is not None:
-        if any(c.tag not in {w("sdtPr"), w("sdtEndPr"), w("smartTagPr")} for c in parent):
+        if any(c.tag not in _SHELL and c.tag not in MARKERS for c in parent):
             break
         upper = parent.getparent()
-        upper.remove(parent)
+        _replace(parent, [c for c in parent if c.tag in MARKERS])
         parent = upper
 
 
