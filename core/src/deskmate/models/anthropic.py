@@ -116,25 +116,32 @@ class AnthropicModel:
                     ended = True
         if not ended:
             raise ModelUnavailable(f"The reply of {self._info.id} was cut before its end.")
-        message: dict[str, Any] = stream.current_message_snapshot.to_dict()
+        message: dict[str, Any] = stream.current_message_snapshot.to_dict(
+            mode="json", warnings=False
+        )
         stop_reason = message.get("stop_reason") or ""
-        if stop_reason != "max_tokens":
-            self._check_arguments(arguments)
+        blocks = message.get("content") or []
+        for index, text in arguments.items():
+            self._put_arguments(blocks[index], text, cut=stop_reason == "max_tokens")
         usage = read_usage(message.get("usage") or {}, self._info)
         return ModelReply(
-            content=read_content(message.get("content") or []),
+            content=read_content(blocks),
             stop_reason=str(stop_reason),
             usage=usage,
             model=str(message.get("model") or self._info.id),
             label=self._label,
         )
 
-    def _check_arguments(self, arguments: Mapping[int, str]) -> None:
-        """The SDK reads cut JSON as far as it goes; half an argument must never reach a tool."""
-        for text in arguments.values():
-            try:
-                json.loads(text or "{}")
-            except ValueError as error:
+    def _put_arguments(self, block: dict[str, Any], text: str, *, cut: bool) -> None:
+        """Read the arguments of any kind of tool use ourselves.
+
+        The SDK knows some kinds only, and reads cut JSON as far as it goes; half an argument must
+        never reach a tool. `cut`: the reply hit the output limit, so its tool uses are not run.
+        """
+        try:
+            block["input"] = json.loads(text or "{}")
+        except ValueError as error:
+            if not cut:
                 message = f"The reply of {self._info.id} has tool arguments that are cut or broken."
                 raise ModelUnavailable(message) from error
 
