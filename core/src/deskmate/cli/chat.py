@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import anyio
 import click
 
 from deskmate.cli.output import Session, say
@@ -28,7 +29,8 @@ def command(
     from deskmate.host import Host, RunOrder  # noqa: PLC0415
 
     grants = tuple(parse_folder(folder) for folder in folders)
-    current = Host(session.places).create_thread("Chat") if thread is None else ThreadId(thread)
+    host = Host(session.places)
+    current = ThreadId(thread) if thread else anyio.run(host.create_thread, "Chat")
     code = 0
     while text := _ask():
         order = RunOrder(text=text, model=model, plugins=plugins, grants=grants)

@@ -1,0 +1,93 @@
+"""The composition root: the only place that builds adapters and wires them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from deskmate import __version__
+from deskmate.errors import UserError
+from deskmate.host.adapters import Adapters
+from deskmate.host.orders import RunOrder, RunResult
+from deskmate.ports import Approver, Model, Observer, Progress, Sandbox
+from deskmate.types.events import PluginsSet
+from deskmate.types.ids import ThreadId
+from deskmate.types.places import Places
+
+__all__ = ["Host", "RunOrder", "RunResult", "set_thread_plugins", "thread_plugins"]
+
+_TITLE_LIMIT = 60
+
+
+class Host:
+    """What every front door talks to."""
+
+    def __init__(
+        self,
+        places: Places,
+        *,
+        environ: Mapping[str, str] | None = None,
+        sandbox: Sandbox | None = None,
+        model: Model | None = None,
+    ) -> None:
+        """`sandbox`, `model`: used instead of those that the settings name; for tests and embedding."""
+        self._adapters = Adapters(places, environ=environ, sandbox=sandbox, model=model)
+        self._threads = places.threads
+
+    async def run(
+        self,
+        order: RunOrder,
+        thread: ThreadId | None,
+        *,
+        observer: Observer,
+        approver: Approver,
+    ) -> RunResult:
+        """Carry one order out in a thread, a new one without `thread`; return how it ended.
+
+        Raises UserError (PluginError, ConfigError, …) before anything is stored for what the user must
+        put right; what happens later is in the thread and in the result.
+        """
+        from deskmate.host.job import Job  # noqa: PLC0415
+        from deskmate.store.thread import open_thread  # noqa: PLC0415
+
+        self._check(order, new=thread is None)
+        thread = thread or await self.create_thread(order.text)
+        async with open_thread(self._threads, thread) as store:
+            return await Job(self._adapters, store, order, observer, approver).carry_out()
+
+    async def create_thread(self, title: str) -> ThreadId:
+        """Make an empty thread and return its id."""
+        from deskmate.store.thread import create_thread  # noqa: PLC0415
+
+        line = " ".join(title.split()) or "New thread"
+        short = line if len(line) <= _TITLE_LIMIT else line[: _TITLE_LIMIT - 1] + "…"
+        return await create_thread(self._threads, short, version=__version__)
+
+    def _check(self, order: RunOrder, *, new: bool) -> None:
+        """Refuse what cannot work, before a thread is made for it."""
+        if new and not order.text:
+            hint = "Name a thread, or say what to do."
+            raise UserError("There is nothing to go on with.", hint=hint)
+        self._adapters.check_plugins(order.plugins)
+        if order.model or new:
+            self._adapters.model(order.model)
+
+
+async def set_thread_plugins(
+    places: Places, thread: str, names: Sequence[str], progress: Progress
+) -> PluginsSet:
+    """Make `names` the enabled plugins of a thread from its next turn on; return what was stored."""
+    from deskmate.store.thread import open_thread  # noqa: PLC0415
+
+    chosen = await Adapters(places).choose_plugins(names, progress)
+    async with open_thread(places.threads, thread) as store:
+        await store.append(chosen)
+    return chosen
+
+
+async def thread_plugins(places: Places, thread: str) -> tuple[str, ...]:
+    """Return the names of a thread's enabled plugins, in order."""
+    from deskmate.host.job import enabled_plugins  # noqa: PLC0415
+    from deskmate.store.thread import open_thread  # noqa: PLC0415
+
+    async with open_thread(places.threads, thread, write=False) as store:
+        return enabled_plugins(await store.events())

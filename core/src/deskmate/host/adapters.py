@@ -1,0 +1,143 @@
+"""Builds the adapters of the ports from the user's settings and this environment."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import anyio.to_thread
+
+from deskmate.errors import ConfigError, SandboxMissing
+from deskmate.ports import Model, Progress, Sandbox
+from deskmate.types.events import PluginsSet
+from deskmate.types.ids import Digest
+from deskmate.types.places import Places
+from deskmate.types.registry import Layer
+
+if TYPE_CHECKING:
+    from deskmate.discovery.installed import Catalogue
+    from deskmate.store.blobs import BlobStore
+
+CONFIG_FILE = "config.toml"
+
+
+class SystemClock:
+    """The machine's own time."""
+
+    def now(self) -> str:
+        """Wall clock as RFC 3339 UTC with microseconds."""
+        from deskmate.store.thread import utc_now  # noqa: PLC0415
+
+        return utc_now()
+
+    def monotonic(self) -> float:
+        """Seconds that only go forward."""
+        return anyio.current_time()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        await anyio.sleep(seconds)
+
+
+class Adapters:
+    """Makes each adapter when it is first asked for. Cheap to build."""
+
+    def __init__(
+        self,
+        places: Places,
+        *,
+        environ: Mapping[str, str] | None = None,
+        sandbox: Sandbox | None = None,
+        model: Model | None = None,
+    ) -> None:
+        """`sandbox`, `model`: used instead of those that the settings name; for tests and embedding."""
+        self.places = places
+        self._environ = dict(os.environ if environ is None else environ)
+        self._sandbox = sandbox
+        self._model = model
+        self._brings_own_plugins = sandbox is not None
+
+    def catalogue(self) -> Catalogue:
+        """Return the plugins of this environment, found without importing them."""
+        from deskmate.discovery.installed import find_plugins  # noqa: PLC0415
+
+        return find_plugins(cache=self.places.cache / "manifests.json")
+
+    def blobs(self) -> BlobStore:
+        """Return the store of content."""
+        from deskmate.store.blobs import BlobStore  # noqa: PLC0415
+
+        return BlobStore(self.places.blobs)
+
+    def layer(self, plugins: Sequence[str], progress: Progress) -> Layer:
+        """Return the disk for a set of plugins, built if needed. Blocks."""
+        from deskmate.discovery.layer import build_layer  # noqa: PLC0415
+
+        return build_layer(plugins, self.catalogue(), self.places, progress)
+
+    def sandbox(self) -> Sandbox:
+        """Return where tools run."""
+        if self._sandbox is None:
+            from deskmate.discovery.registry_check import check_registry  # noqa: PLC0415
+            from deskmate.sandbox.adapter import QemuSandbox  # noqa: PLC0415
+
+            self._sandbox = QemuSandbox(self.places, self.layer, check_registry)
+        return self._sandbox
+
+    def model(self, name: str | None, record: Path | None = None) -> Model:
+        """Return the model of this name, or the one that the settings ask for."""
+        if self._model is not None:
+            return self._model
+        from deskmate.models.choose import choose_model  # noqa: PLC0415
+
+        return choose_model(name, self._environ, self.settings(), record=record)
+
+    @property
+    def own_folders(self) -> tuple[Path, ...]:
+        """Deskmate's own folders, which no thread may copy in."""
+        return (self.places.data, self.places.cache, self.places.config)
+
+    def check_plugins(self, names: Sequence[str]) -> None:
+        """Raise PluginError if one of these is missing or broken."""
+        if names and not self._brings_own_plugins:
+            catalogue = self.catalogue()
+            for name in names:
+                catalogue.get(name)
+
+    def plugin_settings(self) -> Mapping[str, Mapping[str, Any]]:
+        """Return plugin → setting → value from `[plugins.<name>]` of the settings."""
+        plugins = self.settings().get("plugins", {})
+        if not isinstance(plugins, dict) or not all(isinstance(v, dict) for v in plugins.values()):
+            hint = "Write a table per plugin: [plugins.legal]"
+            raise ConfigError("The setting plugins is not a table of tables.", hint=hint)
+        return plugins
+
+    def settings(self) -> Mapping[str, Any]:
+        """Return the user's settings. Raises ConfigError if the file is not TOML."""
+        path = self.places.config / CONFIG_FILE
+        try:
+            return tomllib.loads(path.read_text("utf-8"))
+        except FileNotFoundError:
+            return {}
+        except ValueError as error:
+            raise ConfigError(f"{path} is not TOML: {error}.", hint="Mend or remove it.") from error
+
+    async def choose_plugins(self, names: Sequence[str], progress: Progress) -> PluginsSet:
+        """Return the fact that these plugins are enabled, locked to what is installed now.
+
+        Raises PluginError if one is missing or broken.
+        """
+        if self._brings_own_plugins:
+            return PluginsSet(lock=Digest(""), versions=dict.fromkeys(names, ""))
+        catalogue = self.catalogue()
+        versions = {name: catalogue.get(name).version for name in names}
+        try:
+            layer = await anyio.to_thread.run_sync(self.layer, tuple(names), progress)
+        except SandboxMissing:
+            return PluginsSet(lock=Digest(""), versions=versions)  # the run says why tools are off
+        order = [name for name in layer.plugins if name in versions]
+        return PluginsSet(lock=layer.lock, versions={name: versions[name] for name in order})

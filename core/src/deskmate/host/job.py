@@ -1,0 +1,238 @@
+"""One order in one thread: set the thread up, drive the run to its end, apply what may be applied."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+from deskmate.errors import SandboxMissing, UserError
+from deskmate.host.adapters import Adapters, SystemClock
+from deskmate.host.orders import RunOrder, RunResult
+from deskmate.ports import Approver, Delta, Observer
+from deskmate.types.events import (
+    ChangesStaged,
+    Event,
+    GrantsSet,
+    ModelReplied,
+    Payload,
+    PluginsSet,
+    RunFinished,
+    UserSaid,
+    Validated,
+)
+from deskmate.types.files import Entry, Grant
+from deskmate.types.ids import Digest, ThreadId, new_run_id
+from deskmate.types.messages import text_of
+from deskmate.types.registry import Registry
+
+if TYPE_CHECKING:
+    from deskmate.agent.world import Setup, World
+    from deskmate.changes.apply import Outcome, Place
+    from deskmate.store.thread import ThreadStore
+
+P = TypeVar("P", bound=Payload)
+
+
+class Job:
+    """One order in one thread whose log is open for writing."""
+
+    def __init__(
+        self,
+        adapters: Adapters,
+        store: ThreadStore,
+        order: RunOrder,
+        observer: Observer,
+        approver: Approver,
+    ) -> None:
+        self._adapters = adapters
+        self._store = store
+        self._order = order
+        self._observe = observer
+        self._approver = approver
+        self._blobs = adapters.blobs()
+        self._grants: tuple[Grant, ...] = ()
+
+    async def carry_out(self) -> RunResult:
+        """Run, apply, and return how it ended."""
+        from deskmate.agent.driver import Driver  # noqa: PLC0415
+
+        await self._recover()
+        events = await self._store.events()
+        await self._set_grants(events)
+        plugins = await self._set_plugins(events)
+        world, setup = await self._build(plugins, events)
+        await Driver(world, setup, self._observe).run(self._said(world.model.name))
+        applied = await self._apply()
+        return result_of(self._store.thread, await self._store.events(), applied)
+
+    def _progress(self, line: str) -> None:
+        self._observe(Delta(kind="progress", text=line))
+
+    async def _set_grants(self, events: Sequence[Event]) -> None:
+        from deskmate.changes.scan import check_grants  # noqa: PLC0415
+
+        known = last(events, GrantsSet)
+        had = known.grants if known is not None else ()
+        by_folder = {grant.folder: grant for grant in had}
+        for grant in self._order.grants:
+            same = by_folder.get(grant.folder)
+            taken = {other.name for other in by_folder.values()}
+            name = same.name if same else free_name(grant.name, taken)
+            by_folder[grant.folder] = replace(grant, name=name)
+        self._grants = tuple(by_folder.values())
+        check_grants(self._grants)
+        if self._grants != had:
+            await self._store.append(GrantsSet(grants=self._grants))
+
+    async def _set_plugins(self, events: Sequence[Event]) -> tuple[str, ...]:
+        had = enabled_plugins(events)
+        names = (*had, *(name for name in self._order.plugins if name not in had))
+        chosen = await self._adapters.choose_plugins(names, self._progress)
+        if chosen != last(events, PluginsSet):
+            await self._store.append(chosen)
+        return tuple(chosen.versions)
+
+    async def _build(
+        self, plugins: tuple[str, ...], events: Sequence[Event]
+    ) -> tuple[World, Setup]:
+        from deskmate.agent.world import Setup, World  # noqa: PLC0415
+
+        sandbox = self._adapters.sandbox()
+        tools_off = ""
+        try:
+            registry = await sandbox.registry(plugins, self._progress)
+        except SandboxMissing as error:
+            registry = Registry(lock=Digest(""))
+            tools_off = f"{error.message} {error.hint}".strip()
+        for problem in registry.problems:
+            self._progress(f"plugin problem: {problem}")
+        said = last(events, UserSaid)
+        name = self._order.model or (said.model if said else None)
+        world = World(
+            store=self._store,
+            model=self._adapters.model(name, self._order.record),
+            sandbox=sandbox,
+            approver=self._approver,
+            blobs=self._blobs,
+            clock=SystemClock(),
+        )
+        setup = Setup(
+            registry=registry,
+            plugins=plugins,
+            take_base=self._take_base,
+            config=self._adapters.plugin_settings(),
+            tools_off=tools_off,
+        )
+        return world, setup
+
+    def _take_base(self) -> tuple[Entry, ...]:
+        from deskmate.changes.scan import take_base  # noqa: PLC0415
+
+        base = take_base(self._grants, self._blobs, exclude=self._adapters.own_folders)
+        for path, why in base.skipped.items():
+            self._progress(f"left out: {path}: {why}")
+        return base.entries
+
+    def _said(self, model: str) -> UserSaid | None:
+        """Return what to store as the user's words, None where a run goes on."""
+        if not self._order.text:
+            return None
+        return UserSaid(
+            run=new_run_id(),
+            text=self._order.text,
+            model=model,
+            limits=self._order.limits,
+            apply=self._order.apply,
+        )
+
+    async def _recover(self) -> None:
+        """Finish or drop a plan of file changes that a crash cut short."""
+        from deskmate.changes.apply import recover  # noqa: PLC0415
+
+        for outcome in await recover(self._place()):
+            self._progress(f"an interrupted apply was settled: {_outcome_line(outcome)}")
+
+    async def _apply(self) -> str:
+        """Apply what the user lets be applied without a review; return what was done."""
+        from deskmate.agent.state import fold  # noqa: PLC0415
+        from deskmate.changes.apply import apply_changes  # noqa: PLC0415
+        from deskmate.changes.planning import ApplyOptions  # noqa: PLC0415
+
+        events = await self._store.events()
+        state = fold(events)
+        staged = last(events, ChangesStaged)
+        if state.run is None or state.ended is None or state.ended.reason != "done":
+            return ""
+        if state.run.apply == "review" or not state.dirty or staged is None:
+            return ""
+        options = ApplyOptions(mode=state.run.apply)
+        outcome = await apply_changes(
+            self._place(), staged.difference, self._grants, options, run=staged.run
+        )
+        return _outcome_line(outcome)
+
+    def _place(self) -> Place:
+        from deskmate.changes.apply import Place  # noqa: PLC0415
+
+        return Place(store=self._store, blobs=self._blobs, journal=self._store.folder / "apply")
+
+
+def _outcome_line(outcome: Outcome) -> str:
+    if outcome.text:
+        return f"nothing was written: {outcome.text}"
+    left = f", {len(outcome.left_out)} left out" if outcome.left_out else ""
+    return f"{len(outcome.written)} path(s) written{left}"
+
+
+def result_of(thread: ThreadId, events: Sequence[Event], applied: str) -> RunResult:
+    """Return the newest run's end as a front door shows it. Raises UserError if there was no run."""
+    from deskmate.agent.state import fold  # noqa: PLC0415
+
+    said, finished = last(events, UserSaid), last(events, RunFinished)
+    if said is None or finished is None:
+        raise UserError(f"There is nothing to go on with in {thread}.", hint="Say what to do.")
+    run, state = since_said(events), fold(events)
+    reply, verdict = last(run, ModelReplied), last(run, Validated)
+    staged = last(run, ChangesStaged)
+    return RunResult(
+        thread=thread,
+        run=finished.run,
+        reason=finished.reason,
+        text=finished.text,
+        answer=text_of(reply.content) if reply else "",
+        label=reply.label if reply else "",
+        deliverables=staged.deliverables if staged else (),
+        findings=verdict.findings if verdict else (),
+        staged=state.dirty and staged is not None,
+        applied=applied,
+        usage=state.usage,
+    )
+
+
+def since_said(events: Sequence[Event]) -> Sequence[Event]:
+    """Return the events from the user's newest words on."""
+    for index in range(len(events) - 1, -1, -1):
+        if isinstance(events[index].payload, UserSaid):
+            return events[index:]
+    return ()
+
+
+def enabled_plugins(events: Sequence[Event]) -> tuple[str, ...]:
+    """Return the plugins that the log says are enabled now."""
+    chosen = last(events, PluginsSet)
+    return tuple(chosen.versions) if chosen is not None else ()
+
+
+def free_name(name: str, taken: Collection[str]) -> str:
+    """Return a name for a grant that no other grant has: docs, docs-2, docs-3."""
+    names = (name, *(f"{name}-{number}" for number in range(2, len(taken) + 3)))
+    return next(candidate for candidate in names if candidate not in taken)
+
+
+def last(events: Sequence[Event], kind: type[P]) -> P | None:
+    """Return the newest payload of a kind, None if there is none."""
+    for event in reversed(events):
+        if isinstance(event.payload, kind):
+            return event.payload
+    return None

@@ -1,0 +1,49 @@
+"""What a front door asks for, and what it is told at the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deskmate.types.events import FinishReason
+from deskmate.types.files import ApplyMode, Deliverable, Grant
+from deskmate.types.findings import Finding
+from deskmate.types.ids import RunId, ThreadId
+from deskmate.types.limits import Limits, Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOrder:
+    """What a front door asks for. Without `text` an interrupted or parked run goes on.
+
+    `plugins` and `grants` are added to what the thread has. `model`: None keeps the thread's last.
+    `record`: file that gets the model's answers, for `replay:FILE`.
+    """
+
+    text: str = ""
+    model: str | None = None
+    plugins: tuple[str, ...] = ()
+    grants: tuple[Grant, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+    apply: ApplyMode = "review"
+    record: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """How a run ended. `answer`: the model's last words. `staged`: changes wait for a review.
+
+    `applied`: one line that says what was written, empty if nothing was. `usage`: of this run.
+    """
+
+    thread: ThreadId
+    run: RunId
+    reason: FinishReason
+    text: str = ""
+    answer: str = ""
+    label: str = ""
+    deliverables: tuple[Deliverable, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    staged: bool = False
+    applied: str = ""
+    usage: Usage = field(default_factory=Usage)
