@@ -184,6 +184,8 @@ def _check_schema(schema: Mapping[str, Any]) -> str:
         return "its input schema is not of type object"
     if _refers_elsewhere(schema):
         return "its input schema refers to something outside itself"
+    if _has_pattern(schema):
+        return "its input schema has a pattern, which could keep the host busy for ever"
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
@@ -202,6 +204,18 @@ def _refers_elsewhere(schema: Any) -> bool:
                 return True
         return any(_refers_elsewhere(child) for child in schema.values())
     return isinstance(schema, list) and any(_refers_elsewhere(child) for child in schema)
+
+
+def _has_pattern(schema: Any) -> bool:
+    """Say whether the host would match a regular expression of the plugin's choice.
+
+    A property that is called `pattern` has a schema, not a string.
+    """
+    if isinstance(schema, Mapping):
+        if isinstance(schema.get("pattern"), str) or "patternProperties" in schema:
+            return True
+        return any(_has_pattern(child) for child in schema.values())
+    return isinstance(schema, list) and any(_has_pattern(child) for child in schema)
 
 
 def _check_skill(skill: SkillSpec, manifest: Manifest) -> str:
