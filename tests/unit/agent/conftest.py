@@ -184,6 +184,8 @@ class FlakySandbox:
         self.refuse_clean_room: list[Exception] = []
         self.calls: list[tuple[str, str]] = []
         self.opened = 0
+        self.forget = False
+        self.machines: list[FakeMachine] = []
         self.clean_rooms = 0
 
     async def registry(self, plugins: Sequence[str], progress: Progress) -> Registry:
@@ -195,6 +197,7 @@ class FlakySandbox:
             raise self.refuse_open.pop(0)
         async with self.inner.open(spec, progress) as machine:
             self.opened += 1
+            self.machines.append(machine)
             yield FlakyMachine(machine, self)
 
     @asynccontextmanager
@@ -228,6 +231,8 @@ class FlakyMachine:
         if tool in self._sandbox.kill_before:
             self._sandbox.kill_before.remove(tool)
             self._inner.close()
+        if self._sandbox.forget:
+            self._inner._ledger.clear()
         outcome = await self._inner.call(tool, arguments, **options)
         if tool in self._sandbox.kill_after:
             self._sandbox.kill_after.remove(tool)
@@ -235,6 +240,8 @@ class FlakyMachine:
             raise SandboxUnavailable("The line went dead.")
         if tool in self._sandbox.lose_answer:
             self._sandbox.lose_answer.remove(tool)
+            if self._sandbox.forget:
+                self._inner._ledger.clear()
             raise SandboxUnavailable("The answer was lost.")
         return outcome
 
@@ -254,6 +261,7 @@ class Lab:
     rules: Rules = field(default_factory=Rules)
     tools_off: str = ""
     extra_tools: tuple[ToolSpec, ...] = ()
+    extra_rules: tuple[RuleSpec, ...] = ()
     seen: list[Event | Delta] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -276,8 +284,12 @@ class Lab:
     async def driver(self) -> Driver:
         """A fresh process's driver over the same store and blobs."""
         registry = await self.sandbox.registry(["lab"], lambda line: None)
-        registry = replace(registry, tools=registry.tools + self.extra_tools)
-        sandbox: Sandbox = self.sandbox  # type: ignore[assignment]
+        registry = replace(
+            registry,
+            tools=registry.tools + self.extra_tools,
+            rules=registry.rules + self.extra_rules,
+        )
+        sandbox: Sandbox = self.sandbox
         world = World(
             store=self.store,
             model=self.model,
@@ -325,3 +337,8 @@ def make_log() -> Callable[..., tuple[Event, ...]]:
 @pytest.fixture
 def sha() -> Callable[[bytes], str]:
     return lambda data: hashlib.sha256(data).hexdigest()
+
+
+@pytest.fixture
+def crash() -> type[BaseException]:
+    return Crash

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from deskmate.testing.scripted_model import ScriptedModel
 from deskmate.types.events import (
     ChangesStaged,
-    CheckpointMade,
-    RunFinished,
-    ToolFinished,
-    ToolStarted,
     Validated,
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from itertools import groupby
 
 import anyio
@@ -133,13 +133,11 @@ class Toolbox:
                     lost.append(call)
                     self._journal.progress(f"the virtual machine was lost: {error.message}")
 
-        if parallel == 1:
+        if parallel == 1 or len(batch) == 1:
             for call in batch:
                 await one(call)
         else:
-            async with anyio.create_task_group() as group:
-                for call in batch:
-                    group.start_soon(one, call)
+            await _together(one, batch)
         if lost:
             await self._bench.answer_lost()
         return not lost
@@ -195,3 +193,16 @@ class Toolbox:
             return
         limit = self._journal.state.limits.max_result_bytes
         await self._journal.record(finished(call.use, outcome, self._world.blobs, limit))
+
+
+async def _together(one: Callable[[Call], Awaitable[None]], batch: Sequence[Call]) -> None:
+    """Run all at once; an error comes out as itself, so that who must act is still known."""
+    try:
+        async with anyio.create_task_group() as group:
+            for call in batch:
+                group.start_soon(one, call)
+    except BaseExceptionGroup as errors:
+        first: BaseException = errors
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        raise first from None
