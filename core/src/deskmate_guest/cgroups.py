@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 from pathlib import Path
 
 from deskmate_guest.layout import Layout
@@ -23,10 +25,11 @@ def prepare_cgroups(layout: Layout) -> bool:
 
 
 class Cgroup:
-    """The control group of one plugin's worker; does nothing where there are none."""
+    """The control group of one plugin's worker. Without cgroups only its kill works, by user."""
 
-    def __init__(self, layout: Layout, name: str) -> None:
+    def __init__(self, layout: Layout, name: str, uid: int) -> None:
         self._folder: Path | None = None
+        self._uid = uid if layout.privileged else 0
         if not layout.privileged or not (layout.cgroups / "cgroup.procs").exists():
             return
         folder = layout.cgroups / f"deskmate-{name}"
@@ -41,14 +44,33 @@ class Cgroup:
         """Move a process in."""
         self._write("cgroup.procs", str(pid))
 
-    def kill(self) -> None:
-        """Kill every process in it, also those that changed session or ignore signals."""
-        self._write("cgroup.kill", "1")
+    def kill(self, spared: int) -> None:
+        """Kill every process in it, also those that changed session or ignore signals.
+
+        `spared`: pid of the plugin's zygote, which has the same user and is in no group.
+        """
+        if self._folder:
+            self._write("cgroup.kill", "1")
+            return
+        for _ in range(3 if self._uid else 0):  # what forks meanwhile is met again
+            for pid in _processes_of(self._uid):
+                if pid != spared:
+                    with contextlib.suppress(OSError):
+                        os.kill(pid, signal.SIGKILL)
 
     def _write(self, name: str, text: str) -> None:
         if self._folder:
             with contextlib.suppress(OSError):
                 (self._folder / name).write_text(text)
+
+
+def _processes_of(uid: int) -> list[int]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if entry.name.isdigit() and entry.stat().st_uid == uid:
+                found.append(int(entry.name))
+    return found
 
 
 def _total_memory() -> int:

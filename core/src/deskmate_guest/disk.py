@@ -91,7 +91,10 @@ class WorkspaceDisk:
             mount(str(layout.scratch / "home"), layout.home, "", MS_BIND)
         for folder in (self.lower, self.upper):
             # a thread without folders works at the top; otherwise the top belongs to nobody
-            self._own(folder, 0o775, owner=0 if grants else AGENT_UID)
+            if grants:
+                self._own(folder, 0o755, owner=0)
+            else:
+                self._own(folder, 0o775)
         for name in self._grants:
             (self.lower / name).mkdir(exist_ok=True)
             self._own(self.lower / name, 0o775)

@@ -50,7 +50,7 @@ class PluginProcesses:
         """`loaded(report)`: called once with `{"loaded": …}` or `{"broken": why}`."""
         self._loop, self._layout, self.place = loop, layout, place
         self._loaded: Callable[[Message], None] | None = loaded
-        self._cgroup = Cgroup(layout, place.name)
+        self._cgroup = Cgroup(layout, place.name, place.uid)
         self._jobs: deque[Job] = deque()
         self._current: Job | None = None
         self._setup = Setup()
@@ -58,6 +58,7 @@ class PluginProcesses:
         self._zygote: Channel | None = None
         self._worker: Channel | None = None
         self._pid = 0
+        self._zygote_pid = 0
         self.broken = ""
         self._start_zygote()
 
@@ -102,6 +103,7 @@ class PluginProcesses:
             finally:
                 os._exit(70)
         theirs.close()
+        self._zygote_pid = pid
         self._zygote = Channel(self._loop, ours.detach(), self._on_zygote, self._zygote_gone)
 
     def _on_zygote(self, line: bytes) -> None:
@@ -197,7 +199,7 @@ class PluginProcesses:
             self._finish({}, why)
 
     def _kill(self) -> None:
-        self._cgroup.kill()
+        self._cgroup.kill(self._zygote_pid)
         if self._pid > 1:
             with contextlib.suppress(OSError):
                 os.killpg(self._pid, signal.SIGKILL)

@@ -1,4 +1,7 @@
-"""Runs the guest's supervisor as a process of this machine: injected ports, no mounts, no users."""
+"""Runs the guest's supervisor as a process of this machine, with injected ports and folders.
+
+Plain: no mounts, no users. `real`: in a mount namespace of its own, as root, with overlay and users.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from deskmate_guest.loop import Loop
 from deskmate_guest.supervisor import Supervisor
 
 
-def main(root: Path, agent: int, bulk: int) -> None:
+def main(root: Path, agent: int, bulk: int, real: bool) -> None:
     layout = Layout(
         layer=root / "layer",
         workspace=root / "workspace",
@@ -19,7 +22,7 @@ def main(root: Path, agent: int, bulk: int) -> None:
         scratch=root / "scratch",
         scratch_device="",
         cgroups=root / "no-cgroups",
-        privileged=False,
+        privileged=real,
     )
     for folder in (layout.workspace, layout.home):
         folder.mkdir(exist_ok=True)
@@ -29,4 +32,4 @@ def main(root: Path, agent: int, bulk: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == "real")

@@ -44,15 +44,19 @@ PutKind = Literal["base", "overlay", "home", "clean"]
 async def connect_guest(stream: ByteStream) -> AsyncIterator[GuestClient]:
     """Serve a guest's `agent` stream while the context lasts, and close the stream at its end."""
     connection = Connection(stream)
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(connection.serve)
-        try:
-            yield GuestClient(connection)
-        finally:
-            tasks.cancel_scope.cancel()
-            with anyio.CancelScope(shield=True):
-                with anyio.move_on_after(1):
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(connection.serve)
+            try:
+                yield GuestClient(connection)
+            finally:
+                tasks.cancel_scope.cancel()
+                with anyio.move_on_after(1, shield=True):
                     await stream.aclose()
+    except BaseExceptionGroup as group:
+        if len(group.exceptions) > 1:
+            raise
+        raise group.exceptions[0] from None  # the caller's own: the reader never raises
 
 
 class GuestClient:
