@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -31,13 +32,17 @@ _KILL_S = 10.0
 
 @dataclass(slots=True, kw_only=True)
 class Process:
-    """A running QEMU with its channels. `walls`: what the launcher reported."""
+    """A running QEMU with its channels.
+
+    `walls`: what the launcher reported. `launched_s`: seconds until it handed over to QEMU.
+    """
 
     child: subprocess.Popen[bytes]
     qmp: Qmp
     agent: UNIXSocketStream
     bulk: UNIXSocketStream
     walls: Mapping[str, Any]
+    launched_s: float = 0.0
 
     @property
     def pid(self) -> int:
@@ -88,6 +93,7 @@ async def start(
             ours[name] = await UNIXSocketStream.from_socket(near)
             stack.push_async_callback(_close, ours[name])
             theirs[name] = far.detach()
+        began = time.monotonic()
         child, report = _spawn(qemu, shape, theirs, incoming=incoming)
         process = Process(
             child=child, qmp=Qmp(ours["qmp"]), agent=ours["agent"], bulk=ours["bulk"], walls={}
@@ -96,6 +102,7 @@ async def start(
         stack.push_async_callback(process.kill)
         try:
             process.walls = await _walls(report)
+            process.launched_s = time.monotonic() - began
             await process.qmp.connect(_START_S)
         except (TimeoutError, anyio.EndOfStream, ProtocolError, SandboxUnavailable) as error:
             await process.kill()

@@ -1,0 +1,48 @@
+"""`deskmate bench`: this machine against the figures Deskmate holds itself to."""
+
+from __future__ import annotations
+
+import anyio
+import click
+
+from deskmate.cli.doctor import qemu_sandbox
+from deskmate.cli.output import Session, json_option, progress, say, say_json
+
+
+@click.group()
+def command() -> None:
+    """Measure this machine against the figures Deskmate holds itself to."""
+
+
+@command.command("sandbox")
+@click.option("--plugin", "plugins", multiple=True, help="Measure with these plugins' layer.")
+@click.option("--restores", default=20, show_default=True, type=click.IntRange(3, 500))
+@click.option("--vms", default=4, show_default=True, type=click.IntRange(1, 64))
+@json_option
+@click.pass_obj
+def sandbox_(
+    session: Session, plugins: tuple[str, ...], restores: int, vms: int, as_json: bool
+) -> None:
+    """Cold boot, restore to the first tool result, a small call, memory of an untouched machine."""
+    from deskmate.sandbox.bench import Figures, bench_sandbox  # noqa: PLC0415
+
+    async def measure() -> Figures:
+        sandbox = qemu_sandbox(session)
+        try:
+            return await bench_sandbox(
+                sandbox, session.places, plugins, progress(), restores=restores, vms=vms
+            )
+        finally:
+            sandbox.close()
+
+    figures = anyio.run(measure)
+    if as_json:
+        say_json(figures)
+        return
+    say(f"cold boot to first tool result   {figures.cold_boot_s:.2f} s")
+    say(f"restore to first tool result     {figures.restore_s:.3f} s (median of {restores})")
+    say(f"  of which launcher              {figures.launcher_s:.3f} s")
+    say(f"ratio                            {figures.ratio:.0f} times faster")
+    say(f"small tool call, median          {figures.call_ms:.1f} ms")
+    say(f"memory of an untouched machine   {figures.memory_mib:.0f} MiB ({vms} measured)")
+    say(f"isolation                        {figures.isolation}")

@@ -1,0 +1,158 @@
+"""Figures of the sandbox on this machine, all from one run: cold boot, restore, call, memory."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+
+from deskmate.ports import Progress, SandboxSpec
+from deskmate.sandbox.adapter import QemuSandbox
+from deskmate.sandbox.machine import QemuMachine, machine_of
+from deskmate.sandbox.memory import empty_ram
+from deskmate.sandbox.qemu import find_qemu
+from deskmate.sandbox.template import Template, ready, running
+from deskmate.types.ids import ThreadId
+from deskmate.types.places import Places
+
+RATIO_TARGET = 40.0
+RESTORE_TARGET_S = 0.25
+CALL_TARGET_MS = 5.0
+MEMORY_TARGET_MIB = 45.0
+_TOOL, _ARGUMENTS = "workspace__glob", {"pattern": "*"}
+_CALL_S = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What was measured. Times in seconds unless named otherwise; medians of `restores`.
+
+    `cold_boot_s`, `restore_s`: from nothing to the first tool result, launcher, clock and random seed
+    included. `launcher_s`: the launcher's share. `memory_mib`: available memory an untouched VM takes.
+    """
+
+    isolation: str
+    cold_boot_s: float
+    restore_s: float
+    restore_worst_s: float
+    restores: int
+    launcher_s: float
+    first_call_s: float
+    ratio: float
+    call_ms: float
+    memory_mib: float
+    memory_vms: int
+    plugins: tuple[str, ...]
+    targets_met: bool
+
+
+async def bench_sandbox(
+    sandbox: QemuSandbox,
+    places: Places,
+    plugins: tuple[str, ...],
+    progress: Progress,
+    *,
+    restores: int = 20,
+    vms: int = 4,
+) -> Figures:
+    """Measure and return the figures. Raises SandboxMissing, SandboxUnavailable."""
+    template = await sandbox.template(plugins, progress)
+    progress("cold boot")
+    cold = await _cold(template, places)
+    progress(f"{restores} restores")
+    rows = []
+    for _ in range(restores):
+        rows.append(await _restore(sandbox, plugins, progress))
+    totals, launchers, firsts = (sorted(column) for column in zip(*rows, strict=True))
+    progress("small calls")
+    call_ms = await _small_call_ms(sandbox, plugins, progress)
+    progress(f"memory of {vms} virtual machines")
+    memory = await _memory_mib(sandbox, plugins, vms)
+    restore = statistics.median(totals)
+    met = restore <= RESTORE_TARGET_S and cold / restore >= RATIO_TARGET
+    return Figures(
+        isolation="hardware" if template.shape.acceleration == "kvm" else "emulated",
+        cold_boot_s=round(cold, 3),
+        restore_s=round(restore, 4),
+        restore_worst_s=round(totals[-1], 4),
+        restores=restores,
+        launcher_s=round(statistics.median(launchers), 4),
+        first_call_s=round(statistics.median(firsts), 4),
+        ratio=round(cold / restore, 1),
+        call_ms=round(call_ms, 2),
+        memory_mib=round(memory, 1),
+        memory_vms=vms,
+        plugins=template.layer.plugins,
+        targets_met=met and call_ms <= CALL_TARGET_MS and memory <= MEMORY_TARGET_MIB,
+    )
+
+
+async def _cold(template: Template, places: Places) -> float:
+    """Boot the same image and layer from nothing to its first tool result."""
+    ram = empty_ram(template.shape.memory_mib << 20)
+    began = time.monotonic()
+    try:
+        async with running(
+            find_qemu(), template.image, template.layer, template.shape,
+            ram=ram, incoming=False, scratch_folder=places.machines,
+        ) as vm:  # fmt: skip
+            await ready(vm)
+            async with machine_of(vm, template, places.machines) as machine:
+                await machine.guest.open((), {}, "t-bench")
+                await _call(machine, "cold")
+                return time.monotonic() - began
+    finally:
+        os.close(ram)
+
+
+async def _restore(
+    sandbox: QemuSandbox, plugins: tuple[str, ...], progress: Progress
+) -> tuple[float, float, float]:
+    """Return seconds of restore to first result, of the launcher, and of the first call alone."""
+    began = time.monotonic()
+    async with sandbox.open(_spec(plugins), progress) as machine:
+        opened = time.monotonic()
+        await _call(machine, "first")
+        done = time.monotonic()
+    return done - began, machine.process.launched_s, done - opened
+
+
+async def _small_call_ms(
+    sandbox: QemuSandbox, plugins: tuple[str, ...], progress: Progress, calls: int = 50
+) -> float:
+    async with sandbox.open(_spec(plugins), progress) as machine:
+        times = []
+        for number in range(calls):
+            began = time.monotonic()
+            await _call(machine, f"call-{number}")
+            times.append(time.monotonic() - began)
+    return statistics.median(times) * 1000
+
+
+async def _memory_mib(sandbox: QemuSandbox, plugins: tuple[str, ...], vms: int) -> float:
+    async with AsyncExitStack() as stack:
+        await anyio.sleep(0.5)
+        before = _available_mib()
+        for _ in range(vms):
+            await stack.enter_async_context(sandbox.open(_spec(plugins), lambda line: None))
+        await anyio.sleep(1.0)
+        return (before - _available_mib()) / vms
+
+
+async def _call(machine: QemuMachine, key: str) -> None:
+    await machine.call(_TOOL, _ARGUMENTS, key=key, timeout_s=_CALL_S, on_progress=lambda line: None)
+
+
+def _spec(plugins: tuple[str, ...]) -> SandboxSpec:
+    return SandboxSpec(thread=ThreadId("t-bench"), plugins=plugins)
+
+
+def _available_mib() -> float:
+    text = Path("/proc/meminfo").read_text("utf-8")
+    line = next(line for line in text.splitlines() if line.startswith("MemAvailable:"))
+    return int(line.split()[1]) / 1024

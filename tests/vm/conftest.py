@@ -1,0 +1,53 @@
+"""Real machines: the image of the user's cache, built if it is not there; one template for all tests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from deskmate.discovery.installed import find_plugins
+from deskmate.discovery.layer import build_layer
+from deskmate.discovery.registry_check import check_registry
+from deskmate.errors import SandboxMissing
+from deskmate.ports import Progress
+from deskmate.sandbox.adapter import QemuSandbox
+from deskmate.sandbox.build import build_image
+from deskmate.sandbox.image import find_image
+from deskmate.testing.memory import MemoryBlobs
+from deskmate.types.places import Places, find_places
+from deskmate.types.registry import Layer
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def places() -> Places:
+    found = find_places(dict(os.environ), Path.home())
+    try:
+        find_image(found)
+    except SandboxMissing:
+        build_image(found, lambda line: None)
+    return found
+
+
+@pytest.fixture(scope="session")
+def sandbox(places: Places) -> Iterator[QemuSandbox]:
+    catalogue = find_plugins()
+
+    def layer_for(plugins: Sequence[str], progress: Progress) -> Layer:
+        return build_layer(plugins, catalogue, places, progress)
+
+    adapter = QemuSandbox(places, layer_for, check_registry)
+    yield adapter
+    adapter.close()
+
+
+@pytest.fixture
+def blobs() -> MemoryBlobs:
+    return MemoryBlobs()
