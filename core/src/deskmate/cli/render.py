@@ -62,6 +62,8 @@ class Renderer:
         if delta.kind == "progress":
             self._line("·", delta.text, "bright_black")
             return
+        if not sys.stderr.isatty():
+            return  # the whole answer follows on stdout
         self._streamed = True
         click.echo(plain(delta.text), nl=False, err=True)
 

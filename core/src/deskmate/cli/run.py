@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -134,7 +135,7 @@ def resume_thread(session: Session, thread: str, *, as_json: bool = False) -> in
 
 def show_result(result: RunResult) -> None:
     """Write a run's answer, its files and what to do next to stdout."""
-    if result.answer:
+    if result.answer and not (sys.stdout.isatty() and sys.stderr.isatty()):  # there it was streamed
         say(f"{result.label + ': ' if result.label else ''}{result.answer}")
     for deliverable in result.deliverables:
         say(f"  {deliverable.role}: {deliverable.path}")
