@@ -282,6 +282,14 @@ def dress_at(folder: int, name: str, state: State) -> tuple[str, ...]:
         return ()
     file = os.open(name, _READ, dir_fd=folder)
     try:
-        return dress(file, state)
+        lost = dress(file, state)
+        os.fsync(file)
+        return lost
     finally:
         os.close(file)
+
+
+def drop(folder: int, name: str) -> None:
+    """Remove a file or link of an open folder if it is there. Raises OSError."""
+    with suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=folder)

@@ -1,0 +1,213 @@
+"""Applying a change set, and settling after a crash what was begun: intent, deed, outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+
+from deskmate.changes.carry import Failpoint, Work, carry_out, discard, finish
+from deskmate.changes.disk import Folders
+from deskmate.changes.journal import Journal
+from deskmate.changes.plan import Plan, read_plan, store_plan
+from deskmate.changes.planning import ApplyOptions, Selection, plan_apply
+from deskmate.changes.review import ChangeSet, read_difference, review
+from deskmate.errors import DeskmateError, UserError
+from deskmate.ports import Blobs, Store
+from deskmate.types.events import ApplyFinished, ApplyStarted, Event
+from deskmate.types.files import Grant
+from deskmate.types.ids import Digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What was written. `plan`: None where there was nothing to do.
+
+    `written`: paths that changed. `left_out`: path → why it was not touched. `notes`: metadata that
+    could not be kept. `text`: why a plan was taken back, else empty.
+    """
+
+    plan: Digest | None = None
+    written: tuple[str, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where applying happens. `journal`: the thread's own folder for it, `<thread>/apply`."""
+
+    store: Store
+    blobs: Blobs
+    journal: Path
+    failpoint: Failpoint = lambda name: None
+
+
+async def review_changes(blobs: Blobs, difference: Digest, grants: Sequence[Grant]) -> ChangeSet:
+    """Return a staged change set judged against the folders as they are now. Writes nothing.
+
+    Raises UserError if a granted folder is missing, CorruptData.
+    """
+
+    def work() -> ChangeSet:
+        with Folders(grants) as folders:
+            return review(read_difference(difference, blobs), grants, folders)
+
+    return await anyio.to_thread.run_sync(work)
+
+
+async def apply_changes(
+    place: Place,
+    difference: Digest,
+    grants: Sequence[Grant],
+    options: ApplyOptions | None = None,
+    *,
+    run: str = "",
+) -> Outcome:
+    """Write a staged change set into the granted folders: all of the chosen changes or none.
+
+    Raises UserError (bad choice, many deletions, another apply unsettled), ConflictError (a file
+    changed in the last moment; nothing was written), DeskmateError (disk; all was taken back).
+    """
+    chosen = options or ApplyOptions()
+
+    def choose() -> Selection:
+        with Folders(grants) as folders:
+            changes = review(read_difference(difference, place.blobs), grants, folders)
+            return plan_apply(changes, grants, folders, chosen, source=difference, run=run)
+
+    selection = await anyio.to_thread.run_sync(choose)
+    if selection.plan is None:
+        return Outcome(left_out=selection.left_out)
+    return await perform(place, selection.plan, selection.left_out)
+
+
+async def perform(
+    place: Place, plan: Plan, left_out: Mapping[str, str], *, undo_of: Digest | None = None
+) -> Outcome:
+    """Carry a plan out between its two events. Raises as `apply_changes`."""
+    journal = Journal(place.journal)
+    if journal.pending():
+        raise UserError(
+            "An earlier apply is not settled yet.", hint="Run deskmate changes recover first."
+        )
+    with anyio.CancelScope(shield=True):  # once begun it is quicker to finish than to take back
+        digest = await anyio.to_thread.run_sync(store_plan, plan, place.blobs)
+        await place.store.append(ApplyStarted(plan=digest, undo_of=undo_of))
+        place.failpoint("started")
+        try:
+            lost = await anyio.to_thread.run_sync(_carry, place, plan, digest)
+        except DeskmateError as error:
+            if journal.state(digest) != "backed_up":
+                await _close(place, digest, error.message)
+            raise
+        await _close(place, digest, "")
+    written = tuple(step.path for step in plan.steps if step.before != step.after)
+    changed = tuple(path for path in written if not _is_frame(plan, path))
+    return Outcome(plan=digest, written=changed, left_out=left_out, notes=lost)
+
+
+def _is_frame(plan: Plan, path: str) -> bool:
+    """Say whether a step only stands for a folder whose time changes."""
+    step = next(step for step in plan.steps if step.path == path)
+    if step.before is None or step.after is None or step.before.kind != "dir":
+        return False
+    return step.after.kind == "dir" and step.before.mode == step.after.mode
+
+
+def _carry(place: Place, plan: Plan, digest: Digest) -> tuple[str, ...]:
+    with Folders(plan.grants) as folders:
+        work = _work(place, plan, digest, folders)
+        carry_out(work)
+        return tuple(dict.fromkeys(work.lost))
+
+
+def _work(place: Place, plan: Plan, digest: Digest, folders: Folders) -> Work:
+    return Work(
+        plan=plan,
+        digest=digest,
+        folders=folders,
+        blobs=place.blobs,
+        journal=Journal(place.journal),
+        failpoint=place.failpoint,
+    )
+
+
+async def _close(place: Place, digest: Digest, why_not: str) -> None:
+    await place.store.append(ApplyFinished(plan=digest, applied=not why_not, text=why_not))
+    place.failpoint("finished")
+    journal = Journal(place.journal)
+    if journal.state(digest) is not None:
+        journal.remove(digest)
+
+
+async def recover(place: Place) -> tuple[Outcome, ...]:
+    """Settle what a crash left: to be called when a thread is opened for writing.
+
+    A plan that was only prepared is discarded, one that was under way is finished, or taken back
+    where a file changed meanwhile. Afterwards every ApplyStarted has exactly one ApplyFinished.
+
+    Raises UserError if a granted folder is missing, DeskmateError if it cannot be settled now; the
+    journal then stays, and nothing else is applied until it could be.
+    """
+    outcomes = []
+    with anyio.CancelScope(shield=True):
+        events = await place.store.events()
+        for digest in unfinished(events):
+            text = await anyio.to_thread.run_sync(_recover, place, digest)
+            await _close(place, digest, text)
+            plan = await anyio.to_thread.run_sync(read_plan, digest, place.blobs)
+            written = () if text else tuple(step.path for step in plan.steps)
+            outcomes.append(
+                Outcome(
+                    plan=digest,
+                    written=tuple(path for path in written if not _is_frame(plan, path)),
+                    text=text,
+                )
+            )
+        journal = Journal(place.journal)
+        for record in journal.pending():  # its outcome is in the log: only the removal was missing
+            journal.remove(record.plan)
+    return tuple(outcomes)
+
+
+def unfinished(events: Sequence[Event]) -> tuple[Digest, ...]:
+    """Return the plans that were started and have no outcome, in order."""
+    open_plans: dict[Digest, None] = {}
+    for event in events:
+        if isinstance(event.payload, ApplyStarted):
+            open_plans[event.payload.plan] = None
+        elif isinstance(event.payload, ApplyFinished):
+            open_plans.pop(event.payload.plan, None)
+    return tuple(open_plans)
+
+
+def _recover(place: Place, digest: Digest) -> str:
+    journal = Journal(place.journal)
+    state = journal.state(digest)
+    if state is None:
+        return "interrupted before anything was written"
+    record = next(record for record in journal.pending() if record.plan == digest)
+    if state in ("done", "undone"):
+        return record.text
+    plan = read_plan(digest, place.blobs)
+    with Folders(plan.grants) as folders:
+        work = _work(place, plan, digest, folders)
+        try:
+            if state == "planned":
+                discard(work)
+                text = "interrupted before anything was written"
+            else:
+                text = finish(work)
+        except OSError as error:
+            raise DeskmateError(
+                f"An interrupted apply cannot be settled now: {error.strerror}.",
+                hint="Put the disk or the permissions right, then run deskmate changes recover.",
+            ) from error
+        journal.write(digest, "undone" if text else "done", text)
+    place.failpoint("recovered")
+    return text

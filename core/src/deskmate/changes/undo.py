@@ -1,0 +1,204 @@
+"""What was applied, and taking it back: a plan like any other, with the sides swapped."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import anyio.to_thread
+
+from deskmate.changes.apply import Outcome, Place, perform
+from deskmate.changes.disk import Folders
+from deskmate.changes.plan import Plan, State, Step, read_plan, same
+from deskmate.changes.planning import is_below, with_parents
+from deskmate.errors import ConflictError, UserError
+from deskmate.ports import BlobReader
+from deskmate.types.events import ApplyFinished, ApplyStarted, Event
+from deskmate.types.files import Grant
+from deskmate.types.ids import Digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """One plan that was carried out. `seq`, `time`: of its outcome. `live`: paths not undone since."""
+
+    seq: int
+    time: str
+    digest: Digest
+    plan: Plan
+    live: frozenset[str] = frozenset()
+
+    @property
+    def is_undo(self) -> bool:
+        """Whether it took something back."""
+        return bool(self.plan.undoes)
+
+
+def history(events: Sequence[Event], blobs: BlobReader) -> tuple[Applied, ...]:
+    """Return all plans that were carried out, oldest first. Raises CorruptData."""
+    started = {
+        event.payload.plan: event for event in events if isinstance(event.payload, ApplyStarted)
+    }
+    found = [
+        Applied(
+            seq=event.seq,
+            time=event.time,
+            digest=event.payload.plan,
+            plan=read_plan(event.payload.plan, blobs),
+        )
+        for event in events
+        if isinstance(event.payload, ApplyFinished)
+        and event.payload.applied
+        and event.payload.plan in started
+    ]
+    return _mark_live(found)
+
+
+def _mark_live(applied: Sequence[Applied]) -> tuple[Applied, ...]:
+    """Newest first: an undo takes paths off its targets as far as it was not undone itself."""
+    undone: dict[Digest, set[str]] = {}
+    marked = []
+    for entry in reversed(applied):
+        paths = {step.path for step in entry.plan.steps} - undone.get(entry.digest, set())
+        for target in entry.plan.undoes:
+            undone.setdefault(target, set()).update(paths)
+        marked.append(replace(entry, live=frozenset(paths)))
+    return tuple(reversed(marked))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndoOptions:
+    """What to take back: of `run` or `plan` if given, of `paths` and below if given; else everything.
+
+    `force`: also where the file changed since; what was there is kept, so that can be undone too.
+    """
+
+    run: str = ""
+    plan: str = ""
+    paths: tuple[str, ...] = ()
+    force: bool = False
+
+
+async def undo_changes(place: Place, options: UndoOptions | None = None) -> Outcome:
+    """Bring files back to what they were before they were applied: content, mode, time, attributes.
+
+    Raises UserError if there is nothing to undo, ConflictError if a file changed since (nothing is
+    written), DeskmateError as `apply_changes`.
+    """
+    events = await place.store.events()
+
+    def choose() -> tuple[Plan, Mapping[str, str]]:
+        return plan_undo(history(events, place.blobs), options or UndoOptions())
+
+    plan, left_out = await anyio.to_thread.run_sync(choose)
+    return await perform(place, plan, left_out, undo_of=plan.undoes[-1])
+
+
+def plan_undo(applied: Sequence[Applied], options: UndoOptions) -> tuple[Plan, Mapping[str, str]]:
+    """Return the plan that takes the chosen steps back, and what stays, path → why.
+
+    Raises UserError, ConflictError as `undo_changes`.
+    """
+    chosen = [entry for entry in applied if entry.live and _is_chosen(entry, options)]
+    spans = _spans(chosen, options)
+    if not spans:
+        raise UserError("There is nothing to undo.", hint="See deskmate changes history.")
+    grants = _grants(chosen)
+    with Folders(grants) as folders:
+        steps, changed = [], []
+        for path, span in spans.items():
+            found = folders.look(path)
+            if found is None and span.before is None:
+                continue
+            if span.broken or not (same(found, span.after) or same(found, span.before)):
+                changed.append(path)
+            steps.append(Step(path=path, before=found, after=span.before))
+        if changed and not options.force:
+            raise _conflict(changed)
+        kept, left_out = _keep_full_folders(steps, folders)
+        if not any(step.before != step.after for step in kept):
+            raise UserError("There is nothing to undo.", hint="See deskmate changes history.")
+        plan = Plan(
+            id=secrets.token_hex(8),
+            grants=grants,
+            steps=with_parents(kept, folders.look),
+            undoes=tuple(entry.digest for entry in chosen),
+            forced=bool(changed),
+        )
+    return plan, left_out
+
+
+def _is_chosen(entry: Applied, options: UndoOptions) -> bool:
+    if options.plan:
+        return entry.digest.startswith(options.plan)
+    return not entry.is_undo and (not options.run or entry.plan.run == options.run)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Span:
+    """A path's first `before` and last `after`; broken where something else happened between."""
+
+    before: State | None
+    after: State | None
+    broken: bool = False
+
+
+def _spans(chosen: Sequence[Applied], options: UndoOptions) -> dict[str, _Span]:
+    spans: dict[str, _Span] = {}
+    for entry in chosen:
+        for step in entry.plan.steps:
+            if step.path not in entry.live:
+                continue
+            span = spans.get(step.path)
+            if span is None:
+                spans[step.path] = _Span(before=step.before, after=step.after)
+            else:
+                span.broken |= not same(span.after, step.before)
+                span.after = step.after
+    if not options.paths:
+        return {path: span for path, span in spans.items() if not _is_idle(path, span, spans)}
+    wanted = {path for path in spans if is_below(path, options.paths)}
+    needed = {
+        path
+        for path, span in spans.items()
+        if span.before is not None
+        and span.before.kind == "dir"
+        and any(is_below(other, [path]) for other in wanted)
+    }
+    return {path: span for path, span in spans.items() if wanted and path in wanted | needed}
+
+
+def _is_idle(path: str, span: _Span, spans: Mapping[str, _Span]) -> bool:
+    """Say whether only a folder's time is left to restore, with nothing in it to take back."""
+    folder = span.before is not None and span.before.kind == "dir" and same(span.before, span.after)
+    return folder and not any(other.rpartition("/")[0] == path for other in spans)
+
+
+def _grants(chosen: Sequence[Applied]) -> tuple[Grant, ...]:
+    return tuple({grant.name: grant for entry in chosen for grant in entry.plan.grants}.values())
+
+
+def _keep_full_folders(
+    steps: Sequence[Step], folders: Folders
+) -> tuple[list[Step], dict[str, str]]:
+    """Leave folders that Deskmate made where the user has put something of their own into them."""
+    going = {step.path for step in steps if step.after is None}
+    left_out: dict[str, str] = {}
+    for path in sorted(going, reverse=True):
+        step = next(step for step in steps if step.path == path)
+        if step.before is None or step.before.kind != "dir":
+            continue
+        rest = [name for name in folders.names(path) if f"{path}/{name}" not in going]
+        if rest:
+            going.discard(path)
+            left_out[path] = f"it holds {', '.join(rest[:3])}"
+    return [step for step in steps if step.path not in left_out], left_out
+
+
+def _conflict(paths: Sequence[str]) -> ConflictError:
+    more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
+    return ConflictError(
+        f"Changed since they were applied: {', '.join(sorted(paths)[:3])}{more}; nothing was undone.",
+        hint="Undo other files with --path, or add --force: what is there now is kept, too.",
+    )
