@@ -1,0 +1,52 @@
+"""The HR plugin: its prompts, tools, skills and validators."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from deskmate.plugin import PluginContext, Prompt, SkillSource, Tool, Validator, hookimpl
+from deskmate_hr.tools.policy import policy_lookup
+from deskmate_hr.tools.report import people_report
+from deskmate_hr.validators.rules import figures_tie, small_cells
+
+
+@hookimpl
+def deskmate_prompts(context: PluginContext) -> Iterable[Prompt]:
+    """Return the profession's role, limits and house rules."""
+    folder = context.resources / "prompts"
+    return [
+        Prompt(name=name, text=(folder / f"{name}.md").read_text("utf-8"), order=100 + place)
+        for place, name in enumerate(("role", "limits", "house-rules"))
+    ]
+
+
+@hookimpl
+def deskmate_tools(context: PluginContext) -> Iterable[Tool]:
+    """Return the tools."""
+    return [Tool(function=people_report, risk="write"), Tool(function=policy_lookup)]
+
+
+@hookimpl
+def deskmate_skills(context: PluginContext) -> Iterable[SkillSource]:
+    """Return the skills, one folder each."""
+    found = sorted(context.resources.glob("skills/*/SKILL.md"))
+    return [SkillSource(folder=path.parent) for path in found]
+
+
+@hookimpl
+def deskmate_validators(context: PluginContext) -> Iterable[Validator]:
+    """Return the validators."""
+    return [
+        Validator(
+            rule="HR-SMALL-CELLS",
+            title="No count of 1 to 4 people is shown or can be worked out within a table.",
+            function=small_cells,
+            roles=("people_report",),
+        ),
+        Validator(
+            rule="HR-FIGURES-TIE",
+            title="Each figure of a people report is computed again from the employee table.",
+            function=figures_tie,
+            roles=("people_report",),
+        ),
+    ]
