@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from deskmate_legal.clauses import run_in_heading
 from deskmate_legal.contract import Contract, Sentence
 from deskmate_legal.findings import Change, Deviation, Result
+from deskmate_legal.labels import labels_at
 from deskmate_legal.measures import measured, preferred_words
 from deskmate_legal.patterns import BLANK, compiled, either
 from deskmate_legal.playbook import Category, EditSpec, Playbook, Rule
@@ -17,11 +19,18 @@ _OMITTED = "Intentionally omitted."
 
 def review(contract: Contract, playbook: Playbook) -> list[Result]:
     """Return one result per category that applies to the contract's type, in the playbook's order."""
-    sentences = [s for s in contract.sentences() if len(s.text) > 3]
+    sentences = [s for s in contract.sentences() if not _is_heading(s.text)]
     return [
         _category(contract, category, sentences)
         for category in playbook.for_type(contract.type)
     ]
+
+
+def _is_heading(text: str) -> bool:
+    """Say whether a sentence is no more than a clause's label and heading."""
+    found = labels_at(text)
+    rest = text[found[0].end :] if found else text
+    return len(rest.split()) < 9 and run_in_heading(rest) == " ".join(rest.rstrip(".: ").split())
 
 
 def _category(contract: Contract, category: Category, sentences: Sequence[Sentence]) -> Result:
