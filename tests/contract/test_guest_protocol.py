@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import socket
 import subprocess
 import sys
@@ -137,3 +138,28 @@ def test_a_request_that_breaks_a_rule_is_an_error_and_the_guest_goes_on(
     assert ping["result"] == {}
     again = exchange(agent, b'{"jsonrpc":"2.0","id":9,"method":"deskmate/ping","params":{}}')
     assert again["error"]["code"] == -32600  # type: ignore[index]
+
+
+def test_thousands_of_damaged_requests_leave_the_guest_answering(agent: socket.socket) -> None:
+    rng = random.Random(41)
+    meta = {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}
+    requests: list[tuple[str, dict[str, object]]] = [
+        ("deskmate/status", {"key": "k"}),
+        ("deskmate/take", {"paths": ["/etc/passwd"]}),
+        ("tools/call", {"name": "workspace__ask", "arguments": {"question": "?"}, "_meta": meta}),
+        ("prompts/get", {"name": "workspace__workspace", "_meta": meta}),
+        ("deskmate/validate", {"deliverables": [], "files": {}, "sources": [], "evidence": []}),
+    ]
+    for number in range(1, 5_000):
+        method, params = rng.choice(requests)
+        message = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
+        line = bytearray(json.dumps(message).encode())
+        for _ in range(rng.randint(1, 3)):
+            line[rng.randrange(len(line))] = rng.choice(b'{}[]",:0129truefalsenull\\\x00\xff x')
+        agent.sendall(bytes(line).replace(b"\n", b" ") + b"\n")
+    agent.sendall(b'{"jsonrpc":"2.0","id":1000000000,"method":"deskmate/ping","params":{}}\n')
+    data = b""
+    while b'"id":1000000000,' not in data:
+        piece = agent.recv(1 << 16)
+        assert piece, "the guest ended"
+        data = data[-100:] + piece
