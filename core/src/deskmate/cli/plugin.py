@@ -61,6 +61,7 @@ def _usable(plugin: InstalledPlugin) -> dict[str, Any]:
         "hint": "",
         "title": manifest.title,
         "summary": manifest.summary,
+        "hooks": _hooks(manifest),
         "tools": len(manifest.tools),
         "rules": len(manifest.validators),
         "skills": len(manifest.skills),
@@ -76,7 +77,24 @@ def _unusable(problem: Problem) -> dict[str, Any]:
         "state": "problem",
         "reason": problem.message,
         "hint": problem.hint,
+        "title": "",
+        "summary": "",
+        "hooks": [],
+        "tools": 0,
+        "rules": 0,
+        "skills": 0,
+        "editable": False,
     }
+
+
+def _hooks(manifest: Manifest) -> list[str]:
+    """Return the hooks that the manifest speaks of; prompts are known to the guest only."""
+    named = {
+        "deskmate_skills": manifest.skills,
+        "deskmate_tools": manifest.tools,
+        "deskmate_validators": manifest.validators,
+    }
+    return [hook for hook, names in named.items() if names]
 
 
 def _counts(row: dict[str, Any]) -> str:

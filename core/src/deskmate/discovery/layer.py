@@ -74,10 +74,7 @@ def build_layer(
 
 
 def _choose(names: Sequence[str], catalogue: Catalogue) -> tuple[InstalledPlugin, ...]:
-    # For the first days: built-in plugins whose manifest is not written yet are left out.
-    known = {plugin.name for plugin in catalogue.plugins}
-    built_in = [name for name in BUILT_IN if name in known]
-    wanted = {name: catalogue.get(name) for name in (*built_in, *names)}
+    wanted = {name: catalogue.get(name) for name in (*BUILT_IN, *names)}
     by_order = sorted(
         wanted.values(),
         key=lambda plugin: (not is_built_in(plugin), plugin.manifest.order, plugin.name),
