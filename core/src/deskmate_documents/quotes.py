@@ -19,6 +19,9 @@ _TABLE = str.maketrans(_SAME)
 _BROKEN_WORD = re.compile(r"(?<=[^\W\d_])-[ \t]*\r?\n\s*(?=[^\W\d_])")
 _DASHES = re.compile(r"\s*--?-?\s+|\s+--?-?\s*|--+")
 _SPACE = re.compile(r"\s+")
+_INNER_HYPHEN = re.compile(r"(?<=[^\W\d_])-(?=[^\W\d_])")
+_ELLIPSIS = re.compile(r"\[\s*(?:\.{3}|…)\s*\]|…|\.(?:\s?\.){2,}")
+_INSERTED = re.compile(r"\w*\[[^\]]{0,80}\]\w*")
 
 
 def normalise(text: str) -> str:
@@ -35,39 +38,68 @@ def find_quote(source: SourceText, quote: str) -> tuple[Passage, ...]:
 
     The quotation may run over adjacent passages. Differences in upper and lower case count.
     """
-    wanted = _key(quote)
-    if not wanted:
-        return ()
-    text, starts, passages = _joined(source)
-    found: list[Passage] = []
-    at = text.find(wanted)
-    while at >= 0:
-        passage = passages[bisect.bisect_right(starts, at) - 1]
-        if passage not in found and _whole_words(text, at, len(wanted)):
-            found.append(passage)
-        at = text.find(wanted, at + 1)
-    return tuple(found)
+    return QuoteFinder(source).find(quote)
+
+
+class QuoteFinder:
+    """Looks up many quotations in one source."""
+
+    def __init__(self, source: SourceText) -> None:
+        """`source`: its text is normalised once."""
+        self._starts: list[int] = []
+        self._passages: list[Passage] = []
+        parts: list[str] = []
+        length = 0
+        for passage in source.passages:
+            key = _key(passage.text)
+            if key:
+                self._starts.append(length)
+                self._passages.append(passage)
+                parts.append(key)
+                length += len(key) + 1
+        self._text = " ".join(parts)
+
+    def find(self, quote: str) -> tuple[Passage, ...]:
+        """Return the passages where these words begin."""
+        wanted = _key(quote)
+        places = self._places(wanted) if wanted else []
+        found = [self._passages[bisect.bisect_right(self._starts, at) - 1] for at in places]
+        return tuple(dict.fromkeys(found))
+
+    def find_shortened(self, quote: str) -> tuple[Passage, ...]:
+        """Return the same for a quotation in which … stands for words left out and [ ] for words put in.
+
+        What is left must follow one another, verbatim, within 2,000 characters.
+        """
+        pieces = [_key(p) for p in _INSERTED.split(_ELLIPSIS.sub(" [] ", quote))]
+        pieces = [piece for piece in pieces if any(c.isalnum() for c in piece)]
+        if not pieces:
+            return ()
+        found = []
+        for at in self._places(pieces[0]):
+            end = at + len(pieces[0])
+            for piece in pieces[1:]:
+                follows = [p for p in self._places(piece, end) if p - end < 2_000]
+                if not follows:
+                    break
+                end = follows[0] + len(piece)
+            else:
+                found.append(self._passages[bisect.bisect_right(self._starts, at) - 1])
+        return tuple(dict.fromkeys(found))
+
+    def _places(self, wanted: str, start: int = 0) -> list[int]:
+        places = []
+        at = self._text.find(wanted, start)
+        while at >= 0:
+            if _whole_words(self._text, at, len(wanted)):
+                places.append(at)
+            at = self._text.find(wanted, at + 1)
+        return places
 
 
 def _key(text: str) -> str:
-    # A hyphen at a line's end may belong to the word, so hyphens inside words do not count.
-    return re.sub(r"(?<=\w)-(?=\w)", "", normalise(text))
-
-
-def _joined(source: SourceText) -> tuple[str, list[int], list[Passage]]:
-    out: list[str] = []
-    starts: list[int] = []
-    passages: list[Passage] = []
-    length = 0
-    for passage in source.passages:
-        key = _key(passage.text)
-        if not key:
-            continue
-        starts.append(length)
-        passages.append(passage)
-        out.append(key)
-        length += len(key) + 1
-    return " ".join(out), starts, passages
+    # A hyphen at a line's end may belong to the word, so hyphens between letters do not count.
+    return _INNER_HYPHEN.sub("", normalise(text))
 
 
 def _whole_words(text: str, at: int, length: int) -> bool:

@@ -95,7 +95,8 @@ def _may_go(paragraph: Element) -> bool:
     before = next((n for n in paragraph.itersiblings(preceding=True) if n.tag in _BLOCKS), None)
     if paragraph.getparent().tag == w("sdtContent"):
         return True
-    return before is not None and before.tag == P
+    # A cell must end with a paragraph; a body may end with a table.
+    return before is not None and (before.tag == P or paragraph.getparent().tag == w("body"))
 
 
 def drop_ranges(root: Element, concerns: Callable[[Element], bool]) -> bool:
