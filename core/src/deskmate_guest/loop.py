@@ -19,8 +19,8 @@ from deskmate.types.frames import LineBuffer
 
 _READ_BYTES = 1 << 16
 _OUT_LIMIT_BYTES = 8 << 20
-_LONGEST_SLEEP_S = 2.0
-"""An upper bound of a missed wake-up of a virtio port, which no kernel has shown so far."""
+_LONGEST_SLEEP_S = 1.0
+"""Ports are read at least this often, should a driver ever miss to wake us."""
 
 Done = Callable[[int], None]
 
@@ -45,6 +45,8 @@ class Loop:
         self._numbers = itertools.count()
         self._children: dict[int, Done] = {}
         self._soon: deque[Callable[[], None]] = deque()
+        self._rested_at = 0.0
+        self.now_and_then: list[Callable[[], None]] = []
         self._wake_in, self._wake_out = socket.socketpair()
         self._wake_in.setblocking(False)
         self._wake_out.setblocking(False)
@@ -103,6 +105,10 @@ class Loop:
         """Serve for ever."""
         while True:
             self.step(_LONGEST_SLEEP_S)
+            if time.monotonic() - self._rested_at >= _LONGEST_SLEEP_S:
+                self._rested_at = time.monotonic()
+                for action in self.now_and_then:
+                    action()
 
     def step(self, longest_s: float) -> None:
         """Wait once, at most `longest_s`, and call what is due."""
@@ -158,6 +164,8 @@ class Channel:
         self._out = bytearray()
         self._open = True
         os.set_blocking(fd, False)
+        if port:
+            loop.now_and_then.append(self.read)
         self._watch()
 
     @property

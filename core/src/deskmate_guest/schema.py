@@ -144,14 +144,19 @@ def _union(arguments: tuple[Any, ...], where: str, depth: int) -> Schema:
 
 
 def _typed_dict(hint: Any, where: str, depth: int) -> Schema:
-    hints = typing.get_type_hints(hint)
+    # with annotations as text, a TypedDict itself does not see NotRequired
+    hints = typing.get_type_hints(hint, include_extras=True)
     properties = {
         name: schema_of(part, f"{where}.{name}", depth + 1) for name, part in hints.items()
     }
+    required = [
+        name
+        for name, part in hints.items()
+        if get_origin(part) is typing.Required
+        or (name in hint.__required_keys__ and get_origin(part) is not typing.NotRequired)
+    ]
     schema: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
-    if hint.__required_keys__:
-        schema["required"] = sorted(hint.__required_keys__)
-    return schema
+    return {**schema, "required": required} if required else schema
 
 
 def _dataclass(hint: Any, where: str, depth: int) -> Schema:

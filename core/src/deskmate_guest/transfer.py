@@ -1,4 +1,4 @@
-"""Moves content over the `bulk` port: native tar and head do the work, one transfer at a time."""
+"""Moves content over the `bulk` port: native tar and dd do the work, one transfer at a time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SETPRIV = f"setpriv --reuid={AGENT_UID} --regid={GROUP} --clear-groups --no-new
 # $1 folder, $2 bytes, $3 list of names (out). The rest of a stream that tar refused is read and
 # thrown away: the next one must begin at its beginning.
 _UNPACK = """cd "$1" || exit 1
-head -c "$2" | {{ umask 022; {user} tar -xpv --no-same-owner --delay-directory-restore \
+dd bs=64k count="$2" iflag=fullblock,count_bytes status=none | {{ umask 022; {user} tar -xpv --no-same-owner --delay-directory-restore \
 --quoting-style=escape -f - > "$3"; code=$?; cat > /dev/null; exit $code; }} || exit 1
 """
 # modes as granted are noted, then the group is let in: plugins' users work on the same files

@@ -76,6 +76,7 @@ def _own_process(layout: Layout, place: PluginPlace, channel: socket.socket) -> 
     keep = channel.fileno()
     os.closerange(3, keep)
     os.closerange(keep + 1, 1024)
+    os.dup2(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC), 0)
     os.umask(0o002)
     os.chdir("/")
     os.environ.update(HOME=str(layout.home), USER=place.name, LANG="C.UTF-8")
