@@ -17,6 +17,10 @@ PDF_LIMIT_BYTES = 256 << 20
 PDF_PAGES_LIMIT = 5_000
 CHARACTERS_LIMIT = 20_000_000
 
+_NUMBERED = re.compile(
+    r"(?:\(?(?:\d+(?:\.\d+)*|[A-Za-z]|[ivxIVX]{1,5})[.)]\s|\d+\.\d+\S*\s|[•●▪–·]\s|(?:ARTICLE|SECTION|WHEREAS|EXHIBIT|SCHEDULE)\b)"
+)
+_AND = re.compile(r"\b(?:and|or)$")
 Kind = Literal["docx", "pdf", "text"]
 
 
@@ -109,6 +113,35 @@ def _blocks(text: str) -> Iterator[str]:
             yield block.strip("\n")
 
 
+def _page_blocks(text: str) -> Iterator[str]:
+    """Yield the paragraphs of a PDF page, which stores lines only.
+
+    A paragraph ends at a blank line, before a line that begins with a number of a clause or list, and after a
+    line that ends early: well before the page's usual width, at the end of a sentence or before a capital.
+    """
+    for block in _blocks(text):
+        lines = block.split("\n")
+        width = sorted(len(line.strip()) for line in lines)[len(lines) * 3 // 4]
+        held: list[str] = []
+        for line in lines:
+            if held and _begins_paragraph(held[-1].strip(), line.strip(), width):
+                yield "\n".join(held)
+                held = []
+            held.append(line)
+        yield "\n".join(held)
+
+
+def _begins_paragraph(before: str, line: str, width: int) -> bool:
+    if not before or not line:
+        return True
+    if _NUMBERED.match(line) and (
+        before[-1] in '.;:,!?”"' or len(before) < width * 0.8 or _AND.search(before)
+    ):
+        return True
+    short = len(before) < width * 0.75
+    return short and (before[-1] in '.;:!?”"' or line[0].isupper() or not line[0].isalnum())
+
+
 def _pdf(path: Path) -> Iterator[Passage]:
     import pypdfium2  # noqa: PLC0415
 
@@ -128,7 +161,7 @@ def _pdf(path: Path) -> Iterator[Passage]:
             characters += len(text)
             if characters > CHARACTERS_LIMIT:
                 raise ToolInputError(f"{path.name} holds more than 20 million characters; refused.")
-            for block in _blocks(text):
+            for block in _page_blocks(text):
                 count += 1
                 yield Passage(text=block, page=number + 1, paragraph=count)
     finally:
@@ -158,4 +191,4 @@ def _page_text(document: object, number: int) -> str:
 def _pdf_error(path: Path, cause: str) -> ToolInputError:
     if "password" in cause.lower():
         return ToolInputError(f"{path.name} is encrypted with a password.")
-    return ToolInputError(f"{path.name} is damaged and cannot be opened as a PDF ({cause}).")
+    return ToolInputError(f"{path.name} is damaged and cannot be opened as a PDF.")
