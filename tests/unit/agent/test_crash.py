@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -75,7 +76,7 @@ def check_pairs(model: ScriptedModel) -> None:
         messages = request.messages
         roles = [message.role for message in messages]
         assert roles == ["user", "assistant"] * (len(roles) // 2) + ["user"]
-        for before, after in zip(messages, messages[1:], strict=False):
+        for before, after in itertools.pairwise(messages):
             uses = [block.id for block in before.content if isinstance(block, ToolUse)]
             if before.role == "assistant":
                 results = [b.tool_use_id for b in after.content if isinstance(b, ToolResult)]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from itertools import groupby
+from typing import Any
 
 import anyio
 
@@ -195,7 +196,9 @@ class Toolbox:
         await self._journal.record(finished(call.use, outcome, self._world.blobs, limit))
 
 
-async def _together(one: Callable[[Call], Awaitable[None]], batch: Sequence[Call]) -> None:
+async def _together(
+    one: Callable[[Call], Coroutine[Any, Any, None]], batch: Sequence[Call]
+) -> None:
     """Run all at once; an error comes out as itself, so that who must act is still known."""
     try:
         async with anyio.create_task_group() as group:
