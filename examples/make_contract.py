@@ -178,7 +178,10 @@ def write_contract(path: Path) -> None:
     document.add_paragraph(
         "IN WITNESS WHEREOF, the Parties have executed this Agreement as of the Effective Date."
     )
-    for party, signer in (("Northlight Instruments, Inc.", "Dana Whitfield"), ("Harbour Robotics Ltd.", "Imogen Vale")):
+    for party, signer in (
+        ("Northlight Instruments, Inc.", "Dana Whitfield"),
+        ("Harbour Robotics Ltd.", "Imogen Vale"),
+    ):
         document.add_paragraph().add_run(party).bold = True
         document.add_paragraph(f"Name: {signer}")
         document.add_paragraph("Signature and date:")
@@ -194,7 +197,9 @@ def _page(document: Any) -> None:
     normal.font.name, normal.font.size = "Georgia", Pt(11)
     normal.paragraph_format.space_after = Pt(8)
     normal.paragraph_format.line_spacing = 1.25
-    section.footer.paragraphs[0].text = "Northlight / Harbour: Mutual Non-Disclosure Agreement. Confidential."
+    section.footer.paragraphs[
+        0
+    ].text = "Northlight / Harbour: Mutual Non-Disclosure Agreement. Confidential."
 
 
 def _numbering(document: Any) -> int:

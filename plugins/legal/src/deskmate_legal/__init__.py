@@ -14,7 +14,11 @@ from deskmate.plugin import PluginContext, Prompt, SkillSource, Tool, Validator,
 def deskmate_prompts(context: PluginContext) -> Iterable[Prompt]:
     """Return the role, the house rules and the limits."""
     return [
-        Prompt(name=name, text=(context.resources / f"prompts/{name}.md").read_text("utf-8"), order=order)
+        Prompt(
+            name=name,
+            text=(context.resources / f"prompts/{name}.md").read_text("utf-8"),
+            order=order,
+        )
         for order, name in ((10, "role"), (20, "house-rules"), (30, "limits"))
     ]
 

@@ -19,8 +19,13 @@ _ABBREVIATIONS = re.compile(
     r"(?:\b(?:Inc|Ltd|Corp|Co|No|Nos|Sec|Art|Mr|Mrs|Ms|Dr|vs?|St|Ste|Jr|Sr|etc|al|approx|cf|i\.e|e\.g|Attn|Fed|Civ|Code|[A-Z])"
     r"|\b\d{1,3}|^\s*[\divxIVX]{1,5}|\([a-z]{1,3}\))\.$"
 )
-_NDA = re.compile(r"non[-\s]?disclosure|confidentiality\s+(?:agreement|undertaking)|\bM?NDA\b", re.IGNORECASE)
-_TITLE = re.compile(r"\b(?:agreement|contract|addendum|lease|order form|M?NDA|statement of work|amendment)\b", re.IGNORECASE)
+_NDA = re.compile(
+    r"non[-\s]?disclosure|confidentiality\s+(?:agreement|undertaking)|\bM?NDA\b", re.IGNORECASE
+)
+_TITLE = re.compile(
+    r"\b(?:agreement|contract|addendum|lease|order form|M?NDA|statement of work|amendment)\b",
+    re.IGNORECASE,
+)
 _INCORPORATES = re.compile(
     r"incorporate[sd]?\s+(?:herein\s+)?by\s+(?:this\s+)?reference|(?:posted|available)\s+at\s+(?:https?://|\S+\.com)",
     re.IGNORECASE,
@@ -72,7 +77,9 @@ class Contract:
     def type(self) -> str:
         """`nda` or `commercial`, by the title and the opening."""
         opening = self.text[:1500]
-        return "nda" if len(_NDA.findall(opening)) > 1 or _NDA.search(opening[:300]) else "commercial"
+        return (
+            "nda" if len(_NDA.findall(opening)) > 1 or _NDA.search(opening[:300]) else "commercial"
+        )
 
     @property
     def title(self) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from deskmate_legal.contract import Contract
 from deskmate_legal.findings import Deviation, Result
+from deskmate_legal.wording import in_the_words_of
 
 _SIGNATURE = re.compile(
     r"in witness whereof|^\s*by signing|^\s*signatures?\b|^\s*(?:by|name|title)\s*:|executed (?:this|as of)|^\s*/s/"
@@ -38,9 +39,7 @@ def build_edits(contract: Contract, results: Sequence[Result]) -> list[dict[str,
     """
     spots = _without_overlap(
         [
-            _Spot(
-                block=c.block, start=c.start, end=c.end, text=c.text, deviations=[deviation]
-            )
+            _Spot(block=c.block, start=c.start, end=c.end, text=c.text, deviations=[deviation])
             for deviation in _by_severity(results)
             for c in deviation.changes
         ]
@@ -116,7 +115,7 @@ def _edit(
     text = contract.blocks[index].text
     out, at = [], start
     for spot in group:
-        out += [text[at : spot.start], _typeset(contract, spot.text)]
+        out += [text[at : spot.start], in_the_words_of(contract, spot.text)]
         at = spot.end
     out.append(text[at:end])
     deviations = list({id(d): d for spot in group for d in spot.deviations}.values())
@@ -129,23 +128,17 @@ def _edit(
     }
 
 
-def _typeset(contract: Contract, text: str) -> str:
-    """Return new words with the apostrophes that the contract uses."""
-    curly = contract.text.count("’") > contract.text.count("'")
-    return text.replace("'", "’") if curly else text
-
-
 def reason(deviation: Deviation) -> str:
-    """Return the comment for an edit: what deviates, our position, range, fallback and approver."""
+    """Return the comment for an edit: what is wrong and our position, in words the other side may read.
+
+    Limits, fallbacks and approvers stay in the memo: a redline leaves the house.
+    """
     category = deviation.category
-    parts = [f"{category.title}: {deviation.says}", f"Our position: {category.position}"]
-    if category.range:
-        parts.append(f"Acceptable: {category.range}.")
-    if category.fallback:
-        parts.append(f"Fallback: {category.fallback}")
-    if category.approver:
-        parts.append(f"Approver: {category.approver}.")
-    return " ".join(parts)
+    says = "" if deviation.rule in {"range", "absent"} else f" {deviation.says}"
+    if deviation.rule == "absent":
+        says = " There is no such clause."
+    position = f" Our position: {category.position}" if category.position else ""
+    return f"{category.title}:{says}{position}" if says or position else f"{category.title}."
 
 
 def _new_clauses(contract: Contract, results: Sequence[Result]) -> Iterator[dict[str, object]]:
@@ -166,7 +159,7 @@ def _new_clauses(contract: Contract, results: Sequence[Result]) -> Iterator[dict
         yield {
             "paragraph": block.paragraph,
             "find": "",
-            "replace": _typeset(contract, f"{number}{heading}. {body}"),
+            "replace": in_the_words_of(contract, f"{number}{heading}. {body}"),
             "reason": reason(result.deviations[0]),
             "reference": result.category.id,
         }

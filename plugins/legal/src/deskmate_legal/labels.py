@@ -75,10 +75,8 @@ def labels_at(text: str, start: int = 0) -> tuple[Label, ...]:
 
 def _numeric(key: str, end: int, *, section: bool) -> Label:
     parts = key.split(".")
-    if len(parts) > 1:
-        kind = f"decimal{len(parts)}"
-    else:
-        kind = "section" if section else "integer"
+    single = "section" if section else "integer"
+    kind = f"decimal{len(parts)}" if len(parts) > 1 else single
     return Label(kind=kind, key=key, ordinal=int(parts[-1]), end=end, parent=".".join(parts[:-1]))
 
 
@@ -91,9 +89,7 @@ def _lettered(style: str, key: str, end: int) -> tuple[Label, ...]:
     found = []
     letter, number = alphabetic(key), roman(key)
     if letter is not None:
-        found.append(
-            Label(kind=frame.format(f"{case} letter"), key=shown, ordinal=letter, end=end)
-        )
+        found.append(Label(kind=frame.format(f"{case} letter"), key=shown, ordinal=letter, end=end))
     if number is not None:
         found.append(Label(kind=frame.format(f"{case} roman"), key=shown, ordinal=number, end=end))
     return tuple(found)

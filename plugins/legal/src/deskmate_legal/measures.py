@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
+from deskmate_legal.contract import Sentence
 from deskmate_legal.figures import (
     Figure,
     amounts,
@@ -17,7 +18,7 @@ from deskmate_legal.figures import (
     rewrite_percent,
     to_words,
 )
-from deskmate_legal.findings import Change, Deviation, Sentence
+from deskmate_legal.findings import Change, Deviation
 from deskmate_legal.patterns import compiled, either
 from deskmate_legal.playbook import Category, Measure
 
@@ -152,9 +153,7 @@ def _deviation(
     start, end = sentence.start + reading.start, sentence.start + reading.end
     changes: tuple[Change, ...] = ()
     if reading.replacement is not None:
-        changes = (
-            Change(block=sentence.block, start=start, end=end, text=reading.replacement),
-        )
+        changes = (Change(block=sentence.block, start=start, end=end, text=reading.replacement),)
     return Deviation(
         category=category,
         rule="range",

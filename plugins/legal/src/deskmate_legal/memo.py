@@ -11,6 +11,7 @@ from deskmate_legal.contract import Contract, Sentence
 from deskmate_legal.edits import build_edits
 from deskmate_legal.findings import Deviation, Result, quote
 from deskmate_legal.report import citation, evidence_for
+from deskmate_legal.wording import in_the_words_of
 
 STATUS = "Draft for professional review"
 _RANK = {"high": 0, "medium": 1, "low": 2}
@@ -18,7 +19,10 @@ _RANK = {"high": 0, "medium": 1, "low": 2}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A line of the memo's table. `by`: "rules", or "reading" for what a model or person added."""
+    """A line of the memo's table. `by`: "rules", or "reading" for what a model or person added.
+
+    `brief`: the action in fewer words, for a crowded page.
+    """
 
     title: str
     severity: str
@@ -26,7 +30,9 @@ class Row:
     place: str
     deviation: str
     position: str
+    range: str
     action: str
+    brief: str
     by: str = "rules"
     evidence: Evidence | None = None
 
@@ -55,7 +61,7 @@ class Memo:
     proposals: tuple[Proposal, ...]
     in_line: tuple[str, ...]
     unread: tuple[str, ...]
-    absent: tuple[str, ...]
+    absent: tuple[tuple[str, tuple[str, ...]], ...]
     notes: tuple[str, ...]
 
     def claims(self) -> tuple[Claim, ...]:
@@ -109,6 +115,7 @@ def _row(
         words = " ".join(raw.split())
         place = place_text(citation(contract, sentence))
         evidence = evidence_for(contract, sentence, words)
+    action, brief = _action(contract, deviation, edits)
     return Row(
         title=category.title,
         severity=deviation.severity,
@@ -116,34 +123,37 @@ def _row(
         place=place,
         deviation=says,
         position=category.position,
-        action=_action(contract, deviation, edits),
+        range=category.range,
+        action=action,
+        brief=brief,
         evidence=evidence,
     )
 
 
 def _action(
     contract: Contract, deviation: Deviation, edits: Sequence[Mapping[str, Any]]
-) -> str:
+) -> tuple[str, str]:
     category = deviation.category
     wanted = {change.text for change in deviation.changes}
     edited = any(
         category.id in str(edit["reference"]).split(", ")
-        and (not wanted or _serves(edit, wanted))
+        and (not wanted or _serves(contract, edit, wanted))
         for edit in edits
     )
+    approver = f"Approver: {category.approver or 'Legal'}."
     if edited and (deviation.changes or deviation.sentence is None):
-        verb = "Redlined" if contract.kind == "docx" else "Wording proposed below"
-        return f"{verb}. If refused: {_lower(category.fallback)} Approver: {category.approver}."
+        verb = "Redlined." if contract.kind == "docx" else "Wording proposed in the annex."
+        return f"{verb} If refused: {_lower(category.fallback)} {approver}", f"{verb} {approver}"
     if deviation.rule == "blank":
-        return "Fill in before signature."
+        return ("Fill in before signature.",) * 2
     if deviation.rule == "absent":
-        return f"Ask for a clause. Approver: {category.approver}."
-    return f"Negotiate. Fallback: {_lower(category.fallback)} Approver: {category.approver}."
+        return (f"Ask for a clause. {approver}",) * 2
+    return (f"Negotiate. Fallback: {_lower(category.fallback)} {approver}",) * 2
 
 
-def _serves(edit: Mapping[str, Any], wanted: set[str]) -> bool:
-    new = str(edit["replace"]).replace("’", "'")
-    return any(text.strip().replace("’", "'") in new for text in wanted)
+def _serves(contract: Contract, edit: Mapping[str, Any], wanted: set[str]) -> bool:
+    new = str(edit["replace"])
+    return any(in_the_words_of(contract, text).strip() in new for text in wanted)
 
 
 def _lower(text: str) -> str:
@@ -192,7 +202,8 @@ def proposals(contract: Contract, results: Sequence[Result]) -> list[Proposal]:
     for result in results:
         if result.status == "absent" and result.deviations and result.category.insert:
             heading, body = result.category.insert
-            found.append(Proposal(place="new clause", words="", wording=f"{heading}. {body}"))
+            wording = in_the_words_of(contract, f"{heading}. {body}")
+            found.append(Proposal(place="new clause", words="", wording=wording))
     return found
 
 
@@ -238,7 +249,7 @@ def make_memo(
         in_line=by_status["ok"],
         unread=by_status["present"],
         absent=tuple(
-            f"{r.category.title} ({', '.join(r.category.search_terms[:4])})"
+            (r.category.title, r.category.search_terms[:4])
             for r in results
             if r.status == "absent" and not r.deviations
         ),

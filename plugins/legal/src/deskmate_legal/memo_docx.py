@@ -10,14 +10,43 @@ from typing import Any
 
 from deskmate_legal.memo import STATUS, Memo, Proposal, Row
 
-_SIZE = 8.0
-_LINE = 9.9
-_CHARS_PER_INCH = 15.0
-_COLUMNS = (1.05, 2.75, 1.85, 1.75)
-_PAGE_POINTS = 11 * 72 - 2 * 0.55 * 72
+_COLUMNS = (1.1, 2.9, 1.75, 1.65)
+_BRIEF_COLUMNS = (1.15, 2.75, 2.25, 1.25)
+_PAGE_POINTS = 11 * 72 - 2 * 0.5 * 72
 _FONT = "Arial"
 _GREY = "D9E2EC"
-_QUOTE_LIMITS = (320, 220, 150)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Density:
+    """How tightly a page is set. `size`: points. `quote`: characters. `brief`: short cells."""
+
+    size: float
+    quote: int
+    brief: bool
+
+    @property
+    def columns(self) -> tuple[float, ...]:
+        """Widths of the columns in inches."""
+        return _BRIEF_COLUMNS if self.brief else _COLUMNS
+
+    @property
+    def line(self) -> float:
+        """Height of a line in points."""
+        return self.size * 1.24
+
+    def lines(self, text: str, inches: float) -> int:
+        """Return how many lines a text takes; counted for a wide face, since fonts get substituted."""
+        per_line = max(int(inches * 126 / self.size), 1)
+        return sum(max(math.ceil(len(part) / per_line), 1) for part in text.split("\n"))
+
+
+_DENSITIES = (
+    Density(size=8.5, quote=320, brief=False),
+    Density(size=8, quote=220, brief=False),
+    Density(size=8, quote=160, brief=True),
+    Density(size=7.5, quote=120, brief=True),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,63 +54,64 @@ class Plan:
     """What stands on the first page and what in the annex."""
 
     memo: Memo
+    density: Density
     first: tuple[Row, ...]
     rest: tuple[Row, ...]
 
 
 def plan(make: Callable[[int], Memo]) -> Plan:
-    """Choose the length of quotations so that all rows fit one page; `make` builds the memo for a length.
+    """Choose how tightly to set the page so that all rows fit; `make` builds the memo for a quotation length.
 
-    If even the shortest do not fit, the less severe rows go to the annex.
+    If even the tightest does not hold them, the less severe rows go to the annex.
     """
-    for limit in _QUOTE_LIMITS:
-        memo = make(limit)
-        if _used(memo, memo.rows) <= _PAGE_POINTS:
-            return Plan(memo=memo, first=memo.rows, rest=())
+    for density in _DENSITIES:
+        memo = make(density.quote)
+        if _used(memo, memo.rows, density) <= _PAGE_POINTS:
+            return Plan(memo=memo, density=density, first=memo.rows, rest=())
     count = len(memo.rows)
-    while count > 1 and _used(memo, memo.rows[:count]) > _PAGE_POINTS:
+    while count > 1 and _used(memo, memo.rows[:count], density) > _PAGE_POINTS:
         count -= 1
-    return Plan(memo=memo, first=memo.rows[:count], rest=memo.rows[count:])
+    return Plan(memo=memo, density=density, first=memo.rows[:count], rest=memo.rows[count:])
 
 
-def _used(memo: Memo, rows: Sequence[Row]) -> float:
-    wide = sum(_COLUMNS)
-    texts = [memo.summary, *_states(memo), *memo.notes, _method(memo)]
-    running = sum(_lines(text, wide) * _LINE + 3 for text in texts if text)
-    head = 24 + 3 * _LINE + 12 + _LINE + 3
-    table = 14 + sum(_height(row) for row in rows)
-    return head + running + table
+def _used(memo: Memo, rows: Sequence[Row], density: Density) -> float:
+    wide = sum(density.columns)
+    texts = [memo.summary, *_states(memo, density), *memo.notes, _method(memo), "further"]
+    running = sum(density.lines(text, wide) * density.line + 3 for text in texts if text)
+    head = 26 + 3 * (density.line + 2)
+    return head + running + density.line + 2 + sum(_height(row, density) for row in rows)
 
 
-def _height(row: Row) -> float:
-    cells = _cells(row)
-    return max(_lines(text, width - 0.12) for text, width in zip(cells, _COLUMNS, strict=True)) * _LINE + 3
+def _height(row: Row, density: Density) -> float:
+    cells = zip(_cells(row, density), density.columns, strict=True)
+    return max(density.lines(text, width - 0.15) for text, width in cells) * density.line + 1
 
 
-def _lines(text: str, inches: float) -> int:
-    per_line = max(int(inches * _CHARS_PER_INCH), 1)
-    return sum(max(math.ceil(len(part) / per_line), 1) for part in text.split("\n"))
-
-
-def _cells(row: Row) -> tuple[str, str, str, str]:
-    words = f"“{row.quote}”\n{row.place}" if row.quote else row.place
-    mark = "" if row.by == "rules" else " (by reading)"
+def _cells(row: Row, density: Density) -> tuple[str, str, str, str]:
+    by = "" if row.by == "rules" else " (by reading)"
+    ours = f"Accept: {row.range}" if density.brief and row.range else f"Ours: {row.position}"
+    first = (
+        f"{row.title} ({row.severity}){by}" if density.brief else f"{row.title}\n{row.severity}{by}"
+    )
+    joint = " " if density.brief else "\n"
     return (
-        f"{row.title}\n{row.severity}{mark}",
-        words,
-        f"{row.deviation}\nOurs: {row.position}" if row.position else row.deviation,
-        row.action,
+        first,
+        f"“{row.quote}”{joint}{row.place}" if row.quote else row.place,
+        f"{row.deviation}{joint}{ours}" if row.position else row.deviation,
+        row.brief if density.brief else row.action,
     )
 
 
-def _states(memo: Memo) -> list[str]:
+def _states(memo: Memo, density: Density) -> list[str]:
     lines = []
     if memo.in_line:
         lines.append(f"No deviation found: {', '.join(memo.in_line)}.")
     if memo.unread:
         lines.append(f"Found, no figure to compare (read them): {', '.join(memo.unread)}.")
     if memo.absent:
-        lines.append(f"Absent, not required (terms searched): {'; '.join(memo.absent)}.")
+        count = 2 if density.brief else 4
+        shown = (f"{title} ({', '.join(terms[:count])})" for title, terms in memo.absent)
+        lines.append(f"Absent, not required (terms searched): {'; '.join(shown)}.")
     return lines
 
 
@@ -107,18 +137,18 @@ def write_memo(planned: Plan, target: Path) -> None:
     section.left_margin = section.right_margin = Inches(0.55)
     section.top_margin = section.bottom_margin = Inches(0.5)
     style = document.styles["Normal"]
-    style.font.name, style.font.size = _FONT, Pt(_SIZE)
+    style.font.name, style.font.size = _FONT, Pt(planned.density.size)
     style.paragraph_format.space_after = Pt(2)
     document.core_properties.title = f"Memo: {memo.file}"
     document.core_properties.author = "Deskmate"
     _head(document, memo)
     if planned.first:
-        _rows(document, planned.first)
+        _rows(document, planned.first, planned.density)
     if planned.rest:
-        _paragraph(document, f"{len(planned.rest)} further deviations stand in the annex.", before=3)
-    for line in (*_states(memo), *memo.notes, _method(memo)):
+        _paragraph(document, f"Further deviations, in the annex: {len(planned.rest)}.", before=3)
+    for line in (*_states(memo, planned.density), *memo.notes, _method(memo)):
         _paragraph(document, line, before=3)
-    _annex(document, memo, planned.rest)
+    _annex(document, planned)
     document.save(str(target))
 
 
@@ -157,16 +187,17 @@ def _paragraph(document: Any, text: str, *, before: float = 0) -> None:
         paragraph.add_run(text)
 
 
-def _rows(document: Any, rows: Sequence[Row]) -> None:
+def _rows(document: Any, rows: Sequence[Row], density: Density) -> None:
     heads = ("Clause", "Their text", "Deviation and our position", "Recommended action")
-    table = _table(document, heads, _COLUMNS)
+    table = _table(document, heads, density.columns)
     for row in rows:
         cells = table.add_row().cells
-        for place, text in enumerate(_cells(row)):
+        for place, text in enumerate(_cells(row, density)):
             _fill(cells[place], text, bold_first=place == 0)
 
 
-def _annex(document: Any, memo: Memo, rest: Sequence[Row]) -> None:
+def _annex(document: Any, planned: Plan) -> None:
+    memo, rest = planned.memo, planned.rest
     if not (rest or memo.proposals):
         return
     heading = document.add_paragraph()
@@ -174,7 +205,7 @@ def _annex(document: Any, memo: Memo, rest: Sequence[Row]) -> None:
     heading.add_run("Annex").bold = True
     if rest:
         _paragraph(document, "Further deviations:")
-        _rows(document, rest)
+        _rows(document, rest, planned.density)
     if memo.proposals:
         _paragraph(document, "Proposed wording:", before=6)
         _proposals(document, memo.proposals)

@@ -20,16 +20,60 @@ class Criterion:
 
 
 CRITERIA: tuple[Criterion, ...] = (
-    Criterion(id="mutual", question="Do both sides owe confidentiality?", good="yes", otherwise="yellow"),
-    Criterion(id="exclusions", question="Are all four usual exclusions there?", good="yes", otherwise="red"),
-    Criterion(id="term", question="Do the duties end within the playbook's period?", good="yes", otherwise="yellow"),
-    Criterion(id="purpose", question="Is use limited to a stated purpose?", good="yes", otherwise="yellow"),
-    Criterion(id="compelled", question="May information be disclosed where law requires it?", good="yes", otherwise="yellow"),
-    Criterion(id="return", question="May copies be kept that law or backup requires?", good="yes", otherwise="yellow"),
-    Criterion(id="restrictions", question="Is there a non-compete, exclusivity or standstill?", good="no", otherwise="red"),
-    Criterion(id="solicitation", question="Is there a ban on soliciting staff beyond the playbook's period?", good="no", otherwise="yellow"),
-    Criterion(id="ip", question="Is there a licence, an assignment of rights or a residuals clause?", good="no", otherwise="red"),
-    Criterion(id="liability", question="Is there an indemnity, a penalty or liquidated damages?", good="no", otherwise="red"),
+    Criterion(
+        id="mutual", question="Do both sides owe confidentiality?", good="yes", otherwise="yellow"
+    ),
+    Criterion(
+        id="exclusions",
+        question="Are all four usual exclusions there?",
+        good="yes",
+        otherwise="red",
+    ),
+    Criterion(
+        id="term",
+        question="Do the duties end within the playbook's period?",
+        good="yes",
+        otherwise="yellow",
+    ),
+    Criterion(
+        id="purpose", question="Is use limited to a stated purpose?", good="yes", otherwise="yellow"
+    ),
+    Criterion(
+        id="compelled",
+        question="May information be disclosed where law requires it?",
+        good="yes",
+        otherwise="yellow",
+    ),
+    Criterion(
+        id="return",
+        question="May copies be kept that law or backup requires?",
+        good="yes",
+        otherwise="yellow",
+    ),
+    Criterion(
+        id="restrictions",
+        question="Is there a non-compete, exclusivity or standstill?",
+        good="no",
+        otherwise="red",
+    ),
+    Criterion(
+        id="solicitation",
+        question="Is there a ban on soliciting staff beyond the playbook's period?",
+        good="no",
+        otherwise="yellow",
+    ),
+    Criterion(
+        id="ip",
+        question="Is there a licence, an assignment of rights or a residuals clause?",
+        good="no",
+        otherwise="red",
+    ),
+    Criterion(
+        id="liability",
+        question="Is there an indemnity, a penalty or liquidated damages?",
+        good="no",
+        otherwise="red",
+    ),
 )
 """Source: house. "absent" counts as "no"."""
 

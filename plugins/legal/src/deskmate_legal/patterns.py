@@ -55,7 +55,7 @@ def _spelled(pattern: str) -> str:
         elif sign in "[]":
             inside = sign == "["
         elif not inside and sign in " '\"":
-            sign = {" ": r"\s+", "'": "['’‘]", '"': '["“”]'}[sign]  # noqa: PLW2901
+            sign = {" ": r"\s+", "'": "['’‘]", '"': '["“”]'}[sign]
         out.append(sign)
     return "".join(out)
 

@@ -214,7 +214,7 @@ def _category(entry: Mapping[str, Any], name: str) -> Category:
 def _measure(entry: Mapping[str, Any]) -> Measure:
     lists = ("allowed", "patterns", "unlimited", "spare")
     plain = {k: v for k, v in entry.items() if k not in lists and k != "edits"}
-    tuples = {k: tuple(entry[k]) for k in lists if k in entry}
+    tuples: dict[str, Any] = {k: tuple(entry[k]) for k in lists if k in entry}
     return Measure(**plain, **tuples, edits=_edits(entry))
 
 

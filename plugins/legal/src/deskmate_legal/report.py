@@ -93,9 +93,7 @@ def _rows(
     return list(rows.values())
 
 
-def _row(
-    contract: Contract, deviation: Deviation, evidence: dict[str, Evidence]
-) -> dict[str, Any]:
+def _row(contract: Contract, deviation: Deviation, evidence: dict[str, Evidence]) -> dict[str, Any]:
     category = deviation.category
     row: dict[str, Any] = {
         "category": category.id,

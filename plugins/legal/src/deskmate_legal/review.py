@@ -21,8 +21,7 @@ def review(contract: Contract, playbook: Playbook) -> list[Result]:
     """Return one result per category that applies to the contract's type, in the playbook's order."""
     sentences = [s for s in contract.sentences() if not _is_heading(s.text)]
     return [
-        _category(contract, category, sentences)
-        for category in playbook.for_type(contract.type)
+        _category(contract, category, sentences) for category in playbook.for_type(contract.type)
     ]
 
 
@@ -198,7 +197,7 @@ def _changes(
     if spec.strike:
         yield _strike(block, sentence)
     elif spec.append:
-        gap = "" if block[sentence.end - 1] in ".;:!?”\"" else "."
+        gap = "" if block[sentence.end - 1] in '.;:!?”"' else "."
         yield Change(
             block=sentence.block,
             start=sentence.end,

@@ -25,7 +25,7 @@ _DEFINITIONS = (
 _USE = re.compile(
     r"\b(?P<before>[a-z]+) (?P<term>[A-Z][a-z]+(?:[ \n](?:[A-Z][a-z]+|of|and)){0,3}(?<! of)(?<! and))(?![\w-])"
 )
-_DETERMINERS = frozenset("the any each such its their all a an every no".split())
+_DETERMINERS = frozenset(["the", "any", "each", "such", "its", "their", "all", "a", "an", "every", "no"])
 _REFERENCE = re.compile(
     r"\b(?P<kind>Sections?|Articles?|Clauses?|Paragraphs?)\s+(?P<number>\d+(?:\.\d+)*(?:\s?\([a-z0-9]{1,4}\))*|[IVXL]+(?:\.[A-Z\d]+)?)"
     r"(?P<after>[^.;\n]{0,60})",
@@ -35,9 +35,16 @@ _ELSEWHERE = re.compile(
     r"^\s*(?:there(?:of|in|under)\b|(?:\([a-z0-9]+\)\s*)*(?:(?:and|or|,|through|to)\s+[\d.()a-z]+\s*)*(?:of|in|under|to)\s+(?:the|that|such|its|title|exhibit|schedule|annex|[A-Z\d]))",
 )
 _LAW = re.compile(r"(?:\bD?FARS?|C\.?F\.?R\.?|U\.?S\.?C\.?|\bAct|\bCode)[,\s]*$")
-_HERE = re.compile(r"^\s*(?:\([a-z0-9]+\)\s*)*(?:of|in|under)\s+(?:this|the agreement\b|these)", re.IGNORECASE)
-_EXHIBIT = re.compile(r"\b(?P<kind>Exhibit|Schedule|Annex|Appendix|Attachment)\s+[“\"]?(?P<key>[A-Z]|\d{1,2})\b(?![.\d])", re.IGNORECASE)
-_NUMBER = re.compile(rf"\b(?P<words>{WORDS})\s*\(\s*(?P<digits>{DIGITS})\s*(?P<percent>%)?\s*\)", re.IGNORECASE)
+_HERE = re.compile(
+    r"^\s*(?:\([a-z0-9]+\)\s*)*(?:of|in|under)\s+(?:this|the agreement\b|these)", re.IGNORECASE
+)
+_EXHIBIT = re.compile(
+    r"\b(?P<kind>Exhibit|Schedule|Annex|Appendix|Attachment)\s+[“\"]?(?P<key>[A-Z]|\d{1,2})\b(?![.\d])",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(
+    rf"\b(?P<words>{WORDS})\s*\(\s*(?P<digits>{DIGITS})\s*(?P<percent>%)?\s*\)", re.IGNORECASE
+)
 _MONTHS = {name: number for number, name in enumerate(calendar.month_name) if name}
 _MONTH = "|".join(_MONTHS)
 _DATE = re.compile(
@@ -49,10 +56,7 @@ _PARTY = re.compile(
     re.IGNORECASE,
 )
 _NAMES = frozenset(
-    "January February March April May June July August September October November December Monday Tuesday "
-    "Sections Articles Wednesday Thursday Friday Saturday Sunday State States Delaware York California England Wales United "
-    "Kingdom America American European Union Section Article Exhibit Schedule Annex Appendix Clause Internet "
-    "English Federal Inc Corporation Company Limited President Director Attention Act Code Court Courts".split()
+    ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December", "Monday", "Tuesday", "Sections", "Articles", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday", "State", "States", "Delaware", "York", "California", "England", "Wales", "United", "Kingdom", "America", "American", "European", "Union", "Section", "Article", "Exhibit", "Schedule", "Annex", "Appendix", "Clause", "Internet", "English", "Federal", "Inc", "Corporation", "Company", "Limited", "President", "Director", "Attention", "Act", "Code", "Court", "Courts"]
 )
 _LIMIT = 60
 
@@ -94,9 +98,13 @@ def _terms(contract: Contract) -> Iterator[Slip]:
     text = contract.text
     defined = definitions(text)
     for term, spans in defined.items():
-        real = [s for s in spans if not re.match(r"[”\"]\s+ha(?:s|ve)\s+the", text[s[1] : s[1] + 20])]
+        real = [
+            s for s in spans if not re.match(r"[”\"]\s+ha(?:s|ve)\s+the", text[s[1] : s[1] + 20])
+        ]
         if len(real) > 1:
-            yield _slip("defined twice", "error", f"“{term}” is defined {len(real)} times.", real[1])
+            yield _slip(
+                "defined twice", "error", f"“{term}” is defined {len(real)} times.", real[1]
+            )
         uses = _uses(term, text) - len(spans)
         if uses <= 0 and len(contract.text) > 1500:
             yield _slip("unused term", "warning", f"“{term}” is defined and not used.", spans[0])
@@ -128,12 +136,17 @@ def _undefined(contract: Contract, defined: dict[str, list[tuple[int, int]]]) ->
         stem, words = _stem(term), term.split()
         if count < 3 or stem in known | cells or stem in titles or stem in parties:
             continue
-        if set(words) & _NAMES or all(_stem(word) in known_words for word in words if word[0].isupper()):
+        if set(words) & _NAMES or all(
+            _stem(word) in known_words for word in words if word[0].isupper()
+        ):
             continue
         if contract.text.count(f" {term.lower()}") > count:
             continue  # mostly an ordinary word
         yield _slip(
-            "undefined term", "warning", f"“{term}” is used {count} times and not defined.", first[term]
+            "undefined term",
+            "warning",
+            f"“{term}” is used {count} times and not defined.",
+            first[term],
         )
 
 
@@ -155,12 +168,20 @@ def _references(contract: Contract) -> Iterator[Slip]:
         number = _plain(match["number"])
         if number in numbers or _inline(number, inside) or len(number.split(".")[0]) > 2:
             continue
-        if re.search(rf"(?<![\w.]){re.escape(match['number'])}\.?\s+[A-Z]", contract.text[: match.start()] + contract.text[match.end() :]):
+        if re.search(
+            rf"(?<![\w.]){re.escape(match['number'])}\.?\s+[A-Z]",
+            contract.text[: match.start()] + contract.text[match.end() :],
+        ):
             continue
         if any(other.startswith(number + ".") for other in numbers):
             continue
         shown = f"{match['kind'].rstrip('s').capitalize()} {match['number']}"
-        yield _slip("dead cross-reference", "error", f"There is no {shown}.", (match.start(), match.end("number")))
+        yield _slip(
+            "dead cross-reference",
+            "error",
+            f"There is no {shown}.",
+            (match.start(), match.end("number")),
+        )
 
 
 def _plain(number: str) -> str:
@@ -200,7 +221,9 @@ def _exhibits(contract: Contract) -> Iterator[Slip]:
             continue
         said.add(key)
         name = " ".join(match.group().split())
-        yield _slip("missing exhibit", "error", f"{name} is referred to and not in the file.", match.span())
+        yield _slip(
+            "missing exhibit", "error", f"{name} is referred to and not in the file.", match.span()
+        )
 
 
 def _numbers(contract: Contract) -> Iterator[Slip]:
@@ -217,11 +240,17 @@ def _dates(contract: Contract) -> Iterator[Slip]:
         month = _MONTHS[(match["m1"] or match["m2"]).capitalize()]
         day, year = int(match["d1"] or match["d2"]), int(match["y1"] or match["y2"])
         if not 1 <= day <= calendar.monthrange(min(max(year, 1), 9999), month)[1]:
-            yield _slip("date", "error", f"There is no {' '.join(match.group().split())}.", match.span())
+            yield _slip(
+                "date", "error", f"There is no {' '.join(match.group().split())}.", match.span()
+            )
 
 
 def _party_names(contract: Contract) -> list[str]:
-    names = (" ".join(m["name"].split()) for m in _PARTY.finditer(contract.text[:4000]) if m["name"][0].isupper())
+    names = (
+        " ".join(m["name"].split())
+        for m in _PARTY.finditer(contract.text[:4000])
+        if m["name"][0].isupper()
+    )
     return list(dict.fromkeys(name for name in names if 2 <= len(name.split()) <= 7))[:6]
 
 

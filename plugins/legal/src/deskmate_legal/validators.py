@@ -209,7 +209,22 @@ def _spaced(text: str) -> str:
 
 def every_rule() -> Iterator[tuple[str, str, Any, tuple[str, ...]]]:
     """Yield rule id, title, function and roles of each gate."""
-    yield "LEGAL-REJECT-ALL", "Rejecting all changes gives the original", check_reject_all, ("redline",)
-    yield "LEGAL-ACCEPT-ALL", "Accepting all changes gives the declared edits", check_accept_all, ("redline",)
-    yield "LEGAL-EDIT-REASON", "Each edit has its reason in a comment", check_edit_reason, ("redline",)
+    yield (
+        "LEGAL-REJECT-ALL",
+        "Rejecting all changes gives the original",
+        check_reject_all,
+        ("redline",),
+    )
+    yield (
+        "LEGAL-ACCEPT-ALL",
+        "Accepting all changes gives the declared edits",
+        check_accept_all,
+        ("redline",),
+    )
+    yield (
+        "LEGAL-EDIT-REASON",
+        "Each edit has its reason in a comment",
+        check_edit_reason,
+        ("redline",),
+    )
     yield "LEGAL-COVERAGE", "The memo covers the whole playbook", check_coverage, ("memo",)

@@ -10,9 +10,7 @@ from deskmate.plugin import Deliverable, ToolAnswer, ToolContext, ToolInputError
 _SHOWN = 200
 
 
-def contract_compare(
-    before: str, after: str, context: ToolContext, target: str = ""
-) -> ToolAnswer:
+def contract_compare(before: str, after: str, context: ToolContext, target: str = "") -> ToolAnswer:
     """Compare two versions of a Word document: a DOCX with tracked changes and a list of changes by clause.
 
     Args:

@@ -13,7 +13,7 @@ _LIMIT = 40
 _NDA = re.compile(r"\bndas?\b|\bnon-?disclosure|\bconfidentiality agreement", re.IGNORECASE)
 
 
-def contract_find(request: str, context: ToolContext) -> dict[str, Any]:
+def contract_find(request: str, context: ToolContext, versions: bool = False) -> dict[str, Any]:
     """List the contracts in the workspace that a request is about, and the playbook to use.
 
     Files that the request names are taken; else all DOCX, PDF and text files that read like a contract
@@ -23,15 +23,19 @@ def contract_find(request: str, context: ToolContext) -> dict[str, Any]:
     Args:
         request: the user's words.
         context: filled in by Deskmate.
+        versions: true to get two versions of one Word document to compare.
 
     Returns:
-        `contracts`: list of {path, file_type, contract_type, title}; `count`; `playbook`: workspace path,
+        With `versions`: `before`, `after`: workspace paths, the older one first. Else `contracts`: list of {path, file_type, contract_type, title}; `count`; `playbook`: workspace path,
         "" for the one that comes with the plugin; `skipped`: list of {path, reason}.
     """
+    if versions:
+        return _versions(request, context)
     playbook = find_playbook(context, request)
     files = list(candidates(context.workspace, CONTRACT_SUFFIXES))
     named = [path for path in files if mentioned(path, request)]
-    found, skipped = [], []
+    found: list[dict[str, Any]] = []
+    skipped: list[dict[str, Any]] = []
     for path in (named or files)[:_LIMIT]:
         entry = _entry(path, context, named=bool(named))
         (skipped if "reason" in entry else found).append(entry)
@@ -52,6 +56,28 @@ def contract_find(request: str, context: ToolContext) -> dict[str, Any]:
         "playbook_name": playbook.rpartition("/")[2] or "the standard playbook",
         "skipped": skipped,
     }
+
+
+def _versions(request: str, context: ToolContext) -> dict[str, Any]:
+    """Return the two files to compare: by version number, else as the request names them, else by date."""
+    files = list(candidates(context.workspace, (".docx",)))
+    text = request.lower()
+    named = sorted(
+        (path for path in files if mentioned(path, request)),
+        key=lambda p: text.find(p.stem.lower()),
+    )
+    pair = named if named else files
+    if len(pair) != 2:
+        names = ", ".join(context.name_of(path) for path in pair[:8]) or "none"
+        raise ToolInputError(
+            f"Two Word documents are needed to compare; found {len(pair)}: {names}. Name two of them."
+        )
+    numbers = [[int(number) for number in re.findall(r"\d+", path.stem)] for path in pair]
+    if numbers[0] != numbers[1] and all(numbers) and len(numbers[0]) == len(numbers[1]):
+        pair = [path for _, path in sorted(zip(numbers, pair, strict=True))]
+    elif not named:
+        pair = sorted(pair, key=lambda path: path.stat().st_mtime_ns)
+    return {"before": context.name_of(pair[0]), "after": context.name_of(pair[1])}
 
 
 def _entry(path: Path, context: ToolContext, *, named: bool) -> dict[str, Any]:

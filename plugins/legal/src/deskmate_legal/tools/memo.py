@@ -136,7 +136,9 @@ def _row(contract: Contract, finding: MemoFinding) -> Row:
         place=place_text(citation(contract, sentence)),
         deviation=finding["deviation"],
         position="",
+        range="",
         action=finding["recommendation"],
+        brief=finding["recommendation"],
         by="reading",
         evidence=evidence_for(contract, sentence, words),
     )

@@ -62,9 +62,7 @@ def nda_triage(path: str, answers: list[NdaAnswer], context: ToolContext) -> Too
             raise ToolInputError(
                 f"The quotation for {name} is not in paragraph {answer['paragraph']}; found: {where}."
             )
-        index = next(
-            i for i, b in enumerate(contract.blocks) if b.paragraph == answer["paragraph"]
-        )
+        index = next(i for i, b in enumerate(contract.blocks) if b.paragraph == answer["paragraph"])
         words = " ".join(answer["quote"].split())
         block = contract.blocks[index].text
         found = evidence_for(

@@ -63,7 +63,9 @@ def terms_check(path: str, context: ToolContext) -> ToolAnswer:
             "warnings": len(findings) - errors,
             "defined_terms": sorted(definitions(contract.text)),
             "summary": f"{name}: {errors} errors, {len(findings) - errors} warnings.",
-            "report": "\n".join([f"{name}: {errors} errors, {len(findings) - errors} warnings.", *lines[:40]]),
+            "report": "\n".join(
+                [f"{name}: {errors} errors, {len(findings) - errors} warnings.", *lines[:40]]
+            ),
         },
         evidence=tuple(evidence.values()),
     )
