@@ -232,7 +232,7 @@ def test_guest_packages_come_from_a_wheelhouse_with_what_they_need(
     assert (disk / "wheels/acme/acme_lib.py").read_text() == "x = 1\n"
     assert (disk / "wheels/acme/acme_deep/__init__.py").is_file()
     assert not (disk / "wheels/acme/lxml.py").exists(), "the image holds it already"
-    assert build(site, places, wheelhouse=house) == layer
+    assert build(site, places) == layer, "once resolved, the wheelhouse is not needed any more"
 
 
 def image_version(name: str) -> str:

@@ -115,8 +115,21 @@ def test_what_is_no_zip_is_one_clear_error(tmp_path: Path) -> None:
     assert "not a readable wheel" in refusal(wheel, tmp_path)
 
 
-def test_two_wheels_cannot_bring_the_same_file(make_wheel: Make, tmp_path: Path) -> None:
+def test_two_wheels_cannot_bring_different_files_of_one_name(
+    make_wheel: Make, tmp_path: Path
+) -> None:
     target = tmp_path / "t"
     unpack_wheel(make_wheel("one", {"shared.py": "1"}), target)
     with pytest.raises(PluginError, match="another wheel brought too"):
         unpack_wheel(make_wheel("two", {"shared.py": "2"}), target)
+
+
+def test_two_wheels_may_bring_the_same_file_and_their_tests_are_left_out(
+    make_wheel: Make, tmp_path: Path
+) -> None:
+    target = tmp_path / "t"
+    for name in ("one", "two"):
+        files = {"shared/__init__.py": "", "tests/test_it.py": name}
+        unpack_wheel(make_wheel(name, files), target)
+    assert (target / "shared/__init__.py").is_file()
+    assert not (target / "tests").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -180,14 +181,26 @@ def audit_command(session: Session, as_json: bool) -> None:
 @command.command("enable")
 @click.argument("name")
 @click.option("--thread", "-t", required=True, help="The thread that is to use it.")
+@click.option(
+    "--wheelhouse",
+    type=click.Path(exists=True, file_okay=False, resolve_path=True, path_type=Path),
+    help="Take the plugin's guest packages from this folder of wheels, without a network.",
+)
 @click.pass_obj
-def enable_command(session: Session, name: str, thread: str) -> None:
+def enable_command(session: Session, name: str, thread: str, wheelhouse: Path | None) -> None:
     """Let a thread use a plugin from now on."""
-    plugin = installed_plugins(session).get(name)
+    from deskmate.discovery.installed import BUILT_IN  # noqa: PLC0415
+    from deskmate.discovery.layer import build_layer  # noqa: PLC0415
+
+    catalogue = installed_plugins(session)
+    plugin = catalogue.get(name)
     before = _enabled(session, thread)
-    if name in before:
+    if name in before or name in BUILT_IN:
         say(f"{thread} uses {name} already.")
         return
+    if wheelhouse is not None:
+        names = (*before, name)
+        build_layer(names, catalogue, session.places, progress(), wheelhouse=wheelhouse)
     _enable(session, thread, (*before, name))
     say(f"{thread} uses {name} {plugin.version} from now on:")
     for line in _permission_lines(plugin):

@@ -39,15 +39,14 @@ class GuestWheels:
     wheelhouse: Path | None = None
 
     def fingerprint(self) -> str:
-        """Return what changes when another resolution is due."""
+        """Return what changes when another resolution is due; where wheels come from does not matter."""
         if not self.wanted:
             return ""
-        house = [] if self.wheelhouse is None else sorted(f.name for f in self.wheelhouse.iterdir())
-        parts = [self.wanted, self.image, PYTHON, PLATFORM, house]
+        parts = [self.wanted, self.image, PYTHON, PLATFORM]
         return hashlib.sha256(canonical(parts)).hexdigest()
 
     def unpack(
-        self, tree: Path, scratch: Path, cache: Path, progress: Callable[[str], None]
+        self, tree: Path, scratch: Path, progress: Callable[[str], None]
     ) -> Mapping[str, tuple[str, ...]]:
         """Unpack each plugin's packages below `tree`/wheels/<name>/ and return what they were.
 
@@ -66,7 +65,6 @@ class GuestWheels:
                 continue
             target = tree / "wheels" / plugin
             target.mkdir(parents=True)
-            cache.mkdir(parents=True, exist_ok=True)
             for wheel in self._fetch(plugin, pinned, folder):
                 progress(f"Unpacking {wheel.name}")
                 unpack_wheel(wheel, target)
@@ -203,5 +201,5 @@ def _run(command: Sequence[str], what: str, deadline_s: int) -> None:
         text = done.stderr.decode("utf-8", "replace").strip()
         raise PluginError(
             f"Could not {what}: {' '.join(text.split())[:600]}",
-            hint="Without a network, give a folder of wheels with --wheelhouse.",
+            hint="Without a network: deskmate plugin enable NAME --thread T --wheelhouse FOLDER",
         )

@@ -47,7 +47,7 @@ def build_layer(
     Args:
         plugins: names, in any order; built-in ones are always added and come first.
         catalogue: what `find_plugins` found.
-        places: the disk goes to `places.layers`, wheels to `places.wheels`.
+        places: the disk goes to `places.layers`.
         progress: told what is being built.
         wheelhouse: a folder of wheels to take guest packages from, instead of the package index.
 
@@ -168,7 +168,7 @@ def _build(
     tree = staging / "tree"
     tree.mkdir()
     digests = {source.path: copy_source(source, tree) for source in sources}
-    brought = wheels.unpack(tree, staging, places.wheels, progress)
+    brought = wheels.unpack(tree, staging, progress)
     lock = _lock_set(chosen, sources, digests, brought)
     (tree / "lock.json").write_bytes(guest_lock(lock))
     digest = _content_digest(tree)

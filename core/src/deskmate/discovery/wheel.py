@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import filecmp
 import hashlib
 import io
 import stat
@@ -27,7 +28,7 @@ def unpack_wheel(wheel: Path, target: Path) -> None:
     Raises:
         PluginError: it is no wheel, is too large, has a member that leaves its folder, stands twice,
             is no regular file, is not in RECORD or differs from it, is a top-level `.pth`, or
-            clashes with a file that is there.
+            differs from a file of the same name that is there.
     """
     try:
         with zipfile.ZipFile(wheel) as archive:
@@ -91,8 +92,8 @@ def _record(
 def _place(wheel: str, name: str) -> PurePosixPath | None:
     """Return where a member goes, None for what a guest does not import."""
     path = PurePosixPath(name)
-    if path.suffix == ".pyc":
-        return None
+    if path.suffix == ".pyc" or path.parts[0] == "tests":
+        return None  # many wheels bring a top-level `tests` by mistake; they would clash
     if not path.parts[0].endswith(".data"):
         return path
     if len(path.parts) < 3 or path.parts[1] not in _KEPT_SCHEMES:
@@ -113,13 +114,17 @@ def _unpack(
     name = member.filename
     signed = name.endswith((".dist-info/RECORD", ".dist-info/RECORD.jws", ".dist-info/RECORD.p7s"))
     digest = hashlib.sha256()
+    part = target.with_name(f"{target.name}.unpacking")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("xb") as file:
+        with part.open("xb") as file:
             for chunk in _chunks(wheel, archive, member):
                 digest.update(chunk)
                 file.write(chunk)
-    except (FileExistsError, NotADirectoryError) as error:
+        if target.exists() and not filecmp.cmp(part, target, shallow=False):
+            raise FileExistsError
+        part.replace(target)
+    except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
         raise PluginError(f"{wheel} brings {name}, which another wheel brought too.") from error
     target.chmod(0o755 if (member.external_attr >> 16) & 0o100 else 0o644)
     found = "sha256=" + base64.urlsafe_b64encode(digest.digest()).decode().rstrip("=")
