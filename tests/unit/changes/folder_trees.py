@@ -63,14 +63,14 @@ def lay(root: Path, tree: Tree) -> None:
 
 def facts(root: Path) -> dict[str, tuple[object, ...]]:
     """Everything that must come back: kind, mode, time, content, target, attributes."""
-    found = {}
+    found: dict[str, tuple[object, ...]] = {}
     for path in (root, *root.rglob("*")):
         status = path.lstat()
         content: object = None
         if stat.S_ISREG(status.st_mode):
             content = path.read_bytes()
         elif stat.S_ISLNK(status.st_mode):
-            content = os.readlink(path)
+            content = str(path.readlink())
         names = [] if path.is_symlink() else os.listxattr(path)
         attributes = {name: os.getxattr(path, name) for name in names}
         found[str(path.relative_to(root))] = (

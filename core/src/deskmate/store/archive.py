@@ -1,0 +1,183 @@
+"""A thread as one file: a zip with its log, its blobs and a page that says what is what.
+
+Reading one trusts nothing: only known names, every hash of the log and every blob's digest are
+checked, and nothing is unpacked by a path that the file names.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import anyio.to_thread
+
+from deskmate.errors import CorruptData, UserError
+from deskmate.ports import BlobReader, Blobs
+from deskmate.store import chain, schema
+from deskmate.store.blobs import CHUNK_BYTES
+from deskmate.store.thread import ThreadStore, utc_now, write_thread
+from deskmate.store.verify import needed_blobs
+from deskmate.types.codec import from_json
+from deskmate.types.events import KINDS
+from deskmate.types.ids import Digest, ThreadId
+
+FORMAT = "deskmate-thread-1"
+EVENTS, MANIFEST, README = "events.jsonl", "manifest.json", "README.txt"
+_BLOB = re.compile(r"blobs/([0-9a-f]{64})")
+_THREAD = re.compile(r"t-[a-z0-9]{1,40}")
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+_LOG_LIMIT_BYTES = 512 << 20
+_README = """A thread of Deskmate.
+
+events.jsonl    every fact of the thread, one a line, each bound to the one before it by its hash
+manifest.json   the thread's id, the number of facts, the last hash, the blobs
+blobs/          contents of files, each named by its SHA-256
+
+Check the log alone:      deskmate audit verify events.jsonl
+Bring the thread back:    deskmate thread import THIS-FILE
+"""
+
+
+async def export_thread(store: ThreadStore, blobs: BlobReader, target: Path) -> int:
+    """Write the archive to `target`, which must not exist; return how many blobs are in it.
+
+    Raises UserError if the target exists, CorruptData if the log or a needed blob is damaged.
+    """
+    records = await store.rows()
+    return await anyio.to_thread.run_sync(_export, records, blobs, target)
+
+
+def _export(records: Sequence[Mapping[str, Any]], blobs: BlobReader, target: Path) -> int:
+    report = chain.check(records)
+    if report.problem:
+        raise CorruptData(f"The thread cannot be exported: {report.problem}.")
+    needed = sorted(needed_blobs(records, blobs))
+    manifest = {
+        "format": FORMAT,
+        "thread": report.thread,
+        "size": report.size,
+        "head": report.head,
+        "exported": utc_now(),
+        "blobs": needed,
+    }
+    temporary = target.with_name(f".{target.name}.tmp")
+    if target.exists():
+        raise UserError(f"{target} exists already.", hint="Choose another name.")
+    try:
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+            _write(archive, README, [_README.encode()])
+            _write(archive, MANIFEST, [json.dumps(manifest, indent=2).encode()])
+            _write(archive, EVENTS, as_lines(records))
+            for digest in needed:
+                _write(archive, f"blobs/{digest}", blobs.chunks(digest))
+        temporary.rename(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return len(needed)
+
+
+def as_lines(records: Sequence[Mapping[str, Any]]) -> Iterator[bytes]:
+    """Yield the records as JSON Lines in canonical form."""
+    return (chain.canonical(record) + b"\n" for record in records)
+
+
+def _write(archive: zipfile.ZipFile, name: str, content: Any) -> None:
+    entry = zipfile.ZipInfo(name, _EPOCH)
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    with archive.open(entry, "w", force_zip64=True) as file:
+        for piece in content:
+            file.write(piece)
+
+
+async def import_thread(source: Path, threads: Path, blobs: Blobs) -> ThreadId:
+    """Bring an exported thread back, with the same hashes, and return its id.
+
+    Raises UserError if the file is no export or the thread is here already, CorruptData if a hash or
+    digest does not fit; nothing of the thread is then kept.
+    """
+    return await anyio.to_thread.run_sync(_import, source, threads, blobs)
+
+
+def _import(source: Path, threads: Path, blobs: Blobs) -> ThreadId:
+    try:
+        with zipfile.ZipFile(source) as archive:
+            records = _read_log(archive)
+            report = chain.check(records)
+            manifest = json.loads(_read(archive, MANIFEST, CHUNK_BYTES * 64))
+            _check_manifest(manifest, report)
+            thread = _new_thread(report.thread, threads)
+            rows = [_row(record) for record in records]
+            for name in archive.namelist():
+                if match := _BLOB.fullmatch(name):
+                    _take_blob(archive, name, Digest(match[1]), blobs)
+            _check_needed(records, blobs)
+    except (zipfile.BadZipFile, KeyError, ValueError, EOFError, NotImplementedError) as error:
+        raise UserError(f"{source} is not an exported thread: {error}.") from error
+    write_thread(threads, thread, rows)
+    return thread
+
+
+def _read_log(archive: zipfile.ZipFile) -> list[Mapping[str, Any]]:
+    text = _read(archive, EVENTS, _LOG_LIMIT_BYTES).decode()
+    # JSON Lines: only \n ends a line; the text may hold other separators
+    return list(chain.read_lines(text.split("\n")))
+
+
+def _read(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
+    with archive.open(name) as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise UserError(f"{name} in the archive is too large.")
+    return content
+
+
+def _check_manifest(manifest: Any, report: chain.ChainReport) -> None:
+    if report.problem:
+        raise CorruptData(f"The archive's log is damaged: {report.problem}.")
+    if manifest["format"] != FORMAT:
+        raise UserError(f"The archive has the format {manifest['format']!r}, expected {FORMAT}.")
+    if (manifest["thread"], manifest["size"], manifest["head"]) != (
+        report.thread,
+        report.size,
+        report.head,
+    ):
+        raise CorruptData("The archive's log is not the one that its manifest names.")
+
+
+def _new_thread(name: str, threads: Path) -> ThreadId:
+    if not _THREAD.fullmatch(name):
+        raise CorruptData(f"{name!r} is not the id of a thread.")
+    if (threads / name / schema.FILE).exists():
+        raise UserError(
+            f"Thread {name} is here already.", hint=f"Look at it: deskmate thread show {name}"
+        )
+    return ThreadId(name)
+
+
+def _row(record: Mapping[str, Any]) -> tuple[Any, ...]:
+    kind = record["kind"]
+    if kind not in KINDS:
+        raise UserError(f"The archive holds {kind!r} events.", hint="Update Deskmate.")
+    from_json(KINDS[kind], record["payload"])
+    payload = chain.canonical(record["payload"]).decode()
+    return (record["seq"], record["time"], kind, payload, record["prev_hash"], record["hash"])
+
+
+def _take_blob(archive: zipfile.ZipFile, name: str, digest: Digest, blobs: Blobs) -> None:
+    def content() -> Iterator[bytes]:
+        with archive.open(name) as file:
+            while piece := file.read(CHUNK_BYTES):
+                yield piece
+
+    if blobs.put(content()) != digest:
+        raise CorruptData(f"Blob {digest} in the archive is damaged.")
+
+
+def _check_needed(records: Sequence[Mapping[str, Any]], blobs: Blobs) -> None:
+    missing = [digest for digest in needed_blobs(records, blobs) if not blobs.has(digest)]
+    if missing:
+        raise CorruptData(f"The archive lacks blob {missing[0]}.")

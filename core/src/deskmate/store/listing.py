@@ -1,0 +1,122 @@
+"""What threads there are and how each stands, computed from a few of their events."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from deskmate.errors import DeskmateError
+from deskmate.store import schema
+from deskmate.store.lock import is_locked
+from deskmate.store.thread import LOCK_FILE
+from deskmate.types.ids import ThreadId
+
+_KINDS = (
+    "ThreadCreated",
+    "PluginsSet",
+    "UserSaid",
+    "RunResumed",
+    "RunFinished",
+    "ChangesStaged",
+    "ApplyFinished",
+    "ChangesDiscarded",
+)
+_STATES = {"needs_you": "needs you", "over_budget": "over budget"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThreadSummary:
+    """One line about a thread.
+
+    `state`: new, working, interrupted, needs you, done, rejected, over budget, stopped, failed or
+    damaged. `changed`: time of the last event. `pending`: changes that wait for a review. `problem`:
+    why a damaged thread cannot be read.
+    """
+
+    thread: ThreadId
+    title: str = ""
+    state: str = "new"
+    changed: str = ""
+    events: int = 0
+    pending: int = 0
+    plugins: Mapping[str, str] = field(default_factory=dict)
+    problem: str = ""
+
+
+def list_threads(threads: Path) -> tuple[ThreadSummary, ...]:
+    """Return all threads, the one changed last first. A damaged one is in the list, as such."""
+    folders = sorted(threads.glob("t-*")) if threads.is_dir() else []
+    found = [_summary(folder) for folder in folders if (folder / schema.FILE).is_file()]
+    return tuple(sorted(found, key=lambda summary: summary.changed, reverse=True))
+
+
+def _summary(folder: Path) -> ThreadSummary:
+    thread = ThreadId(folder.name)
+    try:
+        db = schema.open_database(folder, write=False)
+        try:
+            marks = ", ".join("?" for _ in _KINDS)
+            rows = db.conn.execute(
+                f"select kind, payload from events where kind in ({marks}) order by seq",  # noqa: S608 - question marks only
+                _KINDS,
+            ).fetchall()
+            last = db.conn.execute("select seq, time from events order by seq desc limit 1")
+            size, changed = last.fetchone() or (0, "")
+        finally:
+            db.close()
+        facts = _read(rows)
+    except sqlite3.Error as error:
+        problem = schema.explain(error, folder.name).message
+        return ThreadSummary(thread=thread, state="damaged", problem=problem)
+    except DeskmateError as error:
+        return ThreadSummary(thread=thread, state="damaged", problem=error.message)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        problem = f"The log holds an event that cannot be read: {error!r}."
+        return ThreadSummary(thread=thread, state="damaged", problem=problem)
+    return ThreadSummary(
+        thread=thread,
+        title=facts["title"],
+        state=_state(facts, folder),
+        changed=changed,
+        events=size,
+        pending=facts["pending"],
+        plugins=facts["plugins"],
+    )
+
+
+def _read(rows: list[tuple[str, str]]) -> dict[str, Any]:
+    facts: dict[str, Any] = {"title": "", "plugins": {}, "pending": 0, "run": "", "reason": ""}
+    for kind, text in rows:
+        payload = json.loads(text)
+        match kind:
+            case "ThreadCreated":
+                facts["title"] = payload["title"]
+            case "PluginsSet":
+                facts["plugins"] = payload["versions"]
+            case "UserSaid" | "RunResumed":
+                facts |= {"run": payload["run"], "reason": ""}
+                facts["title"] = facts["title"] or payload.get("text", "").partition("\n")[0][:80]
+            case "RunFinished":
+                facts["reason"] = payload["reason"]
+            case "ChangesStaged":
+                facts["pending"] = sum(payload[name] for name in ("created", "modified", "deleted"))
+            case "ChangesDiscarded":
+                facts["pending"] = 0
+            case "ApplyFinished":
+                facts["pending"] *= not payload["applied"]
+    return facts
+
+
+def _state(facts: Mapping[str, Any], folder: Path) -> str:
+    if not facts["run"]:
+        return "new"
+    if not facts["reason"]:
+        return "working" if is_locked(folder / LOCK_FILE) else "interrupted"
+    if facts["reason"] == "done" and facts["pending"]:
+        return "needs you"
+    reason = str(facts["reason"])
+    return _STATES.get(reason, reason)
