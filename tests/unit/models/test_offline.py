@@ -180,9 +180,7 @@ def test_a_step_that_may_fail_leaves_the_failed_items_out() -> None:
             ValueError("no") if a["path"] == "a" else {"path": "b", "edits": []}
         ),
     }
-    _, _, last = play(
-        "review nda", table, skills=(skill(procedure={**PROCEDURE, "steps": steps}),)
-    )
+    _, _, last = play("review nda", table, skills=(skill(procedure={**PROCEDURE, "steps": steps}),))
     assert last.startswith("Reviewed 2.\n1 reviews from b.")
 
 

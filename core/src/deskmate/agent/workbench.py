@@ -18,7 +18,7 @@ from deskmate.agent.manifests import (
 )
 from deskmate.agent.state import State
 from deskmate.agent.world import Setup, World
-from deskmate.errors import SandboxUnavailable
+from deskmate.errors import ProtocolError, SandboxUnavailable
 from deskmate.ports import Machine, SandboxSpec
 from deskmate.types.events import BaseTaken, CheckpointMade, SandboxOpened
 from deskmate.types.files import Difference, Entry
@@ -70,10 +70,10 @@ class Workbench:
                 return self._machine
             try:
                 await self._open()
-            except SandboxUnavailable:
+            except (SandboxUnavailable, ProtocolError) as error:
                 await self.drop()
                 if attempt == OPEN_ATTEMPTS:
-                    raise
+                    raise SandboxUnavailable(error.message, hint=error.hint) from error
                 self._journal.progress(f"the virtual machine did not start; attempt {attempt + 1}")
                 await self._world.clock.sleep(0.2 * attempt)
         assert self._machine is not None

@@ -114,18 +114,25 @@ def _step(data: Mapping[str, Any]) -> Step:
 
 
 def look_up(reference: str, values: Mapping[str, Any]) -> Any:
-    """Return what `$name.path` leads to, MISSING if it leads nowhere. List items go by number."""
-    value: Any = values
-    for part in reference.removeprefix("$").split("."):
-        if isinstance(value, Mapping) and part in value:
-            value = value[part]
-        elif isinstance(value, Sequence) and not isinstance(value, str) and part.isdigit():
-            if int(part) >= len(value):
-                return MISSING
-            value = value[int(part)]
-        else:
-            return MISSING
-    return value
+    """Return what `$name.path` leads to, MISSING if it leads nowhere.
+
+    List items go by number; a name where the value is a list collects it from each entry that has it.
+    """
+    return _follow(values, reference.removeprefix("$").split("."))
+
+
+def _follow(value: Any, parts: Sequence[str]) -> Any:
+    if not parts:
+        return value
+    part, rest = parts[0], parts[1:]
+    if isinstance(value, Mapping):
+        return _follow(value[part], rest) if part in value else MISSING
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        return MISSING
+    if part.isdigit():
+        return _follow(value[int(part)], rest) if int(part) < len(value) else MISSING
+    found = [_follow(entry, parts) for entry in value]
+    return [entry for entry in found if entry is not MISSING]
 
 
 def fill(value: Any, values: Mapping[str, Any]) -> Any:
@@ -157,5 +164,5 @@ def text_form(value: Any) -> str:
     if isinstance(value, str | int | float):
         return str(value)
     if isinstance(value, list) and all(isinstance(item, str | int | float) for item in value):
-        return ", ".join(text_form(item) for item in value)
+        return "\n".join(text_form(item) for item in value)
     return json.dumps(value, ensure_ascii=False)
