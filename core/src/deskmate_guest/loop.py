@@ -163,6 +163,7 @@ class Channel:
         self._lines = LineBuffer()
         self._out = bytearray()
         self._open = True
+        self._watching_out = False
         os.set_blocking(fd, False)
         if port:
             loop.now_and_then.append(self.read)
@@ -191,6 +192,7 @@ class Channel:
             os.close(self.fd)
 
     def _watch(self) -> None:
+        self._watching_out = bool(self._out)
         events = select.EPOLLIN | (select.EPOLLOUT if self._out else 0)
         # a port without a peer is for ever "hung up": told once, on the edge, it costs nothing
         self._loop.watch(self.fd, events | (select.EPOLLET if self._port else 0), self._ready)
@@ -226,7 +228,7 @@ class Channel:
                     self._on_line(line)
 
     def _flush(self) -> None:
-        waiting = bool(self._out)
+        waiting = self._watching_out
         try:
             while self._out:
                 del self._out[: os.write(self.fd, self._out[:_READ_BYTES])]
@@ -235,7 +237,7 @@ class Channel:
         except OSError as error:
             if not self._port:
                 return self._end(f"write failed: {error.strerror}")
-        if waiting:
+        if waiting != bool(self._out):
             self._watch()
 
     def _end(self, reason: str) -> None:

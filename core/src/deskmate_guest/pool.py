@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -12,13 +13,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deskmate.errors import ProtocolError
-from deskmate.types.frames import decode_frame, encode_frame
+from deskmate.types.frames import check_depth, encode_frame
 from deskmate_guest.cgroups import Cgroup
 from deskmate_guest.layout import Layout, PluginPlace
 from deskmate_guest.loop import Channel, Loop, Timer
 from deskmate_guest.worker import serve_zygote
 
 Message = dict[str, Any]
+_RESTARTS = 3
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,6 +61,7 @@ class PluginProcesses:
         self._worker: Channel | None = None
         self._pid = 0
         self._zygote_pid = 0
+        self._restarts = 0
         self.broken = ""
         self._start_zygote()
 
@@ -108,7 +111,7 @@ class PluginProcesses:
 
     def _on_zygote(self, line: bytes) -> None:
         try:
-            message = decode_frame(line)
+            message = _read(line)
         except ProtocolError as error:
             self._give_up(f"its process broke the rules: {error.message}")
             return
@@ -119,14 +122,19 @@ class PluginProcesses:
             self.broken = str(message["broken"])
         if self._loaded:
             report, self._loaded = self._loaded, None
-            if not self.broken:
-                self._start_worker()
             report(message)
+        if self.broken:
+            self._give_up(self.broken)
+        elif self._worker is None:
+            self._start_worker()
 
     def _zygote_gone(self, reason: str) -> None:
         self._zygote = None
-        if not self.broken:
+        self._restarts += 1
+        if self._loaded or self._restarts > _RESTARTS:
             self._give_up("its process died")
+        elif not self.broken:
+            self._start_zygote()  # what it registers now is not asked: the registry stands
 
     def _give_up(self, why: str) -> None:
         self.broken = why
@@ -170,7 +178,7 @@ class PluginProcesses:
     def _on_worker(self, line: bytes) -> None:
         job = self._current
         try:
-            message = decode_frame(line)
+            message = _read(line)
         except ProtocolError as error:
             self._drop_worker(f"its process broke the rules: {error.message}")
             return
@@ -236,3 +244,15 @@ class PluginProcesses:
 
     def _tell(self, channel: Channel, message: Mapping[str, Any]) -> None:
         channel.send(encode_frame(message))
+
+
+def _read(line: bytes) -> Message:
+    """Return a worker's message. Bounded, but not as strict as the host, which checks all of it again."""
+    check_depth(line)
+    try:
+        message = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError(f"not JSON: {error}") from error
+    if not isinstance(message, dict):
+        raise ProtocolError("not an object")
+    return message

@@ -8,25 +8,28 @@ from __future__ import annotations
 import array
 import ctypes
 import gc
+import json
 import os
 import random
 import resource
 import signal
 import socket
 import sys
+import time
 import traceback
 from collections.abc import Mapping
 from typing import Any
 
 from deskmate.errors import ProtocolError
 from deskmate.types.codec import to_json
-from deskmate.types.frames import LineBuffer, decode_frame, encode_frame
+from deskmate.types.frames import LineBuffer, encode_frame
 from deskmate_guest.layout import GROUP, Layout, PluginPlace
 from deskmate_guest.loading import LoadedPlugin, PluginBroken, load_plugin
 from deskmate_guest.running import Runner
 
 _PR_SET_NO_NEW_PRIVS = 38
 _MAX_PROCESSES = 512
+_FORK_TRIES = 200
 _MAX_FILE_BYTES = 4 << 30
 
 
@@ -49,12 +52,22 @@ def serve_zygote(layout: Layout, place: PluginPlace, channel: socket.socket) -> 
         _, fds, _, _ = socket.recv_fds(channel, 1, 1)
         if not fds:
             os._exit(0)
-        if pid := os.fork():
+        if pid := _fork():
             os.close(fds[0])
             channel.sendall(encode_frame({"pid": pid}))
             continue
         channel.close()
         _serve_worker(layout, plugin, socket.socket(fileno=fds[0]))
+
+
+def _fork() -> int:
+    """Fork, waiting for room if what the last worker left is still being killed."""
+    for _ in range(_FORK_TRIES):
+        try:
+            return os.fork()
+        except BlockingIOError:
+            time.sleep(0.05)
+    os._exit(1)
 
 
 def _report(plugin: LoadedPlugin) -> Mapping[str, Any]:
@@ -84,7 +97,6 @@ def _own_process(layout: Layout, place: PluginPlace, channel: socket.socket) -> 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if layout.privileged:
         os.setpriority(os.PRIO_PROCESS, 0, 0)  # the supervisor's own is better
-        resource.setrlimit(resource.RLIMIT_NPROC, (_MAX_PROCESSES, _MAX_PROCESSES))
         resource.setrlimit(resource.RLIMIT_FSIZE, (_MAX_FILE_BYTES, _MAX_FILE_BYTES))
         resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024))
         os.setgroups([])
@@ -97,12 +109,15 @@ def _serve_worker(layout: Layout, plugin: LoadedPlugin, channel: socket.socket) 
     """Run what the supervisor asks, one thing after the other, until it closes the socket."""
     os.setsid()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    if layout.privileged:
+        # not in the zygote: it must be able to fork while the old worker's children die
+        resource.setrlimit(resource.RLIMIT_NPROC, (_MAX_PROCESSES, _MAX_PROCESSES))
     os.register_at_fork(after_in_child=lambda: os.close(channel.detach()))
     runner = Runner(layout, plugin, lambda message: _send(channel, message))
     lines = LineBuffer()
     while data := channel.recv(1 << 16):
         for line in lines.feed(data):
-            _serve_line(runner, channel, decode_frame(line))
+            _serve_line(runner, channel, json.loads(line))  # the supervisor's own words
     os._exit(0)
 
 

@@ -35,7 +35,7 @@ def shell(command: str, context: ToolContext, timeout_s: int = 120) -> dict[str,
     """
     if not 1 <= timeout_s <= _MAX_TIMEOUT_S:
         raise ToolInputError(f"timeout_s is {timeout_s}; it must be 1 to {_MAX_TIMEOUT_S}.")
-    process = subprocess.Popen(
+    with subprocess.Popen(
         ["/bin/bash", "-c", command],
         cwd=context.workspace,
         env={**os.environ, "HOME": str(context.home), "TERM": "dumb", "PAGER": "cat"},
@@ -43,8 +43,9 @@ def shell(command: str, context: ToolContext, timeout_s: int = 120) -> dict[str,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
-    )
-    return _follow(process.pid, process.stdout.fileno(), timeout_s, context, process.wait)  # type: ignore[union-attr]
+    ) as process:
+        assert process.stdout is not None
+        return _follow(process.pid, process.stdout.fileno(), timeout_s, context, process.wait)
 
 
 def python(code: str, context: ToolContext) -> dict[str, Any]:
