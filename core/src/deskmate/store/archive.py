@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,15 @@ from deskmate.types.ids import Digest, ThreadId
 FORMAT = "deskmate-thread-1"
 EVENTS, MANIFEST, README = "events.jsonl", "manifest.json", "README.txt"
 _BLOB = re.compile(r"blobs/([0-9a-f]{64})")
+_NOT_OURS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    KeyError,
+    ValueError,
+    TypeError,
+    NotImplementedError,
+)
 _THREAD = re.compile(r"t-[a-z0-9]{1,40}")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _LOG_LIMIT_BYTES = 512 << 20
@@ -115,7 +125,7 @@ def _import(source: Path, threads: Path, blobs: Blobs) -> ThreadId:
                 if match := _BLOB.fullmatch(name):
                     _take_blob(archive, name, Digest(match[1]), blobs)
             _check_needed(records, blobs)
-    except (zipfile.BadZipFile, KeyError, ValueError, EOFError, NotImplementedError) as error:
+    except _NOT_OURS as error:
         raise UserError(f"{source} is not an exported thread: {error}.") from error
     write_thread(threads, thread, rows)
     return thread
