@@ -64,7 +64,7 @@ def test_only_strings_that_are_exactly_one_reference_are_replaced() -> None:
         (0, "0"),
         (1.5, "1.5"),
         ("x", "x"),
-        (["a", 2], "a, 2"),
+        (["a", 2], "a\n2"),
         ([{"a": 1}], '[{"a": 1}]'),
         ({"ä": 1}, '{"ä": 1}'),
     ],
@@ -75,3 +75,10 @@ def test_values_have_a_text_form(value: Any, expected: str) -> None:
 
 def test_the_closing_text_takes_references_with_and_without_a_dollar() -> None:
     assert fill_text("{{a.n}} {{ $request }} {{gone}} {x}", VALUES) == "0 do it none {x}"
+
+
+def test_a_name_on_a_list_is_collected_from_each_entry_that_has_it() -> None:
+    values = {"review": [{"path": "a", "n": 1}, {"n": 2}, {"path": "b", "n": 3}]}
+    assert look_up("$review.path", values) == ["a", "b"]
+    assert look_up("$review.0.path", values) == "a"
+    assert fill_text("{{review.path}}", values) == "a\nb"

@@ -132,7 +132,8 @@ def _follow(value: Any, parts: Sequence[str]) -> Any:
     if part.isdigit():
         return _follow(value[int(part)], rest) if int(part) < len(value) else MISSING
     found = [_follow(entry, parts) for entry in value]
-    return [entry for entry in found if entry is not MISSING]
+    collected = [entry for entry in found if entry is not MISSING]
+    return collected if collected or not value else MISSING
 
 
 def fill(value: Any, values: Mapping[str, Any]) -> Any:
