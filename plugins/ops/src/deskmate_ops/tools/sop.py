@@ -1,0 +1,69 @@
+"""The tool that turns runbook notes into a procedure."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from deskmate.plugin import Deliverable, ToolAnswer, ToolContext, ToolInputError
+from deskmate_documents.tables import LIMIT_BYTES, decode, pick_file
+from deskmate_ops.procedures import numbered, write_procedure
+from deskmate_ops.runbooks import read_runbook
+
+
+def sop_build(
+    context: ToolContext, path: str = "", output: str = "", request: str = ""
+) -> ToolAnswer:
+    """Turn runbook notes in Markdown into a numbered procedure (DOCX), every step kept, in order.
+
+    Takes owner, version and review dates from the notes and says which are not named; nothing is added.
+
+    Args:
+        context: filled in by Deskmate.
+        path: workspace path of the notes (.md or .txt). Empty: the ones there.
+        output: workspace path of the procedure, ending in .docx. Empty: beside the notes, same name.
+        request: the user's words; a file named there is taken if `path` is empty.
+
+    Returns:
+        `steps`: number, text and role of each; `missing`: facts that the notes do not name.
+
+    Raises:
+        ToolInputError: no such file, too large, or no list items in it.
+    """
+    path = path or pick_file(
+        context.workspace,
+        (".md", ".txt"),
+        what="runbook notes",
+        hints=("runbook", "sop", "procedure", "notes"),
+        request=request,
+    )
+    file = context.file(path)
+    if file.stat().st_size > LIMIT_BYTES // 16:
+        raise ToolInputError(f"{path} is too large for notes (over 4 MiB).")
+    book = read_runbook(decode(file.read_bytes(), path), path)
+    output = output or str(PurePosixPath(context.name_of(file)).with_suffix(".docx"))
+    if not output.lower().endswith(".docx"):
+        raise ToolInputError(f"{output} must end in .docx.")
+    target = context.target(output)
+    write_procedure(target, book, context.name_of(file))
+    deliverable = Deliverable(
+        path=context.name_of(target),
+        title=book.title,
+        role="sop",
+        sources={"notes": context.name_of(file)},
+    )
+    steps = [
+        {"number": number, "text": step.text, "role": section.role}
+        for section, lines in numbered(book)
+        for number, step in lines
+    ]
+    missing = [key for key in ("owner", "version", "next review") if key not in book.facts]
+    result = {
+        "output": deliverable.path,
+        "title": book.title,
+        "facts": book.facts,
+        "roles": list(dict.fromkeys(section.role for section in book.sections if section.role)),
+        "step_count": len(steps),
+        "steps": steps[:200],
+        "missing": missing,
+    }
+    return ToolAnswer(result=result, deliverables=(deliverable,))

@@ -1,0 +1,1 @@
+"""The output validators of the operations plugin."""

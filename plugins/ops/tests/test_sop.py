@@ -1,0 +1,155 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from deskmate.plugin import Sources, ToolContext, ToolInputError, ValidationContext
+from deskmate_ops.runbooks import read_runbook
+from deskmate_ops.tools.sop import sop_build
+from deskmate_ops.validators.rules import steps_complete
+
+CASES = Path(__file__).resolve().parents[4] / "shared" / "cases" / "ops" / "sop_pagerduty"
+NOTES = """---
+title: Fail over the database
+owner: Storage team
+---
+
+Version: 3
+
+## Steps for the Primary
+
+Read all of it first.
+
+1. Call the **commander** with `!ic page`.
+   It takes a minute.
+    * Ask for a [deputy](../people.md).
+1. Stop writes.
+
+```
+- not a step
+```
+
+## Afterwards
+
+- [ ] Tell support.
+"""
+
+
+def here(tmp_path: Path, text: str = NOTES) -> ToolContext:
+    (tmp_path / "failover.md").write_text(text)
+    return ToolContext(workspace=tmp_path, home=tmp_path, resources=tmp_path)
+
+
+def verdict(tmp_path: Path, answer, held: bool = True) -> list[str]:
+    (deliverable,) = answer.deliverables
+    path = deliverable.sources["notes"]
+    room = ValidationContext(
+        file=tmp_path / deliverable.path,
+        sources=Sources({path: tmp_path / path} if held else {}, {}),
+    )
+    return [finding.message for finding in steps_complete(replace(deliverable), room)]
+
+
+def lines(tmp_path: Path):
+    from docx import Document
+
+    document = Document(str(tmp_path / "failover.docx"))
+    return document, [p for p in document.paragraphs if p.text[:1].isdigit()]
+
+
+def test_steps_are_numbered_with_their_roles_and_facts_are_the_notes_own(tmp_path):
+    answer = sop_build(here(tmp_path))
+    result = answer.result
+    assert [(s["number"], s["text"]) for s in result["steps"]] == [
+        ("1.1", "Call the commander with !ic page. It takes a minute."),
+        ("1.1.1", "Ask for a deputy."),
+        ("1.2", "Stop writes. - not a step"),
+        ("2.1", "Tell support."),
+    ]
+    assert (result["title"], result["roles"]) == ("Fail over the database", ["Primary"])
+    assert result["facts"] == {"owner": "Storage team", "version": "3"}
+    assert result["missing"] == ["next review"]
+    assert verdict(tmp_path, answer) == []
+
+
+def test_a_step_lost_altered_swapped_or_added_fails(tmp_path):
+    answer = sop_build(here(tmp_path))
+    document, steps = lines(tmp_path)
+    steps[2].text = "1.2\tStop all writes."
+    document.save(str(tmp_path / "failover.docx"))
+    messages = verdict(tmp_path, answer)
+    assert "missing or altered" in messages[0]
+    assert "not in the notes" in messages[1]
+
+    sop_build(here(tmp_path))
+    document, steps = lines(tmp_path)
+    steps[0].text, steps[3].text = steps[3].text, steps[0].text
+    document.save(str(tmp_path / "failover.docx"))
+    assert any("out of order" in message for message in verdict(tmp_path, answer))
+
+    sop_build(here(tmp_path))
+    document, steps = lines(tmp_path)
+    steps[3]._element.getparent().remove(steps[3]._element)
+    document.save(str(tmp_path / "failover.docx"))
+    assert ["Tell support" in message for message in verdict(tmp_path, answer)] == [True]
+
+
+def test_prose_around_the_steps_may_change(tmp_path):
+    answer = sop_build(here(tmp_path))
+    document, _ = lines(tmp_path)
+    document.add_paragraph("Questions go to the storage team.")
+    document.save(str(tmp_path / "failover.docx"))
+    assert verdict(tmp_path, answer) == []
+
+
+def test_missing_notes_and_broken_files_fail(tmp_path):
+    answer = sop_build(here(tmp_path))
+    assert "UNVERIFIED" in verdict(tmp_path, answer, held=False)[0]
+    (tmp_path / "failover.docx").write_bytes(b"junk")
+    assert "not a readable DOCX" in verdict(tmp_path, answer)[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"path": "x.md"}, "not a file"),
+        ({"output": "x.pdf"}, "must end in .docx"),
+        ({"output": "../x.docx"}, "outside"),
+    ],
+)
+def test_bad_arguments_are_refused(tmp_path, arguments, says):
+    with pytest.raises(ToolInputError, match=says):
+        sop_build(here(tmp_path), **arguments)
+
+
+def test_notes_without_a_step_are_refused(tmp_path):
+    with pytest.raises(ToolInputError, match="holds no steps"):
+        sop_build(here(tmp_path, "# Just words\n\nNothing to do.\n"))
+
+
+@pytest.mark.cases
+@pytest.mark.skipif(not CASES.is_dir(), reason="no cases folder")
+def test_the_numbered_steps_of_real_runbooks_are_all_kept(tmp_path):
+    for page in sorted(CASES.glob("*.md")):
+        text = page.read_text("utf-8")
+        try:
+            book = read_runbook(text, page.name)
+        except ToolInputError:
+            continue
+        context = here(tmp_path, text)
+        answer = sop_build(context)
+        assert answer.result["step_count"] == len(book.steps())
+        assert verdict(tmp_path, answer) == [], page.name
+
+
+@pytest.mark.cases
+@pytest.mark.skipif(not CASES.is_dir(), reason="no cases folder")
+def test_a_real_checklist_and_its_roles_are_read(tmp_path):
+    book = read_runbook(
+        (CASES / "during__security_incident_response.md").read_text("utf-8"), "x.md"
+    )
+    checklist = next(s for s in book.sections if s.title == "Checklist")
+    assert len(checklist.steps) == 14
+    assert checklist.steps[0].text == "Stop the attack in progress."
+    incident = read_runbook((CASES / "during__during_an_incident.md").read_text("utf-8"), "x.md")
+    assert "Incident Commander" in [section.role for section in incident.sections]
