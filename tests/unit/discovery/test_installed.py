@@ -181,6 +181,20 @@ def test_a_giant_description_is_not_read_as_metadata(site: Any) -> None:
     assert plugin.version == "1.0"
 
 
+def test_giant_entry_points_of_one_distribution_do_not_stop_the_others(site: Any) -> None:
+    site.acme()
+    giant = "[x]\n" + "a = b\n" * 200_000
+    site.install("giant", {}, {}, extra_entry_points=giant)
+    assert [plugin.name for plugin in find_plugins(site.path).plugins] == ["acme"]
+
+
+def test_a_giant_record_is_a_problem_of_that_plugin(site: Any) -> None:
+    info = site.acme()
+    with (info / "RECORD").open("ab") as file:
+        file.truncate(1 << 33)  # sparse: more than could be read
+    assert "is larger than" in problem_text(find_plugins(site.path))
+
+
 def test_one_distribution_may_bring_two_plugins(site: Any) -> None:
     files = {"one/plugin.toml": MANIFEST, "two/plugin.toml": MANIFEST}
     site.install("both", files, {"one": "one", "two": "two"})

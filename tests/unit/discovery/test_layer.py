@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,17 @@ def test_a_layer_is_built_once(site: Any, places: Places) -> None:
     first = build_layer(["acme"], catalogue(site), places, told.append)
     assert len(told) == 1
     assert build_layer(["acme"], catalogue(site), places, told.append) == first
+    assert len(told) == 1
+
+
+def test_two_builders_at_once_build_once_and_agree(site: Any, places: Places) -> None:
+    site.acme()
+    found, told = catalogue(site), list[str]()
+    with ThreadPoolExecutor(2) as pool:
+        layers = list(
+            pool.map(lambda n: build_layer(["acme"], found, places, told.append), range(2))
+        )
+    assert layers[0] == layers[1]
     assert len(told) == 1
 
 

@@ -2,11 +2,14 @@
 
 import stat
 import struct
+import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from deskmate.discovery.wheel import unpack_wheel
 from deskmate.errors import PluginError
@@ -112,7 +115,7 @@ def test_a_member_that_lies_about_its_size_is_refused(make_wheel: Make, tmp_path
 def test_what_is_no_zip_is_one_clear_error(tmp_path: Path) -> None:
     wheel = tmp_path / "acme-1.0-py3-none-any.whl"
     wheel.write_bytes(b"PK\x03\x04 nothing")
-    assert "not a readable wheel" in refusal(wheel, tmp_path)
+    assert "cannot be unpacked as a wheel" in refusal(wheel, tmp_path)
 
 
 def test_two_wheels_cannot_bring_different_files_of_one_name(
@@ -133,3 +136,29 @@ def test_two_wheels_may_bring_the_same_file_and_their_tests_are_left_out(
         unpack_wheel(make_wheel(name, files), target)
     assert (target / "shared/__init__.py").is_file()
     assert not (target / "tests").exists()
+
+
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    changes=st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), min_size=1, max_size=4)
+)
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_damaged_wheel_is_refused_or_unpacked_as_it_was(
+    changes: list[tuple[int, int]], make_wheel: Make, tmp_path: Path
+) -> None:
+    files = {"acme/__init__.py": "x = 1\n" * 50, "acme/data.txt": "0123456789" * 30}
+    wheel = make_wheel("acme", files)
+    content = bytearray(wheel.read_bytes())
+    for place, value in changes:
+        content[place % len(content)] = value
+    wheel.write_bytes(content)
+    with tempfile.TemporaryDirectory(dir=tmp_path) as folder:
+        try:
+            unpack_wheel(wheel, Path(folder))
+        except PluginError:
+            return
+        for name, text in files.items():
+            file = Path(folder, name)
+            assert not file.exists() or file.read_text() == text

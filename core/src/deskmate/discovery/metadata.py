@@ -69,13 +69,7 @@ def _info_folders(folder: Path) -> Iterable[Path]:
 
 
 def _read_installed(info: Path) -> Installed | None:
-    try:
-        text = read_bounded(info / "entry_points.txt", _ENTRY_POINTS_LIMIT_BYTES)
-    except OSError:
-        return None
-    if b"deskmate" not in text:
-        return None
-    groups = _parse_entry_points(text.decode("utf-8", "replace"))
+    groups = entry_points(info, only_with=b"deskmate")
     plugins = tuple(groups.get(GROUP, ()))
     misspelt = tuple(sorted(set(groups) & _NEAR_GROUPS))
     if not plugins and not misspelt:
@@ -99,13 +93,17 @@ def _parse_entry_points(text: str) -> dict[str, list[tuple[str, str]]]:
     return groups
 
 
-def entry_points(info: Path) -> Mapping[str, list[tuple[str, str]]]:
-    """Return group → pairs of name and value, empty where there are none."""
+def entry_points(info: Path, only_with: bytes = b"") -> Mapping[str, list[tuple[str, str]]]:
+    """Return group → pairs of name and value of the first 256 KiB, empty where there are none.
+
+    `only_with`: do not look closer at a file without these bytes.
+    """
     try:
-        text = read_bounded(info / "entry_points.txt", _ENTRY_POINTS_LIMIT_BYTES)
-    except (OSError, PluginError):
+        with (info / "entry_points.txt").open("rb") as file:
+            text = file.read(_ENTRY_POINTS_LIMIT_BYTES)
+    except OSError:
         return {}
-    return _parse_entry_points(text.decode("utf-8", "replace"))
+    return _parse_entry_points(text.decode("utf-8", "replace")) if only_with in text else {}
 
 
 def _name_and_version(info: Path) -> tuple[str, str]:

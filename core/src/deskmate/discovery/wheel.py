@@ -7,8 +7,11 @@ import csv
 import filecmp
 import hashlib
 import io
+import lzma
 import stat
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
@@ -19,6 +22,19 @@ FILES_LIMIT = 20_000
 SIZE_LIMIT_BYTES = 512 * 1024 * 1024
 RATIO_LIMIT = 200
 _RECORD_LIMIT_BYTES = 16 * 1024 * 1024
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    NotImplementedError,
+    RuntimeError,
+    EOFError,
+    ValueError,
+    OverflowError,
+    OSError,
+)
+"""What the standard library raises on archives that are damaged, encrypted or of another kind."""
 _KEPT_SCHEMES = ("purelib", "platlib")
 
 
@@ -38,8 +54,8 @@ def unpack_wheel(wheel: Path, target: Path) -> None:
                 place = _place(wheel.name, member.filename)
                 if place is not None:
                     _unpack(wheel.name, archive, member, hashes, target / place)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
-        raise PluginError(f"{wheel.name} is not a readable wheel: {error}") from error
+    except _DAMAGE as error:
+        raise PluginError(f"{wheel.name} cannot be unpacked as a wheel: {error}") from error
 
 
 def _checked_members(wheel: str, archive: zipfile.ZipFile) -> Mapping[str, zipfile.ZipInfo]:
@@ -48,9 +64,9 @@ def _checked_members(wheel: str, archive: zipfile.ZipFile) -> Mapping[str, zipfi
         raise PluginError(f"{wheel} unpacks to too much: {len(infos)} files.")
     members: dict[str, zipfile.ZipInfo] = {}
     for info in infos:
+        _check_member(wheel, info)
         if info.is_dir():
             continue
-        _check_member(wheel, info)
         if info.filename in members:
             raise PluginError(f"{wheel} holds {info.filename} twice.")
         members[info.filename] = info
@@ -59,10 +75,12 @@ def _checked_members(wheel: str, archive: zipfile.ZipFile) -> Mapping[str, zipfi
 
 def _check_member(wheel: str, info: zipfile.ZipInfo) -> None:
     path = PurePosixPath(info.filename)
+    if not path.parts or len(path.parts) > 30 or max(map(len, path.parts)) > 200:
+        raise PluginError(f"{wheel} holds a file without a usable name.")
     if path.is_absolute() or ".." in path.parts or "\\" in info.filename or ":" in path.parts[0]:
         raise PluginError(f"{wheel} holds {info.filename!r}, which leaves its folder.")
     kind = stat.S_IFMT(info.external_attr >> 16)
-    if kind not in (0, stat.S_IFREG):
+    if not info.is_dir() and kind not in (0, stat.S_IFREG):
         raise PluginError(f"{wheel} holds {info.filename}, which is not a regular file.")
     if info.file_size > 1 << 20 and info.file_size > RATIO_LIMIT * max(info.compress_size, 1):
         raise PluginError(f"{wheel}: {info.filename} is packed more than {RATIO_LIMIT} times.")
