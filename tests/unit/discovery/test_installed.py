@@ -360,3 +360,19 @@ def test_asking_for_an_unknown_plugin_names_the_known_ones(site: Any) -> None:
         find_plugins(site.path).get("acmee")
     assert "'acmee'" in caught.value.message
     assert "acme" in caught.value.hint
+
+
+def test_a_cache_that_cannot_be_written_changes_nothing(site: Any, tmp_path: Path) -> None:
+    site.acme()
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    for cache in (blocked / "manifests.json", tmp_path):
+        assert [plugin.name for plugin in find_plugins(site.path, cache=cache).plugins] == ["acme"]
+
+
+def test_a_kept_manifest_of_the_wrong_shape_is_read_anew(site: Any, tmp_path: Path) -> None:
+    site.acme()
+    cache = tmp_path / "manifests.json"
+    find_plugins(site.path, cache=cache)
+    cache.write_text(cache.read_text().replace('"title"', '"tilte"'))
+    assert find_plugins(site.path, cache=cache).plugins[0].manifest.title == "Acme"
