@@ -402,7 +402,13 @@ def _is_named(file: Path, said: str) -> bool:
 
 
 def pick_file(
-    workspace: Path, suffixes: Iterable[str], *, what: str, hints: Sequence[str], request: str = ""
+    workspace: Path,
+    suffixes: Iterable[str],
+    *,
+    what: str,
+    hints: Sequence[str],
+    request: str = "",
+    made: str = "",
 ) -> str:
     """Return the workspace path of the one file that is meant.
 
@@ -412,11 +418,13 @@ def pick_file(
         what: what is looked for, for the message.
         hints: words that such a file's name tends to contain, lower case.
         request: the user's words; a file that they name is meant.
+        made: name of the file that the tool itself writes; never meant unless the request names it.
 
     Raises:
         ToolInputError: no file fits, or several do; the message lists them.
     """
-    paths = find_files(workspace, suffixes, request)
+    found = find_files(workspace, suffixes, request)
+    paths = [path for path in found if Path(path).name != made or made in request]
     named = [path for path in paths if _is_named(Path(path), request.lower())]
     hinted = [
         path for path in named or paths if any(hint in Path(path).name.lower() for hint in hints)

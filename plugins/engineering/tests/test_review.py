@@ -123,7 +123,7 @@ def test_a_finding_is_checked_against_the_original_file_too(tmp_path):
 
 @pytest.mark.parametrize(
     "line",
-    [AWS, "token = 'ghp_" + "a1B2" * 9 + "'", "postgres://app:hunter22@db/x", "-----BEGIN RSA PRIVATE KEY-----",
+    [AWS, "token = 'ghp_" + "a1B2" * 9 + "'", "postgres://app:hunter22@db/x", "-----BEGIN RSA PRIVATE " + "KEY-----",
      'password: "tr0ub4dor&3x"', "API_KEY=9f8a7b6c5d4e3f2a1b0c"],
 )  # fmt: skip
 def test_secrets_are_found_and_masked(line):

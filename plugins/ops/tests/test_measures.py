@@ -70,6 +70,12 @@ def test_vendors_are_scored_with_weights_and_directions(tmp_path):
     assert verdict(tmp_path, answer) == []
 
 
+def test_a_second_run_takes_the_same_source_not_the_first_result(tmp_path):
+    context = here(tmp_path, VENDORS, "vendors.csv")
+    vendor_scorecard(context)
+    assert vendor_scorecard(context).result["source"] == "vendors.csv"
+
+
 @pytest.mark.parametrize(
     ("sheet", "row", "column", "value"),
     [("Figures", 4, 1, Decimal("270.01")), ("Scores", 1, 2, Decimal("99.00")), ("Scores", 1, 1, "Z"), ("Weights", 1, 2, "lower")],

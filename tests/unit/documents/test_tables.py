@@ -202,3 +202,12 @@ def test_a_choice_between_several_files_is_the_users(tmp_path):
     (tmp_path / "b.csv").touch()
     with pytest.raises(ToolInputError, match=r"a\.csv, b\.csv"):
         picked(tmp_path)
+
+
+def test_a_file_that_the_tool_made_itself_is_not_taken_for_its_input(tmp_path):
+    (tmp_path / "ledger.csv").touch()
+    (tmp_path / "ledger-report.csv").touch()
+    assert (
+        pick_file(tmp_path, (".csv",), what="x", hints=("ledger",), made="ledger-report.csv")
+        == "ledger.csv"
+    )

@@ -99,7 +99,14 @@ def recon_match(
 def _pick(
     context: ToolContext, what: str, endings: tuple[str, ...], hints: tuple[str, ...], request: str
 ) -> str:
-    return pick_file(context.workspace, endings, what=what, hints=hints, request=request)
+    return pick_file(
+        context.workspace,
+        endings,
+        what=what,
+        made="reconciliation.xlsx",
+        hints=hints,
+        request=request,
+    )
 
 
 def _sides(

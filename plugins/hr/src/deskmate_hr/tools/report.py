@@ -44,6 +44,7 @@ def people_report(
         context.workspace,
         (".csv", ".tsv", ".xlsx", ".xlsm"),
         what="employee table",
+        made="people-report.xlsx",
         hints=("emp", "people", "staff", "hris", "headcount", "roster", "attrition"),
         request=request,
     )

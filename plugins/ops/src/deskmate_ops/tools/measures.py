@@ -42,6 +42,7 @@ def process_metrics(
         context.workspace,
         TABLES,
         what="event log",
+        made="process-metrics.xlsx",
         hints=("event", "log", "process"),
         request=request,
     )
@@ -91,6 +92,7 @@ def vendor_scorecard(
         context.workspace,
         (*TABLES, *DATABASES),
         what="vendor data",
+        made="vendor-scorecard.xlsx",
         hints=("vendor", "supplier", *DATABASES),
         request=request,
     )
