@@ -106,17 +106,13 @@ async def perform(
                 await _close(place, digest, error.message)
             raise
         await _close(place, digest, "")
-    written = tuple(step.path for step in plan.steps if step.before != step.after)
-    changed = tuple(path for path in written if not _is_frame(plan, path))
-    return Outcome(plan=digest, written=changed, left_out=left_out, notes=lost)
+    return Outcome(plan=digest, written=_written(plan), left_out=left_out, notes=lost)
 
 
-def _is_frame(plan: Plan, path: str) -> bool:
-    """Say whether a step only stands for a folder whose time changes."""
-    step = next(step for step in plan.steps if step.path == path)
-    if step.before is None or step.after is None or step.before.kind != "dir":
-        return False
-    return step.after.kind == "dir" and step.before.mode == step.after.mode
+def _written(plan: Plan) -> tuple[str, ...]:
+    return tuple(
+        step.path for step in plan.steps if step.before != step.after and not step.is_frame
+    )
 
 
 def _carry(place: Place, plan: Plan, digest: Digest) -> tuple[str, ...]:
@@ -161,14 +157,8 @@ async def recover(place: Place) -> tuple[Outcome, ...]:
             text = await anyio.to_thread.run_sync(_recover, place, digest)
             await _close(place, digest, text)
             plan = await anyio.to_thread.run_sync(read_plan, digest, place.blobs)
-            written = () if text else tuple(step.path for step in plan.steps)
-            outcomes.append(
-                Outcome(
-                    plan=digest,
-                    written=tuple(path for path in written if not _is_frame(plan, path)),
-                    text=text,
-                )
-            )
+            written = () if text else _written(plan)
+            outcomes.append(Outcome(plan=digest, written=written, text=text))
         journal = Journal(place.journal)
         for record in journal.pending():  # its outcome is in the log: only the removal was missing
             journal.remove(record.plan)

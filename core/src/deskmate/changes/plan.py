@@ -47,6 +47,13 @@ class Step:
     after: State | None
 
     @property
+    def is_frame(self) -> bool:
+        """Whether it only stands for a folder whose time changes, because something in it does."""
+        if self.before is None or self.after is None or self.before.kind != "dir":
+            return False
+        return self.after.kind == "dir" and self.before.mode == self.after.mode
+
+    @property
     def removes(self) -> bool:
         """Whether something goes away before anything comes."""
         return self.before is not None and (

@@ -60,7 +60,8 @@ def _mark_live(applied: Sequence[Applied]) -> tuple[Applied, ...]:
     undone: dict[Digest, set[str]] = {}
     marked = []
     for entry in reversed(applied):
-        paths = {step.path for step in entry.plan.steps} - undone.get(entry.digest, set())
+        paths = {step.path for step in entry.plan.steps if not step.is_frame}
+        paths -= undone.get(entry.digest, set())
         for target in entry.plan.undoes:
             undone.setdefault(target, set()).update(paths)
         marked.append(replace(entry, live=frozenset(paths)))
@@ -148,7 +149,7 @@ def _spans(chosen: Sequence[Applied], options: UndoOptions) -> dict[str, _Span]:
     spans: dict[str, _Span] = {}
     for entry in chosen:
         for step in entry.plan.steps:
-            if step.path not in entry.live:
+            if step.path not in entry.live and not step.is_frame:
                 continue
             span = spans.get(step.path)
             if span is None:
@@ -156,23 +157,20 @@ def _spans(chosen: Sequence[Applied], options: UndoOptions) -> dict[str, _Span]:
             else:
                 span.broken |= not same(span.after, step.before)
                 span.after = step.after
-    if not options.paths:
-        return {path: span for path, span in spans.items() if not _is_idle(path, span, spans)}
-    wanted = {path for path in spans if is_below(path, options.paths)}
-    needed = {
-        path
+    wanted = {path for path, span in spans.items() if not _is_frame(span)}
+    if options.paths:
+        wanted = {path for path in wanted if is_below(path, options.paths)}
+    # with a file come the folders above it: those that went with it, and the times of the others
+    return {
+        path: span
         for path, span in spans.items()
-        if span.before is not None
-        and span.before.kind == "dir"
-        and any(is_below(other, [path]) for other in wanted)
+        if path in wanted
+        or (span.before and span.before.kind == "dir" and any(is_below(w, [path]) for w in wanted))
     }
-    return {path: span for path, span in spans.items() if wanted and path in wanted | needed}
 
 
-def _is_idle(path: str, span: _Span, spans: Mapping[str, _Span]) -> bool:
-    """Say whether only a folder's time is left to restore, with nothing in it to take back."""
-    folder = span.before is not None and span.before.kind == "dir" and same(span.before, span.after)
-    return folder and not any(other.rpartition("/")[0] == path for other in spans)
+def _is_frame(span: _Span) -> bool:
+    return Step(path="", before=span.before, after=span.after).is_frame
 
 
 def _grants(chosen: Sequence[Applied]) -> tuple[Grant, ...]:

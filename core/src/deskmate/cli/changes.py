@@ -282,11 +282,7 @@ def history(session: Session, thread: str | None, as_json: bool) -> None:
 
 
 def _paths(applied: Applied) -> list[str]:
-    return [
-        step.path
-        for step in applied.plan.steps
-        if (step.before and step.before.content()) != (step.after and step.after.content())
-    ]
+    return [step.path for step in applied.plan.steps if not step.is_frame]
 
 
 def _entry(applied: Applied) -> dict[str, Any]:
