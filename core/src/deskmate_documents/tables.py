@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import warnings
 import zipfile
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -95,13 +96,15 @@ def read_sheets(file: Path, *, name: str = "") -> dict[str, list[list[str]]]:
         with zipfile.ZipFile(file) as package:
             if sum(part.file_size for part in package.infolist()) > LIMIT_UNPACKED_BYTES:
                 raise ToolInputError(f"{name} unpacks to more than 512 MiB.")
-        book = load_workbook(file, read_only=True, data_only=True)
+        with warnings.catch_warnings():
+            # openpyxl warns of features that saving would lose; nothing is saved here.
+            warnings.simplefilter("ignore", UserWarning)
+            book = load_workbook(file, read_only=True, data_only=True)
+            texts = {sheet.title: _sheet_rows(sheet, name) for sheet in book.worksheets}
     except (zipfile.BadZipFile, KeyError, ValueError, OSError, TypeError, SyntaxError) as problem:
         raise ToolInputError(f"{name} is not a readable workbook: {problem}.") from problem
-    try:
-        return {sheet.title: _sheet_rows(sheet, name) for sheet in book.worksheets}
-    finally:
-        book.close()
+    book.close()
+    return texts
 
 
 def _sheet_rows(sheet: Any, name: str) -> list[list[str]]:
