@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -29,7 +30,15 @@ from deskmate.ports import (
 from deskmate.testing.fake_sandbox import FakeMachine, FakePlugin, FakeSandbox
 from deskmate.testing.fake_workspace import Tree
 from deskmate.testing.memory import MemoryBlobs
-from deskmate.types.events import Event, GrantsSet, Payload, ThreadCreated, UserSaid
+from deskmate.types.events import (
+    ApplyFinished,
+    ApplyStarted,
+    Event,
+    GrantsSet,
+    Payload,
+    ThreadCreated,
+    UserSaid,
+)
 from deskmate.types.files import Deliverable, Entry, Evidence, Grant
 from deskmate.types.findings import Finding
 from deskmate.types.ids import Digest, RunId, ThreadId
@@ -307,6 +316,15 @@ class Lab:
             tools_off=self.tools_off,
         )
         return Driver(world, setup, self.seen.append)
+
+    async def apply(self, *paths: str, undo: bool = False) -> None:
+        """Store what an apply of these paths stores; the files are the test's own affair."""
+        steps = [{"path": path} for path in paths]
+        plan = self.blobs.put(json.dumps({"steps": steps}).encode())
+        await self.store.append(
+            ApplyStarted(plan=plan, undo_of=plan if undo else None),
+            ApplyFinished(plan=plan, applied=True),
+        )
 
     async def say(self, text: str, *, run: str = "r-1", limits: Limits | None = None) -> Any:
         """Start a run, or answer a parked one."""

@@ -168,7 +168,7 @@ def test_what_the_user_did_with_the_changes_is_told(make_log: MakeLog) -> None:
         said("B"),
     )
     told = texts(messages_of(events)[-1])
-    assert [("applied" in t, "undid" in t, "discarded" in t) for t in told[:3]] == [
+    assert [("user applied" in t, "undid" in t, "discarded" in t) for t in told[:3]] == [
         (True, False, False),
         (False, True, False),
         (False, False, True),

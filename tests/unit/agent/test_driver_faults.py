@@ -24,7 +24,6 @@ from deskmate.ports import Delta, ModelReply, ModelRequest, ToolOutcome
 from deskmate.testing.fake_sandbox import FakePlugin
 from deskmate.testing.scripted_model import ScriptedModel
 from deskmate.types.events import (
-    ApplyFinished,
     ApprovalAsked,
     BaseTaken,
     ChangesStaged,
@@ -38,7 +37,7 @@ from deskmate.types.events import (
     ToolStarted,
     Validated,
 )
-from deskmate.types.ids import Digest, ToolUseId
+from deskmate.types.ids import ToolUseId
 from deskmate.types.limits import Limits
 from deskmate.types.messages import NOTE, Text, ToolResult, ToolUse
 from deskmate.types.registry import RuleSpec, ToolSpec
@@ -512,7 +511,7 @@ async def test_unapplied_work_is_there_in_the_next_run_and_gone_after_apply(
     await lab.say("Again", run="r-2")
     assert "docs/b.txt" in lab.store.of(ToolFinished)[-1].text
     assert len(lab.store.of(BaseTaken)) == 1
-    await lab.store.append(ApplyFinished(plan=Digest("0" * 64), applied=True))
+    await lab.apply("docs/b.txt")
     await lab.say("Once more", run="r-3")
     assert "docs/b.txt" not in lab.store.of(ToolFinished)[-1].text
     assert len(lab.store.of(BaseTaken)) == 2

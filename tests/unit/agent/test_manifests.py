@@ -13,6 +13,7 @@ from deskmate.agent.manifests import (
     read_checkpoint,
     read_difference,
     read_entries,
+    read_plan_paths,
 )
 from deskmate.errors import CorruptData
 from deskmate.testing.memory import MemoryBlobs
@@ -44,3 +45,13 @@ def test_damage_is_corrupt_data(content: bytes) -> None:
     blobs = MemoryBlobs()
     with pytest.raises(CorruptData):
         read_entries(blobs, blobs.put(content))
+    with pytest.raises(CorruptData):
+        read_plan_paths(blobs, blobs.put(content))
+
+
+def test_the_paths_of_a_plan_are_those_of_the_real_format() -> None:
+    from deskmate.changes.plan import Plan, Step, store_plan
+
+    blobs = MemoryBlobs()
+    plan = Plan(id="1", grants=(), steps=(Step(path="d/a", before=None, after=None),))
+    assert read_plan_paths(blobs, store_plan(plan, blobs)) == {"d/a"}

@@ -7,11 +7,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from deskmate.agent.manifests import read_entries
+from deskmate.agent.manifests import read_difference, read_entries
 from deskmate.agent.workbench import keep_originals
 from deskmate.errors import ProtocolError
 from deskmate.testing.scripted_model import ScriptedModel
-from deskmate.types.events import BaseTaken, CheckpointMade, SandboxOpened, ToolFinished
+from deskmate.types.events import (
+    BaseTaken,
+    ChangesDiscarded,
+    ChangesStaged,
+    CheckpointMade,
+    SandboxOpened,
+    ToolFinished,
+)
 from deskmate.types.files import Change, Difference, Entry
 from deskmate.types.ids import Digest
 
@@ -69,3 +76,60 @@ async def test_a_checkpoint_counts_files_and_bytes(make_lab: MakeLab) -> None:
     await lab.say("Go")
     (made,) = lab.store.of(CheckpointMade)
     assert (made.files, made.size) == (1, 4)
+
+
+@pytest.mark.anyio
+async def test_what_an_apply_left_out_stays_in_the_workspace_and_in_the_change_set(
+    make_lab: MakeLab,
+) -> None:
+    def write(path: str, content: str) -> tuple[str, dict[str, str]]:
+        return "workspace__write", {"path": path, "content": content}
+
+    lab = make_lab(
+        ScriptedModel(
+            [
+                (write("docs/new", "1"), write("docs/a.txt", "mine")),
+                "One.",
+                (("workspace__read", {"path": "docs/a.txt"}), write("docs/later", "2")),
+                "Two.",
+            ]
+        )
+    )
+    await lab.say("Go")
+    lab.files["docs/new"] = b"1"  # new files only were applied
+    await lab.apply("docs/new")
+    await lab.say("Again", run="r-2")
+    assert [done.text for done in lab.store.of(ToolFinished)][2] == "mine"
+    staged = lab.store.of(ChangesStaged)[-1]
+    assert (staged.created, staged.modified) == (1, 1)
+    difference = read_difference(lab.blobs, staged.difference)
+    assert [change.path for change in difference.changes] == ["docs/a.txt", "docs/later"]
+
+
+@pytest.mark.anyio
+async def test_discarded_work_is_gone_from_the_workspace(make_lab: MakeLab) -> None:
+    write = ("workspace__write", {"path": "docs/a.txt", "content": "mine"})
+    read = ("workspace__read", {"path": "docs/a.txt"})
+    lab = make_lab(ScriptedModel([(write,), "One.", (read,), "Two."]))
+    await lab.say("Go")
+    await lab.store.append(ChangesDiscarded(difference=A))
+    await lab.say("Again", run="r-2")
+    assert lab.store.of(ToolFinished)[-1].text == "alpha"
+    assert len(lab.store.of(ChangesStaged)) == 1
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("undo", [False, True])
+async def test_after_apply_and_undo_the_workspace_is_as_the_folder_is(
+    undo: bool, make_lab: MakeLab
+) -> None:
+    write = ("workspace__write", {"path": "docs/a.txt", "content": "mine"})
+    read = ("workspace__read", {"path": "docs/a.txt"})
+    lab = make_lab(ScriptedModel([(write,), "One.", (read,), "Two."]))
+    await lab.say("Go")
+    await lab.apply("docs/a.txt")
+    if undo:
+        await lab.apply("docs/a.txt", undo=True)
+    lab.files["docs/a.txt"] = b"edited by the user since"
+    await lab.say("Again", run="r-2")
+    assert lab.store.of(ToolFinished)[-1].text == "edited by the user since"

@@ -30,7 +30,7 @@ RESTORED = (
     "running processes and anything outside the workspace and your home folder are gone."
 )
 APPLIED = f"{NOTE}The user applied the changes; the folders now hold them."
-UNDONE = f"{NOTE}The user undid an earlier change set; the folders are as they were before it."
+UNDONE = f"{NOTE}The user undid an applied change set; look at the files before you rely on them."
 DISCARDED = f"{NOTE}The user discarded the changes; the workspace is as the user's folders are."
 
 

@@ -60,6 +60,15 @@ def read_difference(blobs: BlobReader, digest: Digest) -> Difference:
     return from_json(Difference, _load(blobs, digest))
 
 
+def read_plan_paths(blobs: BlobReader, digest: Digest) -> frozenset[str]:
+    """Return the workspace paths that a plan of file changes settles. Raises CorruptData."""
+    plan = _load(blobs, digest)
+    try:
+        return frozenset(str(step["path"]) for step in plan["steps"])
+    except (KeyError, TypeError) as error:
+        raise CorruptData(f"Blob {digest} is not a plan of file changes.") from error
+
+
 def _load(blobs: BlobReader, digest: Digest) -> Any:
     try:
         return json.loads(blobs.read(digest))

@@ -76,8 +76,9 @@ class State:
     """Facts of the thread and of its last run.
 
     `turn`, `usage`, `repairs`, `active_s` count within the run. `cuts`: replies in a row that hit
-    the output limit. `failures`: attempts in a row without a reply. `dirty`: the overlay may differ
-    from the base. `unstaged`, `unvalidated`: work since the last change set, since the last verdict.
+    the output limit. `failures`: attempts in a row without a reply. `dirty`: the overlay differs
+    from the base. `rebase`: the next machine takes the base again. `settled`: plans carried out
+    since the checkpoint; their paths are as the folders have them, its other changes are still open. `unstaged`, `unvalidated`: work since the last change set, since the last verdict.
     `answered`: the model has seen the verdict. `deliverables`: by path, not yet applied.
     """
 
@@ -100,6 +101,7 @@ class State:
     rebase: bool = False
     checkpoint: Digest | None = None
     dirty: bool = False
+    settled: tuple[Digest, ...] = ()
     unstaged: bool = False
     unvalidated: bool = False
     deliverables: Mapping[str, Deliverable] = field(default_factory=dict)
@@ -289,7 +291,7 @@ def _finished(state: State, payload: ToolFinished) -> dict[str, Any]:
 
 
 def _checkpoint(state: State, payload: CheckpointMade) -> dict[str, Any]:
-    return {"checkpoint": payload.manifest, "dirty": True}
+    return {"checkpoint": payload.manifest, "dirty": payload.files > 0, "settled": ()}
 
 
 def _staged(state: State, payload: ChangesStaged) -> dict[str, Any]:
@@ -303,10 +305,16 @@ def _validated(state: State, payload: Validated) -> dict[str, Any]:
 
 
 def _dropped(state: State, payload: ApplyFinished | ChangesDiscarded) -> dict[str, Any]:
-    """Applied or thrown away: the next machine starts from the folders as they are then."""
-    if isinstance(payload, ApplyFinished) and not payload.applied:
+    """Applied, undone or thrown away: the next machine starts from the folders as they are then.
+
+    What was left out of an apply is still work of the thread: see `settled`.
+    """
+    if isinstance(payload, ChangesDiscarded):
+        return {"rebase": True, "dirty": False, "settled": (), **_NOTHING_PENDING}
+    if not payload.applied:
         return {}
-    return {"rebase": True, "dirty": False, **_NOTHING_PENDING}
+    settled = (*state.settled, payload.plan) if state.dirty or state.settled else ()
+    return {"rebase": True, "dirty": False, "settled": settled, **_NOTHING_PENDING}
 
 
 _HANDLERS: Mapping[type, Callable[[State, Any], dict[str, Any]]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
@@ -15,12 +16,13 @@ from deskmate.agent.manifests import (
     put_manifest,
     read_checkpoint,
     read_entries,
+    read_plan_paths,
 )
 from deskmate.agent.state import State
 from deskmate.agent.world import Setup, World
 from deskmate.errors import ProtocolError, SandboxUnavailable
 from deskmate.ports import Machine, SandboxSpec
-from deskmate.types.events import BaseTaken, CheckpointMade, SandboxOpened
+from deskmate.types.events import BaseTaken, CheckpointMade, Payload, SandboxOpened
 from deskmate.types.files import Difference, Entry
 from deskmate.types.ids import Digest, ThreadId
 
@@ -103,15 +105,15 @@ class Workbench:
         if self._machine is None:
             raise SandboxUnavailable("The virtual machine is gone.")
         changes, home = await self._machine.difference(self._base, self._world.blobs)
-        manifest = put_manifest(self._world.blobs, Checkpoint(changes=changes, home=home))
-        after = [change.after for change in changes.changes if change.after is not None]
-        size = sum(entry.size for entry in (*after, *home))
-        made = CheckpointMade(manifest=manifest, files=len(changes.changes), size=size)
-        return made, changes
+        return self._checkpoint_of(changes, home), changes
 
     async def _open(self) -> None:
         state = self._journal.state
-        base = await self._take_base(state)
+        if state.base is None or state.rebase:
+            await self._take_base(state)
+            state = self._journal.state
+        assert state.base is not None
+        base = read_entries(self._world.blobs, state.base)
         spec = SandboxSpec(
             thread=state.thread or ThreadId(""),
             plugins=self._setup.plugins,
@@ -121,47 +123,55 @@ class Workbench:
         opening = self._world.sandbox.open(spec, self._journal.progress)
         machine = await self._stack.enter_async_context(opening)
         await machine.put_base(base, self._world.blobs, self._journal.progress)
-        checkpoint = await self._bring_back(state, machine)
+        if state.checkpoint is not None:
+            last = read_checkpoint(self._world.blobs, state.checkpoint)
+            changes = last.changes if state.dirty else Difference(changes=())
+            await machine.put_checkpoint(changes, last.home, self._world.blobs)
         await self._journal.record(
             SandboxOpened(
                 machine=machine.id,
                 template=machine.template,
                 isolation=machine.isolation,
-                checkpoint=checkpoint,
+                checkpoint=state.checkpoint,
             )
         )
         self._base = base
         self._machine = machine
 
-    async def _bring_back(self, state: State, machine: Machine) -> Digest | None:
-        if state.checkpoint is None:
-            return None
-        last = read_checkpoint(self._world.blobs, state.checkpoint)
-        changes = last.changes if state.dirty else Difference(changes=())
-        await machine.put_checkpoint(changes, last.home, self._world.blobs)
-        return state.checkpoint
-
-    async def _take_base(self, state: State) -> tuple[Entry, ...]:
-        """Return the base's entries, read again where the folders may have changed.
+    async def _take_base(self, state: State) -> None:
+        """Read the folders again and store their entries, and what of the work is still open.
 
         Where the overlay has changes, what they were made from stays the base of those paths, so that
         a file which the user changed meanwhile is still seen as a conflict at apply.
         """
-        if state.base is not None and not state.rebase:
-            return read_entries(self._world.blobs, state.base)
-        if not state.grants:
-            entries: tuple[Entry, ...] = ()
-        else:
+        entries: tuple[Entry, ...] = ()
+        if state.grants:
             self._journal.progress("reading your folders")
             entries = await anyio.to_thread.run_sync(self._setup.take_base)
-        if state.dirty and state.checkpoint is not None:
+        payloads: list[Payload] = []
+        if (state.dirty or state.settled) and state.checkpoint is not None:
             last = read_checkpoint(self._world.blobs, state.checkpoint)
-            entries = keep_originals(entries, last.changes)
+            changes = self._still_open(last.changes, state.settled)
+            entries = keep_originals(entries, changes)
+            if state.settled:
+                payloads.append(self._checkpoint_of(changes, last.home))
         manifest = put_manifest(self._world.blobs, Entries(entries=entries))
         files = [entry for entry in entries if entry.kind == "file"]
         size = sum(entry.size for entry in files)
-        await self._journal.record(BaseTaken(manifest=manifest, files=len(files), size=size))
-        return entries
+        taken = BaseTaken(manifest=manifest, files=len(files), size=size)
+        await self._journal.record(taken, *payloads)
+
+    def _still_open(self, changes: Difference, plans: Iterable[Digest]) -> Difference:
+        """Return the changes that no plan has settled: those that an apply left out."""
+        settled = {path for plan in plans for path in read_plan_paths(self._world.blobs, plan)}
+        kept = tuple(change for change in changes.changes if change.path not in settled)
+        return Difference(changes=kept, refused=changes.refused)
+
+    def _checkpoint_of(self, changes: Difference, home: tuple[Entry, ...]) -> CheckpointMade:
+        manifest = put_manifest(self._world.blobs, Checkpoint(changes=changes, home=home))
+        after = [change.after for change in changes.changes if change.after is not None]
+        size = sum(entry.size for entry in (*after, *home))
+        return CheckpointMade(manifest=manifest, files=len(changes.changes), size=size)
 
 
 def keep_originals(entries: tuple[Entry, ...], changes: Difference) -> tuple[Entry, ...]:
