@@ -35,13 +35,12 @@ def main() -> None:
     layout = Layout()
     _prepare(layout)
     preload()
-    loop = Loop()
-    # kept in a name: the supervisor lives as long as the loop runs
-    supervisor = Supervisor(loop, layout, _open_port("agent"), _open_port("bulk"))
+    # before any fork: a collection later would write to, and so copy, every page of every library
     gc.collect()
     gc.freeze()
+    loop = Loop()
+    Supervisor(loop, layout, _open_port("agent"), _open_port("bulk"))
     loop.run()
-    del supervisor
 
 
 def preload() -> None:

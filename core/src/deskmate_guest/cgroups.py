@@ -41,8 +41,11 @@ class Cgroup:
         self._write("cpu.weight", "50")
 
     def add(self, pid: int) -> None:
-        """Move a process in."""
+        """Move a process in; when memory runs out it dies before the zygote and the supervisor do."""
         self._write("cgroup.procs", str(pid))
+        if self._folder:
+            with contextlib.suppress(OSError):
+                Path(f"/proc/{pid}/oom_score_adj").write_text("500")
 
     def kill(self, spared: int) -> None:
         """Kill every process in it, also those that changed session or ignore signals.

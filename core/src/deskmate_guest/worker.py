@@ -45,7 +45,7 @@ def serve_zygote(layout: Layout, place: PluginPlace, channel: socket.socket) -> 
         channel.sendall(encode_frame({"broken": str(error)}))
         os._exit(0)
     channel.sendall(encode_frame({"loaded": _report(plugin)}))
-    gc.collect()
+    gc.collect()  # of the plugin's own objects; what the supervisor had loaded is frozen already
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
