@@ -1,0 +1,172 @@
+"""`deskmate changes`, `thread` and `audit`, over a real thread on disk."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from tests.unit.changes.folder_trees import Tree, contents, difference, facts, lay
+
+from deskmate.changes.scan import take_base
+from deskmate.cli import main
+from deskmate.store.blobs import BlobStore
+from deskmate.store.thread import create_thread, open_thread
+from deskmate.types.codec import to_json
+from deskmate.types.events import BaseTaken, ChangesStaged, GrantsSet, RunFinished, UserSaid
+from deskmate.types.files import Grant
+from deskmate.types.ids import RunId
+from deskmate.types.places import find_places
+
+BEFORE: Tree = {"nda.txt": b"one\n", "gone.txt": b"gone\n"}
+AFTER: Tree = {"nda.txt": b"two\n", "memo.md": b"memo\n", "\x1b[2J": b"x"}
+APPLIED: Tree = {"nda.txt": b"two\n", "memo.md": b"memo\n"}
+
+
+@dataclass
+class Shell:
+    """Runs commands against one home."""
+
+    root: Path
+    thread: str
+    capture: pytest.CaptureFixture[str]
+
+    def run(self, *words: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            main(list(words))
+        out, err = self.capture.readouterr()
+        code = ended.value.code
+        return (code if isinstance(code, int) else 0), out, err
+
+    def json(self, *words: str) -> Any:
+        return json.loads(self.run(*words, "--json")[1])
+
+
+async def _stage(home: Path, root: Path) -> str:
+    places = find_places({"DESKMATE_HOME": str(home)}, home)
+    blobs = BlobStore(places.blobs)
+    grants = (Grant(name="docs", folder=str(root)),)
+    base = take_base(grants, blobs)
+    found = difference(base.entries, "docs", AFTER, blobs)
+    digest = blobs.put(json.dumps(to_json(found)).encode())
+    manifest = blobs.put(json.dumps({"entries": to_json(base.entries)}).encode())
+    thread = await create_thread(places.threads, "NDA", version="1")
+    run = RunId("r-1")
+    async with open_thread(places.threads, thread) as store:
+        await store.append(
+            GrantsSet(grants=grants),
+            UserSaid(run=run, text="Review \x1b[2J", model="offline"),
+            BaseTaken(manifest=manifest, files=base.files, size=base.size),
+            ChangesStaged(run=run, difference=digest, created=2, modified=1, deleted=1),
+            RunFinished(run=run, reason="done"),
+        )
+    return thread
+
+
+@pytest.fixture
+def shell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Shell:
+    root = tmp_path / "docs"
+    root.mkdir()
+    lay(root, BEFORE)
+    monkeypatch.setenv("DESKMATE_HOME", str(tmp_path / "home"))
+    return Shell(root, anyio.run(_stage, tmp_path / "home", root), capsys)
+
+
+def test_the_change_set_is_shown_applied_and_undone(shell: Shell) -> None:
+    original = facts(shell.root)
+    code, out, _ = shell.run("changes", "show")
+    assert code == 0
+    assert "1 create, 1 delete, 1 modify" in out
+    assert "~ docs/nda.txt  (4 → 4 bytes)" in out
+    assert "\x1b" not in out
+    assert "+two" in shell.run("changes", "diff", "docs/nda.txt")[1]
+    code, out, _ = shell.run("changes", "apply")
+    assert code == 4  # one name was left out
+    assert "! docs/\\x1b[2J was left out" in out
+    assert contents(shell.root) == APPLIED
+    assert shell.run("thread", "verify")[0] == 0
+    code, out, _ = shell.run("changes", "undo")
+    assert (code, facts(shell.root)) == (0, original)
+    code, _, err = shell.run("changes", "undo")
+    assert (code, err) == (
+        2,
+        "deskmate: There is nothing to undo.\n  See deskmate changes history.\n",
+    )
+
+
+def test_json_says_the_same(shell: Shell) -> None:
+    shown = shell.json("changes", "show")
+    assert {item["change"]["path"]: item.get("standing", "open") for item in shown["items"]} == {
+        "docs/\x1b[2J": "refused",
+        "docs/gone.txt": "open",
+        "docs/memo.md": "open",
+        "docs/nda.txt": "open",
+    }
+    applied = shell.json("changes", "apply", "docs/memo.md")
+    assert applied["written"] == ["docs/memo.md"]
+    (entry,) = shell.json("changes", "history")
+    assert (entry["plan"], entry["paths"]) == (applied["plan"], ["docs/memo.md"])
+    (listed,) = shell.json("thread", "list")
+    assert (listed["thread"], listed["state"]) == (shell.thread, "done")
+    assert shell.json("thread", "show")[0]["kind"] == "ThreadCreated"
+    assert shell.json("audit", "verify")["reports"][0]["problems"] == []
+
+
+def test_discarded_changes_are_not_applied(shell: Shell) -> None:
+    assert shell.run("changes", "discard")[0] == 0
+    code, _, err = shell.run("changes", "apply")
+    assert (code, "were discarded" in err) == (2, True)
+    assert contents(shell.root) == BEFORE
+    assert shell.json("thread", "list")[0].get("pending", 0) == 0
+
+
+def test_a_conflict_is_left_out_and_asks_for_you(shell: Shell) -> None:
+    (shell.root / "nda.txt").write_bytes(b"mine\n")
+    code, out, _ = shell.run("changes", "apply")
+    assert code == 4
+    assert "! docs/nda.txt was left out: it was changed meanwhile" in out
+    assert contents(shell.root) == {"nda.txt": b"mine\n", "memo.md": b"memo\n"}
+
+
+def test_a_thread_moves_to_another_home(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = tmp_path / "t.zip"
+    assert shell.run("thread", "export", "--output", str(archive))[0] == 0
+    assert "events.jsonl" in zipfile.ZipFile(archive).namelist()
+    monkeypatch.setenv("DESKMATE_HOME", str(tmp_path / "other"))
+    assert shell.json("thread", "import", str(archive)) == {"thread": shell.thread}
+    assert "sound; 6 events" in shell.run("thread", "verify")[1]
+    assert "Review \\x1b[2J" in shell.run("thread", "show")[1]
+
+
+def test_the_exported_log_is_verified_by_itself(shell: Shell, tmp_path: Path) -> None:
+    log, head = tmp_path / "log.jsonl", tmp_path / "head.json"
+    assert shell.run("audit", "export", "-o", str(log), "--checkpoint", str(head))[0] == 0
+    assert shell.run("audit", "verify", str(log), "--checkpoint", str(head))[0] == 0
+    lines = log.read_bytes().splitlines(keepends=True)
+    log.write_bytes(b"".join(lines[:-1]))
+    assert shell.run("audit", "verify", str(log))[0] == 0
+    code, out, _ = shell.run("audit", "verify", str(log), "--checkpoint", str(head))
+    assert (code, "the log was cut" in out) == (1, True)
+    log.write_bytes(b"".join(lines).replace(b"docs", b"dogs", 1))
+    code, out, _ = shell.run("audit", "verify", str(log))
+    assert (code, "was altered" in out) == (1, True)
+    assert shell.run("audit", "export", "-o", str(log))[0] == 2
+
+
+def test_without_any_thread_the_hint_says_how_to_begin(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DESKMATE_HOME", str(tmp_path / "empty"))
+    assert "There is no thread yet" in shell.run("thread", "list")[1]
+    for words in (("changes", "show"), ("thread", "verify"), ("changes", "undo")):
+        code, _, err = shell.run(*words)
+        assert (code, "There is no thread yet." in err) == (2, True)
+    assert not (tmp_path / "empty").exists()
