@@ -14,6 +14,7 @@ Fact = dict[str, Any]
 _OPAQUE = "trusted.overlay.opaque"
 _REFUSED = ("trusted.overlay.redirect", "trusted.overlay.metacopy")
 _CHUNK = 1 << 20
+_SIZE_LIMIT_BYTES = 8 << 30
 
 
 def read_modes(path: Path) -> Mapping[str, int]:
@@ -76,6 +77,8 @@ def _fact(root: Path, path: str, status: os.stat_result, modes: Mapping[str, int
     if stat.S_ISLNK(status.st_mode):
         return {**fact, "kind": "symlink", "mode": 0o777, "target": str(real.readlink())}
     if stat.S_ISREG(status.st_mode):
+        if status.st_size > _SIZE_LIMIT_BYTES:  # a sparse file may claim to be of any size
+            return {**fact, "kind": "other", "reason": f"{status.st_size} bytes are too many"}
         mode = told_mode(status.st_mode, modes.get(path))
         return {**fact, "kind": "file", "mode": mode, **_content(real)}
     if stat.S_ISCHR(status.st_mode) and status.st_rdev == 0:
