@@ -16,7 +16,7 @@ import ast, importlib, os, sys, traceback, warnings
 names, own = sys.argv[1].split(","), ("deskmate",)
 found = set()
 for line in open(sys.argv[2]).read().split():
-    for node in ast.walk(ast.parse(open(line).read())):
+    for node in ast.parse(open(line).read()).body:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
