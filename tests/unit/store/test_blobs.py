@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import resource
 import signal
 from collections.abc import Iterator
@@ -88,3 +89,12 @@ def test_a_full_disk_is_one_line_and_leaves_nothing_behind(tmp_path: Path) -> No
         signal.signal(signal.SIGXFSZ, handler)
     assert blobs.read(kept) == b"small"
     assert len(_files(tmp_path)) == 1
+
+
+def test_what_a_crash_left_long_ago_is_removed(tmp_path: Path) -> None:
+    old, fresh = tmp_path / ".old.tmp", tmp_path / ".fresh.tmp"
+    old.write_bytes(b"x")
+    fresh.write_bytes(b"x")
+    os.utime(old, (0, 0))
+    BlobStore(tmp_path).put(b"content")
+    assert (old.exists(), fresh.exists()) == (False, True)

@@ -222,3 +222,11 @@ async def test_kill_9_loses_no_acknowledged_event_and_splits_no_append(tmp_path:
         assert len(events) in (expected, expected + 2)
         assert len(events) % 2 == 0
         expected = len(events)
+
+
+async def test_what_a_crash_left_of_a_new_thread_is_removed(tmp_path: Path) -> None:
+    leftover = tmp_path / ".new-t-lost"
+    leftover.mkdir()
+    os.utime(leftover, (0, 0))
+    await _thread(tmp_path)
+    assert not leftover.exists()

@@ -8,7 +8,9 @@ import hashlib
 import os
 import re
 import secrets
+import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from deskmate.errors import CorruptData, DeskmateError
@@ -17,6 +19,7 @@ from deskmate.types.ids import Digest
 CHUNK_BYTES = 1 << 20
 _LEVEL = 3  # the fastest level that still halves office documents' XML and logs
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_LEFTOVER_S = 86_400
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -26,6 +29,7 @@ class BlobStore:
     def __init__(self, root: Path) -> None:
         """`root` is made when the first blob is put."""
         self._root = root
+        self._swept = False
 
     def put(self, content: bytes | Iterable[bytes]) -> Digest:
         """Store content durably and return its sha256.
@@ -38,6 +42,7 @@ class BlobStore:
         temporary = self._root / f".{secrets.token_hex(8)}.tmp"
         try:
             make_folder(self._root)
+            self._sweep()
             try:
                 digest = _compress(pieces, temporary)
                 self._keep(temporary, digest)
@@ -48,6 +53,15 @@ class BlobStore:
         except OSError as error:
             raise _disk_error(error, self._root) from error
         return digest
+
+    def _sweep(self) -> None:
+        """Once: remove temporary files that a crash left. None lives for a day."""
+        if not self._swept:
+            self._swept = True
+            for leftover in self._root.glob(".*.tmp"):
+                with suppress(FileNotFoundError):
+                    if time.time() - leftover.stat().st_mtime > _LEFTOVER_S:
+                        leftover.unlink()
 
     def _keep(self, temporary: Path, digest: Digest) -> None:
         path = self._path(digest)

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
@@ -31,6 +32,7 @@ Now = Callable[[], str]
 HEAD_FILE = "head.json"
 """Length and head of the log at the last orderly close: a witness beside the database."""
 LOCK_FILE = "writer.lock"
+_LEFTOVER_S = 3600
 _SELECT = "select seq, time, kind, payload, prev_hash, hash from events"
 _ID = re.compile(r"t-[a-z0-9]{1,40}")
 
@@ -116,7 +118,8 @@ class ThreadStore:
 
     def _insert(self, payloads: Sequence[Payload]) -> tuple[Event, ...]:
         connection = self._db.conn
-        self._load()
+        if not self._events:  # afterwards nobody else writes, and we keep what we wrote
+            self._load()
         head = self._events[-1].hash if self._events else chain.GENESIS
         seq = len(self._events)
         fresh, rows = [], []
@@ -276,6 +279,7 @@ async def create_thread(threads: Path, title: str, *, version: str, now: Now = u
 def write_thread(threads: Path, thread: ThreadId, rows: Sequence[tuple[Any, ...]]) -> None:
     """Make a thread's folder with these rows: first under another name, then in one rename."""
     temporary = threads / f".new-{thread}"
+    _sweep(threads)
     try:
         make_folder(temporary)
         db = schema.open_database(temporary, write=True)
@@ -292,3 +296,11 @@ def write_thread(threads: Path, thread: ThreadId, rows: Sequence[tuple[Any, ...]
         raise schema.explain(error, thread) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _sweep(threads: Path) -> None:
+    """Remove what a crash left of threads that never came to be."""
+    for leftover in threads.glob(".new-t-*"):
+        with suppress(OSError):
+            if time.time() - leftover.stat().st_mtime > _LEFTOVER_S:
+                shutil.rmtree(leftover)
