@@ -11,15 +11,16 @@ from deskmate_documents.text import Passage, SourceText
 _SAME = {
     **dict.fromkeys("‘’‚‛′`´ʼ", "'"),
     **dict.fromkeys("“”„‟″«»〝〞", '"'),
-    **dict.fromkeys("‐‑‒–—―−﹘﹣", "-"),
+    **dict.fromkeys("‐‑‒–−﹘﹣", "-"),
+    **dict.fromkeys("—―", " - "),
     **dict.fromkeys("\u00ad\u200b\u200c\u200d\u2060\ufeff\u200e\u200f", ""),
     "…": "...",
 }
 _TABLE = str.maketrans(_SAME)
 _BROKEN_WORD = re.compile(r"(?<=[^\W\d_])-[ \t]*\r?\n\s*(?=[^\W\d_])")
-_DASHES = re.compile(r"\s*--?-?\s+|\s+--?-?\s*|--+")
+_DASHES = re.compile(r"\s+-{1,3}\s+|-{2,}")
 _SPACE = re.compile(r"\s+")
-_INNER_HYPHEN = re.compile(r"(?<=[^\W\d_])-(?=[^\W\d_])")
+_INNER_HYPHEN = re.compile(r"(?<=[^\W\d_])- ?(?=[^\W\d_])")
 _ELLIPSIS = re.compile(r"\[\s*(?:\.{3}|…)\s*\]|…|\.(?:\s?\.){2,}")
 _INSERTED = re.compile(r"\w*\[[^\]]{0,80}\]\w*")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 
+from lxml import etree
+
 from deskmate_documents.docx.merging import MARKERS
 from deskmate_documents.docx.wml import (
     ADDED,
@@ -70,6 +72,7 @@ class Canon:
             names = package.related(part, "numbering")
             self._numbering = package.parse(names[0]) if names else None
         self._notes: dict[str, dict[str, Element]] = {}
+        self._looks: dict[bytes, str] = {}
 
     def blocks(self, container: Element) -> list[str]:
         """Return the lines of a container's blocks."""
@@ -175,6 +178,15 @@ class Canon:
         """Return any other element in one line: attributes sorted, sets of properties sorted, "" for none."""
         if node is None or not isinstance(node.tag, str) or node.tag in _IGNORED:
             return ""
+        if node.tag == RPR:
+            # Most runs of a document share a handful of looks.
+            key = etree.tostring(node, with_tail=False)
+            if key not in self._looks:
+                self._looks[key] = self._form(node)
+            return self._looks[key]
+        return self._form(node)
+
+    def _form(self, node: Element) -> str:
         if node.tag == P:
             return " ".join(self._paragraph(node))
         special = self._special(node)
@@ -238,7 +250,7 @@ class Canon:
         for name, value in node.attrib.items():
             space, _, local = name.rpartition("}")
             space = space.lstrip("{")
-            if any(local.startswith(word) or local.endswith(word) for word in _IGNORED_ATTRIBUTES):
+            if local.startswith(_IGNORED_ATTRIBUTES) or local.endswith(_IGNORED_ATTRIBUTES):
                 continue
             if space == R_NS:
                 found.append(f"{local}={self._target(value)}")

@@ -163,7 +163,7 @@ class Importer:
             raise self._right.error(f"points to one of its {kind} that is not there")
         parts = self._left.related(self._mains[0], kind), self._right.related(self._mains[1], kind)
         copy = self.node(found, parts[0][0], parts[1][0])
-        number = max(int(n.get(ID, "0")) for n in left) + 1
+        number = max((int(n.get(ID, "0")) for n in left), default=0) + 1
         copy.set(ID, str(number))
         left.append(copy)
         return str(number)

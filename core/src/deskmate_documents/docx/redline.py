@@ -149,7 +149,8 @@ def _places(
     find = edit.find
     count = text.count(find)
     haystack = text
-    if count == 0:
+    forgiving = count == 0
+    if forgiving:
         haystack, find = alike(text), alike(find)
         count = haystack.count(find)
     if count != 1:
@@ -159,7 +160,8 @@ def _places(
             f"which reads {text[:160]!r}."
         )
     start = haystack.index(find)
-    for change in word_changes(text[start : start + len(find)], edit.replace):
+    old = text[start : start + len(find)]
+    for change in word_changes(old, edit.replace, forgiving=forgiving):
         yield start + change.start, start + change.end, change.text, work
 
 

@@ -32,14 +32,15 @@ def words(text: str) -> list[str]:
     return _WORDS.findall(text)
 
 
-def word_changes(old: str, new: str) -> tuple[WordChange, ...]:
-    """Return the changes, in order, as places in `old`; typographic variants count as the same."""
+def word_changes(old: str, new: str, *, forgiving: bool = False) -> tuple[WordChange, ...]:
+    """Return the changes, in order, as places in `old`; `forgiving`: typographic variants are the same."""
     before, after = words(old), words(new)
     starts = [0]
     for word in before:
         starts.append(starts[-1] + len(word))
     changes: list[WordChange] = []
-    for i1, i2, j1, j2 in _operations([alike(w) for w in before], [alike(w) for w in after]):
+    keys = ([alike(w) for w in side] if forgiving else side for side in (before, after))
+    for i1, i2, j1, j2 in _operations(*keys):
         changes.append(WordChange(starts[i1], starts[i2], "".join(after[j1:j2])))
     return _joined(changes, old)
 
