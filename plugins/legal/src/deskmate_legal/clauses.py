@@ -20,7 +20,30 @@ _RUN_IN = re.compile(
     r"\s*(?P<heading>[A-Z“\"][^.:\n]{1,80}?)(?:\.(?=\s|$)|:(?=\s|$)|\s+[-–—]\s|\s*(?=\n|$))"
 )
 _SMALL = frozenset(
-    ["a", "an", "and", "as", "at", "by", "for", "from", "in", "into", "not", "of", "on", "or", "other", "out", "the", "to", "under", "upon", "with", "without"]
+    [
+        "a",
+        "an",
+        "and",
+        "as",
+        "at",
+        "by",
+        "for",
+        "from",
+        "in",
+        "into",
+        "not",
+        "of",
+        "on",
+        "or",
+        "other",
+        "out",
+        "the",
+        "to",
+        "under",
+        "upon",
+        "with",
+        "without",
+    ]
 )
 _SENTENCE_VERB = re.compile(
     r"\b(?:shall|will|is|are|means|mean|agrees?|may|has|have|must|hereby)\b", re.IGNORECASE

@@ -17,7 +17,7 @@ _SEPARATOR = "\n\n"
 _STOP = re.compile(r"[.?!][\"”’)\]]*(?=\s+[\"“(\[]?[A-Z\d(])|\n\s*\n")
 _ABBREVIATIONS = re.compile(
     r"(?:\b(?:Inc|Ltd|Corp|Co|No|Nos|Sec|Art|Mr|Mrs|Ms|Dr|vs?|St|Ste|Jr|Sr|etc|al|approx|cf|i\.e|e\.g|Attn|Fed|Civ|Code|[A-Z])"
-    r"|\b\d{1,3}|^\s*[\divxIVX]{1,5}|\([a-z]{1,3}\))\.$"
+    r"|^\s*(?:Section\s+|Article\s+|SECTION\s+)?[\d.ivxIVX]{1,8}|\([a-z]{1,3}\))\.$"
 )
 _NDA = re.compile(
     r"non[-\s]?disclosure|confidentiality\s+(?:agreement|undertaking)|\bM?NDA\b", re.IGNORECASE
@@ -108,7 +108,7 @@ def sentence_spans(text: str) -> Iterator[tuple[int, int]]:
     start = 0
     for match in _STOP.finditer(text):
         if match.group().startswith(".") and _ABBREVIATIONS.search(
-            text[max(start, match.start() - 12) : match.start() + 1]
+            text[max(start, match.start() - 16) : match.start() + 1]
         ):
             continue
         yield from _span(text, start, match.end())

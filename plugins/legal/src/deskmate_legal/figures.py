@@ -9,7 +9,28 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 
-_ONES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]
+_ONES = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+]
 _TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 _SCALES = {"hundred": 100, "thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
 _VALUES = {word: number for number, word in enumerate(_ONES)} | {
@@ -18,7 +39,7 @@ _VALUES = {word: number for number, word in enumerate(_ONES)} | {
 _WORD = "|".join(sorted([*_VALUES, *_SCALES], key=len, reverse=True))
 WORDS = rf"(?:{_WORD})(?:(?:\s*-\s*|\s+and\s+|\s+)(?:{_WORD}))*"
 """Regex of a number in words."""
-DIGITS = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
+DIGITS = r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?|[0-9]+(?:\.[0-9]+)?"
 """Regex of a number in digits."""
 
 UNIT_DAYS = {"day": 1, "week": 7, "month": 30, "quarter": 91, "year": 365}
@@ -28,7 +49,7 @@ DURATION = re.compile(
     rf"\b(?:(?P<words>{WORDS})\s*\(\s*(?P<both>{DIGITS})\s*\)|(?P<only>{WORDS})|(?P<digits>{DIGITS})"
     rf"(?:\s*\(\s*(?P<trail>{WORDS})\s*\))?)"
     rf"(?P<gap>[\s-]+)(?P<kind>(?:business|calendar|working|consecutive|full|additional)\s+)?{_UNIT}"
-    r"\b(?P<note>\s*\(\s*\d+\s*\))?",
+    r"\b(?P<note>\s*\(\s*[0-9]+\s*\))?",
     re.IGNORECASE,
 )
 PERCENT = re.compile(
@@ -104,7 +125,7 @@ def to_words(number: int) -> str:
 
 
 def _decimal(text: str) -> Decimal:
-    return Decimal(text.replace(",", ""))
+    return Decimal(re.sub(r"[^0-9.]", "", text))
 
 
 def _value(match: re.Match[str]) -> tuple[Decimal | None, bool]:
@@ -112,7 +133,7 @@ def _value(match: re.Match[str]) -> tuple[Decimal | None, bool]:
     said = next((parts[n] for n in ("words", "only", "trail") if parts.get(n)), None)
     digits = next((parts[n] for n in ("both", "digits", "note") if parts.get(n)), None)
     spoken = from_words(said) if said else None
-    written = _decimal(digits.strip(" ()")) if digits else None
+    written = _decimal(digits) if digits else None
     value = written if written is not None else spoken
     conflict = spoken is not None and written is not None and spoken != written
     return value, conflict

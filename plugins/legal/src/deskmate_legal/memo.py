@@ -9,7 +9,7 @@ from typing import Any
 from deskmate.plugin import Claim, Evidence
 from deskmate_legal.contract import Contract, Sentence
 from deskmate_legal.edits import build_edits
-from deskmate_legal.findings import Deviation, Result, quote
+from deskmate_legal.findings import Deviation, Result, quote, readable
 from deskmate_legal.report import citation, evidence_for
 from deskmate_legal.wording import in_the_words_of
 
@@ -210,6 +210,7 @@ def proposals(contract: Contract, results: Sequence[Result]) -> list[Proposal]:
 def _context(text: str, start: int, end: int, sentence: Sentence) -> tuple[int, int]:
     """Widen a span by some words to each side, within its sentence, so that a reader finds his way."""
     left, right = max(start - 60, min(sentence.start, start)), min(end + 40, max(sentence.end, end))
+    left, right = readable(text, left, right, start)
     while left < start and left > 0 and not text[left - 1].isspace():
         left += 1
     while right > end and right < len(text) and not text[right].isspace():

@@ -25,7 +25,9 @@ _DEFINITIONS = (
 _USE = re.compile(
     r"\b(?P<before>[a-z]+) (?P<term>[A-Z][a-z]+(?:[ \n](?:[A-Z][a-z]+|of|and)){0,3}(?<! of)(?<! and))(?![\w-])"
 )
-_DETERMINERS = frozenset(["the", "any", "each", "such", "its", "their", "all", "a", "an", "every", "no"])
+_DETERMINERS = frozenset(
+    ["the", "any", "each", "such", "its", "their", "all", "a", "an", "every", "no"]
+)
 _REFERENCE = re.compile(
     r"\b(?P<kind>Sections?|Articles?|Clauses?|Paragraphs?)\s+(?P<number>\d+(?:\.\d+)*(?:\s?\([a-z0-9]{1,4}\))*|[IVXL]+(?:\.[A-Z\d]+)?)"
     r"(?P<after>[^.;\n]{0,60})",
@@ -39,7 +41,7 @@ _HERE = re.compile(
     r"^\s*(?:\([a-z0-9]+\)\s*)*(?:of|in|under)\s+(?:this|the agreement\b|these)", re.IGNORECASE
 )
 _EXHIBIT = re.compile(
-    r"\b(?P<kind>Exhibit|Schedule|Annex|Appendix|Attachment)\s+[“\"]?(?P<key>[A-Z]|\d{1,2})\b(?![.\d])",
+    r"\b(?P<kind>Exhibit|Schedule|Annex|Appendix|Attachment)\s+[“\"]?(?P<key>[A-Z]|\d{1,2})\b(?!\.?\d)",
     re.IGNORECASE,
 )
 _NUMBER = re.compile(
@@ -52,13 +54,70 @@ _DATE = re.compile(
     re.IGNORECASE,
 )
 _PARTY = re.compile(
-    r"(?P<name>[A-Z][\w&.’'-]*(?:[ ,]+(?:[A-Z&][\w&.’'-]*|of|and(?= [A-Z])))*?,?\s+(?:Inc|LLC|L\.L\.C|Ltd|Limited|Corp|Corporation|Company|GmbH|AG|LP|LLP|PLC|S\.A|B\.V|Pty)\b\.?)",
-    re.IGNORECASE,
+    r"(?P<name>[A-Z](?:[\w&’'-]*|\.(?:[A-Z]\.)*)(?:,?[ \n]+(?:[A-Z&](?:[\w&’'-]*|\.(?:[A-Z]\.)*)|of|and(?= [A-Z]))){0,6}?"
+    r",?\s+(?i:Inc|LLC|L\.L\.C|Ltd|Limited|Corp|Corporation|Company|GmbH|AG|LP|LLP|PLC|S\.A|B\.V|Pty)\b\.?)"
 )
 _NAMES = frozenset(
-    ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December", "Monday", "Tuesday", "Sections", "Articles", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday", "State", "States", "Delaware", "York", "California", "England", "Wales", "United", "Kingdom", "America", "American", "European", "Union", "Section", "Article", "Exhibit", "Schedule", "Annex", "Appendix", "Clause", "Internet", "English", "Federal", "Inc", "Corporation", "Company", "Limited", "President", "Director", "Attention", "Act", "Code", "Court", "Courts"]
+    [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+        "Monday",
+        "Tuesday",
+        "Sections",
+        "Articles",
+        "Wednesday",
+        "Thursday",
+        "Friday",
+        "Saturday",
+        "Sunday",
+        "State",
+        "States",
+        "Delaware",
+        "York",
+        "California",
+        "England",
+        "Wales",
+        "United",
+        "Kingdom",
+        "America",
+        "American",
+        "European",
+        "Union",
+        "Section",
+        "Article",
+        "Exhibit",
+        "Schedule",
+        "Annex",
+        "Appendix",
+        "Clause",
+        "Internet",
+        "English",
+        "Federal",
+        "Inc",
+        "Corporation",
+        "Company",
+        "Limited",
+        "President",
+        "Director",
+        "Attention",
+        "Act",
+        "Code",
+        "Court",
+        "Courts",
+    ]
 )
 _LIMIT = 60
+_NAMES_LIMIT = 80
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,17 +314,20 @@ def _party_names(contract: Contract) -> list[str]:
 
 
 def _parties(contract: Contract) -> Iterator[Slip]:
-    names = _party_names(contract)
-    known = {_letters(name) for name in names}
+    """Yield names that are nearly the same as another: the rarer spelling, or the later one."""
+    counts: Counter[str] = Counter()
+    first: dict[str, tuple[str, tuple[int, int]]] = {}
     for match in _PARTY.finditer(contract.text):
-        other = " ".join(match["name"].split())
-        if _letters(other) in known or not other[0].isupper():
-            continue
-        for name in names:
-            ratio = difflib.SequenceMatcher(None, _letters(name), _letters(other)).ratio()
-            if 0.88 <= ratio < 1:
-                yield _slip("party name", "warning", f"“{other}” may be “{name}”.", match.span())
-                known.add(_letters(other))
+        shown = " ".join(match["name"].split())
+        counts[_letters(shown)] += 1
+        first.setdefault(_letters(shown), (shown, match.span("name")))
+    ranked = sorted(first, key=lambda key: (-counts[key], first[key][1]))[:_NAMES_LIMIT]
+    for place, key in enumerate(ranked):
+        for better in ranked[:place]:
+            if difflib.SequenceMatcher(None, better, key).ratio() >= 0.88:
+                shown, span = first[key]
+                message = f"“{shown}” may be “{first[better][0]}”."
+                yield _slip("party name", "warning", message, span)
                 break
 
 

@@ -9,7 +9,7 @@ from deskmate.plugin import Deliverable, ToolAnswer, ToolContext, ToolInputError
 
 if TYPE_CHECKING:
     from deskmate_legal.contract import Contract
-    from deskmate_legal.memo import Row
+    from deskmate_legal.memo import Memo, Row
 
 
 class MemoFinding(TypedDict):
@@ -49,7 +49,8 @@ def memo_write(
             where they stand, severity, deviation, recommendation}.
 
     Returns:
-        `path` of the memo, `summary`, `deviations`: their number, `pages`: 1, or 2 with the annex.
+        `path` of the memo, `summary`, `deviations`: their number, `on_first_page`: how many of them are not in
+        the annex.
     """
     from deskmate_legal.contract import read_contract  # noqa: PLC0415
     from deskmate_legal.memo import make_memo  # noqa: PLC0415
@@ -80,7 +81,6 @@ def memo_write(
     result = beside(context, name, "memo", target)
     write_memo(planned, context.target(result))
     memo = planned.memo
-    sources = {"original": name, **({"playbook": book_path} if book_path else {})}
     return ToolAnswer(
         result={
             "path": result,
@@ -89,16 +89,19 @@ def memo_write(
             "on_first_page": len(planned.first),
         },
         evidence=memo.evidence(),
-        deliverables=(
-            Deliverable(
-                path=result,
-                title=f"Review memo for {memo.file}",
-                role="memo",
-                sources=sources,
-                claims=memo.claims(),
-                data={"playbook": book_path, "redline": redline},
-            ),
-        ),
+        deliverables=(_deliverable(memo, result, name, book_path, redline),),
+    )
+
+
+def _deliverable(memo: Memo, result: str, name: str, playbook: str, redline: str) -> Deliverable:
+    sources = {"original": name, **({"playbook": playbook} if playbook else {})}
+    return Deliverable(
+        path=result,
+        title=f"Review memo for {memo.file}",
+        role="memo",
+        sources=sources,
+        claims=memo.claims(),
+        data={"playbook": playbook, "redline": redline},
     )
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Literal, TypedDict
 
-from deskmate.plugin import ToolAnswer, ToolContext, ToolInputError
+from deskmate.plugin import Evidence, ToolAnswer, ToolContext, ToolInputError
+
+if TYPE_CHECKING:
+    from deskmate_documents.text import SourceText
+    from deskmate_legal.contract import Contract
 
 
 class NdaAnswer(TypedDict):
@@ -38,37 +42,13 @@ def nda_triage(path: str, answers: list[NdaAnswer], context: ToolContext) -> Too
     Returns:
         `colour`, `causes`: criteria that are not met, `unanswered`, `summary`.
     """
-    from deskmate_documents.quotes import find_quote  # noqa: PLC0415
     from deskmate_documents.text import read_text  # noqa: PLC0415
-    from deskmate_legal.contract import Sentence, read_contract  # noqa: PLC0415
+    from deskmate_legal.contract import read_contract  # noqa: PLC0415
     from deskmate_legal.nda import CRITERIA, colour  # noqa: PLC0415
-    from deskmate_legal.report import evidence_for  # noqa: PLC0415
 
     source = context.file(path)
     contract = read_contract(source, context.name_of(source))
-    text = read_text(source)
-    given: dict[str, str] = {}
-    evidence: dict[str, Any] = {}
-    for answer in answers:
-        name = answer["criterion"]
-        if given.get(name, answer["answer"]) != answer["answer"]:
-            raise ToolInputError(f"{name} is answered twice, differently.")
-        given[name] = answer["answer"]
-        if answer["answer"] == "absent":
-            continue
-        places = [p.paragraph for p in find_quote(text, answer["quote"])]
-        if answer["paragraph"] not in places:
-            where = ", ".join(map(str, places[:5])) if places else "nowhere"
-            raise ToolInputError(
-                f"The quotation for {name} is not in paragraph {answer['paragraph']}; found: {where}."
-            )
-        index = next(i for i, b in enumerate(contract.blocks) if b.paragraph == answer["paragraph"])
-        words = " ".join(answer["quote"].split())
-        block = contract.blocks[index].text
-        found = evidence_for(
-            contract, Sentence(block=index, start=0, end=len(block), text=block), words
-        )
-        evidence[found.id] = found
+    given, evidence = _checked(contract, read_text(source), answers)
     shade, causes = colour(given)
     open_ones = [criterion.id for criterion in CRITERIA if criterion.id not in given]
     because = f" because of {', '.join(causes)}" if causes else ""
@@ -80,5 +60,36 @@ def nda_triage(path: str, answers: list[NdaAnswer], context: ToolContext) -> Too
             "unanswered": open_ones,
             "summary": f"{contract.name.rpartition('/')[2]}: {shade}{because}.",
         },
-        evidence=tuple(evidence.values()),
+        evidence=evidence,
     )
+
+
+def _checked(
+    contract: Contract, text: SourceText, answers: list[NdaAnswer]
+) -> tuple[dict[str, str], tuple[Evidence, ...]]:
+    """Return criterion → answer and the evidence, once every quotation is where it says."""
+    from deskmate_documents.quotes import find_quote  # noqa: PLC0415
+    from deskmate_legal.contract import Sentence  # noqa: PLC0415
+    from deskmate_legal.report import evidence_for  # noqa: PLC0415
+
+    given: dict[str, str] = {}
+    evidence: dict[str, Evidence] = {}
+    for answer in answers:
+        name = answer["criterion"]
+        if given.get(name, answer["answer"]) != answer["answer"]:
+            raise ToolInputError(f"{name} is answered twice, differently.")
+        given[name] = answer["answer"]
+        if answer["answer"] == "absent":
+            continue
+        places = [passage.paragraph for passage in find_quote(text, answer["quote"])]
+        blocks = [i for i, b in enumerate(contract.blocks) if b.paragraph == answer["paragraph"]]
+        if answer["paragraph"] not in places or not blocks:
+            where = ", ".join(map(str, places[:5])) if places else "nowhere"
+            raise ToolInputError(
+                f"The quotation for {name} is not in paragraph {answer['paragraph']}; found: {where}."
+            )
+        block = contract.blocks[blocks[0]].text
+        whole = Sentence(block=blocks[0], start=0, end=len(block), text=block)
+        found = evidence_for(contract, whole, " ".join(answer["quote"].split()))
+        evidence[found.id] = found
+    return given, tuple(evidence.values())

@@ -45,16 +45,7 @@ def contract_redline(
     name = context.name_of(source)
     result = beside(context, name, "redline", target)
     author = str(context.config.get("author") or "Deskmate")
-    listed: list[dict[str, Any]] = [
-        {
-            "paragraph": edit["paragraph"],
-            "find": edit["find"],
-            "replace": edit["replace"],
-            "reason": edit["reason"],
-            "reference": edit.get("reference", ""),
-        }
-        for edit in edits
-    ]
+    listed: list[dict[str, Any]] = [{"reference": "", **edit} for edit in edits]
     done = redline(
         source,
         context.target(result),
@@ -62,6 +53,7 @@ def contract_redline(
         author=author,
         date=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     )
+    shown = f"{done.applied} tracked change{'' if done.applied == 1 else 's'}"
     return ToolAnswer(
         result={
             "path": result,
@@ -70,15 +62,17 @@ def contract_redline(
             "insertions": done.insertions,
             "deletions": done.deletions,
             "comments": done.comments,
-            "summary": f"{result}: {done.applied} tracked change{'' if done.applied == 1 else 's'}.",
+            "summary": f"{result}: {shown}.",
         },
-        deliverables=(
-            Deliverable(
-                path=result,
-                title=f"Redline of {name.rpartition('/')[2]}",
-                role="redline",
-                sources={"original": name},
-                data={"edits": listed, "author": author},
-            ),
-        ),
+        deliverables=(_deliverable(result, name, listed, author),),
+    )
+
+
+def _deliverable(result: str, name: str, edits: list[dict[str, Any]], author: str) -> Deliverable:
+    return Deliverable(
+        path=result,
+        title=f"Redline of {name.rpartition('/')[2]}",
+        role="redline",
+        sources={"original": name},
+        data={"edits": edits, "author": author},
     )

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import bisect
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from deskmate.plugin import ToolAnswer, ToolContext
+from deskmate.plugin import Evidence, ToolAnswer, ToolContext
+
+if TYPE_CHECKING:
+    from deskmate_legal.contract import Contract
 
 
 def terms_check(path: str, context: ToolContext) -> ToolAnswer:
@@ -23,13 +26,37 @@ def terms_check(path: str, context: ToolContext) -> ToolAnswer:
         `findings`: list of {check, level, message, quote, citation, evidence} in order of the text; `errors`,
         `warnings`: their numbers; `defined_terms`; `summary`.
     """
-    from deskmate_legal.contract import Sentence, read_contract  # noqa: PLC0415
-    from deskmate_legal.findings import quote  # noqa: PLC0415
-    from deskmate_legal.report import citation, evidence_for  # noqa: PLC0415
-    from deskmate_legal.terms import definitions, proof_read  # noqa: PLC0415
+    from deskmate_legal.contract import read_contract  # noqa: PLC0415
+    from deskmate_legal.terms import definitions  # noqa: PLC0415
 
     source = context.file(path)
     contract = read_contract(source, context.name_of(source))
+    findings, evidence = _listed(contract)
+    errors = sum(finding["level"] == "error" for finding in findings)
+    name = contract.name.rpartition("/")[2]
+    lines = [f"- {f['level']}: {f['message']} (¶ {f['citation']['paragraph']})" for f in findings]
+    return ToolAnswer(
+        result={
+            "path": contract.name,
+            "findings": findings,
+            "errors": errors,
+            "warnings": len(findings) - errors,
+            "defined_terms": sorted(definitions(contract.text)),
+            "summary": f"{name}: {errors} errors, {len(findings) - errors} warnings.",
+            "report": "\n".join(
+                [f"{name}: {errors} errors, {len(findings) - errors} warnings.", *lines[:40]]
+            ),
+        },
+        evidence=evidence,
+    )
+
+
+def _listed(contract: Contract) -> tuple[list[dict[str, Any]], tuple[Evidence, ...]]:
+    from deskmate_legal.contract import Sentence  # noqa: PLC0415
+    from deskmate_legal.findings import quote  # noqa: PLC0415
+    from deskmate_legal.report import citation, evidence_for  # noqa: PLC0415
+    from deskmate_legal.terms import proof_read  # noqa: PLC0415
+
     starts = [block.start for block in contract.blocks]
     findings: list[dict[str, Any]] = []
     evidence = {}
@@ -52,20 +79,4 @@ def terms_check(path: str, context: ToolContext) -> ToolAnswer:
                 "evidence": [found.id],
             }
         )
-    errors = sum(finding["level"] == "error" for finding in findings)
-    name = contract.name.rpartition("/")[2]
-    lines = [f"- {f['level']}: {f['message']} (¶ {f['citation']['paragraph']})" for f in findings]
-    return ToolAnswer(
-        result={
-            "path": contract.name,
-            "findings": findings,
-            "errors": errors,
-            "warnings": len(findings) - errors,
-            "defined_terms": sorted(definitions(contract.text)),
-            "summary": f"{name}: {errors} errors, {len(findings) - errors} warnings.",
-            "report": "\n".join(
-                [f"{name}: {errors} errors, {len(findings) - errors} warnings.", *lines[:40]]
-            ),
-        },
-        evidence=tuple(evidence.values()),
-    )
+    return findings, tuple(evidence.values())
