@@ -1,5 +1,6 @@
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,7 +40,7 @@ def here(folder: Path) -> ToolContext:
     return ToolContext(workspace=folder.parent, home=folder.parent, resources=folder)
 
 
-def test_commits_are_grouped_by_author_with_files_and_counts(shop):
+def test_commits_are_grouped_by_author_with_files_and_counts(shop: Any) -> None:
     result = standup_from_git(here(shop)).result
     assert (result["repository"], result["commits"]) == ("shop", 2)
     bob = next(a for a in result["authors"] if a["name"] == "Bob")
@@ -51,7 +52,7 @@ def test_commits_are_grouped_by_author_with_files_and_counts(shop):
     assert f"- Second (`{bob['commits'][0]['id'][:10]}`, 2 files)" in result["summary"]
 
 
-def test_an_author_and_a_window_narrow_it_and_a_file_is_a_deliverable(shop):
+def test_an_author_and_a_window_narrow_it_and_a_file_is_a_deliverable(shop: Any) -> None:
     answer = standup_from_git(here(shop), "shop", author="ada", output="standup.md")
     assert [a["name"] for a in answer.result["authors"]] == ["Ada"]
     assert "First" in (shop.parent / "standup.md").read_text()
@@ -62,7 +63,7 @@ def test_an_author_and_a_window_narrow_it_and_a_file_is_a_deliverable(shop):
     )
 
 
-def test_programs_that_the_repository_names_are_not_run(shop):
+def test_programs_that_the_repository_names_are_not_run(shop: Any) -> None:
     trap = shop / "trap.sh"
     trap.write_text(f"#!/bin/sh\ntouch {shop.parent}/ran\ncat\n")
     trap.chmod(0o755)
@@ -83,7 +84,7 @@ def test_programs_that_the_repository_names_are_not_run(shop):
     assert not (shop.parent / "ran").exists()
 
 
-def test_two_revisions_become_numbered_lines(shop):
+def test_two_revisions_become_numbered_lines(shop: Any) -> None:
     result = review_diff(here(shop), "shop", "HEAD~1", "HEAD")
     file = result["files"][0]
     assert (file["path"], file["status"], file["added"], file["removed"]) == (
@@ -109,11 +110,11 @@ def test_two_revisions_become_numbered_lines(shop):
         (lambda c: review_diff(c, "shop", "nope"), "git rev-parse"),
     ],
 )
-def test_bad_input_is_refused_in_one_line(shop, call, says):
+def test_bad_input_is_refused_in_one_line(shop: Any, call: Any, says: Any) -> None:
     with pytest.raises(ToolInputError, match=says):
         call(here(shop))
 
 
-def test_a_folder_without_a_repository_says_so(tmp_path):
+def test_a_folder_without_a_repository_says_so(tmp_path: Path) -> None:
     with pytest.raises(ToolInputError, match="no git repository"):
         standup_from_git(ToolContext(workspace=tmp_path, home=tmp_path, resources=tmp_path))

@@ -1,6 +1,7 @@
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,7 +44,7 @@ def room(
     return ValidationContext(file=tmp_path / name, sources=Sources(held, {}))
 
 
-def test_a_patch_is_read_with_both_numberings(tmp_path):
+def test_a_patch_is_read_with_both_numberings(tmp_path: Path) -> None:
     result = review_diff(context(tmp_path), "c.patch")
     assert (result["file_count"], result["added"], result["removed"]) == (1, 2, 1)
     assert [(n["old"], n["new"]) for n in result["files"][0]["hunks"][0]["lines"]] == [
@@ -51,7 +52,7 @@ def test_a_patch_is_read_with_both_numberings(tmp_path):
     ]  # fmt: skip
 
 
-def test_a_removed_line_that_looks_like_a_head_stays_a_line():
+def test_a_removed_line_that_looks_like_a_head_stays_a_line() -> None:
     (file,) = parse_diff("--- a/q.sql\n+++ b/q.sql\n@@ -1,2 +1 @@\n--- note\n keep\n", "q")
     assert [(n.kind, n.text) for n in file.hunks[0].lines] == [
         ("removed", "-- note"),
@@ -60,12 +61,12 @@ def test_a_removed_line_that_looks_like_a_head_stays_a_line():
 
 
 @pytest.mark.parametrize("text", ["hello\n", "--- a/x\n+++ b/x\n@@ -1,3 +1,3 @@\n one\n"])
-def test_what_is_no_whole_diff_is_refused(text):
+def test_what_is_no_whole_diff_is_refused(text: Any) -> None:
     with pytest.raises(ToolInputError):
         parse_diff(text, "x")
 
 
-def test_a_review_of_real_lines_passes(tmp_path):
+def test_a_review_of_real_lines_passes(tmp_path: Path) -> None:
     (deliverable,) = review_report(
         context(tmp_path), "c.patch", [FINDING], "review.md"
     ).deliverables
@@ -81,7 +82,9 @@ def test_a_review_of_real_lines_passes(tmp_path):
         ({"message": None}, "it needs"),
     ],
 )
-def test_findings_beside_the_lines_are_refused_by_tool_and_gate(tmp_path, change, says):
+def test_findings_beside_the_lines_are_refused_by_tool_and_gate(
+    tmp_path: Path, change: Any, says: Any
+) -> None:
     with pytest.raises(ToolInputError, match=says):
         review_report(context(tmp_path), "c.patch", [{**FINDING, **change}], "review.md")
     (deliverable,) = review_report(
@@ -92,7 +95,7 @@ def test_findings_beside_the_lines_are_refused_by_tool_and_gate(tmp_path, change
     assert says in found.message
 
 
-def test_findings_that_stand_in_one_place_only_fail(tmp_path):
+def test_findings_that_stand_in_one_place_only_fail(tmp_path: Path) -> None:
     (deliverable,) = review_report(
         context(tmp_path), "c.patch", [FINDING], "review.md"
     ).deliverables
@@ -103,7 +106,7 @@ def test_findings_that_stand_in_one_place_only_fail(tmp_path):
     assert any("app.py:77 stands in the review" in m for m in messages)
 
 
-def test_a_source_that_is_not_held_or_data_that_is_missing_fails(tmp_path):
+def test_a_source_that_is_not_held_or_data_that_is_missing_fails(tmp_path: Path) -> None:
     (deliverable,) = review_report(
         context(tmp_path), "c.patch", [FINDING], "review.md"
     ).deliverables
@@ -111,7 +114,7 @@ def test_a_source_that_is_not_held_or_data_that_is_missing_fails(tmp_path):
     assert "does not list" in anchors(replace(deliverable, data={}), room(tmp_path))[0].message
 
 
-def test_a_finding_is_checked_against_the_original_file_too(tmp_path):
+def test_a_finding_is_checked_against_the_original_file_too(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text("a\nb\n    return x\n")
     (tmp_path / "review.md").write_text("app.py:3")
     sources = {"file:app.py": "app.py"}
@@ -126,7 +129,7 @@ def test_a_finding_is_checked_against_the_original_file_too(tmp_path):
     [AWS, "token = 'ghp_" + "a1B2" * 9 + "'", "postgres://app:hunter22@db/x", "-----BEGIN RSA PRIVATE " + "KEY-----",
      'password: "tr0ub4dor&3x"', "API_KEY=9f8a7b6c5d4e3f2a1b0c"],
 )  # fmt: skip
-def test_secrets_are_found_and_masked(line):
+def test_secrets_are_found_and_masked(line: Any) -> None:
     (found,) = find_secrets("first\n" + line + "\n")
     assert found.line == 2
     assert line not in found.masked
@@ -139,11 +142,11 @@ def test_secrets_are_found_and_masked(line):
      "password: ********", "def auth(token: str) -> None", "postgres://app:${PW}@db/x", "AKIAshort",
      "the secret: patience-and-time"],
 )  # fmt: skip
-def test_placeholders_and_words_are_no_secrets(line):
+def test_placeholders_and_words_are_no_secrets(line: Any) -> None:
     assert list(find_secrets(line)) == []
 
 
-def test_a_folder_is_scanned_without_binaries_links_and_git(tmp_path):
+def test_a_folder_is_scanned_without_binaries_links_and_git(tmp_path: Path) -> None:
     here = context(tmp_path)
     (tmp_path / ".git").mkdir()
     (tmp_path / ".git" / "x").write_text(AWS)
@@ -159,7 +162,7 @@ def test_a_folder_is_scanned_without_binaries_links_and_git(tmp_path):
         secrets_scan(here, "nope")
 
 
-def test_a_deliverable_with_a_secret_fails_and_with_a_masked_one_passes(tmp_path):
+def test_a_deliverable_with_a_secret_fails_and_with_a_masked_one_passes(tmp_path: Path) -> None:
     deliverable = Deliverable(path="note.md", title="N")
     (tmp_path / "note.md").write_text(f"Key {AWS}")
     (found,) = no_secrets(deliverable, room(tmp_path, "note.md"))
@@ -169,14 +172,14 @@ def test_a_deliverable_with_a_secret_fails_and_with_a_masked_one_passes(tmp_path
     assert no_secrets(deliverable, room(tmp_path, "note.md")) == []
 
 
-def test_a_secret_split_over_runs_of_a_document_is_found(tmp_path):
+def test_a_secret_split_over_runs_of_a_document_is_found(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "d.docx", "w") as package:
         runs = f"<w:p><w:r><w:t>{AWS[:9]}</w:t></w:r><w:r><w:t>{AWS[9:]}</w:t></w:r></w:p>"
         package.writestr("word/document.xml", runs)
     assert no_secrets(Deliverable(path="d.docx", title="D"), room(tmp_path, "d.docx"))
 
 
-def test_a_deliverable_that_cannot_be_searched_fails(tmp_path):
+def test_a_deliverable_that_cannot_be_searched_fails(tmp_path: Path) -> None:
     assert (
         "cannot be searched"
         in no_secrets(Deliverable(path="x", title="X"), room(tmp_path, "missing"))[0].message

@@ -1,6 +1,7 @@
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,12 +25,12 @@ def row(amount: str = "-1.50", day: str = "20250302120000[-5:EST]", more: str = 
     return f"<STMTTRN><TRNTYPE>POS<DTPOSTED>{day}<TRNAMT>{amount}<FITID>1<NAME>A &amp; B{more}</STMTTRN>"
 
 
-def read(tmp_path: Path, text: str, account: str = ""):
+def read(tmp_path: Path, text: str, account: str = "") -> Any:
     (tmp_path / "s.ofx").write_text(text)
     return read_ofx(tmp_path / "s.ofx", "s.ofx", account)
 
 
-def test_movements_and_the_ledger_balance_are_read(tmp_path):
+def test_movements_and_the_ledger_balance_are_read(tmp_path: Path) -> None:
     side = read(tmp_path, HEAD + statement(row() + row("00002,7500")) + TAIL)
     assert [(e.number, e.day, e.amount, e.text) for e in side.entries] == [
         (1, date(2025, 3, 2), Decimal("-1.50"), "A & B"),
@@ -38,7 +39,7 @@ def test_movements_and_the_ledger_balance_are_read(tmp_path):
     assert (side.closing, side.currency) == (Decimal("10.00"), "EUR")
 
 
-def test_an_account_of_several_must_be_named(tmp_path):
+def test_an_account_of_several_must_be_named(tmp_path: Path) -> None:
     text = HEAD + statement(row()) + statement(row("5.00"), "88") + TAIL
     with pytest.raises(ToolInputError, match="accounts 77, 88"):
         read(tmp_path, text)
@@ -59,12 +60,12 @@ def test_an_account_of_several_must_be_named(tmp_path):
         (HEAD + "<STATUS><CODE>2<SEVERITY>ERROR<MESSAGE>Wrong password</STATUS>" + TAIL, "Wrong password"),
     ],
 )  # fmt: skip
-def test_broken_statements_are_refused_with_the_place(tmp_path, text, says):
+def test_broken_statements_are_refused_with_the_place(tmp_path: Path, text: Any, says: Any) -> None:
     with pytest.raises(ToolInputError, match=says):
         read(tmp_path, text)
 
 
-def test_the_original_currency_does_not_count_as_the_rows_currency(tmp_path):
+def test_the_original_currency_does_not_count_as_the_rows_currency(tmp_path: Path) -> None:
     foreign = row(more="<ORIGCURRENCY><CURRATE>1.1<CURSYM>USD</ORIGCURRENCY>")
     assert read(tmp_path, HEAD + statement(foreign) + TAIL).currency == "EUR"
 
@@ -76,7 +77,7 @@ def test_the_original_currency_does_not_count_as_the_rows_currency(tmp_path):
     [("anzcc", "-5.50", "-123.45"), ("bank_medium", "-345.27", "382.34"), ("suncorp", "-16.85", "1234.12"),
      ("ofx-v102-empty-tags", "12.34", None), ("fidelity-savings", "-1778.3952", None)],
 )  # fmt: skip
-def test_real_statements_are_read_to_the_cent(name, total, closing):
+def test_real_statements_are_read_to_the_cent(name: Any, total: Any, closing: Any) -> None:
     side = read_ofx(CASES / f"{name}.ofx", name)
     assert side.total == Decimal(total)
     assert side.closing == (Decimal(closing) if closing else None)
@@ -87,14 +88,14 @@ def test_real_statements_are_read_to_the_cent(name, total, closing):
 @pytest.mark.parametrize(
     "name", ["fail_nice__decimal_error", "signon_fail", "vanguard", "investment_401k"]
 )
-def test_real_broken_or_unfit_statements_are_refused(name):
+def test_real_broken_or_unfit_statements_are_refused(name: Any) -> None:
     with pytest.raises(ToolInputError):
         read_ofx(CASES / f"{name}.ofx", name)
 
 
 @pytest.mark.cases
 @pytest.mark.skipif(not CASES.is_dir(), reason="no cases folder")
-def test_a_real_statement_is_reconciled_with_a_ledger(tmp_path):
+def test_a_real_statement_is_reconciled_with_a_ledger(tmp_path: Path) -> None:
     (tmp_path / "b.ofx").write_bytes((CASES / "bank_medium.ofx").read_bytes())
     (tmp_path / "ledger.csv").write_text(
         "Date,Amount,Text\n2009-04-01,-6.60,Lunch\n2009-04-03,-338.67,Hair twice\n"

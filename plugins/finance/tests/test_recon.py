@@ -2,6 +2,7 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,7 @@ def workspace(tmp_path: Path, bank: str = BANK, ledger: str = LEDGER) -> ToolCon
     return ToolContext(workspace=tmp_path / "ws", home=tmp_path, resources=tmp_path)
 
 
-def verdict(context: ToolContext, answer: ToolAnswer, **changes) -> list[tuple[str, str]]:
+def verdict(context: ToolContext, answer: ToolAnswer, **changes: Any) -> list[tuple[str, str]]:
     (deliverable,) = answer.deliverables
     originals = {path: context.workspace / path for path in deliverable.sources.values()}
     room = ValidationContext(
@@ -51,10 +52,10 @@ def verdict(context: ToolContext, answer: ToolAnswer, **changes) -> list[tuple[s
 
 
 def edited(
-    context: ToolContext, answer: ToolAnswer, sheet: str, row: int, column: int, value
+    context: ToolContext, answer: ToolAnswer, sheet: str, row: int, column: int, value: Any
 ) -> None:
     file = context.workspace / answer.deliverables[0].path
-    sheets: dict = read_sheets(file)
+    sheets: dict[str, Any] = read_sheets(file)
     figures = {"Amount", "Sum", "Bank", "Ledger"}
     for title, rows in sheets.items():
         for cells in rows[1:]:
@@ -69,7 +70,7 @@ def edited(
     write_tables(file, sheets)
 
 
-def test_rows_are_paired_by_amount_date_and_sum_and_the_rest_is_open(tmp_path):
+def test_rows_are_paired_by_amount_date_and_sum_and_the_rest_is_open(tmp_path: Path) -> None:
     context = workspace(tmp_path)
     answer = recon_match(context)
     result = answer.result
@@ -88,7 +89,9 @@ def test_rows_are_paired_by_amount_date_and_sum_and_the_rest_is_open(tmp_path):
     assert verdict(context, answer) == []
 
 
-def test_closing_balances_that_do_not_tie_show_the_difference_and_where_it_is_from(tmp_path):
+def test_closing_balances_that_do_not_tie_show_the_difference_and_where_it_is_from(
+    tmp_path: Path,
+) -> None:
     context = workspace(tmp_path)
     answer = recon_match(context, balances={"ledger": "700.00"})
     assert answer.result["difference"] == "-5.00"
@@ -96,7 +99,7 @@ def test_closing_balances_that_do_not_tie_show_the_difference_and_where_it_is_fr
     assert [level for level, _ in verdict(context, answer)] == ["warning", "warning"]
 
 
-def test_the_same_files_give_the_same_workbook_contents(tmp_path):
+def test_the_same_files_give_the_same_workbook_contents(tmp_path: Path) -> None:
     context = workspace(tmp_path)
     first = read_sheets(context.workspace / recon_match(context).deliverables[0].path)
     assert (
@@ -122,18 +125,20 @@ def test_the_same_files_give_the_same_workbook_contents(tmp_path):
         ("Ageing", 1, 3, Decimal("0.00"), "Ageing of the bank"),
     ],
 )
-def test_an_altered_workbook_fails(tmp_path, sheet, row, column, value, says):
+def test_an_altered_workbook_fails(
+    tmp_path: Path, sheet: Any, row: Any, column: Any, value: Any, says: Any
+) -> None:
     context = workspace(tmp_path)
     answer = recon_match(context)
     edited(context, answer, sheet, row, column, value)
     assert any(level == "error" and says in message for level, message in verdict(context, answer))
 
 
-def test_a_row_left_out_of_the_workbook_fails(tmp_path):
+def test_a_row_left_out_of_the_workbook_fails(tmp_path: Path) -> None:
     context = workspace(tmp_path)
     answer = recon_match(context)
     file = context.workspace / answer.deliverables[0].path
-    sheets: dict = read_sheets(file)
+    sheets: dict[str, Any] = read_sheets(file)
     del sheets["Open items"][1]
     write_tables(file, sheets)
     assert any(
@@ -141,27 +146,27 @@ def test_a_row_left_out_of_the_workbook_fails(tmp_path):
     )
 
 
-def test_a_group_that_does_not_settle_fails(tmp_path):
+def test_a_group_that_does_not_settle_fails(tmp_path: Path) -> None:
     context = workspace(tmp_path)
     answer = recon_match(context)
     edited(context, answer, "Matched", 1, 0, 2)
     assert any("does not settle" in message for _, message in verdict(context, answer))
 
 
-def test_a_workbook_written_again_with_the_same_contents_passes(tmp_path):
+def test_a_workbook_written_again_with_the_same_contents_passes(tmp_path: Path) -> None:
     context = workspace(tmp_path)
     answer = recon_match(context)
     edited(context, answer, "Open items", 1, 7, "asked the bank about it")
     assert verdict(context, answer) == []
 
 
-def test_a_source_that_the_host_never_held_is_unverified(tmp_path):
+def test_a_source_that_the_host_never_held_is_unverified(tmp_path: Path) -> None:
     context = workspace(tmp_path)
     answer = recon_match(context)
     assert "UNVERIFIED" in verdict(context, answer, sources=Sources({}, {}))[0][1]
 
 
-def test_a_source_that_changed_fails(tmp_path):
+def test_a_source_that_changed_fails(tmp_path: Path) -> None:
     context = workspace(tmp_path)
     answer = recon_match(context)
     workspace(
@@ -173,7 +178,9 @@ def test_a_source_that_changed_fails(tmp_path):
     assert any("-4.60 in the source" in message for _, message in verdict(context, answer))
 
 
-def test_a_deliverable_that_is_no_workbook_or_has_broken_data_is_an_error_not_a_crash(tmp_path):
+def test_a_deliverable_that_is_no_workbook_or_has_broken_data_is_an_error_not_a_crash(
+    tmp_path: Path,
+) -> None:
     context = workspace(tmp_path)
     answer = recon_match(context)
     assert any(
@@ -198,7 +205,7 @@ def test_a_deliverable_that_is_no_workbook_or_has_broken_data_is_an_error_not_a_
         ({"balances": {"bank": "many"}}, "not an amount"),
     ],
 )
-def test_bad_arguments_are_refused_in_one_line(tmp_path, arguments, says):
+def test_bad_arguments_are_refused_in_one_line(tmp_path: Path, arguments: Any, says: Any) -> None:
     with pytest.raises(ToolInputError, match=says):
         recon_match(workspace(tmp_path), **arguments)
 
@@ -213,7 +220,9 @@ def test_bad_arguments_are_refused_in_one_line(tmp_path, arguments, says):
         ("Date,Amount,Currency\n2025-01-01,1,EUR\n2025-01-01,1,USD\n", "one currency at a time"),
     ],
 )
-def test_ledgers_that_cannot_be_read_are_refused_with_the_place(tmp_path, ledger, says):
+def test_ledgers_that_cannot_be_read_are_refused_with_the_place(
+    tmp_path: Path, ledger: Any, says: Any
+) -> None:
     with pytest.raises(ToolInputError, match=says):
         recon_match(workspace(tmp_path, ledger=ledger))
 
@@ -228,7 +237,7 @@ def entry(number: int, amount: str, day: int = 1, text: str = "", reference: str
     )
 
 
-def test_a_reference_beats_the_date_and_the_text_breaks_ties():
+def test_a_reference_beats_the_date_and_the_text_breaks_ties() -> None:
     found = match(
         [entry(1, "5.00", 1, reference="R2"), entry(2, "5.00", 1, "coffee beans")],
         [
@@ -242,7 +251,7 @@ def test_a_reference_beats_the_date_and_the_text_breaks_ties():
     assert [(g.bank, g.ledger) for g in found.groups] == [((1,), (3,)), ((2,), (2,))]
 
 
-def test_a_sum_is_matched_only_if_one_smallest_group_fits():
+def test_a_sum_is_matched_only_if_one_smallest_group_fits() -> None:
     ledger = [entry(1, "3.00"), entry(2, "7.00"), entry(3, "4.00"), entry(4, "6.00")]
     doubtful = match([entry(1, "10.00")], ledger, days=5, group_size=4)
     assert (doubtful.groups, doubtful.ambiguous_bank) == ((), (1,))
@@ -250,7 +259,7 @@ def test_a_sum_is_matched_only_if_one_smallest_group_fits():
     assert [(g.bank, g.ledger) for g in clear.groups] == [((1,), (1, 2))]
 
 
-def test_thousands_of_equal_amounts_are_all_paired_once():
+def test_thousands_of_equal_amounts_are_all_paired_once() -> None:
     many = [entry(n, "9.99", n % 28 + 1) for n in range(3000)]
     found = match(many, many, days=3, group_size=4)
     assert len(found.groups) == 3000

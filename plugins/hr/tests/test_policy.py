@@ -1,5 +1,6 @@
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ def context(tmp_path: Path) -> ToolContext:
     return ToolContext(workspace=tmp_path, home=tmp_path, resources=tmp_path)
 
 
-def test_the_answer_is_a_verbatim_quote_with_its_place_and_evidence(tmp_path):
+def test_the_answer_is_a_verbatim_quote_with_its_place_and_evidence(tmp_path: Path) -> None:
     answer = policy_lookup(
         context(tmp_path), "How many weeks of parental leave do I get?", "handbook"
     )
@@ -49,7 +50,7 @@ def test_the_answer_is_a_verbatim_quote_with_its_place_and_evidence(tmp_path):
     assert evidence.locator == {"paragraph": best["paragraph"]}
 
 
-def test_what_the_handbook_does_not_say_is_not_found(tmp_path):
+def test_what_the_handbook_does_not_say_is_not_found(tmp_path: Path) -> None:
     result = policy_lookup(context(tmp_path), "May I bring my dog to the office?").result
     assert not result["found"]
     assert result["answers"] == []
@@ -57,7 +58,7 @@ def test_what_the_handbook_does_not_say_is_not_found(tmp_path):
     assert "dog" in result["missing_words"]
 
 
-def test_files_that_cannot_be_read_are_named(tmp_path):
+def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     here = context(tmp_path)
     (tmp_path / "handbook" / "old.pdf").write_bytes(b"not a pdf")
     result = policy_lookup(here, "sick leave", "handbook").result
@@ -75,7 +76,7 @@ def test_files_that_cannot_be_read_are_named(tmp_path):
         ({"question": "leave", "limit": 0}, "1 to 10"),
     ],
 )
-def test_bad_input_is_refused_in_one_line(tmp_path, arguments, says):
+def test_bad_input_is_refused_in_one_line(tmp_path: Path, arguments: Any, says: Any) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(ToolInputError, match=says):
         policy_lookup(context(tmp_path), **arguments)
@@ -92,7 +93,7 @@ def test_bad_input_is_refused_in_one_line(tmp_path, arguments, says):
         ("What is schedule A hiring?", "hiring-authorities"),
     ],
 )
-def test_a_real_handbook_is_searched_and_quoted_verbatim(question, page):
+def test_a_real_handbook_is_searched_and_quoted_verbatim(question: Any, page: Any) -> None:
     here = ToolContext(workspace=CASES.parent, home=CASES, resources=CASES)
     answer = policy_lookup(here, question, CASES.name)
     assert page in answer.result["answers"][0]["path"]
@@ -105,6 +106,6 @@ def test_a_real_handbook_is_searched_and_quoted_verbatim(question, page):
 @pytest.mark.parametrize(
     "question", ["What is the dress code for weddings?", "Is there a sabbatical?"]
 )
-def test_a_real_handbook_without_an_answer_says_so(question):
+def test_a_real_handbook_without_an_answer_says_so(question: Any) -> None:
     here = ToolContext(workspace=CASES.parent, home=CASES, resources=CASES)
     assert not policy_lookup(here, question, CASES.name).result["found"]

@@ -2,6 +2,7 @@ import shutil
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,7 @@ def here(tmp_path: Path, text: str, name: str = "log.csv") -> ToolContext:
     return ToolContext(workspace=tmp_path, home=tmp_path, resources=tmp_path)
 
 
-def verdict(tmp_path: Path, answer, held: bool = True, **changes) -> list[str]:
+def verdict(tmp_path: Path, answer: Any, held: bool = True, **changes: Any) -> list[str]:
     deliverable = replace(answer.deliverables[0], **changes)
     path = deliverable.sources["source"]
     room = ValidationContext(
@@ -44,7 +45,7 @@ def verdict(tmp_path: Path, answer, held: bool = True, **changes) -> list[str]:
     return [finding.message for finding in sums_tie(deliverable, room)]
 
 
-def test_cases_variants_and_durations_are_measured(tmp_path):
+def test_cases_variants_and_durations_are_measured(tmp_path: Path) -> None:
     answer = process_metrics(here(tmp_path, LOG))
     summary = answer.result["summary"]
     assert (summary["Events"], summary["Cases"], summary["Variants"]) == ("6", "2", "2")
@@ -58,7 +59,7 @@ def test_cases_variants_and_durations_are_measured(tmp_path):
     assert verdict(tmp_path, answer) == []
 
 
-def test_vendors_are_scored_with_weights_and_directions(tmp_path):
+def test_vendors_are_scored_with_weights_and_directions(tmp_path: Path) -> None:
     weights = {"Price": "0.6", "Quality": "0.4"}
     answer = vendor_scorecard(here(tmp_path, VENDORS), weights=weights, lower_is_better=["Price"])
     assert [row[:3] for row in answer.result["scores"][1:]] == [
@@ -70,7 +71,7 @@ def test_vendors_are_scored_with_weights_and_directions(tmp_path):
     assert verdict(tmp_path, answer) == []
 
 
-def test_a_second_run_takes_the_same_source_not_the_first_result(tmp_path):
+def test_a_second_run_takes_the_same_source_not_the_first_result(tmp_path: Path) -> None:
     context = here(tmp_path, VENDORS, "vendors.csv")
     vendor_scorecard(context)
     assert vendor_scorecard(context).result["source"] == "vendors.csv"
@@ -80,26 +81,28 @@ def test_a_second_run_takes_the_same_source_not_the_first_result(tmp_path):
     ("sheet", "row", "column", "value"),
     [("Figures", 4, 1, Decimal("270.01")), ("Scores", 1, 2, Decimal("99.00")), ("Scores", 1, 1, "Z"), ("Weights", 1, 2, "lower")],
 )  # fmt: skip
-def test_an_altered_figure_fails(tmp_path, sheet, row, column, value):
+def test_an_altered_figure_fails(
+    tmp_path: Path, sheet: Any, row: Any, column: Any, value: Any
+) -> None:
     answer = vendor_scorecard(here(tmp_path, VENDORS))
-    sheets: dict = read_sheets(tmp_path / "vendor-scorecard.xlsx")
+    sheets: dict[str, Any] = read_sheets(tmp_path / "vendor-scorecard.xlsx")
     sheets[sheet][row][column] = value
     write_tables(tmp_path / "vendor-scorecard.xlsx", sheets)
     assert len(verdict(tmp_path, answer)) == 1
 
 
-def test_a_workbook_saved_again_with_the_same_figures_passes(tmp_path):
+def test_a_workbook_saved_again_with_the_same_figures_passes(tmp_path: Path) -> None:
     answer = vendor_scorecard(here(tmp_path, VENDORS))
-    sheets: dict = read_sheets(tmp_path / "vendor-scorecard.xlsx")
+    sheets: dict[str, Any] = read_sheets(tmp_path / "vendor-scorecard.xlsx")
     write_tables(tmp_path / "vendor-scorecard.xlsx", sheets)
     assert verdict(tmp_path, answer) == []
 
 
-def test_lost_rows_sheets_sources_and_files_fail(tmp_path):
+def test_lost_rows_sheets_sources_and_files_fail(tmp_path: Path) -> None:
     answer = process_metrics(here(tmp_path, LOG))
     assert "UNVERIFIED" in verdict(tmp_path, answer, held=False)[0]
     assert "cannot be computed" in verdict(tmp_path, answer, data={"settings": {"case": "Nope"}})[0]
-    sheets: dict = read_sheets(tmp_path / "process-metrics.xlsx")
+    sheets: dict[str, Any] = read_sheets(tmp_path / "process-metrics.xlsx")
     del sheets["Variants"][2]
     write_tables(tmp_path / "process-metrics.xlsx", sheets)
     assert any("It has 2 rows; the source gives 3" in m for m in verdict(tmp_path, answer))
@@ -119,7 +122,9 @@ def test_lost_rows_sheets_sources_and_files_fail(tmp_path):
         ("Case,Activity,Timestamp\n", "no events"),
     ],
 )
-def test_logs_that_cannot_be_read_are_refused_with_the_place(tmp_path, text, says):
+def test_logs_that_cannot_be_read_are_refused_with_the_place(
+    tmp_path: Path, text: Any, says: Any
+) -> None:
     with pytest.raises(ToolInputError, match=says):
         process_metrics(here(tmp_path, text))
 
@@ -137,19 +142,21 @@ def test_logs_that_cannot_be_read_are_refused_with_the_place(tmp_path, text, say
         ("Shop,Price\nA,1\n", {}, "no vendor column"),
     ],
 )
-def test_vendor_tables_that_do_not_fit_are_refused(tmp_path, text, arguments, says):
+def test_vendor_tables_that_do_not_fit_are_refused(
+    tmp_path: Path, text: Any, arguments: Any, says: Any
+) -> None:
     with pytest.raises(ToolInputError, match=says):
         vendor_scorecard(here(tmp_path, text), **arguments)
 
 
-def test_a_file_that_is_no_database_is_refused(tmp_path):
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ToolInputError, match="not a readable SQLite"):
         vendor_scorecard(here(tmp_path, "hello", "x.sqlite"))
 
 
 @pytest.mark.cases
 @pytest.mark.skipif(not NORTHWIND.is_file(), reason="no cases folder")
-def test_a_real_order_database_gives_the_sums_that_sql_gives(tmp_path):
+def test_a_real_order_database_gives_the_sums_that_sql_gives(tmp_path: Path) -> None:
     import sqlite3
     from contextlib import closing
 

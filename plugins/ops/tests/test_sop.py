@@ -1,5 +1,6 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,7 +41,7 @@ def here(tmp_path: Path, text: str = NOTES) -> ToolContext:
     return ToolContext(workspace=tmp_path, home=tmp_path, resources=tmp_path)
 
 
-def verdict(tmp_path: Path, answer, held: bool = True) -> list[str]:
+def verdict(tmp_path: Path, answer: Any, held: bool = True) -> list[str]:
     (deliverable,) = answer.deliverables
     path = deliverable.sources["notes"]
     room = ValidationContext(
@@ -50,14 +51,14 @@ def verdict(tmp_path: Path, answer, held: bool = True) -> list[str]:
     return [finding.message for finding in steps_complete(replace(deliverable), room)]
 
 
-def lines(tmp_path: Path):
+def lines(tmp_path: Path) -> Any:
     from docx import Document
 
     document = Document(str(tmp_path / "failover.docx"))
     return document, [p for p in document.paragraphs if p.text[:1].isdigit()]
 
 
-def test_steps_are_numbered_with_their_roles_and_facts_are_the_notes_own(tmp_path):
+def test_steps_are_numbered_with_their_roles_and_facts_are_the_notes_own(tmp_path: Path) -> None:
     answer = sop_build(here(tmp_path))
     result = answer.result
     assert [(s["number"], s["text"]) for s in result["steps"]] == [
@@ -72,7 +73,7 @@ def test_steps_are_numbered_with_their_roles_and_facts_are_the_notes_own(tmp_pat
     assert verdict(tmp_path, answer) == []
 
 
-def test_a_step_lost_altered_swapped_or_added_fails(tmp_path):
+def test_a_step_lost_altered_swapped_or_added_fails(tmp_path: Path) -> None:
     answer = sop_build(here(tmp_path))
     document, steps = lines(tmp_path)
     steps[2].text = "1.2\tStop all writes."
@@ -94,7 +95,7 @@ def test_a_step_lost_altered_swapped_or_added_fails(tmp_path):
     assert ["Tell support" in message for message in verdict(tmp_path, answer)] == [True]
 
 
-def test_prose_around_the_steps_may_change(tmp_path):
+def test_prose_around_the_steps_may_change(tmp_path: Path) -> None:
     answer = sop_build(here(tmp_path))
     document, _ = lines(tmp_path)
     document.add_paragraph("Questions go to the storage team.")
@@ -102,7 +103,7 @@ def test_prose_around_the_steps_may_change(tmp_path):
     assert verdict(tmp_path, answer) == []
 
 
-def test_missing_notes_and_broken_files_fail(tmp_path):
+def test_missing_notes_and_broken_files_fail(tmp_path: Path) -> None:
     answer = sop_build(here(tmp_path))
     assert "UNVERIFIED" in verdict(tmp_path, answer, held=False)[0]
     (tmp_path / "failover.docx").write_bytes(b"junk")
@@ -117,19 +118,19 @@ def test_missing_notes_and_broken_files_fail(tmp_path):
         ({"output": "../x.docx"}, "outside"),
     ],
 )
-def test_bad_arguments_are_refused(tmp_path, arguments, says):
+def test_bad_arguments_are_refused(tmp_path: Path, arguments: Any, says: Any) -> None:
     with pytest.raises(ToolInputError, match=says):
         sop_build(here(tmp_path), **arguments)
 
 
-def test_notes_without_a_step_are_refused(tmp_path):
+def test_notes_without_a_step_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ToolInputError, match="holds no steps"):
         sop_build(here(tmp_path, "# Just words\n\nNothing to do.\n"))
 
 
 @pytest.mark.cases
 @pytest.mark.skipif(not CASES.is_dir(), reason="no cases folder")
-def test_the_numbered_steps_of_real_runbooks_are_all_kept(tmp_path):
+def test_the_numbered_steps_of_real_runbooks_are_all_kept(tmp_path: Path) -> None:
     for page in sorted(CASES.glob("*.md")):
         text = page.read_text("utf-8")
         try:
@@ -144,7 +145,7 @@ def test_the_numbered_steps_of_real_runbooks_are_all_kept(tmp_path):
 
 @pytest.mark.cases
 @pytest.mark.skipif(not CASES.is_dir(), reason="no cases folder")
-def test_a_real_checklist_and_its_roles_are_read(tmp_path):
+def test_a_real_checklist_and_its_roles_are_read(tmp_path: Path) -> None:
     book = read_runbook(
         (CASES / "during__security_incident_response.md").read_text("utf-8"), "x.md"
     )
