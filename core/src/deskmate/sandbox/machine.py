@@ -151,25 +151,22 @@ class QemuMachine:
         on_progress: Progress,
     ) -> ToolOutcome:
         """Run one tool under `key`; a VM that stops answering pings meanwhile is killed."""
-        outcome: ToolOutcome | None = None
-        refusal: ProtocolError | None = None
+        failure: ProtocolError | SandboxUnavailable | None = None
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._heartbeat)
             try:
-                outcome = await self._guest.call(
+                return await self._guest.call(
                     tool, arguments, key=key, timeout_s=timeout_s, on_progress=on_progress
                 )
-            except ProtocolError as error:
-                refusal = error
-            except SandboxUnavailable as error:
-                await self._gone(error)
-            tasks.cancel_scope.cancel()
-        if outcome is not None:
-            return outcome
-        assert refusal is not None
-        if await self.alive():  # the guest refused this one call; the channel is whole
-            return ToolOutcome(text=refusal.message, is_error=True)
-        await self._gone(refusal)
+            except (ProtocolError, SandboxUnavailable) as error:
+                failure = error
+            finally:
+                tasks.cancel_scope.cancel()
+        if isinstance(failure, ProtocolError) and await self.alive():
+            # the guest refused this one call; the channel is whole
+            return ToolOutcome(text=failure.message, is_error=True)
+        assert failure is not None
+        await self._gone(failure)
 
     async def _heartbeat(self) -> None:
         while True:
