@@ -57,7 +57,7 @@ def test_no_small_count_can_be_found_by_trying_all_values(seed: Any) -> None:
 
 
 def test_a_hidden_cell_that_its_row_gives_away_is_found() -> None:
-    grid = [[80, None, 78], [60, None, 51], [140, 11, 129]]
+    grid: list[list[int | None]] = [[80, None, 78], [60, None, 51], [140, 11, 129]]
     assert {cells for cells, _ in exposures(grid, FLAGS)} == {((0, 1),)}
 
 
