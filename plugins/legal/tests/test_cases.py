@@ -1,6 +1,7 @@
 import json
 import re
 import shutil
+from typing import Any
 
 import docx
 import pytest
@@ -31,11 +32,11 @@ CUAD = {
 }
 
 
-def letters(text):
+def letters(text: Any) -> Any:
     return re.sub(r"\W+", "", text).lower()
 
 
-def deliver(context, name):
+def deliver(context: Any, name: Any) -> Any:
     """Review, redline where there is something to change, write the memo; return the deliverables."""
     found = playbook_review(name, context)
     source = read_text(context.file(name))
@@ -49,14 +50,14 @@ def deliver(context, name):
     return made
 
 
-def assert_gates_pass(made, name, clean_room):
+def assert_gates_pass(made: Any, name: Any, clean_room: Any) -> None:
     for deliverable in made:
         for rule, _, check, roles in every_rule():
             if deliverable.role in roles:
                 assert list(check(deliverable, clean_room(deliverable, name))) == [], (name, rule)
 
 
-def test_every_character_of_the_real_contracts_belongs_to_one_clause(cases):
+def test_every_character_of_the_real_contracts_belongs_to_one_clause(cases: Any) -> None:
     files = [
         *cases.glob("cuad/*_*.txt"),
         *cases.glob("cuad/*.pdf"),
@@ -72,7 +73,9 @@ def test_every_character_of_the_real_contracts_belongs_to_one_clause(cases):
             assert "".join(contract.text.split()) == "".join(raw.split()), path.name
 
 
-def test_the_templates_are_redlined_and_pass_the_gates(cases, context, clean_room):
+def test_the_templates_are_redlined_and_pass_the_gates(
+    cases: Any, context: Any, clean_room: Any
+) -> None:
     redlined = 0
     for path in sorted(cases.glob("templates/*.docx")):
         shutil.copyfile(path, context.workspace / path.name)
@@ -83,7 +86,9 @@ def test_the_templates_are_redlined_and_pass_the_gates(cases, context, clean_roo
 
 
 @pytest.mark.slow
-def test_real_contracts_as_word_files_are_redlined_and_pass_the_gates(cases, context, clean_room):
+def test_real_contracts_as_word_files_are_redlined_and_pass_the_gates(
+    cases: Any, context: Any, clean_room: Any
+) -> None:
     redlined = 0
     for path in sorted(cases.glob("cuad/[01]*.txt")):
         name = f"{path.stem[:40]}.docx"
@@ -98,8 +103,8 @@ def test_real_contracts_as_word_files_are_redlined_and_pass_the_gates(cases, con
 
 
 def test_real_pdf_and_text_contracts_get_a_memo_with_quotations_in_place(
-    cases, context, clean_room
-):
+    cases: Any, context: Any, clean_room: Any
+) -> None:
     for path in sorted([*cases.glob("cuad/[01]*.txt"), *cases.glob("cuad/[01]*.pdf")]):
         shutil.copyfile(path, context.workspace / path.name)
         made = deliver(context, path.name)
@@ -110,14 +115,14 @@ def test_real_pdf_and_text_contracts_get_a_memo_with_quotations_in_place(
             assert find_quote(source, claim.text), (path.name, claim.text)
 
 
-def test_proof_reading_real_contracts_stays_bounded(cases):
+def test_proof_reading_real_contracts_stays_bounded(cases: Any) -> None:
     for path in sorted(cases.glob("cuad/[01]*.txt")):
         contract = read_contract(path)
         errors = [slip for slip in proof_read(contract) if slip.level == "error"]
         assert len(errors) < 15, (path.name, [slip.message for slip in errors])
 
 
-def test_clauses_of_the_labelled_types_are_found(cases):
+def test_clauses_of_the_labelled_types_are_found(cases: Any) -> None:
     found = wanted = 0
     for path in sorted(cases.glob("cuad/*.labels.json")):
         labels = json.loads(path.read_text("utf-8"))["labels"]

@@ -11,7 +11,7 @@ CONTEXT = PluginContext(name="legal", version="0.1.0", resources=PACKAGE)
 MANIFEST = tomllib.loads((PACKAGE / "plugin.toml").read_text("utf-8"))
 
 
-def test_tools_rules_and_skills_are_those_of_the_manifest():
+def test_tools_rules_and_skills_are_those_of_the_manifest() -> None:
     tools = {tool.name: tool.risk for tool in deskmate_legal.deskmate_tools(CONTEXT)}
     rules = {rule.rule for rule in deskmate_legal.deskmate_validators(CONTEXT)}
     skills = [skill.folder.name for skill in deskmate_legal.deskmate_skills(CONTEXT)]
@@ -20,13 +20,13 @@ def test_tools_rules_and_skills_are_those_of_the_manifest():
     assert skills == MANIFEST["skills"]["names"]
 
 
-def test_prompts_fit_their_budget():
+def test_prompts_fit_their_budget() -> None:
     texts = [prompt.text for prompt in deskmate_legal.deskmate_prompts(CONTEXT)]
     assert len(texts) == 3
     assert sum(map(len, texts)) < 2000 * 3
 
 
-def test_procedures_call_tools_of_this_plugin_with_their_parameters():
+def test_procedures_call_tools_of_this_plugin_with_their_parameters() -> None:
     tools = {f"legal__{t.name}": t.function for t in deskmate_legal.deskmate_tools(CONTEXT)}
     procedures = list(PACKAGE.glob("skills/*/procedure.toml"))
     assert len(procedures) == 3
@@ -37,7 +37,7 @@ def test_procedures_call_tools_of_this_plugin_with_their_parameters():
             assert set(step["arguments"]) <= set(names)
 
 
-def test_importing_the_plugin_loads_no_document_library():
+def test_importing_the_plugin_loads_no_document_library() -> None:
     code = (
         "import sys, deskmate_legal; "
         "print([n for n in ('docx', 'lxml', 'yaml', 'jsonschema', 'pypdfium2') if n in sys.modules])"

@@ -1,5 +1,7 @@
 import re
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,12 +14,12 @@ from deskmate_legal.review import review
 NDA = "MUTUAL NON-DISCLOSURE AGREEMENT between Alpha Inc. and Beta Ltd. (each a “Party”)."
 
 
-def result(contract, category, playbook=None):
+def result(contract: Any, category: Any, playbook: Any = None) -> Any:
     found = review(contract, playbook or load_playbook())
     return next(r for r in found if r.category.id == category)
 
 
-def edit(contract, category, playbook=None):
+def edit(contract: Any, category: Any, playbook: Any = None) -> Any:
     edits = build_edits(contract, review(contract, playbook or load_playbook()))
     found = [e for e in edits if category in str(e["reference"])]
     return found[0] if found else None
@@ -82,7 +84,9 @@ def edit(contract, category, playbook=None):
         ),
     ],
 )
-def test_a_deviation_gets_a_minimal_edit(contract_of, category, sentence, find, replace):
+def test_a_deviation_gets_a_minimal_edit(
+    contract_of: Any, category: Any, sentence: Any, find: Any, replace: Any
+) -> None:
     contract = contract_of(NDA, "Each Party agrees, and the other Party’s rights stay.", sentence)
     found = edit(contract, category)
     assert found is not None
@@ -115,14 +119,16 @@ def test_a_deviation_gets_a_minimal_edit(contract_of, category, sentence, find, 
         ),
     ],
 )
-def test_what_the_playbook_accepts_is_left_alone(contract_of, category, sentence):
+def test_what_the_playbook_accepts_is_left_alone(
+    contract_of: Any, category: Any, sentence: Any
+) -> None:
     contract = contract_of(NDA, sentence)
     found = result(contract, category)
     assert found.status == "ok"
     assert found.deviations == []
 
 
-def test_trade_secrets_may_be_protected_for_as_long_as_they_are_secret(contract_of):
+def test_trade_secrets_may_be_protected_for_as_long_as_they_are_secret(contract_of: Any) -> None:
     contract = contract_of(
         NDA,
         "The obligations of confidentiality survive for three (3) years, but for trade secrets indefinitely.",
@@ -132,13 +138,13 @@ def test_trade_secrets_may_be_protected_for_as_long_as_they_are_secret(contract_
     ]
 
 
-def test_an_absent_category_says_what_was_searched(contract_of):
+def test_an_absent_category_says_what_was_searched(contract_of: Any) -> None:
     found = result(contract_of(NDA, "1. Hello. Nothing else."), "governing-law")
     assert found.status == "absent"
     assert "governed by" in found.deviations[0].says
 
 
-def test_a_blank_is_to_be_filled_in_not_redlined(contract_of):
+def test_a_blank_is_to_be_filled_in_not_redlined(contract_of: Any) -> None:
     contract = contract_of(
         NDA, "This Agreement is governed by the laws of the State of {governing_law}."
     )
@@ -147,12 +153,14 @@ def test_a_blank_is_to_be_filled_in_not_redlined(contract_of):
     assert edit(contract, "governing-law") is None
 
 
-def test_a_defined_term_is_no_law(contract_of):
+def test_a_defined_term_is_no_law(contract_of: Any) -> None:
     contract = contract_of(NDA, "Disputes are governed by the laws of the Governing State.")
     assert not [d for d in result(contract, "governing-law").deviations if d.rule == "range"]
 
 
-def test_a_missing_clause_is_numbered_on_and_speaks_the_contracts_language(contract_of):
+def test_a_missing_clause_is_numbered_on_and_speaks_the_contracts_language(
+    contract_of: Any,
+) -> None:
     contract = contract_of(
         NDA,
         "1. Purpose. Each Party uses the information for the purpose of talks; the other Party may stop it.",
@@ -171,7 +179,7 @@ def test_a_missing_clause_is_numbered_on_and_speaks_the_contracts_language(contr
     assert "licence" not in joined
 
 
-def test_no_clause_is_inserted_where_other_terms_are_incorporated(contract_of):
+def test_no_clause_is_inserted_where_other_terms_are_incorporated(contract_of: Any) -> None:
     contract = contract_of(
         NDA, "1. Terms. The Standard Terms posted at https://example.com/nda are incorporated."
     )
@@ -181,7 +189,7 @@ def test_no_clause_is_inserted_where_other_terms_are_incorporated(contract_of):
     ]
 
 
-def test_two_changes_that_touch_become_one_edit_and_none_overlap(contract_of):
+def test_two_changes_that_touch_become_one_edit_and_none_overlap(contract_of: Any) -> None:
     contract = contract_of(
         NDA,
         "For 30 months and 30 months the Party shall be entitled to injunctive relief without posting a bond; "
@@ -200,7 +208,7 @@ def test_two_changes_that_touch_become_one_edit_and_none_overlap(contract_of):
     assert all(a[1] <= b[0] for a, b in pairwise(spans))
 
 
-def test_a_struck_clause_keeps_its_number(contract_of):
+def test_a_struck_clause_keeps_its_number(contract_of: Any) -> None:
     contract = contract_of(NDA, "7. Residuals. Beta may use the residuals for any purpose.")
     found = edit(contract, "residuals")
     assert found is not None
@@ -208,7 +216,7 @@ def test_a_struck_clause_keeps_its_number(contract_of):
     assert text == "7. Residuals. Intentionally omitted."
 
 
-def test_the_comment_tells_the_other_side_no_limits(contract_of):
+def test_the_comment_tells_the_other_side_no_limits(contract_of: Any) -> None:
     contract = contract_of(NDA, "The obligations of confidentiality survive for nine (9) years.")
     found = edit(contract, "confidentiality-term")
     assert found is not None
@@ -220,13 +228,15 @@ def test_the_comment_tells_the_other_side_no_limits(contract_of):
 # ---- playbooks -------------------------------------------------------------------------------------
 
 
-def write(tmp_path, text):
+def write(tmp_path: Path, text: Any) -> Any:
     path = tmp_path / "playbook.yaml"
     path.write_text(text, "utf-8")
     return path
 
 
-def test_a_short_playbook_takes_detection_from_the_standard(tmp_path, contract_of):
+def test_a_short_playbook_takes_detection_from_the_standard(
+    tmp_path: Path, contract_of: Any
+) -> None:
     path = write(
         tmp_path,
         "title: Mine\ncategories:\n  - id: confidentiality-term\n    measure: {max: 24, preferred: 24}\n",
@@ -240,7 +250,7 @@ def test_a_short_playbook_takes_detection_from_the_standard(tmp_path, contract_o
     assert found["replace"] == "two (2) years."
 
 
-def test_an_extended_playbook_keeps_the_other_categories(tmp_path):
+def test_an_extended_playbook_keeps_the_other_categories(tmp_path: Path) -> None:
     playbook = load_playbook(
         write(
             tmp_path,
@@ -263,14 +273,14 @@ def test_an_extended_playbook_keeps_the_other_categories(tmp_path):
         ("title: x\ncategories:\n  - id: audit\n    severity: huge\n", "severity"),
     ],
 )
-def test_a_wrong_playbook_is_named_in_one_line(tmp_path, text, complaint):
+def test_a_wrong_playbook_is_named_in_one_line(tmp_path: Path, text: Any, complaint: Any) -> None:
     with pytest.raises(ToolInputError) as caught:
         load_playbook(write(tmp_path, text))
     assert complaint in caught.value.message
     assert "\n" not in caught.value.message
 
 
-def test_every_standard_category_has_what_memo_and_comment_need():
+def test_every_standard_category_has_what_memo_and_comment_need() -> None:
     for category in load_playbook().categories:
         assert category.position
         assert category.approver
@@ -279,7 +289,9 @@ def test_every_standard_category_has_what_memo_and_comment_need():
         assert not category.required or category.insert or category.id in {"purpose"}
 
 
-def test_a_quotation_is_verbatim_whole_words_and_free_of_control_characters(contract_of):
+def test_a_quotation_is_verbatim_whole_words_and_free_of_control_characters(
+    contract_of: Any,
+) -> None:
     words = "The parties agree on many long and winding matters of form\x02hood before "
     contract = contract_of(f"{words * 8}they agree on the governing law. {words * 8}", text=True)
     sentence = next(contract.sentences())
@@ -293,7 +305,7 @@ def test_a_quotation_is_verbatim_whole_words_and_free_of_control_characters(cont
     assert re.search(rf"(?<!\w){re.escape(shown)}(?!\w)", text)
 
 
-def test_a_quotation_of_a_long_focus_ends_with_a_whole_word(contract_of):
+def test_a_quotation_of_a_long_focus_ends_with_a_whole_word(contract_of: Any) -> None:
     contract = contract_of("The parties agree " + "extraordinarily " * 40 + "today.", text=True)
     sentence = next(contract.sentences())
     shown = quote(contract, sentence, (4, sentence.end - 2), 100)

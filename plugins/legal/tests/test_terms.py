@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from deskmate_legal.nda import CRITERIA, colour
@@ -12,14 +14,14 @@ CLEAN = (
 )
 
 
-def slips(contract_of, *extra, drop=None):
+def slips(contract_of: Any, *extra: Any, drop: Any = None) -> Any:
     texts = [text for place, text in enumerate(CLEAN) if place != drop]
     return [
         (slip.check, slip.message) for slip in proof_read(contract_of(*texts, *extra, text=True))
     ]
 
 
-def test_a_clean_contract_has_no_slip(contract_of):
+def test_a_clean_contract_has_no_slip(contract_of: Any) -> None:
     assert slips(contract_of) == []
 
 
@@ -41,7 +43,7 @@ def test_a_clean_contract_has_no_slip(contract_of):
         ),
     ],
 )
-def test_a_slip_is_found(contract_of, text, check, words):
+def test_a_slip_is_found(contract_of: Any, text: Any, check: Any, words: Any) -> None:
     found = slips(contract_of, text)
     assert [entry[0] for entry in found] == [check]
     assert words in found[0][1] or check == "blank"
@@ -58,11 +60,11 @@ def test_a_slip_is_found(contract_of, text, check, words):
         "5. More. See Section 5(a): (a) this.",
     ],
 )
-def test_a_near_miss_is_no_slip(contract_of, text):
+def test_a_near_miss_is_no_slip(contract_of: Any, text: Any) -> None:
     assert slips(contract_of, text) == []
 
 
-def test_an_unused_term_is_found_in_a_long_contract(contract_of):
+def test_an_unused_term_is_found_in_a_long_contract(contract_of: Any) -> None:
     filler = "6. Filler. " + "The Client uses the Services. " * 60
     assert slips(contract_of, "5. More. “Widget” means a thing.", filler) == [
         ("unused term", "“Widget” is defined and not used.")
@@ -72,18 +74,18 @@ def test_an_unused_term_is_found_in_a_long_contract(contract_of):
 GOOD = {criterion.id: criterion.good for criterion in CRITERIA}
 
 
-def test_all_good_answers_are_green():
+def test_all_good_answers_are_green() -> None:
     assert colour(GOOD) == ("green", [])
 
 
-def test_absent_counts_as_no():
+def test_absent_counts_as_no() -> None:
     assert colour({**GOOD, "restrictions": "absent"}) == ("green", [])
     assert colour({**GOOD, "exclusions": "absent"}) == ("red", ["exclusions"])
 
 
-def test_one_red_answer_makes_it_red_whatever_else_is_said():
+def test_one_red_answer_makes_it_red_whatever_else_is_said() -> None:
     assert colour({**GOOD, "term": "no", "ip": "yes"}) == ("red", ["term", "ip"])
 
 
-def test_a_missing_answer_is_yellow():
+def test_a_missing_answer_is_yellow() -> None:
     assert colour({k: v for k, v in GOOD.items() if k != "liability"}) == ("yellow", ["liability"])

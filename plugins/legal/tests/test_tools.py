@@ -1,3 +1,5 @@
+from typing import Any
+
 import docx
 import pytest
 
@@ -17,11 +19,11 @@ from deskmate_legal.tools.terms import terms_check
 REQUEST = "Review this NDA against our playbook. Redline what deviates and write a one-page memo."
 
 
-def text_of(path):
+def text_of(path: Any) -> Any:
     return " ".join(" ".join(p.text for p in read_text(path).passages).split())
 
 
-def test_the_contract_and_the_playbook_are_found_and_nothing_else(context, nda):
+def test_the_contract_and_the_playbook_are_found_and_nothing_else(context: Any, nda: Any) -> None:
     (context.workspace / "contracts/notes.txt").write_text("Call the dentist.")
     first = contract_find(REQUEST, context)
     edits = playbook_review(nda, context).result["edits"]
@@ -35,7 +37,7 @@ def test_the_contract_and_the_playbook_are_found_and_nothing_else(context, nda):
     ]
 
 
-def test_a_named_file_is_taken_alone(context, nda):
+def test_a_named_file_is_taken_alone(context: Any, nda: Any) -> None:
     other = context.workspace / "contracts/supply.txt"
     other.write_text("SUPPLY AGREEMENT\n\n1. The parties agree.")
     assert (
@@ -46,7 +48,7 @@ def test_a_named_file_is_taken_alone(context, nda):
     assert contract_find("review the contracts", context)["count"] == 2
 
 
-def test_an_empty_folder_and_two_playbooks_are_said_in_one_line(context):
+def test_an_empty_folder_and_two_playbooks_are_said_in_one_line(context: Any) -> None:
     with pytest.raises(ToolInputError, match="no DOCX, PDF or text file"):
         contract_find("review", context)
     for name in ("playbook-a.yaml", "playbook-b.yaml"):
@@ -57,7 +59,7 @@ def test_an_empty_folder_and_two_playbooks_are_said_in_one_line(context):
         contract_find("review", context)
 
 
-def test_clauses_come_in_parts_with_computed_numbers(context, nda):
+def test_clauses_come_in_parts_with_computed_numbers(context: Any, nda: Any) -> None:
     first = contract_parse(nda, context, limit=5)
     rest = contract_parse(nda, context, start=first["next"], limit=200)
     numbers = [c["number"] for c in first["clauses"] + rest["clauses"]]
@@ -66,7 +68,7 @@ def test_clauses_come_in_parts_with_computed_numbers(context, nda):
     assert {"1", "3.3", "8.5"} <= set(numbers)
 
 
-def test_the_review_finds_what_was_put_into_the_invented_nda(context, nda):
+def test_the_review_finds_what_was_put_into_the_invented_nda(context: Any, nda: Any) -> None:
     found = playbook_review(nda, context)
     rules = {(row["category"], row["rule"].split()[0]) for row in found.result["deviations"]}
     assert {
@@ -88,7 +90,9 @@ def test_the_review_finds_what_was_put_into_the_invented_nda(context, nda):
         assert evidence.locator["paragraph"] in places
 
 
-def test_the_memo_carries_every_quotation_as_a_claim_and_fits_a_page(context, nda):
+def test_the_memo_carries_every_quotation_as_a_claim_and_fits_a_page(
+    context: Any, nda: Any
+) -> None:
     answer = memo_write(nda, context)
     (deliverable,) = answer.deliverables
     memo = text_of(context.file(deliverable.path))
@@ -101,7 +105,7 @@ def test_the_memo_carries_every_quotation_as_a_claim_and_fits_a_page(context, nd
     assert answer.result["on_first_page"] == answer.result["deviations"]
 
 
-def test_a_text_gets_proposed_wording_instead_of_a_redline(context):
+def test_a_text_gets_proposed_wording_instead_of_a_redline(context: Any) -> None:
     path = context.workspace / "a.txt"
     path.write_text(
         "SUPPLY AGREEMENT\n\n1. Law. This Agreement between the parties is governed by the laws of Peru."
@@ -114,7 +118,7 @@ def test_a_text_gets_proposed_wording_instead_of_a_redline(context):
     assert "cannot carry tracked changes" in memo
 
 
-def test_a_finding_by_reading_is_taken_only_with_its_words_in_place(context, nda):
+def test_a_finding_by_reading_is_taken_only_with_its_words_in_place(context: Any, nda: Any) -> None:
     finding = {
         "title": "Notices",
         "quote": "Notices under this Agreement are given in writing",
@@ -131,7 +135,9 @@ def test_a_finding_by_reading_is_taken_only_with_its_words_in_place(context, nda
         memo_write(nda, context, findings=[{**finding, "quote": "Notices are given by pigeon"}])
 
 
-def test_a_redline_never_replaces_the_original_or_leaves_the_workspace(context, nda):
+def test_a_redline_never_replaces_the_original_or_leaves_the_workspace(
+    context: Any, nda: Any
+) -> None:
     edits = playbook_review(nda, context).result["edits"]
     before = context.file(nda).read_bytes()
     with pytest.raises(ToolInputError, match="is the original"):
@@ -146,7 +152,7 @@ def test_a_redline_never_replaces_the_original_or_leaves_the_workspace(context, 
     assert context.file(nda).read_bytes() == before
 
 
-def test_two_versions_are_compared_the_older_first(context, nda):
+def test_two_versions_are_compared_the_older_first(context: Any, nda: Any) -> None:
     folder = context.workspace / "contracts"
     original = context.file(nda)
     (folder / "deal v1.docx").write_bytes(original.read_bytes())
@@ -165,13 +171,13 @@ def test_two_versions_are_compared_the_older_first(context, nda):
         contract_find("compare", context, versions=True)
 
 
-def test_the_invented_nda_reads_clean_of_errors(context, nda):
+def test_the_invented_nda_reads_clean_of_errors(context: Any, nda: Any) -> None:
     found = terms_check(nda, context).result
     assert found["errors"] == 0, found["report"]
     assert "Residuals" in found["defined_terms"]
 
 
-def test_triage_needs_verbatim_words_and_computes_the_colour(context, nda):
+def test_triage_needs_verbatim_words_and_computes_the_colour(context: Any, nda: Any) -> None:
     answers = [
         {
             "criterion": "ip",
@@ -189,7 +195,9 @@ def test_triage_needs_verbatim_words_and_computes_the_colour(context, nda):
 
 
 @pytest.mark.parametrize("content", [b"", b"%PDF-1.7 broken", b"PK\x03\x04 not a zip"])
-def test_a_damaged_contract_is_named_and_the_others_are_reviewed(context, nda, content):
+def test_a_damaged_contract_is_named_and_the_others_are_reviewed(
+    context: Any, nda: Any, content: Any
+) -> None:
     name = {b"": "empty.txt", b"%": "bad.pdf", b"P": "bad.docx"}[content[:1]]
     (context.workspace / "contracts" / name).write_bytes(content)
     found = contract_find("review contracts", context)

@@ -1,4 +1,6 @@
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import docx
 import pytest
@@ -17,47 +19,49 @@ from deskmate_legal.validators import (
 
 
 @pytest.fixture
-def redlined(context, nda):
+def redlined(context: Any, nda: Any) -> Any:
     edits = playbook_review(nda, context).result["edits"]
     return contract_redline(nda, edits, context).deliverables[0]
 
 
 @pytest.fixture
-def memo(context, nda):
+def memo(context: Any, nda: Any) -> Any:
     return memo_write(nda, context).deliverables[0]
 
 
-def errors(check, deliverable, room):
+def errors(check: Any, deliverable: Any, room: Any) -> Any:
     return [finding.message for finding in check(deliverable, room) if finding.level == "error"]
 
 
 @pytest.mark.parametrize("check", [check_reject_all, check_accept_all, check_edit_reason])
-def test_an_honest_redline_passes(check, redlined, nda, clean_room):
+def test_an_honest_redline_passes(check: Any, redlined: Any, nda: Any, clean_room: Any) -> None:
     assert errors(check, redlined, clean_room(redlined, nda)) == []
 
 
-def test_an_honest_memo_passes(memo, nda, clean_room):
+def test_an_honest_memo_passes(memo: Any, nda: Any, clean_room: Any) -> None:
     room = clean_room(memo, nda, "contracts/playbook.yaml")
     assert errors(check_coverage, memo, room) == []
 
 
-def changed(context, deliverable, change):
+def changed(context: Any, deliverable: Any, change: Any) -> None:
     path = context.file(deliverable.path)
     document = docx.Document(str(path))
     change(document)
     document.save(str(path))
 
 
-def test_an_untracked_word_fails_reject_all(context, redlined, nda, clean_room):
-    def untracked(document):
+def test_an_untracked_word_fails_reject_all(
+    context: Any, redlined: Any, nda: Any, clean_room: Any
+) -> None:
+    def untracked(document: Any) -> None:
         document.paragraphs[2].runs[-1].text += " Secretly."
 
     changed(context, redlined, untracked)
     assert errors(check_reject_all, redlined, clean_room(redlined, nda))
 
 
-def test_lost_bold_fails_reject_all(context, redlined, nda, clean_room):
-    def unbold(document):
+def test_lost_bold_fails_reject_all(context: Any, redlined: Any, nda: Any, clean_room: Any) -> None:
+    def unbold(document: Any) -> None:
         for run in document.paragraphs[1].runs:
             run.bold = None
 
@@ -65,25 +69,29 @@ def test_lost_bold_fails_reject_all(context, redlined, nda, clean_room):
     assert errors(check_reject_all, redlined, clean_room(redlined, nda))
 
 
-def test_new_document_properties_are_no_difference(context, redlined, nda, clean_room):
-    def retitled(document):
+def test_new_document_properties_are_no_difference(
+    context: Any, redlined: Any, nda: Any, clean_room: Any
+) -> None:
+    def retitled(document: Any) -> None:
         document.core_properties.keywords = "seen"
 
     changed(context, redlined, retitled)
     assert errors(check_reject_all, redlined, clean_room(redlined, nda)) == []
 
 
-def test_another_authors_change_fails_reject_all(redlined, nda, clean_room):
+def test_another_authors_change_fails_reject_all(redlined: Any, nda: Any, clean_room: Any) -> None:
     stranger = replace(redlined, data={**redlined.data, "author": "Someone Else"})
     assert errors(check_reject_all, stranger, clean_room(redlined, nda))
 
 
-def test_an_undeclared_edit_fails_accept_all(redlined, nda, clean_room):
+def test_an_undeclared_edit_fails_accept_all(redlined: Any, nda: Any, clean_room: Any) -> None:
     fewer = replace(redlined, data={**redlined.data, "edits": redlined.data["edits"][1:]})
     assert errors(check_accept_all, fewer, clean_room(redlined, nda))
 
 
-def test_an_edit_that_was_not_made_fails_accept_all(redlined, nda, clean_room):
+def test_an_edit_that_was_not_made_fails_accept_all(
+    redlined: Any, nda: Any, clean_room: Any
+) -> None:
     more = {
         "paragraph": 2,
         "find": "Northlight Instruments",
@@ -94,19 +102,21 @@ def test_an_edit_that_was_not_made_fails_accept_all(redlined, nda, clean_room):
     assert errors(check_accept_all, claimed, clean_room(redlined, nda))
 
 
-def test_a_changed_replacement_fails_accept_all(redlined, nda, clean_room):
+def test_a_changed_replacement_fails_accept_all(redlined: Any, nda: Any, clean_room: Any) -> None:
     first = {**redlined.data["edits"][0], "replace": "something else entirely"}
     other = replace(redlined, data={**redlined.data, "edits": [first, *redlined.data["edits"][1:]]})
     assert errors(check_accept_all, other, clean_room(redlined, nda))
 
 
-def test_an_edit_of_words_that_are_not_there_fails_accept_all(redlined, nda, clean_room):
+def test_an_edit_of_words_that_are_not_there_fails_accept_all(
+    redlined: Any, nda: Any, clean_room: Any
+) -> None:
     first = {**redlined.data["edits"][0], "find": "no such words"}
     other = replace(redlined, data={**redlined.data, "edits": [first]})
     assert "occurs 0 times" in errors(check_accept_all, other, clean_room(redlined, nda))[0]
 
 
-def test_a_whole_paragraph_may_be_deleted(context, nda, clean_room):
+def test_a_whole_paragraph_may_be_deleted(context: Any, nda: Any, clean_room: Any) -> None:
     edits = [
         {
             "paragraph": 4,
@@ -120,33 +130,37 @@ def test_a_whole_paragraph_may_be_deleted(context, nda, clean_room):
         assert errors(check, deliverable, clean_room(deliverable, nda)) == []
 
 
-def test_an_edit_without_reason_fails(redlined, nda, clean_room):
+def test_an_edit_without_reason_fails(redlined: Any, nda: Any, clean_room: Any) -> None:
     first = {**redlined.data["edits"][0], "reason": "  "}
     other = replace(redlined, data={**redlined.data, "edits": [first, *redlined.data["edits"][1:]]})
     assert "has no reason" in errors(check_edit_reason, other, clean_room(redlined, nda))[0]
 
 
-def test_a_reason_that_is_in_no_comment_fails(redlined, nda, clean_room):
+def test_a_reason_that_is_in_no_comment_fails(redlined: Any, nda: Any, clean_room: Any) -> None:
     first = {**redlined.data["edits"][0], "reason": "Because I say so."}
     other = replace(redlined, data={**redlined.data, "edits": [first, *redlined.data["edits"][1:]]})
     assert "no comment" in errors(check_edit_reason, other, clean_room(redlined, nda))[0]
 
 
-def test_a_redline_without_declared_edits_fails(redlined, nda, clean_room):
+def test_a_redline_without_declared_edits_fails(redlined: Any, nda: Any, clean_room: Any) -> None:
     empty = replace(redlined, data={**redlined.data, "edits": []})
     assert errors(check_edit_reason, empty, clean_room(redlined, nda))
     assert errors(check_accept_all, empty, clean_room(redlined, nda))
 
 
-def test_accepted_changes_are_no_redline(context, redlined, nda, clean_room, tmp_path):
+def test_accepted_changes_are_no_redline(
+    context: Any, redlined: Any, nda: Any, clean_room: Any, tmp_path: Path
+) -> None:
     flat = tmp_path / "flat.docx"
     accept_all(context.file(redlined.path), flat)
     room = clean_room(redlined, nda, file=flat)
     assert errors(check_reject_all, redlined, room)
 
 
-def test_a_memo_that_leaves_a_category_out_fails(context, memo, nda, clean_room):
-    def forget(document):
+def test_a_memo_that_leaves_a_category_out_fails(
+    context: Any, memo: Any, nda: Any, clean_room: Any
+) -> None:
+    def forget(document: Any) -> None:
         for table in document.tables:
             for row in table.rows:
                 for paragraph in row.cells[0].paragraphs:
@@ -162,7 +176,9 @@ def test_a_memo_that_leaves_a_category_out_fails(context, memo, nda, clean_room)
     assert "Residuals (deviation)" in found[0]
 
 
-def test_what_the_host_never_held_is_unverified(redlined, memo, nda, clean_room):
+def test_what_the_host_never_held_is_unverified(
+    redlined: Any, memo: Any, nda: Any, clean_room: Any
+) -> None:
     for rule, _, check, roles in every_rule():
         deliverable = redlined if "redline" in roles else memo
         if rule != "LEGAL-EDIT-REASON":
@@ -173,7 +189,9 @@ def test_what_the_host_never_held_is_unverified(redlined, memo, nda, clean_room)
 @pytest.mark.parametrize(
     "check", [check_reject_all, check_accept_all, check_edit_reason, check_coverage]
 )
-def test_a_damaged_file_is_never_a_pass(check, redlined, memo, nda, clean_room, tmp_path):
+def test_a_damaged_file_is_never_a_pass(
+    check: Any, redlined: Any, memo: Any, nda: Any, clean_room: Any, tmp_path: Path
+) -> None:
     damaged = tmp_path / "damaged.docx"
     damaged.write_bytes(b"PK\x03\x04 broken")
     deliverable = memo if check is check_coverage else redlined
