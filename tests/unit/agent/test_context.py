@@ -6,23 +6,17 @@ from collections.abc import Callable
 from typing import Any
 
 from deskmate.agent.context import SKILL_TOOL, build_request, read_skill
-from deskmate.agent.conversation import findings_text, messages_of
 from deskmate.types.events import (
-    ApplyFinished,
-    ApplyStarted,
-    ChangesDiscarded,
     Event,
     GrantsSet,
     ModelReplied,
     SandboxOpened,
     ToolFinished,
     UserSaid,
-    Validated,
 )
 from deskmate.types.files import Grant
-from deskmate.types.findings import Finding
 from deskmate.types.ids import Digest, RunId, ToolUseId
-from deskmate.types.messages import NOTE, Message, Opaque, Text, ToolResult, ToolUse
+from deskmate.types.messages import NOTE, Message, Text, ToolUse
 from deskmate.types.registry import PromptSpec, Registry, SkillSpec, ToolSpec
 
 MakeLog = Callable[..., tuple[Event, ...]]
@@ -92,100 +86,6 @@ def test_the_date_stands_in_the_conversation_and_not_in_the_prefix(make_log: Mak
     assert note == f"{NOTE}Today is 2026-11-23. Folders in /workspace: docs (ro)."
     assert not any("2026-11-23" in block for block in request.system)
     assert "/home/u" not in str(request), "the model needs no host paths"
-
-
-def test_earlier_messages_never_change_as_a_thread_grows(make_log: MakeLog) -> None:
-    payloads = (
-        said("A"),
-        replied(Text(text="Look"), use("u1"), use("u2"), stop="tool_use"),
-        OPENED,
-        done("u2"),
-        done("u1"),
-        replied(Text(text="Ok")),
-        said("B"),
-        replied(use("u3"), stop="tool_use"),
-        OPENED,
-        done("u3"),
-    )
-    before: tuple[Message, ...] = ()
-    for n, payload in enumerate(payloads, 1):
-        now = messages_of(make_log(*payloads[:n]))
-        if isinstance(payload, ModelReplied):
-            before = messages_of(make_log(*payloads[: n - 1]))
-            assert now[: len(before)] == before
-
-
-def test_results_come_first_in_the_order_of_their_uses(make_log: MakeLog) -> None:
-    events = make_log(
-        said("A"),
-        replied(use("u1"), use("u2"), stop="tool_use"),
-        OPENED,
-        OPENED,
-        done("u2"),
-        done("u1"),
-    )
-    last = messages_of(events)[-1]
-    first, second, note = last.content
-    assert isinstance(first, ToolResult)
-    assert isinstance(second, ToolResult)
-    assert (first.tool_use_id, second.tool_use_id) == ("u1", "u2")
-    assert isinstance(note, Text)
-    assert "restored" in note.text
-
-
-def test_empty_replies_are_left_out_and_users_words_are_joined(make_log: MakeLog) -> None:
-    messages = messages_of(make_log(said("A"), replied(stop="refusal"), said("B")))
-    assert len(messages) == 1
-    assert [text for text in texts(messages[0]) if not text.startswith(NOTE)] == ["A", "B"]
-
-
-def test_a_paused_reply_and_its_sequel_are_one_message(make_log: MakeLog) -> None:
-    block = Opaque(data={"type": "server_tool_use"})
-    events = (said("A"), replied(block, stop="pause_turn"))
-    assert messages_of(make_log(*events))[-1].role == "assistant"
-    both = messages_of(make_log(*events, replied(Text(text="Found."))))
-    assert both[1].content == (block, Text(text="Found."))
-
-
-def test_a_conversation_never_ends_with_the_assistant(make_log: MakeLog) -> None:
-    messages = messages_of(make_log(said("A"), replied(Text(text="x"), stop="refusal")))
-    assert texts(messages[-1]) == [f"{NOTE}Go on."]
-
-
-def test_what_the_user_did_with_the_changes_is_told(make_log: MakeLog) -> None:
-    undo = ApplyStarted(plan=NONE, undo_of=NONE)
-    applied = ApplyFinished(plan=NONE, applied=True)
-    events = make_log(
-        said("A"),
-        replied(Text(text="x")),
-        ApplyStarted(plan=NONE),
-        applied,
-        undo,
-        applied,
-        ApplyStarted(plan=NONE),
-        ApplyFinished(plan=NONE, applied=False),
-        ChangesDiscarded(difference=NONE),
-        said("B"),
-    )
-    told = texts(messages_of(events)[-1])
-    assert [("user applied" in t, "undid" in t, "discarded" in t) for t in told[:3]] == [
-        (True, False, False),
-        (False, True, False),
-        (False, False, True),
-    ]
-    assert told[-1] == "B"
-    assert len(told) == 5
-
-
-def test_findings_are_told_errors_first_and_a_pass_is_not(make_log: MakeLog) -> None:
-    findings = (
-        Finding(rule="N", level="note", message="n"),
-        Finding(rule="E", level="error", message="e", location="page 2", fix="f", path="docs/x"),
-    )
-    text = findings_text(findings)
-    assert text.index("error E in docs/x, page 2: e Fix: f") < text.index("note N: n")
-    passed = Validated(run=RUN, inputs=NONE, rules=(), findings=findings, passed=True)
-    assert len(messages_of(make_log(said("A"), replied(Text(text="x")), passed))) == 3
 
 
 def test_a_skill_is_found_by_its_name() -> None:

@@ -154,6 +154,7 @@ async def test_without_a_machine_tools_are_off_and_the_run_says_so(make_lab: Mak
     ended = await lab.say("Go")
     assert ended.reason == "done"
     assert [refused.why for refused in lab.store.of(Refused)] == ["No QEMU. Install it."]
+    assert ended.text.startswith("Tools were off")
     assert [d.text for d in lab.store.of(ToolFinished)] == [
         "Tools are off: No QEMU. Install it."
     ] * 3

@@ -197,6 +197,8 @@ def _wrap_up(state: State) -> Action:
 
 
 def _done_text(state: State) -> str:
+    if state.tools_off:
+        return f"Tools were off, so nothing was read or written: {state.tools_off}"
     if state.verdict is None:
         return ""
     return f"{len(state.deliverables)} deliverable(s) passed {len(state.verdict.rules)} check(s)."

@@ -19,6 +19,7 @@ from deskmate.types.events import (
     GrantsSet,
     ModelFailed,
     ModelReplied,
+    Refused,
     RunFinished,
     RunResumed,
     SandboxOpened,
@@ -79,7 +80,7 @@ class State:
     the output limit. `failures`: attempts in a row without a reply. `dirty`: the overlay differs
     from the base. `rebase`: the next machine takes the base again. `settled`: plans carried out
     since the checkpoint; their paths are as the folders have them, its other changes are still open. `unstaged`, `unvalidated`: work since the last change set, since the last verdict.
-    `answered`: the model has seen the verdict. `deliverables`: by path, not yet applied.
+    `answered`: the model has seen the verdict. `tools_off`: why there was no machine in this run. `deliverables`: by path, not yet applied.
     """
 
     seq: int = 0
@@ -108,6 +109,7 @@ class State:
     verdict: Validated | None = None
     answered: bool = False
     repairs: int = 0
+    tools_off: str = ""
 
     @property
     def active(self) -> bool:
@@ -186,6 +188,7 @@ def _said(state: State, payload: UserSaid) -> dict[str, Any]:
     }
     if state.run is None or state.run.run != payload.run:
         changes |= {"turn": 0, "usage": Usage(), "active_s": 0.0, "repairs": 0, "verdict": None}
+        changes["tools_off"] = ""
         if not state.dirty:
             changes |= {"rebase": True, **_NOTHING_PENDING}
     return changes
@@ -276,6 +279,10 @@ def _approval_given(state: State, payload: ApprovalGiven) -> dict[str, Any]:
     return changes
 
 
+def _refused(state: State, payload: Refused) -> dict[str, Any]:
+    return {"tools_off": payload.why} if payload.what == "tools" else {}
+
+
 def _started(state: State, payload: ToolStarted) -> dict[str, Any]:
     return {"uses": _on_use(state, payload.tool_use_id, started=payload)}
 
@@ -330,6 +337,7 @@ _HANDLERS: Mapping[type, Callable[[State, Any], dict[str, Any]]] = {
     ModelFailed: _failed,
     ApprovalAsked: _approval_asked,
     ApprovalGiven: _approval_given,
+    Refused: _refused,
     ToolStarted: _started,
     ToolFinished: _finished,
     CheckpointMade: _checkpoint,
