@@ -43,7 +43,7 @@ def deliver(context: Any, name: Any) -> Any:
     for evidence in found.evidence:
         places = [passage.paragraph for passage in find_quote(source, evidence.quote)]
         assert evidence.locator["paragraph"] in places, evidence.quote
-    made = []
+    made: list[Any] = []
     if found.result["edits"]:
         made += contract_redline(name, found.result["edits"], context).deliverables
     made += memo_write(name, context, redline=found.result["redline_path"]).deliverables

@@ -119,7 +119,7 @@ def test_a_text_gets_proposed_wording_instead_of_a_redline(context: Any) -> None
 
 
 def test_a_finding_by_reading_is_taken_only_with_its_words_in_place(context: Any, nda: Any) -> None:
-    finding = {
+    finding: Any = {
         "title": "Notices",
         "quote": "Notices under this Agreement are given in writing",
         "paragraph": 31,
@@ -138,7 +138,7 @@ def test_a_finding_by_reading_is_taken_only_with_its_words_in_place(context: Any
 def test_a_redline_never_replaces_the_original_or_leaves_the_workspace(
     context: Any, nda: Any
 ) -> None:
-    edits = playbook_review(nda, context).result["edits"]
+    edits: Any = playbook_review(nda, context).result["edits"]
     before = context.file(nda).read_bytes()
     with pytest.raises(ToolInputError, match="is the original"):
         contract_redline(nda, edits, context, target=nda)
@@ -178,7 +178,7 @@ def test_the_invented_nda_reads_clean_of_errors(context: Any, nda: Any) -> None:
 
 
 def test_triage_needs_verbatim_words_and_computes_the_colour(context: Any, nda: Any) -> None:
-    answers = [
+    answers: list[Any] = [
         {
             "criterion": "ip",
             "answer": "yes",

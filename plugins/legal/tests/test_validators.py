@@ -117,7 +117,7 @@ def test_an_edit_of_words_that_are_not_there_fails_accept_all(
 
 
 def test_a_whole_paragraph_may_be_deleted(context: Any, nda: Any, clean_room: Any) -> None:
-    edits = [
+    edits: list[Any] = [
         {
             "paragraph": 4,
             "find": "The Parties agree as follows:",
