@@ -13,7 +13,7 @@ import anyio
 from anyio.abc import ByteStream
 
 from deskmate.errors import ProtocolError
-from deskmate.ports import CallState, ToolOutcome, ValidationReport
+from deskmate.ports import CallState, SourceFile, ToolOutcome, ValidationReport
 from deskmate.protocol.answers import (
     field,
     read_outcome,
@@ -167,13 +167,13 @@ class GuestClient:
         *,
         deliverables: Sequence[Deliverable],
         files: Mapping[str, str],
-        sources: Sequence[Any],
+        sources: Sequence[SourceFile],
         evidence: Sequence[Evidence],
         facts: Mapping[str, Any],
         config: Mapping[str, Mapping[str, Any]],
         timeout_s: float,
     ) -> ValidationReport:
-        """Run the rules over what was put as `clean`. `sources`: `SourceFile`s of the port."""
+        """Run the rules over what was put as `clean`. All of it must fit in one line of 1 MiB."""
         params = {
             "deliverables": to_json(tuple(deliverables)),
             "files": dict(files),
