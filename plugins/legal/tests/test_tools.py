@@ -23,6 +23,10 @@ def text_of(path: Any) -> Any:
     return " ".join(" ".join(p.text for p in read_text(path).passages).split())
 
 
+def changed(entry: Any, **fields: Any) -> Any:
+    return {**entry, **fields}
+
+
 def test_the_contract_and_the_playbook_are_found_and_nothing_else(context: Any, nda: Any) -> None:
     (context.workspace / "contracts/notes.txt").write_text("Call the dentist.")
     first = contract_find(REQUEST, context)
@@ -130,9 +134,9 @@ def test_a_finding_by_reading_is_taken_only_with_its_words_in_place(context: Any
     memo = text_of(context.file(memo_write(nda, context, findings=[finding]).deliverables[0].path))
     assert "by reading" in memo
     with pytest.raises(ToolInputError, match="not in paragraph 3"):
-        memo_write(nda, context, findings=[{**finding, "paragraph": 3}])
+        memo_write(nda, context, findings=[changed(finding, paragraph=3)])
     with pytest.raises(ToolInputError, match="nowhere"):
-        memo_write(nda, context, findings=[{**finding, "quote": "Notices are given by pigeon"}])
+        memo_write(nda, context, findings=[changed(finding, quote="Notices are given by pigeon")])
 
 
 def test_a_redline_never_replaces_the_original_or_leaves_the_workspace(
@@ -147,7 +151,7 @@ def test_a_redline_never_replaces_the_original_or_leaves_the_workspace(
     with pytest.raises(ToolInputError, match="no edits"):
         contract_redline(nda, [], context)
     with pytest.raises(ToolInputError, match="does not occur"):
-        contract_redline(nda, [{**edits[0], "find": "not there at all"}], context)
+        contract_redline(nda, [changed(edits[0], find="not there at all")], context)
     contract_redline(nda, edits, context)
     assert context.file(nda).read_bytes() == before
 
@@ -191,7 +195,7 @@ def test_triage_needs_verbatim_words_and_computes_the_colour(context: Any, nda: 
     assert found.result["colour"] == "red"
     assert len(found.evidence) == 1
     with pytest.raises(ToolInputError, match="not in paragraph 2"):
-        nda_triage(nda, [{**answers[0], "paragraph": 2}], context)
+        nda_triage(nda, [changed(answers[0], paragraph=2)], context)
 
 
 @pytest.mark.parametrize("content", [b"", b"%PDF-1.7 broken", b"PK\x03\x04 not a zip"])
