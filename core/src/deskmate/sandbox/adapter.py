@@ -12,7 +12,7 @@ from typing import Any
 import anyio
 import anyio.to_thread
 
-from deskmate.errors import CorruptData, ProtocolError, SandboxUnavailable
+from deskmate.errors import CorruptData
 from deskmate.ports import Progress, SandboxSpec
 from deskmate.sandbox.acceleration import find_acceleration
 from deskmate.sandbox.image import Image, find_image
@@ -73,10 +73,7 @@ class QemuSandbox:
     async def open(self, spec: SandboxSpec, progress: Progress) -> AsyncIterator[QemuMachine]:
         """Restore a VM for a thread; on exit it is gone."""
         async with self._machine(spec.plugins, progress) as machine:
-            try:
-                await machine.guest.open(spec.grants, spec.config, spec.thread)
-            except ProtocolError as error:
-                raise SandboxUnavailable(error.message) from error
+            await machine.open(spec)
             yield machine
 
     @asynccontextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import BinaryIO
 
 import anyio.to_thread
@@ -26,7 +26,11 @@ _SLOWEST_BYTES_PER_S = 1 << 20
 
 
 async def collect(
-    guest: GuestClient, bulk: Bulk, base: Sequence[Entry], blobs: Blobs
+    guest: GuestClient,
+    bulk: Bulk,
+    base: Sequence[Entry],
+    blobs: Blobs,
+    grants: Set[str],
 ) -> tuple[Difference, tuple[Entry, ...]]:
     """Return the difference and the home folder's entries; their content is in `blobs`.
 
@@ -35,7 +39,7 @@ async def collect(
     """
     for _ in range(_TRIES):
         facts = read_facts(await _document(guest, bulk))
-        difference = compare(base, facts)
+        difference = compare(base, facts, grants)
         after = [change.after for change in difference.changes if change.after is not None]
         wanted = {f"{WORKSPACE}/{entry.path}": entry for entry in after if entry.sha256}
         wanted |= {f"{HOME}/{entry.path}": entry for entry in facts.home if entry.sha256}

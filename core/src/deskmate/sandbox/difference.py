@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -146,8 +146,10 @@ def name_problem(path: str) -> str:
     return ""
 
 
-def compare(base: Sequence[Entry], facts: Facts) -> Difference:
+def compare(base: Sequence[Entry], facts: Facts, grants: Set[str] = frozenset()) -> Difference:
     """Return what changed against `base`, ordered by path.
+
+    `grants`: names of the granted folders; with none the thread's files lie at the workspace's top.
 
     Copies that changed nothing are left out, a deleted or replaced folder becomes the deletion of all
     the base had in it, and new names that could harm on some system are refused.
@@ -168,7 +170,7 @@ def compare(base: Sequence[Entry], facts: Facts) -> Difference:
         after.pop(entry.path, None)
         if kind != "gone":
             after[entry.path] = entry
-    _refuse(before, after, refused)
+    _refuse(before, after, refused, grants)
     changes = []
     for path in sorted(before.keys() | after.keys()):
         change = _change(path, before.get(path), after.get(path))
@@ -177,14 +179,19 @@ def compare(base: Sequence[Entry], facts: Facts) -> Difference:
     return Difference(changes=tuple(changes), refused=refused)
 
 
-def _refuse(before: Mapping[str, Entry], after: dict[str, Entry], refused: dict[str, str]) -> None:
+def _refuse(
+    before: Mapping[str, Entry], after: dict[str, Entry], refused: dict[str, str], grants: Set[str]
+) -> None:
     """Take new entries out of `after` that lie outside a grant, or whose names could harm."""
     names: dict[str, str] = {_folded(path): path for path in before if path in after}
     for path in sorted(after):
         if path in before:
             continue
         problem = name_problem(path)
-        if "/" not in path and after[path].kind != "dir":
+        if path in grants and after[path].kind == "dir":
+            del after[path]  # the granted folder itself
+            continue
+        if grants and ("/" not in path or path.split("/")[0] not in grants):
             problem = "it lies in no granted folder"
         elif (twin := names.setdefault(_folded(path), path)) != path:
             problem = problem or f"its name differs from {twin} in case or accents only"

@@ -17,6 +17,7 @@ from deskmate.ports import (
     Blobs,
     CallState,
     Progress,
+    SandboxSpec,
     ToolOutcome,
     ValidationReport,
     ValidationRequest,
@@ -48,6 +49,7 @@ class QemuMachine:
         self._bulk = bulk
         self._template = template
         self._id = "m-" + secrets.token_hex(8)
+        self._grants: frozenset[str] = frozenset()
 
     @property
     def id(self) -> str:
@@ -83,6 +85,14 @@ class QemuMachine:
             machine_id=secrets.token_hex(16),
             hostname=self._id,
         )
+
+    async def open(self, spec: SandboxSpec) -> None:
+        """Lay out the workspace of a thread."""
+        try:
+            await self._guest.open(spec.grants, spec.config, spec.thread)
+        except ProtocolError as error:
+            await self._gone(error)
+        self._grants = frozenset(grant.name for grant in spec.grants)
 
     async def put_base(
         self, entries: Sequence[Entry], blobs: BlobReader, progress: Progress
@@ -192,7 +202,7 @@ class QemuMachine:
     ) -> tuple[Difference, tuple[Entry, ...]]:
         """Return what the workspace changed against `base`, and the home folder's entries."""
         async with self._transfer():
-            return await collect(self._guest, self._bulk, base, blobs)
+            return await collect(self._guest, self._bulk, base, blobs, self._grants)
 
     async def validate(self, request: ValidationRequest, blobs: BlobReader) -> ValidationReport:
         """Put deliverables and sources, run all rules, return the findings."""
