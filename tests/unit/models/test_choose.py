@@ -10,12 +10,10 @@ import pytest
 
 from deskmate.errors import ConfigError
 from deskmate.models.anthropic import AnthropicModel
-from deskmate.models.catalogue import FREE, MODELS, cost_usd, find_model
+from deskmate.models.catalogue import FREE
 from deskmate.models.choose import choose_model
 from deskmate.models.offline import OfflineModel
 from deskmate.models.record import RecordingModel
-from deskmate.models.settings import read_settings
-from deskmate.types.limits import Usage
 
 KEY = {"ANTHROPIC_API_KEY": "sk-x"}
 SERVER = {"DESKMATE_MODEL_URL": "http://127.0.0.1:8080"}
@@ -83,38 +81,3 @@ def test_recording_is_part_of_the_choice(tmp_path: Path) -> None:
     model = choose_model("offline", {}, record=tmp_path / "x.jsonl")
     assert isinstance(model, RecordingModel)
     assert isinstance(model._model, OfflineModel)
-
-
-@pytest.mark.parametrize("alias", sorted(MODELS))
-def test_every_price_says_where_it_stands_and_since_when(alias: str) -> None:
-    price = MODELS[alias].price
-    assert price is not None
-    assert price.source
-    assert price.read
-
-
-def test_a_price_can_be_overridden_and_an_unknown_one_stays_unknown() -> None:
-    usage = Usage(input_tokens=1_000_000, output_tokens=1_000_000, cache_read_tokens=1_000_000)
-    own = find_model("sonnet", {"sonnet": {"input_usd": 1, "output_usd": 2, "cache_read_usd": 0.5}})
-    assert cost_usd(own, usage) == pytest.approx(3.5)
-    assert own.price is not None
-    assert own.price.source == "your configuration"
-    assert cost_usd(find_model("unknown-model", {}), usage) is None
-    assert find_model("claude-opus-5-5", {}).alias == "opus"
-
-
-def test_long_prompts_have_their_own_price() -> None:
-    haiku = MODELS["haiku"]
-    short = cost_usd(haiku, Usage(input_tokens=100_000))
-    long = cost_usd(haiku, Usage(input_tokens=100_001))
-    assert short == pytest.approx(0.01)
-    assert long == pytest.approx(0.0500005)
-
-
-def test_settings_are_read_or_named_as_broken(tmp_path: Path) -> None:
-    assert read_settings(tmp_path) == {}
-    (tmp_path / "config.toml").write_text('model = "opus"')
-    assert read_settings(tmp_path) == {"model": "opus"}
-    (tmp_path / "config.toml").write_text("model = ")
-    with pytest.raises(ConfigError, match="cannot be read"):
-        read_settings(tmp_path)
