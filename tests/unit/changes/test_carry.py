@@ -100,7 +100,7 @@ async def _inject(folder: Path, fault: str, number: int) -> tuple[bool, bool]:
 
 
 @_traced
-@pytest.mark.parametrize(("fault", "number"), zip(_FAULTS, [6, 9, 14], strict=True))
+@pytest.mark.parametrize(("fault", "number"), [*zip(_FAULTS, [6, 9, 14], strict=True)])
 async def test_a_fault_in_a_system_call_leaves_all_or_nothing(
     tmp_path: Path, fault: str, number: int
 ) -> None:

@@ -4,6 +4,8 @@ import hashlib
 import os
 import resource
 import signal
+import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -98,3 +100,39 @@ def test_what_a_crash_left_long_ago_is_removed(tmp_path: Path) -> None:
     os.utime(old, (0, 0))
     BlobStore(tmp_path).put(b"content")
     assert (old.exists(), fresh.exists()) == (False, True)
+
+
+def test_a_batch_is_durable_at_its_end_and_single_puts_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []  # sizes of the regular files that were made durable one by one
+
+    def fsync(file: int) -> None:
+        status = os.fstat(file)
+        if stat.S_ISREG(status.st_mode):
+            synced.append(status.st_size)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(sys, "platform", "darwin")  # without the one call that syncs all
+    blobs = BlobStore(tmp_path)
+    single = blobs.put(b"alone")
+    assert len(synced) == 1
+    with blobs.batch():
+        inside = [blobs.put(b"%d" % number) for number in range(50)]
+        assert len(synced) == 1
+    assert len(synced) == 51
+    assert [blobs.read(digest) for digest in inside] == [b"%d" % number for number in range(50)]
+    assert blobs.read(single) == b"alone"
+
+
+def test_an_error_inside_a_batch_passes_and_ends_it(tmp_path: Path) -> None:
+    blobs = BlobStore(tmp_path)
+
+    def fail() -> None:
+        with blobs.batch():
+            blobs.put(b"x")
+            raise FileNotFoundError("of the source")
+
+    with pytest.raises(FileNotFoundError, match="of the source"):
+        fail()
+    assert blobs.read(blobs.put(b"x")) == b"x"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import filecmp
 import hashlib
 import os
 import re
 import secrets
+import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from deskmate.errors import CorruptData, DeskmateError
@@ -30,6 +33,7 @@ class BlobStore:
         """`root` is made when the first blob is put."""
         self._root = root
         self._swept = False
+        self._batch = threading.local()
 
     def put(self, content: bytes | Iterable[bytes]) -> Digest:
         """Store content durably and return its sha256.
@@ -54,6 +58,25 @@ class BlobStore:
             raise _disk_error(error, self._root) from error
         return digest
 
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """Put much at once: what this thread puts inside is durable when the block ends, not before.
+
+        A crash inside may leave damaged blobs; nothing can refer to them yet, and putting the same
+        content again replaces them. Raises DeskmateError as `put`.
+        """
+        names: list[Path] = []
+        self._batch.names = names
+        try:
+            yield
+        finally:
+            del self._batch.names
+        if names:
+            try:
+                _sync_all(self._root, names)
+            except OSError as error:
+                raise _disk_error(error, self._root) from error
+
     def _sweep(self) -> None:
         """Once: remove temporary files that a crash left. None lives for a day."""
         if not self._swept:
@@ -68,8 +91,12 @@ class BlobStore:
         if path.exists() and filecmp.cmp(temporary, path, shallow=False):
             return
         make_folder(path.parent)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
+        names = getattr(self._batch, "names", None)
+        if names is not None:
+            temporary.replace(path)
+            names.append(path)
+            return
+        _sync_file(temporary)
         temporary.replace(path)
         sync_folder(path.parent)
 
@@ -112,6 +139,26 @@ class BlobStore:
 
 
 _REPAIR = "Import an export of the thread to bring it back."
+
+
+def _sync_file(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _sync_all(root: Path, paths: Iterable[Path]) -> None:
+    """Make many files and their names durable: in one call where the system has one."""
+    if sys.platform == "linux":
+        folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            if ctypes.CDLL(None, use_errno=True).syncfs(folder) == 0:
+                return
+        finally:
+            os.close(folder)
+    for path in paths:
+        _sync_file(path)
+    for parent in {path.parent for path in paths}:
+        sync_folder(parent)
 
 
 def _split(content: bytes) -> Iterator[bytes]:
