@@ -68,6 +68,11 @@ TOOLS = """
             deliverables=(Deliverable(path="docs/a", title="A"),),
         )
 
+    def orphan() -> str:
+        '''Kill the zygote.'''
+        os.kill(os.getppid(), 9)
+        return "done"
+
     def dice() -> float:
         '''Roll.'''
         return random.random()
@@ -85,10 +90,22 @@ TOOLS = """
     @hookimpl
     def deskmate_tools(context):
         write = Tool(function=count, risk="write")
-        reads = [add, slow, die, broken, picky, odd, huge, rich, dice, rubbish]
+        reads = [add, slow, die, broken, picky, odd, huge, rich, dice, rubbish, orphan]
         return [write, *(Tool(function=function) for function in reads)]
 """
-NAMES = ("add", "slow", "die", "broken", "picky", "odd", "huge", "rich", "dice", "rubbish")
+NAMES = (
+    "add",
+    "slow",
+    "die",
+    "broken",
+    "picky",
+    "odd",
+    "huge",
+    "rich",
+    "dice",
+    "rubbish",
+    "orphan",
+)
 MANIFEST = "\n".join(["[tools.count]\nrisk = 'write'", *(f"[tools.{name}]" for name in NAMES)])
 
 
@@ -141,6 +158,21 @@ async def test_a_worker_that_dies_fails_its_call_and_the_next_one_works(
         assert outcome.is_error
         assert "died" in outcome.text
         assert (await guest.call("acme__add", left=1)).structured == {"sum": 2}
+
+
+async def test_a_plugin_whose_zygote_was_killed_is_loaded_again_a_few_times(
+    start_guest: Any, row: Any
+) -> None:
+    async with start_guest(row) as guest:
+        for _ in range(3):
+            assert (await guest.call("acme__orphan")).text == "done"
+            assert "died" in (await guest.call("acme__die")).text
+            assert (await guest.call("acme__add", left=1)).structured == {"sum": 2}
+        await guest.call("acme__orphan")
+        await guest.call("acme__die")
+        given_up = await guest.call("acme__add", left=1)
+        assert given_up.is_error
+        assert "plugin acme: its process died" in given_up.text
 
 
 async def test_a_worker_that_talks_rubbish_fails_its_call_only(start_guest: Any, row: Any) -> None:
