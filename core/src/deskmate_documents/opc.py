@@ -23,6 +23,8 @@ from deskmate.errors import ToolInputError
 PARTS_LIMIT = 5_000
 FILE_LIMIT_BYTES = 256 << 20
 PART_LIMIT_BYTES = 64 << 20
+XML_LIMIT_BYTES = 32 << 20
+"""Of a part that is parsed: its tree takes some sixteen times as much memory."""
 PACKAGE_LIMIT_BYTES = 400 << 20
 RATIO_LIMIT = 200
 RATIO_FROM_BYTES = 4 << 20
@@ -154,6 +156,8 @@ class Package:
             ToolInputError: missing, not well-formed, or with a document type or entities.
         """
         data = self.read(name)
+        if len(data) > XML_LIMIT_BYTES:
+            raise self.error(f"has more than 32 MiB of XML in {name}; refused")
         if b"purl.oclc.org/ooxml/" in data:
             self._strict.add(name)
             for strict, transitional in _STRICT:

@@ -81,6 +81,12 @@ def test_a_zip_bomb_is_refused_before_it_unpacks(tmp_path: Path) -> None:
     assert "zip bomb" in message_of(path)
 
 
+def test_more_xml_than_memory_can_hold_is_refused(make_docx: MakeDocx) -> None:
+    text = "".join(f"{n:x} " for n in range(5_000_000))
+    path = make_docx(f"<w:p><w:r><w:t>{text}</w:t></w:r></w:p>")
+    assert "32 MiB of XML" in message_of(path)
+
+
 def test_too_many_parts_are_refused(tmp_path: Path) -> None:
     files = {f"p{n}": b"" for n in range(5_001)}
     assert "parts" in message_of(zipped(tmp_path / "many.docx", files))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -86,7 +85,6 @@ def compare(before: Path, after: Path, target: Path, *, author: str, date: str) 
     resolve_changes(root, accept=True)
     resolve_changes(other, accept=True)
     paragraphs = _by_node(left, left_main, root), _by_node(right, right_main, other)
-    kept = deepcopy(root)
     marker = Marker([root], author, date)
     importer = Importer(left, left_main, right, right_main)
     comparer = BlockComparer(
@@ -107,7 +105,7 @@ def compare(before: Path, after: Path, target: Path, *, author: str, date: str) 
         revisions, insertions, deletions = (
             revisions + more[0], insertions + more[1], deletions + more[2],
         )  # fmt: skip
-    if revisions or len(kept) != len(root):
+    if revisions:
         tidy_halves(root)
     left.write_xml(left_main, root)
     comparer.save()
