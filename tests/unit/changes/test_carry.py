@@ -14,6 +14,7 @@ import pytest
 from tests.unit.changes.folder_trees import Desk, Tree, contents, difference, facts, lay
 
 from deskmate.changes.apply import Place, apply_changes, recover
+from deskmate.changes.journal import Journal, JournalState
 from deskmate.changes.planning import ApplyOptions
 from deskmate.changes.scan import take_base
 from deskmate.changes.undo import undo_changes
@@ -23,6 +24,7 @@ from deskmate.store.thread import create_thread, open_thread
 from deskmate.store.verify import verify_thread
 from deskmate.types.events import ApplyFinished
 from deskmate.types.files import Grant
+from deskmate.types.ids import Digest
 
 pytestmark = pytest.mark.anyio
 BEFORE: Tree = {"nda.txt": b"one\n", "old": None, "old/a.txt": b"a\n", "kind": None}
@@ -192,3 +194,25 @@ async def test_the_child_applies_when_nothing_fails(tmp_path: Path) -> None:
             store=store, blobs=BlobStore(folder / "blobs"), journal=store.folder / "apply"
         )
         assert (await apply_changes(place, digest, grants, ApplyOptions(confirm_bulk=True))).plan  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("state", ["planned", "backed_up", "done"])
+async def test_a_journal_that_cannot_be_written_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    desk = Desk.make(tmp_path, BEFORE)
+    write = Journal.write
+
+    def fail(journal: Journal, plan: Digest, now: JournalState, text: str = "") -> None:
+        if now == state:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(journal, plan, now, text)
+
+    monkeypatch.setattr(Journal, "write", fail)
+    digest = desk.stage(AFTER)
+    with pytest.raises(DeskmateError, match="No space left on device"):
+        await desk.apply(digest)
+    monkeypatch.undo()
+    await recover(desk.place)
+    assert contents(desk.root) == dict(AFTER if state == "done" else BEFORE)
+    desk.balance()

@@ -118,7 +118,13 @@ def _written(plan: Plan) -> tuple[str, ...]:
 def _carry(place: Place, plan: Plan, digest: Digest) -> tuple[str, ...]:
     with Folders(plan.grants) as folders:
         work = _work(place, plan, digest, folders)
-        carry_out(work)
+        try:
+            carry_out(work)
+        except OSError as error:
+            raise DeskmateError(
+                f"The apply cannot be recorded: {error.strerror}.",
+                hint="Put the disk right, then run deskmate changes recover.",
+            ) from error
         return tuple(dict.fromkeys(work.lost))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from deskmate.changes.disk import Folders, dress_at, drop, write_new
@@ -42,8 +43,8 @@ class Work:
 def carry_out(work: Work) -> None:
     """Carry a plan out for the first time.
 
-    Raises ConflictError (nothing was written) or DeskmateError (all was taken back, or, where the
-    journal still says `backed_up`, is to be settled by recovery).
+    Raises ConflictError (nothing was written), DeskmateError (all was taken back, or, where the
+    journal still says `backed_up`, is to be settled by recovery), OSError if the journal fails.
     """
     verify(work)
     work.journal.write(work.digest, "planned")
@@ -51,10 +52,10 @@ def carry_out(work: Work) -> None:
     try:
         write_temporaries(work)
         _check_stamps(work)
+        work.journal.write(work.digest, "backed_up")
     except (OSError, DeskmateError) as error:
         discard(work)
         raise _give_up(work, error) from error
-    work.journal.write(work.digest, "backed_up")
     work.failpoint("backed_up")
     try:
         settle(work, forward=True, fresh=True)
@@ -74,7 +75,8 @@ def _give_up(work: Work, error: Exception) -> DeskmateError:
             f"The changes could not be written: {reason}; your files are as they were.",
             hint="Free space or put the permissions right, then apply again.",
         )
-    work.journal.write(work.digest, "undone", failure.message)
+    with suppress(OSError):  # the log says it, too; without either, recovery finds nothing to do
+        work.journal.write(work.digest, "undone", failure.message)
     return failure
 
 
