@@ -8,7 +8,7 @@ import pytest
 from deskmate.plugin import ToolInputError
 from deskmate_legal.edits import build_edits
 from deskmate_legal.findings import quote
-from deskmate_legal.playbook import load_playbook
+from deskmate_legal.playbook import FOLDER, load_playbook
 from deskmate_legal.review import review
 
 NDA = "MUTUAL NON-DISCLOSURE AGREEMENT between Alpha Inc. and Beta Ltd. (each a “Party”)."
@@ -310,3 +310,41 @@ def test_a_quotation_of_a_long_focus_ends_with_a_whole_word(contract_of: Any) ->
     sentence = next(contract.sentences())
     shown = quote(contract, sentence, (4, sentence.end - 2), 100)
     assert shown.endswith("extraordinarily")
+
+
+def test_the_standard_playbook_is_a_valid_playbook(tmp_path):
+    playbook = load_playbook(write(tmp_path, (FOLDER / "default.yaml").read_text("utf-8")))
+    assert playbook == load_playbook()
+
+
+@pytest.mark.parametrize(
+    ("exclusion", "rules"),
+    [
+        (
+            "(a) is public; (b) was already known; (c) comes from a third party; (d) is independently developed",
+            [],
+        ),
+        (
+            "(a) is public; (b) is known by it at the time of receipt; (c) comes from a third party",
+            ["no-independent"],
+        ),
+        (
+            "(a) is generally available; (b) is developed independently",
+            ["no-known", "no-third-party"],
+        ),
+    ],
+)
+def test_each_of_the_four_exclusions_is_looked_for(contract_of, exclusion, rules):
+    contract = contract_of(
+        NDA, f"Confidential Information does not include information that {exclusion}."
+    )
+    assert [d.rule for d in result(contract, "definition-exclusions").deviations] == rules
+
+
+def test_a_letter_about_confidential_material_is_an_nda(contract_of):
+    letter = "You will keep the Evaluation Material confidential. " * 5
+    assert contract_of("Dear Ms Vale:", letter, text=True).type == "nda"
+    assert (
+        contract_of("SUPPLY AGREEMENT", "The parties keep prices confidential.", text=True).type
+        == "commercial"
+    )

@@ -22,6 +22,9 @@ _ABBREVIATIONS = re.compile(
 _NDA = re.compile(
     r"non[-\s]?disclosure|confidentiality\s+(?:agreement|undertaking)|\bM?NDA\b", re.IGNORECASE
 )
+_SECRECY = re.compile(
+    r"confidential|evaluation\s+material|proprietary\s+information", re.IGNORECASE
+)
 _TITLE = re.compile(
     r"\b(?:agreement|contract|addendum|lease|order form|M?NDA|statement of work|amendment)\b",
     re.IGNORECASE,
@@ -75,11 +78,11 @@ class Contract:
 
     @property
     def type(self) -> str:
-        """`nda` or `commercial`, by the title and the opening."""
+        """`nda` or `commercial`, by the title, else by how much of the opening is about secrecy."""
         opening = self.text[:1500]
-        return (
-            "nda" if len(_NDA.findall(opening)) > 1 or _NDA.search(opening[:300]) else "commercial"
-        )
+        if len(_NDA.findall(opening)) > 1 or _NDA.search(opening[:300]):
+            return "nda"
+        return "nda" if len(_SECRECY.findall(self.text[:4000])) >= 8 else "commercial"
 
     @property
     def title(self) -> str:

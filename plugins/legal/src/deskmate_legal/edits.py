@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from deskmate_legal.clauses import Clause
 from deskmate_legal.contract import Contract
 from deskmate_legal.findings import Deviation, Result
 from deskmate_legal.wording import in_the_words_of
@@ -15,7 +16,10 @@ _SIGNATURE = re.compile(
     r"|^\s*(?:agreed|accepted) (?:and|to)",
     re.IGNORECASE,
 )
-_TYPED = re.compile(r"\s*(?P<number>\d{1,2})(?P<stop>[.)])(?P<gap>\s+)")
+_ATTACHED = re.compile(r"exhibit|schedule|annex|appendix|attachment", re.IGNORECASE)
+_TYPED = re.compile(
+    r"\s*(?P<word>Section\s+|SECTION\s+)?(?P<number>\d{1,2})(?P<stop>[.)])(?P<gap>[^\S\n]+)"
+)
 _WORD_LEFT = re.compile(r"\S+\s*$")
 _WORD_RIGHT = re.compile(r"\s*\S+")
 
@@ -149,13 +153,11 @@ def _new_clauses(contract: Contract, results: Sequence[Result]) -> Iterator[dict
     anchor = _last_clause(contract)
     if anchor is None:
         return
-    block = contract.blocks[anchor]
-    typed = _TYPED.match(block.text) if not block.label else None
+    clause, index = anchor
+    block = contract.blocks[index]
     for place, result in enumerate(missing, 1):
         heading, body = result.category.insert or ("", "")
-        number = ""
-        if typed is not None:
-            number = f"{int(typed['number']) + place}{typed['stop']}{typed['gap']}"
+        number = "" if block.label else _next_number(contract, clause, place)
         yield {
             "paragraph": block.paragraph,
             "find": "",
@@ -165,18 +167,42 @@ def _new_clauses(contract: Contract, results: Sequence[Result]) -> Iterator[dict
         }
 
 
-def _last_clause(contract: Contract) -> int | None:
-    """Return the block after which new clauses go: the last one of the last numbered main clause."""
-    end = len(contract.blocks)
+def _last_clause(contract: Contract) -> tuple[Clause, int] | None:
+    """Return the last main clause in front of the signatures, and the block in which it ends."""
+    stop = len(contract.text)
     for index, block in enumerate(contract.blocks):
         if index > len(contract.blocks) // 3 and _SIGNATURE.search(block.text[:120]):
-            end = index
+            stop = block.start
             break
-    mains = [
-        index
-        for index, block in enumerate(contract.blocks[:end])
-        if not block.in_table and (block.label or _TYPED.match(block.text))
+    numbered = [
+        clause
+        for clause in contract.clauses
+        if clause.number and clause.start < stop and not _ATTACHED.match(clause.number)
     ]
-    if not mains:
+    if not numbered:
         return None
-    return mains[-1]
+    top = min(clause.level for clause in numbered)
+    last = [clause for clause in numbered if clause.level == top][-1]
+    at = contract.clauses.index(last)
+    inside = {at}
+    end = last.end
+    for place, clause in enumerate(contract.clauses[at + 1 :], at + 1):
+        if clause.parent not in inside:
+            break
+        inside.add(place)
+        end = clause.end
+    within = [
+        index
+        for index, block in enumerate(contract.blocks)
+        if last.start <= block.start < min(end, stop) and not block.in_table
+    ]
+    labelled = [index for index in within if contract.blocks[index].label]
+    return (last, (labelled or within)[-1]) if within else None
+
+
+def _next_number(contract: Contract, clause: Clause, place: int) -> str:
+    """Return the typed number of the `place`th new clause after one: "12. " or "Section 12. "."""
+    match = _TYPED.match(contract.text, clause.start)
+    if match is None:
+        return ""
+    return f"{match['word'] or ''}{int(match['number']) + place}{match['stop']}{match['gap']}"

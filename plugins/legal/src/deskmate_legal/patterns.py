@@ -27,20 +27,25 @@ def compiled(pattern: str, kind: str = "duration") -> re.Pattern[str]:
     Raises:
         ToolInputError: it is no regular expression.
     """
-    text = _spelled(pattern)
-    if "{n}" in text:
-        text = text.replace("{n}", _figure(kind), 1).replace("{n}", _figure(kind, named=False))
     try:
-        return re.compile(text, re.IGNORECASE)
+        return re.compile(_expanded(pattern, kind), re.IGNORECASE)
     except re.error as error:
         raise ToolInputError(f"The playbook's pattern {pattern!r} is wrong: {error}.") from error
 
 
+def _expanded(pattern: str, kind: str) -> str:
+    text = _spelled(pattern)
+    if "{n}" in text:
+        text = text.replace("{n}", _figure(kind), 1).replace("{n}", _figure(kind, named=False))
+    return text
+
+
+@functools.lru_cache(maxsize=512)
 def either(patterns: tuple[str, ...], kind: str = "duration") -> re.Pattern[str] | None:
     """Compile alternatives to one pattern, or None if there are none; for searching only."""
     if not patterns:
         return None
-    parts = (re.sub(r"\(\?P<\w+>", "(?:", compiled(p, kind).pattern) for p in patterns)
+    parts = (re.sub(r"\(\?P<\w+>", "(?:", _expanded(p, kind)) for p in patterns)
     return re.compile("|".join(f"(?:{part})" for part in parts), re.IGNORECASE)
 
 

@@ -206,12 +206,21 @@ def _changes(
         )
     else:
         for match in compiled(spec.find).finditer(sentence.text):
-            text = match.expand(spec.replace.replace("{preferred}", preferred))
+            text = _cased(
+                match.group(), match.expand(spec.replace.replace("{preferred}", preferred))
+            )
             start, end = sentence.start + match.start(), sentence.start + match.end()
             if text != match.group():
                 yield Change(block=sentence.block, start=start, end=end, text=text)
             if spec.first:
                 return
+
+
+def _cased(model: str, text: str) -> str:
+    """Return new words in capitals, or with a first capital, where the old ones are so."""
+    if model.isupper() and len(model) > 4:
+        return text.upper()
+    return text[:1].upper() + text[1:] if model[:1].isupper() else text
 
 
 def _strike(block: str, sentence: Sentence) -> Change:
