@@ -226,3 +226,8 @@ def test_a_workbook_is_not_read_as_a_document(make_docx: MakeDocx) -> None:
     path = make_docx("", extra={"word/document.xml": "<workbook/>"})
     with pytest.raises(ToolInputError, match="workbook"):
         read_docx(path)
+
+
+def test_tracked_changes_in_a_header_count(make_docx: MakeDocx) -> None:
+    header = "<w:p><w:ins w:id='1' w:author='A'><w:r><w:t>x</w:t></w:r></w:ins></w:p>"
+    assert read_docx(make_docx(p("a"), header=header)).has_tracked_changes

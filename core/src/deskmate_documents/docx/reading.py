@@ -82,7 +82,7 @@ def read_docx(path: Path) -> DocxText:
         path=path,
         paragraphs=paragraphs,
         title=_title(package, paragraphs),
-        has_tracked_changes=any(node.tag in _TRACKED for node in root.iter()),
+        has_tracked_changes=_is_tracked(package, main, root),
         comments=read_comments(package, main, nodes),
         notes=tuple(_notes(package, main, len(paragraphs))),
     )
@@ -192,6 +192,11 @@ def _pages(root: Element) -> dict[Element, int]:
             waiting, pending = [], False
     pages.update(dict.fromkeys(waiting, page))
     return pages if known else {}
+
+
+def _is_tracked(package: Package, main: str, root: Element) -> bool:
+    stories = (package.parse(part) for kind in _NOTE_KINDS for part in package.related(main, kind))
+    return any(next(part.iter(*_TRACKED), None) is not None for part in (root, *stories))
 
 
 def _notes(package: Package, main: str, count: int) -> Iterator[Paragraph]:

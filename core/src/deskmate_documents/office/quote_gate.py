@@ -144,7 +144,7 @@ def _check_prose(quoted: Quoted, cited: list[str], sources: _Sources) -> Iterato
             elsewhere = _elsewhere(path, found)
     if elsewhere:
         yield _finding(elsewhere, quoted.text, quoted.where, "Correct the citation.")
-    elif troubles:
+    elif len(troubles) == len(cited) or any(t.startswith("UNVERIFIED") for t in troubles):
         yield _finding(_sentence("; ".join(troubles)), quoted.text, quoted.where)
     else:
         names = ", ".join(cited[:3])
