@@ -82,7 +82,8 @@ class Contract:
         opening = self.text[:1500]
         if len(_NDA.findall(opening)) > 1 or _NDA.search(opening[:300]):
             return "nda"
-        return "nda" if len(_SECRECY.findall(self.text[:4000])) >= 8 else "commercial"
+        secret = len(_SECRECY.findall(self.text[:4000])) >= 8
+        return "nda" if secret and not _TITLE.search(self.title) else "commercial"
 
     @property
     def title(self) -> str:
