@@ -68,6 +68,15 @@ def load_ram(path: Path, size: int) -> int:
     return fd
 
 
+def file_head(path: Path, size: int) -> int:
+    """Return a descriptor of a memory file with the first `size` bytes of a file."""
+    with path.open("rb") as file:
+        head = file.read(size)
+    fd = empty_ram(len(head))
+    os.pwrite(fd, head, 0)
+    return fd
+
+
 def copy_sparse(path: Path, folder: Path) -> int:
     """Return a writable descriptor of a nameless copy of a sparse file: it goes with its last holder."""
     try:

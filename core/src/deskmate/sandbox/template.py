@@ -21,7 +21,7 @@ from deskmate.errors import CorruptData, SandboxUnavailable
 from deskmate.ports import Progress
 from deskmate.sandbox import process
 from deskmate.sandbox.image import Image
-from deskmate.sandbox.memory import copy_sparse, empty_ram, load_ram, save_ram, seal
+from deskmate.sandbox.memory import copy_sparse, empty_ram, file_head, load_ram, save_ram, seal
 from deskmate.sandbox.process import Process
 from deskmate.sandbox.qemu import Qemu, Shape
 from deskmate.types.ids import Digest
@@ -32,6 +32,8 @@ CAP_BYTES = 4 << 30
 BOOT_DEADLINE_S = 120.0
 _BOOT_TRIES = 3
 _LOCK_DEADLINE_S = 600.0
+_STUB_BYTES = 1 << 16
+_READ = os.O_RDONLY | os.O_CLOEXEC
 _READY_LIMIT_BYTES = 1 << 16
 _ARRIVING = ("inmigrate", "postmigrate")
 _IGNORE_SHARED = [{"capability": "x-ignore-shared", "state": True}]
@@ -224,7 +226,9 @@ async def running(
             ("base", image.file("base.erofs")),
             ("layer", Path(layer.disk)),
         ):
-            files[name] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            # a copy has the kernel in its memory already: QEMU gets no more than it insists on
+            stub = incoming and name in ("kernel", "initrd")
+            files[name] = file_head(path, _STUB_BYTES) if stub else os.open(path, _READ)
             stack.callback(os.close, files[name])
         folder = scratch_folder or image.folder
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
