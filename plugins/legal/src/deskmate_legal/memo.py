@@ -148,7 +148,8 @@ def _action(
         return ("Fill in before signature.",) * 2
     if deviation.rule == "absent":
         return (f"Ask for a clause. {approver}",) * 2
-    return (f"Negotiate. Fallback: {_lower(category.fallback)} {approver}",) * 2
+    negotiate = f"Negotiate. Fallback: {_lower(category.fallback)} {approver}"
+    return negotiate, f"Negotiate. {approver}"
 
 
 def _serves(contract: Contract, edit: Mapping[str, Any], wanted: set[str]) -> bool:
@@ -279,6 +280,6 @@ def _notes(contract: Contract) -> tuple[str, ...]:
         )
     if contract.kind != "docx":
         notes.append(
-            "The file is no Word document and cannot carry tracked changes; wording is proposed below."
+            "The file is no Word document and cannot carry tracked changes; wording is proposed in the annex."
         )
     return tuple(notes)

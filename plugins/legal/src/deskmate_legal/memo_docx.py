@@ -11,7 +11,7 @@ from typing import Any
 from deskmate_legal.memo import STATUS, Memo, Proposal, Row
 
 _COLUMNS = (1.1, 2.9, 1.75, 1.65)
-_BRIEF_COLUMNS = (1.15, 2.75, 2.25, 1.25)
+_BRIEF_COLUMNS = (1.15, 2.75, 2.15, 1.35)
 _PAGE_POINTS = 11 * 72 - 2 * 0.5 * 72
 _FONT = "Arial"
 _GREY = "D9E2EC"
