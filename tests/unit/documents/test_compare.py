@@ -252,6 +252,17 @@ def test_earlier_tracked_changes_count_as_accepted(make_docx: MakeDocx) -> None:
     assert differences(before.with_name("r.docx"), make_docx(text("We shall"), name="w.docx")) == ()
 
 
+def test_odd_ids_and_hollow_controls_are_no_crash(make_docx: MakeDocx) -> None:
+    odd = p('<w:bookmarkStart w:id="" w:name="a"/>' + run("word") + '<w:bookmarkEnd w:id="x"/>')
+    before = make_docx(text("x") + "<w:sdt/>" + text("y"), name="before.docx")
+    after = make_docx(
+        text("x") + odd + "<w:sdt><w:sdtContent><w:p/></w:sdtContent></w:sdt>" + text("y"),
+        name="after.docx",
+    )
+    for one, two in ((before, after), (after, before)):
+        compare(one, two, before.with_name("c.docx"), author="C", date="2026-01-01")
+
+
 LINES = st.lists(
     st.lists(
         st.sampled_from(["the", "Supplier", "shall", "pay", "30", "days", "not", "."]), max_size=6

@@ -363,6 +363,8 @@ def _start(container: Element) -> int:
 def _likeness(one: Element, two: Element, bags: dict[Element, Counter[str]]) -> float:
     if one.tag != two.tag:
         return 0.0
+    if one.tag == SDT and None in (child(one, "sdtContent"), child(two, "sdtContent")):
+        return 0.0
     if one.tag == P and (child(one, "pPr", "sectPr") is None) != (
         child(two, "pPr", "sectPr") is None
     ):

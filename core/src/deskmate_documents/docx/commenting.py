@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from lxml import etree
 
-from deskmate_documents.docx.marking import Marker, runs_of
+from deskmate_documents.docx.marking import Marker, runs_of, whole_number
 from deskmate_documents.docx.wml import ID, W_NS, P, R, w
 from deskmate_documents.opc import Element, Package
 
@@ -32,7 +32,7 @@ class CommentWriter:
         used = {n.get(ID, "") for n in self._root} | {
             n.get(ID, "") for n in root.iter(*(w(a) for a in anchors))
         }
-        self._next = max((int(n) for n in used if n.lstrip("-").isdigit()), default=-1) + 1
+        self._next = max((whole_number(n) for n in used), default=-1) + 1
         self._added = 0
 
     def add(self, marks: Sequence[Element], reason: str, reference: str = "") -> None:

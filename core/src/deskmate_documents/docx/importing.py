@@ -8,7 +8,7 @@ from copy import deepcopy
 from lxml import etree
 
 from deskmate_documents.docx.canon import Canon
-from deskmate_documents.docx.marking import clean
+from deskmate_documents.docx.marking import clean, whole_number
 from deskmate_documents.docx.wml import ID, R_NS, VAL, child, val, w
 from deskmate_documents.opc import Element, Package, rels_name
 
@@ -74,7 +74,7 @@ class Importer:
     def _renew_id(self, node: Element) -> None:
         """Give ids that must be unique in the document a new value."""
         if node.tag in (w("bookmarkStart"), w("bookmarkEnd")):
-            node.set(ID, str(int(node.get(ID, "0")) % _ID_STEP + _ID_STEP))
+            node.set(ID, str(whole_number(node.get(ID)) % _ID_STEP + _ID_STEP))
         elif node.tag == w("sdtPr"):
             for old in node.findall(ID):
                 node.remove(old)
@@ -163,7 +163,7 @@ class Importer:
             raise self._right.error(f"points to one of its {kind} that is not there")
         parts = self._left.related(self._mains[0], kind), self._right.related(self._mains[1], kind)
         copy = self.node(found, parts[0][0], parts[1][0])
-        number = max((int(n.get(ID, "0")) for n in left), default=0) + 1
+        number = max((whole_number(n.get(ID)) for n in left), default=0) + 1
         copy.set(ID, str(number))
         left.append(copy)
         return str(number)
@@ -241,4 +241,4 @@ def _text(node: Element) -> bytes:
 
 
 def _highest(root: Element, tag: str, attribute: str) -> int:
-    return max((int(n.get(w(attribute), "0")) for n in root.iterfind(w(tag))), default=0)
+    return max((whole_number(n.get(w(attribute))) for n in root.iterfind(w(tag))), default=0)

@@ -44,7 +44,9 @@ class Marker:
             raise ToolInputError(f"{date!r} is not an ISO date such as 2026-03-31.")
         self.author = author
         self.date = date if "T" in date else f"{date}T00:00:00Z"
-        used = {_number(n.get(ID)) for root in roots for n in root.iter() if n.get(ID) is not None}
+        used = {
+            whole_number(n.get(ID)) for root in roots for n in root.iter() if n.get(ID) is not None
+        }
         self._next = max((n for n in used if n < _ID_LIMIT - 1_000_000), default=0) + 1
 
     def make(self, near: Element, tag: str) -> Element:
@@ -110,7 +112,8 @@ class Marker:
         properties.append(change)
 
 
-def _number(text: str | None) -> int:
+def whole_number(text: str | None) -> int:
+    """Return an attribute's whole number, 0 for none or anything else."""
     try:
         return int(text or "0")
     except ValueError:

@@ -158,7 +158,7 @@ def _is_unprinted(node: Element, text: str) -> bool:
 def _heading(node: Element, styles: StyleSheet, style_id: str) -> int | None:
     style = styles.get(style_id)
     own = child(node, "pPr", "outlineLvl")
-    outline = int(val(own, "9")) if own is not None and val(own, "9").isdigit() else style.outline
+    outline = int(val(own, "9")) if own is not None and val(own, "9").isdecimal() else style.outline
     if outline is not None:
         return outline + 1 if outline < 9 else None
     match = _HEADING.match(style.name)
