@@ -8,6 +8,7 @@ import pytest
 from deskmate.plugin import ToolInputError
 from deskmate_legal.edits import build_edits
 from deskmate_legal.findings import quote
+from deskmate_legal.memo import memo_rows
 from deskmate_legal.playbook import FOLDER, load_playbook
 from deskmate_legal.review import review
 
@@ -348,3 +349,14 @@ def test_a_letter_about_confidential_material_is_an_nda(contract_of):
         contract_of("SUPPLY AGREEMENT", "The parties keep prices confidential.", text=True).type
         == "commercial"
     )
+
+
+def test_a_blank_that_two_rows_are_about_is_quoted_once(contract_of):
+    contract = contract_of(
+        NDA,
+        "This Agreement is governed by the laws of Peru and an injunction issues without posting a bond on ____.",
+    )
+    results = review(contract, load_playbook())
+    rows = memo_rows(contract, results, build_edits(contract, results), 320)
+    assert sum("____" in row.quote for row in rows) == 1
+    assert len([row for row in rows if "¶ 2" in row.place]) >= 2

@@ -10,6 +10,7 @@ from deskmate.plugin import Claim, Evidence
 from deskmate_legal.contract import Contract, Sentence
 from deskmate_legal.edits import build_edits
 from deskmate_legal.findings import Deviation, Result, quote, readable
+from deskmate_legal.patterns import BLANK
 from deskmate_legal.report import citation, evidence_for
 from deskmate_legal.wording import in_the_words_of
 
@@ -100,7 +101,19 @@ def memo_rows(
         else replace(row, place=f"{row.place}, and {more[key]} more place{'s'[: more[key] > 1]}")
         for key, row in rows.items()
     ]
-    return sorted(counted, key=lambda row: _RANK[row.severity])
+    return _blanks_once(sorted(counted, key=lambda row: _RANK[row.severity]))
+
+
+def _blanks_once(rows: list[Row]) -> list[Row]:
+    """Quote a blank of a form once: quoted twice it would look like a new one that the memo left."""
+    seen: set[str] = set()
+    kept = []
+    for row in rows:
+        blank = BLANK.search(row.quote) is not None
+        kept.append(replace(row, quote="", evidence=None) if blank and row.place in seen else row)
+        if blank:
+            seen.add(row.place)
+    return kept
 
 
 def _row(
