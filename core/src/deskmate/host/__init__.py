@@ -8,7 +8,7 @@ from deskmate import __version__
 from deskmate.errors import UserError
 from deskmate.host.adapters import Adapters
 from deskmate.host.orders import RunOrder, RunResult
-from deskmate.ports import Approver, Model, Observer, Progress, Sandbox
+from deskmate.ports import Approver, Clock, Model, Observer, Progress, Sandbox
 from deskmate.types.events import PluginsSet
 from deskmate.types.ids import ThreadId
 from deskmate.types.places import Places
@@ -28,9 +28,12 @@ class Host:
         environ: Mapping[str, str] | None = None,
         sandbox: Sandbox | None = None,
         model: Model | None = None,
+        clock: Clock | None = None,
     ) -> None:
-        """`sandbox`, `model`: used instead of those that the settings name; for tests and embedding."""
-        self._adapters = Adapters(places, environ=environ, sandbox=sandbox, model=model)
+        """`sandbox`, `model`, `clock`: used instead of the usual ones; for tests and embedding."""
+        self._adapters = Adapters(
+            places, environ=environ, sandbox=sandbox, model=model, clock=clock
+        )
         self._threads = places.threads
 
     async def run(
@@ -64,9 +67,12 @@ class Host:
 
     def _check(self, order: RunOrder, *, new: bool) -> None:
         """Refuse what cannot work, before a thread is made for it."""
+        from deskmate.changes.scan import check_grants  # noqa: PLC0415
+
         if new and not order.text:
             hint = "Name a thread, or say what to do."
             raise UserError("There is nothing to go on with.", hint=hint)
+        check_grants(order.grants)
         self._adapters.check_plugins(order.plugins)
         if order.model or new:
             self._adapters.model(order.model)

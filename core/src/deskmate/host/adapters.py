@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ import anyio
 import anyio.to_thread
 
 from deskmate.errors import ConfigError, SandboxMissing
-from deskmate.ports import Model, Progress, Sandbox
+from deskmate.ports import Clock, Model, Progress, Sandbox
 from deskmate.types.events import PluginsSet
 from deskmate.types.ids import Digest
 from deskmate.types.places import Places
@@ -21,8 +20,6 @@ from deskmate.types.registry import Layer
 if TYPE_CHECKING:
     from deskmate.discovery.installed import Catalogue
     from deskmate.store.blobs import BlobStore
-
-CONFIG_FILE = "config.toml"
 
 
 class SystemClock:
@@ -53,12 +50,14 @@ class Adapters:
         environ: Mapping[str, str] | None = None,
         sandbox: Sandbox | None = None,
         model: Model | None = None,
+        clock: Clock | None = None,
     ) -> None:
-        """`sandbox`, `model`: used instead of those that the settings name; for tests and embedding."""
+        """`sandbox`, `model`, `clock`: used instead of the usual ones; for tests and embedding."""
         self.places = places
         self._environ = dict(os.environ if environ is None else environ)
         self._sandbox = sandbox
         self._model = model
+        self.clock = clock or SystemClock()
         self._brings_own_plugins = sandbox is not None
 
     def catalogue(self) -> Catalogue:
@@ -117,14 +116,10 @@ class Adapters:
         return plugins
 
     def settings(self) -> Mapping[str, Any]:
-        """Return the user's settings. Raises ConfigError if the file is not TOML."""
-        path = self.places.config / CONFIG_FILE
-        try:
-            return tomllib.loads(path.read_text("utf-8"))
-        except FileNotFoundError:
-            return {}
-        except ValueError as error:
-            raise ConfigError(f"{path} is not TOML: {error}.", hint="Mend or remove it.") from error
+        """Return the user's settings. Raises ConfigError if the file cannot be read."""
+        from deskmate.models.settings import read_settings  # noqa: PLC0415
+
+        return read_settings(self.places.config)
 
     async def choose_plugins(self, names: Sequence[str], progress: Progress) -> PluginsSet:
         """Return the fact that these plugins are enabled, locked to what is installed now.

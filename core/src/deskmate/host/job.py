@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from deskmate.errors import SandboxMissing, UserError
-from deskmate.host.adapters import Adapters, SystemClock
+from deskmate.host.adapters import Adapters
 from deskmate.host.orders import RunOrder, RunResult
 from deskmate.ports import Approver, Delta, Observer
 from deskmate.types.events import (
@@ -96,6 +96,7 @@ class Job:
     async def _build(
         self, plugins: tuple[str, ...], events: Sequence[Event]
     ) -> tuple[World, Setup]:
+        from deskmate.agent.asking import one_line  # noqa: PLC0415
         from deskmate.agent.world import Setup, World  # noqa: PLC0415
 
         sandbox = self._adapters.sandbox()
@@ -104,7 +105,7 @@ class Job:
             registry = await sandbox.registry(plugins, self._progress)
         except SandboxMissing as error:
             registry = Registry(lock=Digest(""))
-            tools_off = f"{error.message} {error.hint}".strip()
+            tools_off = one_line(error)
         for problem in registry.problems:
             self._progress(f"plugin problem: {problem}")
         said = last(events, UserSaid)
@@ -115,7 +116,7 @@ class Job:
             sandbox=sandbox,
             approver=self._approver,
             blobs=self._blobs,
-            clock=SystemClock(),
+            clock=self._adapters.clock,
         )
         setup = Setup(
             registry=registry,
@@ -129,7 +130,8 @@ class Job:
     def _take_base(self) -> tuple[Entry, ...]:
         from deskmate.changes.scan import take_base  # noqa: PLC0415
 
-        base = take_base(self._grants, self._blobs, exclude=self._adapters.own_folders)
+        with self._blobs.batch():
+            base = take_base(self._grants, self._blobs, exclude=self._adapters.own_folders)
         for path, why in base.skipped.items():
             self._progress(f"left out: {path}: {why}")
         return base.entries
@@ -158,17 +160,18 @@ class Job:
         from deskmate.agent.state import fold  # noqa: PLC0415
         from deskmate.changes.apply import apply_changes  # noqa: PLC0415
         from deskmate.changes.planning import ApplyOptions  # noqa: PLC0415
+        from deskmate.changes.staged import find_staged  # noqa: PLC0415
 
         events = await self._store.events()
         state = fold(events)
-        staged = last(events, ChangesStaged)
         if state.run is None or state.ended is None or state.ended.reason != "done":
             return ""
-        if state.run.apply == "review" or not state.dirty or staged is None:
+        if state.run.apply == "review" or not state.dirty:
             return ""
-        options = ApplyOptions(mode=state.run.apply)
+        staged = find_staged(events)
+        options = ApplyOptions(mode=state.run.apply, base_files=staged.base_files)
         outcome = await apply_changes(
-            self._place(), staged.difference, self._grants, options, run=staged.run
+            self._place(), staged.difference, staged.grants, options, run=staged.run
         )
         return _outcome_line(outcome)
 
