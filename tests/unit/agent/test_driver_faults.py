@@ -152,7 +152,7 @@ async def test_without_a_machine_tools_are_off_and_the_run_says_so(make_lab: Mak
     lab = make_lab(ScriptedModel([(READ, WRITE), (READ,), "Tools are off."]))
     lab.sandbox.refuse_open = [SandboxMissing("No QEMU.", hint="Install it.")] * 9
     ended = await lab.say("Go")
-    assert ended.reason == "done"
+    assert ended.reason == "failed"
     assert [refused.why for refused in lab.store.of(Refused)] == ["No QEMU. Install it."]
     assert ended.text.startswith("Tools were off")
     assert [d.text for d in lab.store.of(ToolFinished)] == [
@@ -181,7 +181,7 @@ async def test_recovery_without_a_machine_closes_the_use(
     assert isinstance(lab.store.payloads[-1], ToolStarted)
     lab.store.die_at = None
     lab.sandbox.refuse_open = [SandboxMissing("Gone.")] * 5
-    assert (await lab.resume()).reason == "done"
+    assert (await lab.resume()).reason == "failed"
     assert results(lab) == [("workspace__write", "error", True)]
 
 

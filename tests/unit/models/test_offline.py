@@ -11,7 +11,17 @@ import pytest
 from deskmate.models.offline import LABEL, OfflineModel, answer, choose_skill
 from deskmate.ports import ModelRequest
 from deskmate.types.ids import ToolUseId
-from deskmate.types.messages import NOTE, Block, Message, Text, ToolResult, ToolUse, tool_uses_of
+from deskmate.types.messages import (
+    GAVE_UP,
+    NOT_FINISHED,
+    NOTE,
+    Block,
+    Message,
+    Text,
+    ToolResult,
+    ToolUse,
+    tool_uses_of,
+)
 from deskmate.types.registry import SkillSpec, ToolSpec
 
 MakeMessage = Callable[..., Message]
@@ -308,4 +318,44 @@ async def test_it_is_labelled_free_and_streams_its_words() -> None:
     assert model.name == "offline"
     assert model.estimate_cost_usd(request) == 0.0
     last = await model.reply(request_for(says("hello")), heard.append)
-    assert last.stop_reason == "end_turn"
+    assert last.stop_reason == GAVE_UP  # nothing that it could do: never told as done
+
+
+async def stop_reason_of(*messages: Message, **fields: Any) -> str:
+    reply = await OfflineModel().reply(request_for(*messages, **fields), lambda text: None)
+    return reply.stop_reason
+
+
+@pytest.mark.anyio
+async def test_a_stopped_procedure_gives_up_and_tries_the_failed_step_again_when_it_goes_on() -> (
+    None
+):
+    table = {**TABLE, "lab__review": lambda a: ValueError("The disk is full.")}
+    _, messages, last = play("review nda", table)
+    assert last.endswith("The disk is full.")
+    assert await stop_reason_of(*messages[:-1]) == GAVE_UP
+    go_on = Message(role="user", content=(Text(text=f"{NOTE}Go on."),))
+    again = tool_uses_of(answer(request_for(*messages, go_on)))
+    assert [use.name for use in again] == ["lab__review", "lab__review"]
+
+
+@pytest.mark.anyio
+async def test_without_tools_it_gives_up_and_begins_when_they_are_back() -> None:
+    asked = says("review nda")
+    off = answer(request_for(asked, tools=(), skills=()))
+    assert "no tools" in words(off)
+    assert await stop_reason_of(asked, tools=(), skills=()) == GAVE_UP
+    go_on = Message(role="user", content=(Text(text=f"{NOTE}Go on."),))
+    back = answer(request_for(asked, Message(role="assistant", content=off), go_on))
+    assert [use.name for use in tool_uses_of(back)] == ["lab__find"]
+
+
+def test_a_turn_that_ctrl_c_cut_off_is_done_again() -> None:
+    asked = says("review nda")
+    first = answer(request_for(asked))
+    cut = tuple(
+        ToolResult(tool_use_id=use.id, text=f"{NOT_FINISHED}Stopped.", is_error=True)
+        for use in tool_uses_of(first)
+    )
+    messages = (asked, Message(role="assistant", content=first), Message(role="user", content=cut))
+    assert [use.name for use in tool_uses_of(answer(request_for(*messages)))] == ["lab__find"]

@@ -85,13 +85,16 @@ class ModelCaller:
         wait = min(wait + (self._retry_after_s or 0.0), MAX_WAIT_S)
         self._retry_after_s = None
         name = self._world.model.name
-        self._journal.progress(f"{name} is not available; trying again in {wait:.0f} s")
+        self._journal.progress(f"asking {name} again in {wait:.1f} s (try {attempt + 1})")
         await self._world.clock.sleep(wait)
 
 
 def one_line(error: DeskmateError) -> str:
-    """Return message and hint in one line."""
-    return f"{error.message} {error.hint}".strip()
+    """Return message and hint in one line, as sentences."""
+    message = error.message
+    if error.hint and not message.endswith((".", "!", "?")):
+        message += "."
+    return f"{message} {error.hint}".strip()
 
 
 def with_unique_ids(content: tuple[Block, ...], events: Iterable[Event]) -> tuple[Block, ...]:

@@ -34,6 +34,7 @@ from deskmate.types.events import (
     RunResumed,
     UserSaid,
 )
+from deskmate.types.messages import NOT_FINISHED
 
 CLOSING_S = 20.0
 """How long the last events of a stopped run may take to be stored."""
@@ -121,7 +122,7 @@ class Driver:
     async def _end(self, reason: FinishReason, text: str) -> None:
         """End the run early; every tool use gets its result."""
         if self._journal.state.active:
-            await self._tools.close(self._journal.state.open_uses, f"Not finished: {text}")
+            await self._tools.close(self._journal.state.open_uses, f"{NOT_FINISHED}{text}")
             await self._finish(reason, text)
 
     async def _ask_approval(self, action: AskApproval) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from deskmate.agent.limits import exceeded
 from deskmate.agent.state import RUNNABLE, State, Use, fold
 from deskmate.types.events import Event, FinishReason
+from deskmate.types.messages import GAVE_UP, text_of
 
 MAX_ATTEMPTS = 6
 """Attempts at one model call before the run fails."""
@@ -174,7 +175,7 @@ def _after_words(state: State, stop_reason: str) -> Action:
             return Finish(reason="failed", text=text)
         case "max_tokens" | "pause_turn":
             return _call(state)
-        case _ if stop_reason in RUNNABLE:
+        case _ if stop_reason in (*RUNNABLE, GAVE_UP):
             return _wrap_up(state)
     text = f"The model stopped for a reason that Deskmate does not know: {stop_reason!r}."
     return Finish(reason="failed", text=text)
@@ -193,12 +194,16 @@ def _wrap_up(state: State) -> Action:
             text = f"The output checks found {errors} error(s); the files are not to be relied on."
             return Finish(reason="rejected", text=text)
         return _call(state)
+    if state.tools_off:
+        # words alone can be an answer, but not where the thread has folders to work on
+        text = f"Tools were off, so nothing was read or written: {state.tools_off}"
+        return Finish(reason="failed" if state.grants else "done", text=text)
+    if state.reply is not None and state.reply.stop_reason == GAVE_UP:
+        return Finish(reason="failed", text=text_of(state.reply.content))
     return Finish(reason="done", text=_done_text(state))
 
 
 def _done_text(state: State) -> str:
-    if state.tools_off:
-        return f"Tools were off, so nothing was read or written: {state.tools_off}"
     if state.verdict is None:
         return ""
     return f"{len(state.deliverables)} deliverable(s) passed {len(state.verdict.rules)} check(s)."

@@ -212,7 +212,7 @@ def _overtake(uses: tuple[Use, ...], text: str) -> tuple[Use, ...]:
 def _resumed(state: State, payload: RunResumed) -> dict[str, Any]:
     changes: dict[str, Any] = {"ended": None, "failures": 0, "failure": None, "cuts": 0}
     if state.ended is not None and state.ended.reason == "failed" and not state.open_uses:
-        changes |= {"reply": None, "uses": ()}
+        changes |= {"reply": None, "uses": (), "tools_off": ""}
     return changes
 
 

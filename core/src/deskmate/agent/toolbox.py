@@ -8,6 +8,7 @@ from typing import Any
 
 import anyio
 
+from deskmate.agent.asking import one_line
 from deskmate.agent.dispatch import Call, Dispatcher, closed, finished
 from deskmate.agent.journal import Journal
 from deskmate.agent.state import Use
@@ -109,7 +110,7 @@ class Toolbox:
         try:
             return await self._bench.machine()
         except SandboxMissing as error:
-            self._tools_off = f"{error.message} {error.hint}".strip()
+            self._tools_off = one_line(error)
             await self._journal.record(
                 Refused(what="tools", why=self._tools_off),
                 *(closed(call.use, "error", f"Tools are off: {self._tools_off}") for call in batch),

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from deskmate import __version__
-from deskmate.cli.output import Session, report_error, report_interrupt
+from deskmate.cli.output import Session, report_error, report_interrupt, report_usage
 from deskmate.errors import DeskmateError
 from deskmate.types.places import find_places
 
@@ -29,7 +29,7 @@ COMMANDS = {
     "model": "List and test models.",
     "plugin": "Find, enable and disable plugins.",
     "run": "Ask for something and let the agent work on it.",
-    "skill": "List and show the skills of the enabled plugins.",
+    "skill": "List and show the skills of the installed plugins.",
     "template": "List and remove frozen virtual machines.",
     "thread": "List, show, resume, export and verify threads.",
 }
@@ -73,7 +73,7 @@ def main(arguments: list[str] | None = None) -> Any:
     try:
         code = root.main(args=arguments, standalone_mode=False, prog_name="deskmate")
     except click.ClickException as error:
-        error.show()
+        report_usage(error)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         report_interrupt()

@@ -45,10 +45,13 @@ def choose_thread(session: Session, thread: str | None) -> str:
 
     if thread:
         return thread
-    found = [summary for summary in list_threads(session.places.threads) if not summary.problem]
-    if not found:
-        raise UserError("There is no thread yet.", hint='Begin one: deskmate run "…"')
-    return str(found[0].thread)
+    threads = list_threads(session.places.threads)
+    for summary in threads:
+        if not summary.problem:
+            return str(summary.thread)
+    if threads:
+        raise UserError("No thread can be read.", hint="See deskmate thread list for why.")
+    raise UserError("There is no thread yet.", hint='Begin one: deskmate run "…"')
 
 
 @asynccontextmanager

@@ -26,17 +26,21 @@ def command(
     model: str | None,
 ) -> int:
     """Talk to THREAD, or to a new one, turn by turn. An empty line or Ctrl-D ends it."""
-    from deskmate.host import Host, RunOrder  # noqa: PLC0415
+    from deskmate.host import Host, RunOrder, thread_plugins  # noqa: PLC0415
 
     grants = tuple(parse_folder(folder) for folder in folders)
     host = Host(session.places)
-    current = ThreadId(thread) if thread else anyio.run(host.create_thread, "Chat")
+    if thread:
+        anyio.run(thread_plugins, session.places, thread)  # says so if there is no such thread
+    current = ThreadId(thread) if thread else None
     code = 0
     while text := _ask():
+        current = current or anyio.run(host.create_thread, text)
         order = RunOrder(text=text, model=model, plugins=plugins, grants=grants)
         code = run_order(session, order, current)
         plugins, grants = (), ()
-    say(f"Go on with: deskmate chat {current}")
+    if current:
+        say(f"Go on with: deskmate chat {current}")
     return code
 
 

@@ -27,11 +27,11 @@ def list_models(session: Session, as_json: bool) -> None:
     Prices are US dollars for a million tokens, as published on the date shown.
     """
     from deskmate.models.catalogue import MODELS, find_model  # noqa: PLC0415
-    from deskmate.models.choose import KEY, URL, default_name  # noqa: PLC0415
+    from deskmate.models.choose import KEY, URL, default_name, model_overrides  # noqa: PLC0415
     from deskmate.models.settings import read_settings  # noqa: PLC0415
 
     config = read_settings(session.places.config)
-    overrides = config.get("models", {})
+    overrides = model_overrides(config)
     default = default_name(os.environ, config)
     names = sorted({*MODELS, *overrides})
     infos = [find_model(name, overrides) for name in names]

@@ -53,15 +53,33 @@ def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
 def report_error(error: DeskmateError | OSError) -> None:
     """Say in one line what happened to what, and in a second what to do."""
     if isinstance(error, OSError):
-        name = f" {error.filename}" if error.filename else ""
-        click.echo(f"deskmate: {error.strerror or error}{plain(str(name))}", err=True)
+        name = f"{error.filename}: " if error.filename else ""
+        _report(f"{name}{error.strerror or error}.")
         return
-    click.echo(f"deskmate: {plain(error.message)}", err=True)
-    if error.hint:
-        click.echo(f"  {plain(error.hint)}", err=True)
+    _report(error.message, error.hint)
 
 
-def report_interrupt() -> None:
-    """Say that the user stopped it."""
-    click.echo("deskmate: stopped by you; nothing is lost.", err=True)
+def report_usage(error: click.ClickException) -> None:
+    """Say in one line what is wrong with a command as it was typed, and where its help is."""
+    context = getattr(error, "ctx", None)
+    hint = f"See {context.command_path} --help" if context is not None else ""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+        return
+    _report(error.format_message(), hint)
+
+
+def _report(message: str, hint: str = "") -> None:
+    click.echo(f"deskmate: {_line(message)}", err=True)
+    if hint:
+        click.echo(f"  {_line(hint)}", err=True)
+
+
+def _line(text: str) -> str:
+    return plain(" ".join(text.split()))
+
+
+def report_interrupt(hint: str = "") -> None:
+    """Say that the user stopped it, and in a second line what to do."""
+    _report("Stopped by you; nothing is lost.", hint)
     sys.stderr.flush()

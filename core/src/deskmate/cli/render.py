@@ -112,12 +112,14 @@ def _one_line(payload: Payload) -> tuple[str, str, str] | None:
     match payload:
         case SandboxOpened(isolation=isolation):
             return "•", f"virtual machine ready, isolation: {isolation}", "cyan"
-        case ModelFailed(error=error, retryable=retryable):
-            return "!", f"{error}{' Trying again.' if retryable else ''}", "yellow"
+        case ModelFailed(error=error, retryable=True):
+            return "!", error, "yellow"
         case ToolFinished(tool=tool, outcome=outcome, text=text) if outcome != "ok":
             return "✗", f"{tool}: {outcome}: {_short(text, 200)}", "red"
         case ApprovalAsked(tool=tool, why=why):
             return "?", f"{tool} needs your approval: {why}", "yellow"
+        case Refused(what="tools", why=why):
+            return "✗", f"tools are off: {why}", "red"
         case Refused(what=what, why=why):
             return "✗", f"refused: {what}: {why}", "yellow"
         case RunResumed():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 import click
 
-from deskmate.cli.output import Session, json_option, say, say_json
+from deskmate.cli.output import Session, json_option, report_interrupt, say, say_json
 from deskmate.errors import UserError
 from deskmate.types.files import ApplyMode, Grant
 from deskmate.types.ids import ThreadId
@@ -26,6 +26,7 @@ EXIT_CODES = {
     "over_budget": 5,
     "stopped": 130,
 }
+_RESUMABLE = ("failed", "over_budget", "stopped")
 _MODES = ("ro", "rw", "rw-no-delete")
 
 
@@ -35,6 +36,9 @@ def parse_folder(value: str) -> Grant:
     if mode not in _MODES or not path:
         path, mode = value, "rw"
     folder = Path(path).expanduser().absolute()
+    before, _, unknown = value.rpartition(":")
+    if not folder.exists() and before and Path(before).expanduser().is_dir():
+        raise UserError(f"{unknown!r} is no mode of a folder.", hint="Use ro, rw or rw-no-delete.")
     if not folder.exists():
         raise UserError(f"{folder} does not exist.", hint="Give --folder a folder that is there.")
     if not folder.is_dir():
@@ -88,7 +92,7 @@ def command(  # noqa: PLR0913 - one parameter an option, as click wants it
     deskmate run "Review this NDA against our playbook." --plugin legal --folder ~/contracts:rw
 
     Without TEXT and with --thread a run that was interrupted goes on. Exit codes: 0 done, 1 failed,
-    2 usage, 3 rejected by the validators, 4 needs you, 5 over budget.
+    2 usage, 3 rejected by the validators, 4 needs you, 5 over budget, 130 stopped by you.
     """  # noqa: D301 - click reads the backspace as "do not wrap"
     if not text and not thread:
         raise UserError("There is no request.", hint='Say what to do: deskmate run "…"')
@@ -118,7 +122,11 @@ def run_order(
         host = Host(session.places)
         return await host.run(order, thread, observer=Renderer(), approver=TerminalApprover())
 
-    result = anyio.run(work)
+    try:
+        result = anyio.run(work)
+    except KeyboardInterrupt:
+        report_interrupt("Go on with: deskmate thread resume")
+        raise SystemExit(EXIT_CODES["stopped"]) from None
     if as_json:
         say_json(result)
     else:
@@ -135,7 +143,8 @@ def resume_thread(session: Session, thread: str, *, as_json: bool = False) -> in
 
 def show_result(result: RunResult) -> None:
     """Write a run's answer, its files and what to do next to stdout."""
-    if result.answer and not (sys.stdout.isatty() and sys.stderr.isatty()):  # there it was streamed
+    streamed = sys.stdout.isatty() and sys.stderr.isatty()
+    if result.answer and not streamed:
         say(f"{result.label + ': ' if result.label else ''}{result.answer}")
     for deliverable in result.deliverables:
         say(f"  {deliverable.role}: {deliverable.path}")
@@ -143,6 +152,9 @@ def show_result(result: RunResult) -> None:
         say(result.applied)
     elif result.staged:
         say(f"Waiting for your review: deskmate changes show --thread {result.thread}")
-    if result.reason != "done":
-        say(f"{result.reason.replace('_', ' ')}: {result.text}")
+    if result.reason != "done" and not streamed:
+        why = "" if result.text == result.answer else f": {result.text}"
+        say(f"{result.reason.replace('_', ' ')}{why}")
     say(f"thread {result.thread}")
+    if result.reason in _RESUMABLE:
+        say(f"Go on with: deskmate thread resume {result.thread}")

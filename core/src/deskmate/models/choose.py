@@ -65,15 +65,18 @@ def _server(environ: Mapping[str, str], config: Mapping[str, Any]) -> str:
     return environ.get(URL) or str(config.get("model_url") or "")
 
 
-def _overrides(config: Mapping[str, Any]) -> Mapping[str, Any]:
+def model_overrides(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return alias → settings of the user's own models. Raises ConfigError if that is no table."""
     models = config.get("models", {})
     if not isinstance(models, Mapping):
-        raise ConfigError("The setting models is not a table.")
+        raise ConfigError(
+            "The setting models is not a table.", hint="Write a table per model: [models.NAME]"
+        )
     return models
 
 
 def _remote(name: str, environ: Mapping[str, str], config: Mapping[str, Any]) -> Model:
-    overrides = _overrides(config)
+    overrides = model_overrides(config)
     if name not in MODELS and name not in overrides and not name.startswith("claude-"):
         known = ", ".join(sorted({*MODELS, *overrides}))
         raise ConfigError(
@@ -99,7 +102,7 @@ def _local(name: str, environ: Mapping[str, str], config: Mapping[str, Any]) -> 
             hint=f"Set {URL} to a server that speaks the Messages API, such as http://127.0.0.1:8080",
         )
     model = name.partition(":")[2] or "default"
-    info = find_model(model, _overrides(config))
+    info = find_model(model, model_overrides(config))
     if info.price is None and _is_this_machine(url):
         info = replace(info, price=FREE)
     # The user's Anthropic key is never sent to another server.

@@ -105,7 +105,7 @@ def _status_error(error: Any, model: str, url: str) -> DeskmateError:
         )
     hints = {
         400: "The request does not suit this model or server; see `deskmate model list`.",
-        401: "Check ANTHROPIC_API_KEY: the server does not know this key.",
+        401: "The server does not know this key: check ANTHROPIC_API_KEY (own server: DESKMATE_MODEL_KEY).",
         402: "The account has no credit left.",
         403: f"This key may not use {model}.",
         404: f"Is {model} the model's name there? See `deskmate model list`.",

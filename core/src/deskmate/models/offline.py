@@ -25,10 +25,22 @@ from deskmate.models.procedure import (
 from deskmate.ports import ModelReply, ModelRequest
 from deskmate.types.ids import ToolUseId
 from deskmate.types.limits import Usage
-from deskmate.types.messages import NOTE, Block, Message, Text, ToolResult, ToolUse, tool_uses_of
+from deskmate.types.messages import (
+    GAVE_UP,
+    NOT_FINISHED,
+    NOTE,
+    Block,
+    Message,
+    Text,
+    ToolResult,
+    ToolUse,
+    text_of,
+    tool_uses_of,
+)
 from deskmate.types.registry import SkillSpec
 
 LABEL = "rules only, no language model"
+_STOP = "I had to stop at the step"
 _WORD = re.compile(r"[^\W_]+")
 _COMMAND = re.compile(r"\s*/([\w-]+)\s*")
 
@@ -43,14 +55,18 @@ class OfflineModel:
 
     async def reply(self, request: ModelRequest, on_text: Callable[[str], None]) -> ModelReply:
         """Return the next turn of the procedure that fits, or say that none does."""
-        content = answer(request)
+        try:
+            content = _next(request)
+        except _GaveUp as gave_up:
+            content, stop_reason = _say(gave_up.text), GAVE_UP
+        else:
+            stop_reason = "tool_use" if tool_uses_of(content) else "end_turn"
         for block in content:
             if isinstance(block, Text):
                 on_text(block.text)
-        uses = tool_uses_of(content)
         return ModelReply(
             content=content,
-            stop_reason="tool_use" if uses else "end_turn",
+            stop_reason=stop_reason,
             usage=Usage(cost_usd=0.0),
             model="offline",
             label=LABEL,
@@ -70,8 +86,23 @@ class _Ask:
     position: int
 
 
+class _GaveUp(Exception):
+    """The request cannot be carried out by rules; `text` says why."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+
 def answer(request: ModelRequest) -> tuple[Block, ...]:
     """Return the next message's blocks: tool uses, or the last words."""
+    try:
+        return _next(request)
+    except _GaveUp as gave_up:
+        return _say(gave_up.text)
+
+
+def _next(request: ModelRequest) -> tuple[Block, ...]:
     ask = _last_ask(request.messages)
     if ask is None:
         return _say("There is no request yet.")
@@ -79,16 +110,16 @@ def answer(request: ModelRequest) -> tuple[Block, ...]:
         return _say(problem)
     skill, words = choose_skill(ask.words, request.skills)
     if skill is None:
-        return _say(_what_it_can_do(request.skills))
+        raise _GaveUp(_what_it_can_do(request.skills, with_tools=bool(request.tools)))
     if skill.procedure is None:
-        return _say(
+        raise _GaveUp(
             f"The skill {skill.name} needs a language model: it has no procedure that rules alone "
             "can follow. Set ANTHROPIC_API_KEY, or name a local server; see `deskmate model list`."
         )
     try:
         procedure = parse_procedure(skill.procedure, skill.name)
     except PluginError as error:
-        return _say(f"{error.message} I can do nothing with it.")
+        raise _GaveUp(f"{error.message} I can do nothing with it.") from error
     return _Follower(procedure, ask, words, {tool.name for tool in request.tools}).next()
 
 
@@ -127,7 +158,9 @@ def _occurs(word: str, said: set[str]) -> bool:
     return bool(said & {word, f"{word}s", f"{word}es"})
 
 
-def _what_it_can_do(skills: Sequence[SkillSpec]) -> str:
+def _what_it_can_do(skills: Sequence[SkillSpec], *, with_tools: bool) -> str:
+    if not with_tools:
+        return "I follow rules only, without a language model, and there are no tools to work with."
     able = sorted(skill.name for skill in skills if skill.procedure is not None)
     by_name = {skill.name: skill for skill in skills}
     if not able:
@@ -161,7 +194,9 @@ def _user_words(message: Message) -> list[str]:
 def _problem_after_the_end(ask: _Ask) -> str:
     """What to say where the procedure has ended and the program comes back with a problem."""
     replies = [message for message in ask.since if message.role == "assistant"]
-    if not replies or tool_uses_of(replies[-1].content):
+    if not any(tool_uses_of(reply.content) for reply in replies):
+        return ""
+    if tool_uses_of(replies[-1].content) or _is_stop(replies[-1]):
         return ""
     notes = [
         block.text.removeprefix(NOTE)
@@ -192,15 +227,14 @@ class _Follower:
         for step in self._procedure.steps:
             planned = self._plan(step)
             if isinstance(planned, str):
-                return _say(f"I had to stop at the step {step.id!r}: {planned}")
+                raise _GaveUp(_stop(step, planned))
             if not planned:
                 if step.for_each is not None:
                     self._values[step.id] = []
                 continue
             if turn == len(self._turns):
                 return self._emit(step, planned)
-            if problem := self._take_in(step, self._turns[turn]):
-                return _say(problem)
+            self._take_in(step, self._turns[turn])
             turn += 1
         return _say(fill_text(self._procedure.closing, self._values))
 
@@ -224,9 +258,7 @@ class _Follower:
 
     def _emit(self, step: Step, planned: list[dict[str, Any]]) -> tuple[Block, ...]:
         if step.tool not in self._tools:
-            return _say(
-                f"I had to stop at the step {step.id!r}: the tool {step.tool} is not available here."
-            )
+            raise _GaveUp(_stop(step, f"the tool {step.tool} is not available here."))
         seed = f"{self._ask.position}/{len(self._turns)}/{step.id}"
         uses = [
             ToolUse(id=_use_id(seed, number), name=step.tool, input=arguments)
@@ -235,25 +267,36 @@ class _Follower:
         say = [Text(text=fill_text(step.say, self._values))] if step.say else []
         return (*say, *uses)
 
-    def _take_in(self, step: Step, results: list[ToolResult | None]) -> str:
-        """Keep a step's results; return what to say if it failed."""
+    def _take_in(self, step: Step, results: list[ToolResult | None]) -> None:
+        """Keep a step's results. Raises _GaveUp if it failed."""
         good: list[Any] = []
         for result in results:
             if result is None or result.is_error:
                 text = result.text if result is not None else "it has no result"
                 if not step.go_on:
-                    return f"I had to stop at the step {step.id!r}: {text}"
+                    raise _GaveUp(_stop(step, text))
                 continue
             good.append(_value_of(result.text))
         if step.for_each is not None:
             self._values[step.id] = good
         elif good:
             self._values[step.id] = good[0]
-        return ""
+
+
+def _stop(step: Step, why: str) -> str:
+    return f"{_STOP} {step.id!r}: {why}"
+
+
+def _is_stop(message: Message) -> bool:
+    return text_of(message.content).startswith(_STOP)
 
 
 def _turns(messages: Iterable[Message]) -> list[list[ToolResult | None]]:
-    """The results of each earlier turn, in the order of its tool uses."""
+    """The results of each earlier turn, in the order of its tool uses.
+
+    A turn that the end of a run cut off, or that made the procedure stop, is left out, so that a run
+    that goes on tries it again.
+    """
     messages = list(messages)
     results = {
         block.tool_use_id: block
@@ -261,11 +304,19 @@ def _turns(messages: Iterable[Message]) -> list[list[ToolResult | None]]:
         for block in message.content
         if isinstance(block, ToolResult)
     }
-    return [
-        [results.get(use.id) for use in uses]
-        for message in messages
-        if message.role == "assistant" and (uses := tool_uses_of(message.content))
-    ]
+    turns: list[list[ToolResult | None]] = []
+    for message in messages:
+        if message.role == "assistant" and (uses := tool_uses_of(message.content)):
+            turns.append([results.get(use.id) for use in uses])
+            if any(result and result.text.startswith(NOT_FINISHED) for result in turns[-1]):
+                turns.pop()
+        elif message.role == "assistant" and _is_stop(message) and _has_failed(turns):
+            turns.pop()
+    return turns
+
+
+def _has_failed(turns: Sequence[Sequence[ToolResult | None]]) -> bool:
+    return bool(turns) and any(result is None or result.is_error for result in turns[-1])
 
 
 def _value_of(text: str) -> Any:

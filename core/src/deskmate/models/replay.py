@@ -82,7 +82,8 @@ def _load(path: Path) -> list[tuple[list[list[str]], ModelReply]]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"The recording {path} cannot be read: {error}") from error
+        why = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise ConfigError(f"The recording {path} cannot be read: {why}.") from error
     replies = [_parse(path, n, line) for n, line in enumerate(lines, 1) if line.strip()]
     if not replies:
         raise ConfigError(f"The recording {path} is empty.", hint="Make one with --record FILE.")

@@ -13,12 +13,16 @@ from deskmate.errors import ConfigError
 def read_settings(folder: Path) -> Mapping[str, Any]:
     """Return the settings in `folder`'s `config.toml`; without the file there are none.
 
-    Raises ConfigError if it is not TOML.
+    Raises ConfigError if it cannot be read.
     """
     path = folder / "config.toml"
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from error
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be read: {error.strerror}.", hint="Mend or remove it."
+        ) from error
+    except ValueError as error:
+        raise ConfigError(f"{path} is not TOML: {error}.", hint="Mend or remove it.") from error

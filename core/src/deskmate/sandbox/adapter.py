@@ -55,8 +55,8 @@ class QemuSandbox:
 
         Raises SandboxMissing, SandboxUnavailable, ProtocolError (the guest's report is no registry).
         """
-        layer = await anyio.to_thread.run_sync(self._layer_for, tuple(plugins), progress)
         image, qemu = await anyio.to_thread.run_sync(self._installed)
+        layer = await anyio.to_thread.run_sync(self._layer_for, tuple(plugins), progress)
         path = self._places.cache / "registries" / f"{layer.digest[:32]}-{image.digest[:16]}.json"
         report = _read_report(path)
         if report is None:

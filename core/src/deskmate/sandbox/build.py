@@ -83,8 +83,8 @@ def build_image(
         if missing := missing_tools():
             packages = " ".join(sorted(set(missing.values())))
             raise SandboxMissing(
-                f"building the image needs {', '.join(sorted(missing))}",
-                hint=f"install: {packages}",
+                f"Building the image needs {', '.join(sorted(missing))}.",
+                hint=f"Install: {packages}",
             )
         with tempfile.TemporaryDirectory(prefix=".build-", dir=places.images) as name:
             work = Path(name)

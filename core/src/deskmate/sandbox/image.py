@@ -81,8 +81,8 @@ def find_image(places: Places, suite: str = DEFAULT_SUITE) -> Image:
     folder = places.images / recipe_digest(suite)
     if not (folder / "manifest.json").is_file():
         raise SandboxMissing(
-            "the virtual machine's image has not been built",
-            hint="build it once with `deskmate image build` (under a minute)",
+            "The virtual machine's image has not been built.",
+            hint="Build it once, in about a minute: deskmate image build",
         )
     return read_image(folder)
 

@@ -67,8 +67,8 @@ def find_qemu() -> Qemu:
     found = shutil.which("qemu-system-x86_64")
     if found is None:
         raise SandboxMissing(
-            "QEMU is not installed",
-            hint="install the package qemu-system-x86 (or qemu-system-x86-core)",
+            "QEMU is not installed.",
+            hint="Install the package qemu-system-x86 (or qemu-system-x86-core).",
         )
     binary = Path(found).resolve()
     try:
@@ -76,7 +76,7 @@ def find_qemu() -> Qemu:
             [binary, "--version"], capture_output=True, text=True, timeout=20, check=True
         ).stdout
     except (OSError, subprocess.SubprocessError) as error:
-        raise SandboxMissing(f"{binary} does not start", hint="install QEMU again") from error
+        raise SandboxMissing(f"{binary} does not start.", hint="Install QEMU again.") from error
     match = re.search(r"version (\S+)", text)
     return Qemu(binary=binary, version=match[1] if match else "unknown")
 

@@ -292,10 +292,17 @@ def write_thread(threads: Path, thread: ThreadId, rows: Sequence[tuple[Any, ...]
         sync_folder(temporary)
         temporary.rename(threads / thread)
         sync_folder(threads)
-    except sqlite3.Error as error:
-        raise schema.explain(error, thread) from error
+    except (DeskmateError, sqlite3.Error) as error:
+        raise _not_made(error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _not_made(error: Exception) -> DeskmateError:
+    full = "full" in str(error)
+    why = "the disk is full" if full else str(error).rstrip(".")
+    hint = "Free some space and try again." if full else "Check the disk and try again."
+    return DeskmateError(f"A new thread cannot be made: {why}.", hint=hint)
 
 
 def _sweep(threads: Path) -> None:

@@ -16,6 +16,10 @@ Role = Literal["user", "assistant"]
 
 NOTE = "[deskmate] "
 """How a text block of a user message begins that Deskmate wrote and not the user."""
+NOT_FINISHED = "Not finished: "
+"""How the result of a tool use begins that the end of a run cut off."""
+GAVE_UP = "gave_up"
+"""Stop reason of a model that says itself that it cannot do what was asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
