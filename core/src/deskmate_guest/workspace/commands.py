@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from deskmate.plugin import ToolContext, ToolInputError
+from deskmate_guest.worker import reseed
 
 _KEPT_BYTES = 30_000
 _HALF = _KEPT_BYTES // 2
@@ -86,6 +87,7 @@ def _run_code(code: str, context: ToolContext, writer: int) -> None:
         sys.stderr = io.TextIOWrapper(os.fdopen(2, "wb", closefd=False), line_buffering=True)
         sys.argv = ["-c"]
         sys.path.insert(0, str(context.workspace))
+        reseed()  # else every call would draw the same numbers of numpy
         status = _execute(code)
         sys.stdout.flush()
         sys.stderr.flush()

@@ -1,0 +1,38 @@
+"""The trials of tests/integration with real virtual machines: kill -9 of the host process at random moments."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deskmate.types.places import Places
+
+SCRIPT = Path(__file__).parents[1] / "integration/crash_trials.py"
+KILLS = int(os.environ.get("DESKMATE_TEST_VM_KILLS", "20"))
+
+
+@pytest.mark.vm
+@pytest.mark.timeout(900)
+def test_a_run_in_a_machine_killed_at_random_moments_ends_as_if_it_had_not_been(
+    places: Places, tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        [sys.executable, SCRIPT, tmp_path, str(KILLS), "20261123", "vm"],
+        capture_output=True,
+        text=True,
+        timeout=880,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    undisturbed, *disturbed = [json.loads(line) for line in done.stdout.splitlines()]
+    assert undisturbed["problems"] == []
+    assert undisturbed["files"]["new/deep.txt"] == "new\n"
+    assert sum(trial["kills"] for trial in disturbed) >= KILLS
+    assert sum(trial["machines"] for trial in disturbed) > 0
+    assert [trial for trial in disturbed if trial["problems"]] == []
+    assert [trial for trial in disturbed if trial["files"] != undisturbed["files"]] == []
