@@ -103,9 +103,10 @@ class AnthropicModel:
     async def _read(
         self, stream: AsyncMessageStream[Any], on_text: Callable[[str], None]
     ) -> ModelReply:
-        ended = False
+        begun = ended = False
         arguments: dict[int, str] = {}
         async for event in stream:
+            begun = True
             match event.type:
                 case "text":
                     on_text(event.text)
@@ -114,6 +115,9 @@ class AnthropicModel:
                     arguments[event.index] = so_far + event.delta.partial_json
                 case "message_stop":
                     ended = True
+        if not begun:
+            hint = "Does it speak the Messages API?"
+            raise ModelUnavailable(f"{self._base_url} sent no reply that can be read.", hint=hint)
         if not ended:
             raise ModelUnavailable(f"The reply of {self._info.id} was cut before its end.")
         message: dict[str, Any] = stream.current_message_snapshot.to_dict(
