@@ -65,8 +65,12 @@ def test_only_strings_that_are_exactly_one_reference_are_replaced() -> None:
         (1.5, "1.5"),
         ("x", "x"),
         (["a", 2], "a\n2"),
-        ([{"a": 1}], '[{"a": 1}]'),
-        ({"ä": 1}, '{"ä": 1}'),
+        ([{"a": 1, "b": "x\ny"}, {"a": 2}], "a: 1; b: x y\na: 2"),
+        (
+            {"ä": 1, "of": ["x", True], "to": {"k": None}, "no": []},
+            "ä: 1\nof: x, yes\nto: k: none\nno: none",
+        ),
+        ({}, "none"),
     ],
 )
 def test_values_have_a_text_form(value: Any, expected: str) -> None:

@@ -132,8 +132,11 @@ def _line(item: Item) -> str:
 @click.argument("paths", nargs=-1)
 @thread_option
 @run_option
+@json_option
 @click.pass_obj
-def diff(session: Session, paths: tuple[str, ...], thread: str | None, run: str) -> None:
+def diff(
+    session: Session, paths: tuple[str, ...], thread: str | None, run: str, as_json: bool
+) -> None:
     """Show the changes of text files line by line; of other files size and digest.
 
     PATHS: only these workspace paths and what is below them.
@@ -142,15 +145,26 @@ def diff(session: Session, paths: tuple[str, ...], thread: str | None, run: str)
     from deskmate.changes.review import describe_difference, read_difference  # noqa: PLC0415
     from deskmate.changes.staged import find_staged  # noqa: PLC0415
 
-    async def work() -> None:
+    async def work() -> list[dict[str, Any]]:
         async with open_for_reading(session, thread) as (store, blobs):
             staged = find_staged(await store.events(), run)
-            for change in read_difference(staged.difference, blobs).changes:
-                if not paths or is_below(change.path, paths):
-                    for line in describe_difference(change, blobs):
-                        say(line)
+            return [
+                {
+                    "path": change.path,
+                    "operation": change.operation,
+                    "lines": list(describe_difference(change, blobs)),
+                }
+                for change in read_difference(staged.difference, blobs).changes
+                if not paths or is_below(change.path, paths)
+            ]
 
-    anyio.run(work)
+    changes = anyio.run(work)
+    if as_json:
+        say_json({"changes": changes})
+        return
+    for change in changes:
+        for line in change["lines"]:
+            say(line)
 
 
 @command.command("apply")

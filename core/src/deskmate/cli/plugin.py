@@ -156,7 +156,8 @@ def _other_lines(manifest: Manifest) -> Iterator[str]:
     if manifest.guest_packages:
         yield f"Brings into the virtual machine: {', '.join(manifest.guest_packages)}"
     for setting, about in manifest.config.items():
-        yield f"Setting {setting} = {about['default']!r}: {about.get('help', '')}"
+        value = about["default"] if about["default"] not in ("", None) else "(empty)"
+        yield f"Setting {setting} = {value}: {about.get('help', '')}"
     yield f"A tool may take {manifest.timeout_s} s and {manifest.memory_mib} MiB."
 
 

@@ -147,7 +147,7 @@ def show_result(result: RunResult) -> None:
     if result.answer and not streamed:
         say(f"{result.label + ': ' if result.label else ''}{result.answer}")
     for deliverable in result.deliverables:
-        say(f"  {deliverable.role}: {deliverable.path}")
+        say(f"  {deliverable.role.replace('_', ' ')}: {deliverable.path}")
     if result.applied:
         say(result.applied)
     elif result.staged:

@@ -158,12 +158,23 @@ def fill_text(template: str, values: Mapping[str, Any]) -> str:
 
 def text_form(value: Any) -> str:
     """Return a value as people read it; what is missing reads `none`."""
-    if value is MISSING or value is None or value == []:
+    if value is MISSING or value is None or value in ([], {}):
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, str | int | float):
         return str(value)
-    if isinstance(value, list) and all(isinstance(item, str | int | float) for item in value):
-        return "\n".join(text_form(item) for item in value)
+    if isinstance(value, Mapping):
+        return "\n".join(f"{key}: {_in_line(item)}" for key, item in value.items())
+    if isinstance(value, list):
+        return "\n".join(_in_line(item) for item in value)
     return json.dumps(value, ensure_ascii=False)
+
+
+def _in_line(value: Any) -> str:
+    """Return a value inside of another one on one line."""
+    if isinstance(value, Mapping):
+        return "; ".join(f"{key}: {_in_line(item)}" for key, item in value.items()) or "none"
+    if isinstance(value, list):
+        return ", ".join(_in_line(item) for item in value) or "none"
+    return " ".join(text_form(value).split())

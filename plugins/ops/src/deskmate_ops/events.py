@@ -118,8 +118,8 @@ def _summary(
         ["Cases", len(cases)],
         ["Variants", len(variants)],
         ["Cases with a repeated activity", rework],
-        ["First event", min(e.at for e in events).isoformat(sep=" ")],
-        ["Last event", max(e.at for e in events).isoformat(sep=" ")],
+        ["First event", stamp(min(e.at for e in events))],
+        ["Last event", stamp(max(e.at for e in events))],
         ["Median hours per case", hours(_median(spans))],
         ["Mean hours per case", hours(sum(spans, timedelta()) / len(spans))],
         ["Longest hours of a case", hours(max(spans))],
@@ -172,3 +172,9 @@ def hours(span: timedelta) -> Decimal:
     """Return a span in hours with two decimals, half to even."""
     microseconds = span // timedelta(microseconds=1)
     return (Decimal(microseconds) / 3_600_000_000).quantize(Decimal("0.01"), ROUND_HALF_EVEN)
+
+
+def stamp(moment: datetime) -> str:
+    """Return a time as people read it, with its zone only where that is not UTC."""
+    shown = moment if moment.utcoffset() else moment.replace(tzinfo=None)
+    return shown.isoformat(sep=" ")

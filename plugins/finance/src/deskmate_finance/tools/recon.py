@@ -10,7 +10,7 @@ from typing import Any
 from deskmate.plugin import Deliverable, ToolAnswer, ToolContext, ToolInputError
 from deskmate_documents.tables import pick_file, write_tables
 from deskmate_finance.matching import match
-from deskmate_finance.reconciliation import Reconciliation, ageing, balances_of, sheets
+from deskmate_finance.reconciliation import OpenItem, Reconciliation, ageing, balances_of, sheets
 from deskmate_finance.records import OFX_SUFFIXES, SideName, read_side, side_settings
 from deskmate_finance.sides import Side
 
@@ -171,11 +171,21 @@ def report(rec: Reconciliation, output: str) -> dict[str, Any]:
             }
             for item in items[:SHOWN]
         ],
+        "open_list": "\n".join(map(open_line, items[:SHOWN])),
         "ageing": [
             {"side": side, "class": name, "count": count, "sum": f"{total:f}"}
             for side, name, count, total in ageing(items)
         ],
     }
+
+
+def open_line(item: OpenItem) -> str:
+    """Return an open item as one line for people."""
+    entry = item.entry
+    what = " ".join(entry.text.split())[:120] or "no text"
+    days = f"{item.age_days} day{'' if item.age_days == 1 else 's'} old"
+    note = f" ({item.note})" if item.note else ""
+    return f"{item.side} row {entry.number}, {entry.day}: {entry.amount:f}, {what}, {days}{note}"
 
 
 def _side_report(rec: Reconciliation, place: int, side: Side) -> dict[str, Any]:
