@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,11 @@ from deskmate.sandbox.image import find_image
 from deskmate.testing.memory import MemoryBlobs
 from deskmate.types.places import Places, find_places
 from deskmate.types.registry import Layer
+
+# tests of this folder share `tests.vm.desk`
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from tests.vm.desk import Desk, make_desk
 
 
 @pytest.fixture
@@ -51,3 +57,21 @@ def sandbox(places: Places) -> Iterator[QemuSandbox]:
 @pytest.fixture
 def blobs() -> MemoryBlobs:
     return MemoryBlobs()
+
+
+@pytest.fixture
+def make_home(places: Places, tmp_path: Path) -> Callable[[], Desk]:
+    """Makes a desk with a home of its own, that of the program in this environment."""
+    program = str(Path(sys.executable).with_name("deskmate"))
+    made: list[Desk] = []
+
+    def make() -> Desk:
+        made.append(make_desk(tmp_path / f"home-{len(made) + 1}", places, program))
+        return made[-1]
+
+    return make
+
+
+@pytest.fixture
+def desk(make_home: Callable[[], Desk]) -> Desk:
+    return make_home()
