@@ -101,3 +101,22 @@ def test_unknown_prices_stay_out_of_the_sum() -> None:
     priced, unknown = Usage(input_tokens=1, cost_usd=0.5), Usage(input_tokens=2)
     assert add_usage(priced, unknown) == Usage(input_tokens=3, cost_usd=0.5)
     assert add_usage(unknown, unknown).cost_usd is None
+
+
+def test_showing_a_file_again_does_not_take_away_the_role_it_is_checked_by(
+    make_log: MakeLog,
+) -> None:
+    redline = Deliverable(
+        path="docs/r.docx", title="Redline", role="redline", sources={"original": "docs/a.docx"}
+    )
+    shown = Deliverable(path="docs/r.docx", title="The result")
+    log = make_log(
+        *(
+            ToolFinished(
+                tool_use_id=USE, tool="t", outcome="ok", text="", deliverables=(deliverable,)
+            )
+            for deliverable in (redline, shown)
+        )
+    )
+    kept = fold(log).deliverables["docs/r.docx"]
+    assert (kept.title, kept.role, kept.sources) == ("The result", "redline", redline.sources)

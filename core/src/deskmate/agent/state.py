@@ -290,11 +290,20 @@ def _started(state: State, payload: ToolStarted) -> dict[str, Any]:
 def _finished(state: State, payload: ToolFinished) -> dict[str, Any]:
     changes: dict[str, Any] = {"uses": _on_use(state, payload.tool_use_id, finished=payload)}
     if payload.deliverables:
-        new = {deliverable.path: deliverable for deliverable in payload.deliverables}
+        new = {
+            item.path: _presented(state.deliverables.get(item.path), item)
+            for item in payload.deliverables
+        }
         changes["deliverables"] = {**state.deliverables, **new}
     if payload.deliverables or payload.wrote:
         changes |= {"unstaged": True, "unvalidated": True}
     return changes
+
+
+def _presented(known: Deliverable | None, new: Deliverable) -> Deliverable:
+    """Return what counts: showing a file again does not take away the role by which it is checked."""
+    bare = new.role == "document" and not (new.sources or new.claims or new.data)
+    return replace(known, title=new.title) if known is not None and bare else new
 
 
 def _checkpoint(state: State, payload: CheckpointMade) -> dict[str, Any]:
