@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import re
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ class WorkspaceDisk:
         self._layout = layout
         self._grants: dict[str, str] = {}
         self._mounted = False
+        self._prepared = False
         self.opened = False
 
     @property
@@ -67,15 +69,13 @@ class WorkspaceDisk:
         """A folder for lists and archives under way."""
         return self._layout.scratch / "spare"
 
-    def open(self, grants: Sequence[Mapping[str, Any]]) -> None:
-        """Mount the scratch disk and make the folders. Raises OSError, also for a bad grant name."""
-        if self.opened:
-            raise OSError("the workspace is open already")
-        for grant in grants:
-            name = str(grant.get("name"))
-            if not _GRANT_NAME.fullmatch(name) or name in (".", ".."):
-                raise OSError(f"{name!r} is not a name for a granted folder")
-            self._grants[name] = str(grant.get("mode"))
+    def prepare(self) -> None:
+        """Mount the scratch disk and make the folders, once: in the template, which keeps the disk too.
+
+        Raises OSError.
+        """
+        if self._prepared:
+            return
         layout = self._layout
         if layout.privileged and layout.scratch_device:
             layout.scratch.mkdir(exist_ok=True)
@@ -89,6 +89,35 @@ class WorkspaceDisk:
         if layout.privileged:
             layout.home.mkdir(parents=True, exist_ok=True)
             mount(str(layout.scratch / "home"), layout.home, "", MS_BIND)
+            self._practise()
+            os.sync()  # nothing is left for a restored copy to write back
+        self._prepared = True
+
+    def _practise(self) -> None:
+        """Mount an overlay once, so that a restored copy finds the kernel's part of it warm."""
+        target = self.spare / "practice"
+        folders = [
+            self.spare / name for name in ("practice-lower", "practice-upper", "practice-work")
+        ]
+        for folder in (target, *folders):
+            folder.mkdir()
+        lower, upper, work = folders
+        options = f"lowerdir={lower},upperdir={upper},workdir={work},{_OVERLAY}"
+        mount("overlay", target, "overlay", MS_NOSUID | MS_NODEV, options)
+        unmount(target)
+        for folder in (target, *folders):
+            shutil.rmtree(folder)
+
+    def open(self, grants: Sequence[Mapping[str, Any]]) -> None:
+        """Lay out the granted folders. Raises OSError, also for a bad grant name."""
+        if self.opened:
+            raise OSError("the workspace is open already")
+        for grant in grants:
+            name = str(grant.get("name"))
+            if not _GRANT_NAME.fullmatch(name) or name in (".", ".."):
+                raise OSError(f"{name!r} is not a name for a granted folder")
+            self._grants[name] = str(grant.get("mode"))
+        self.prepare()
         for folder in (self.lower, self.upper):
             # a thread without folders works at the top; otherwise the top belongs to nobody
             if grants:

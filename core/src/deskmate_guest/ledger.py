@@ -32,7 +32,10 @@ class Ledger:
         """Use the file at `path`, readable by its owner only; its records count from now on.
 
         A key that was started and not finished there is forgotten: nobody knows what became of it.
+        Opening it again, as a copy of the template does, changes nothing.
         """
+        if self._fd >= 0:
+            return
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         offset = 0
         with path.open("rb") as stream:

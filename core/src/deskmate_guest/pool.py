@@ -56,6 +56,8 @@ class PluginProcesses:
         self._jobs: deque[Job] = deque()
         self._current: Job | None = None
         self._setup = Setup()
+        self._told = False
+        self._fresh = False
         self._number = 0
         self._zygote: Channel | None = None
         self._worker: Channel | None = None
@@ -76,15 +78,12 @@ class PluginProcesses:
         return self._current is not None or bool(self._jobs)
 
     def setup(self, setup: Setup) -> None:
-        """Tell this and every later worker what the thread's settings are."""
-        self._setup = setup
-        if self._worker:
-            self._tell(self._worker, self._setup_message())
+        """Have this and every later worker told the thread's settings before its next job."""
+        self._setup, self._told = setup, False
 
     def fresh(self) -> None:
-        """Have the worker reseed; sent after every restore, before any job."""
-        if self._worker:
-            self._tell(self._worker, {"op": "fresh"})
+        """Have the worker reseed before its next job; said after every restore."""
+        self._fresh = True
 
     def run(self, job: Job) -> None:
         """Queue a job."""
@@ -165,7 +164,7 @@ class PluginProcesses:
                 theirs.close()
         self._pid = 0
         self._worker = Channel(self._loop, ours.detach(), self._on_worker, self._worker_gone)
-        self._tell(self._worker, self._setup_message())
+        self._told = False
 
     def _adopt(self, pid: Any) -> None:
         """Take the pid that the zygote reports, if it is really one of this plugin's."""
@@ -220,7 +219,12 @@ class PluginProcesses:
         self._number += 1
         job.number = self._number
         job.timer = self._loop.after(job.timeout_s, self._expire)
-        self._tell(self._worker, {**job.message, "id": job.number})
+        if not self._told:
+            self._tell(self._worker, self._setup_message())
+            self._told = True
+        fresh = {"fresh": True} if self._fresh else {}
+        self._fresh = False
+        self._tell(self._worker, {**job.message, **fresh, "id": job.number})
 
     def _expire(self) -> None:
         if self._current:

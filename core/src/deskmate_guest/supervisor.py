@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -113,6 +114,13 @@ class Supervisor:
             self._plugins[name].run(job)
 
     def _ready(self) -> None:
+        if self._layout.privileged:
+            try:
+                self.transfers.disk.prepare()
+                self._ledger.open(self.transfers.disk.ledger)
+            except OSError as error:  # `deskmate/open` tries again and tells the host
+                sys.stderr.write(f"deskmate: {error}\n")
+            self._names = machine.Names()
         uptime = round(time.clock_gettime(time.CLOCK_BOOTTIME), 3)
         self._notify("deskmate/ready", {"uptime_s": uptime})
 
@@ -185,7 +193,7 @@ class Supervisor:
         if self._layout.privileged:
             machine.set_clock(params["time_ns"])
             machine.mix_random(bytes.fromhex(params["seed"]))
-            machine.set_names(params["machine_id"], params["hostname"])
+            self._names.set(params["machine_id"], params["hostname"])
         for plugin in self._plugins.values():
             plugin.fresh()
         return {"workers": [name for name, plugin in self._plugins.items() if plugin.alive]}

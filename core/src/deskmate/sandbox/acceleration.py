@@ -12,9 +12,9 @@ import anyio
 
 from deskmate.errors import SandboxUnavailable
 from deskmate.sandbox.image import Image
-from deskmate.sandbox.memory import empty_ram
+from deskmate.sandbox.memory import copy_sparse, empty_ram
 from deskmate.sandbox.qemu import Acceleration, Qemu, Shape, tsc_khz
-from deskmate.sandbox.template import console_end, running
+from deskmate.sandbox.template import VmFiles, console_end, running
 from deskmate.types.places import Places
 from deskmate.types.registry import Layer
 
@@ -81,9 +81,11 @@ async def _probe(qemu: Qemu, image: Image) -> Verdict:
         plugins=(), versions={}, manifests={},
     )  # fmt: skip
     ram = empty_ram(shape.memory_mib << 20)
+    scratch = copy_sparse(image.file("scratch.ext4"), image.folder)
+    parts = VmFiles(image=image, layer=layer, ram=ram, scratch=scratch)
     try:
         with anyio.fail_after(PROBE_DEADLINE_S):
-            async with running(qemu, image, layer, shape, ram=ram, incoming=False) as vm:
+            async with running(qemu, shape, parts, incoming=False) as vm:
                 while not await console_end(vm):  # noqa: ASYNC110 - the console is polled
                     await anyio.sleep(0.1)
         return Verdict(acceleration="kvm", why="a guest booted on it")

@@ -14,9 +14,9 @@ import anyio
 from deskmate.ports import Progress, SandboxSpec
 from deskmate.sandbox.adapter import QemuSandbox
 from deskmate.sandbox.machine import QemuMachine, machine_of
-from deskmate.sandbox.memory import empty_ram
+from deskmate.sandbox.memory import copy_sparse, empty_ram
 from deskmate.sandbox.qemu import find_qemu
-from deskmate.sandbox.template import Template, ready, running
+from deskmate.sandbox.template import Template, VmFiles, ready, running
 from deskmate.types.ids import ThreadId
 from deskmate.types.places import Places
 
@@ -96,11 +96,10 @@ async def _cold(template: Template, places: Places) -> float:
     """Boot the same image and layer from nothing to its first tool result."""
     ram = empty_ram(template.shape.memory_mib << 20)
     began = time.monotonic()
+    scratch = copy_sparse(template.image.file("scratch.ext4"), places.machines)
+    parts = VmFiles(image=template.image, layer=template.layer, ram=ram, scratch=scratch)
     try:
-        async with running(
-            find_qemu(), template.image, template.layer, template.shape,
-            ram=ram, incoming=False, scratch_folder=places.machines,
-        ) as vm:  # fmt: skip
+        async with running(find_qemu(), template.shape, parts, incoming=False) as vm:
             await ready(vm)
             async with machine_of(vm, template, places.machines) as machine:
                 await machine.guest.open((), {}, "t-bench")

@@ -77,8 +77,22 @@ def file_head(path: Path, size: int) -> int:
     return fd
 
 
+def save_sparse(fd: int, path: Path) -> None:
+    """Write an open sparse file to `path`, holes and all."""
+    size = os.fstat(fd).st_size
+    with path.open("wb") as file:
+        file.truncate(size)
+        for start, end in data_extents(fd, size):
+            os.lseek(file.fileno(), start, os.SEEK_SET)
+            offset = start
+            while offset < end:
+                offset += os.sendfile(file.fileno(), fd, offset, end - offset)
+        os.fsync(file.fileno())
+
+
 def copy_sparse(path: Path, folder: Path) -> int:
     """Return a writable descriptor of a nameless copy of a sparse file: it goes with its last holder."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         fd = os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
     except OSError:  # a file system without nameless files

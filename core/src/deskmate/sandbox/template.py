@@ -21,7 +21,15 @@ from deskmate.errors import CorruptData, SandboxUnavailable
 from deskmate.ports import Progress
 from deskmate.sandbox import process
 from deskmate.sandbox.image import Image
-from deskmate.sandbox.memory import copy_sparse, empty_ram, file_head, load_ram, save_ram, seal
+from deskmate.sandbox.memory import (
+    copy_sparse,
+    empty_ram,
+    file_head,
+    load_ram,
+    save_ram,
+    save_sparse,
+    seal,
+)
 from deskmate.sandbox.process import Process
 from deskmate.sandbox.qemu import Qemu, Shape
 from deskmate.types.ids import Digest
@@ -118,9 +126,7 @@ class Templates:
         for attempt in range(1, _BOOT_TRIES + 1):
             ram = empty_ram(shape.memory_mib << 20)
             try:
-                seconds = await freeze(
-                    self._qemu, image, layer, shape, ram=ram, state=work / "state"
-                )
+                seconds = await freeze(self._qemu, image, layer, shape, ram=ram, folder=work)
                 break
             except SandboxUnavailable:
                 os.close(ram)
@@ -170,15 +176,21 @@ def read_about(folder: Path) -> dict[str, Any]:
 
 
 async def freeze(
-    qemu: Qemu, image: Image, layer: Layer, shape: Shape, *, ram: int, state: Path
+    qemu: Qemu, image: Image, layer: Layer, shape: Shape, *, ram: int, folder: Path
 ) -> float:
-    """Boot a VM until it is ready, stop it, write its devices' state; return the boot's seconds."""
+    """Boot a VM until it is ready, stop it, write its devices' state and its scratch disk to `folder`.
+
+    The guest has the scratch disk mounted: memory and disk belong together, and every copy starts
+    with both. Returns the boot's seconds.
+    """
     began = time.monotonic()
-    async with running(qemu, image, layer, shape, ram=ram, incoming=False) as vm:
+    scratch = copy_sparse(image.file("scratch.ext4"), folder)
+    files = VmFiles(image=image, layer=layer, ram=ram, scratch=scratch)
+    async with running(qemu, shape, files, incoming=False) as vm:
         await ready(vm)
         seconds = time.monotonic() - began
         await vm.qmp.execute("stop")
-        await _migrate(vm, "migrate", state, os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
+        await _migrate(vm, "migrate", folder / "state", os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
         with anyio.fail_after(60):
             while (status := await vm.qmp.execute("query-migrate")).get("status") != "completed":
                 if status.get("status") == "failed":
@@ -188,16 +200,20 @@ async def freeze(
         with anyio.move_on_after(10):
             while vm.running:  # noqa: ASYNC110 - a process has no event to wait for
                 await anyio.sleep(0.005)
+        await anyio.to_thread.run_sync(save_sparse, scratch, folder / "scratch")
     return seconds
 
 
 @asynccontextmanager
 async def restored(qemu: Qemu, template: Template, scratch_folder: Path) -> AsyncIterator[Process]:
     """Yield a running private copy of a template; on exit it is gone."""
-    async with running(
-        qemu, template.image, template.layer, template.shape,
-        ram=template.ram, incoming=True, scratch_folder=scratch_folder,
-    ) as vm:  # fmt: skip
+    files = VmFiles(
+        image=template.image,
+        layer=template.layer,
+        ram=template.ram,
+        scratch=copy_sparse(template.folder / "scratch", scratch_folder),
+    )
+    async with running(qemu, template.shape, files, incoming=True) as vm:
         await _migrate(vm, "migrate-incoming", template.state, os.O_RDONLY)
         with anyio.fail_after(20):
             while (await vm.qmp.execute("query-status"))["status"] in _ARRIVING:  # noqa: ASYNC110
@@ -206,36 +222,37 @@ async def restored(qemu: Qemu, template: Template, scratch_folder: Path) -> Asyn
         yield vm
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VmFiles:
+    """What one VM is made of. `ram`: stays the caller's. `scratch`: given away, closed with the VM."""
+
+    image: Image
+    layer: Layer
+    ram: int
+    scratch: int
+
+
 @asynccontextmanager
 async def running(
-    qemu: Qemu,
-    image: Image,
-    layer: Layer,
-    shape: Shape,
-    *,
-    ram: int,
-    incoming: bool,
-    scratch_folder: Path | None = None,
+    qemu: Qemu, shape: Shape, parts: VmFiles, *, incoming: bool
 ) -> AsyncIterator[Process]:
     """Open the VM's files, start it, and close them again: QEMU holds its own."""
     with ExitStack() as stack:
-        files = {"ram": ram}
+        stack.callback(os.close, parts.scratch)
+        files = {"ram": parts.ram, "scratch": parts.scratch}
         for name, path in (
-            ("kernel", image.file("vmlinuz")),
-            ("initrd", image.file("initrd")),
-            ("base", image.file("base.erofs")),
-            ("layer", Path(layer.disk)),
+            ("kernel", parts.image.file("vmlinuz")),
+            ("initrd", parts.image.file("initrd")),
+            ("base", parts.image.file("base.erofs")),
+            ("layer", Path(parts.layer.disk)),
         ):
             # a copy has the kernel in its memory already: QEMU gets no more than it insists on
             stub = incoming and name in ("kernel", "initrd")
             files[name] = file_head(path, _STUB_BYTES) if stub else os.open(path, _READ)
             stack.callback(os.close, files[name])
-        folder = scratch_folder or image.folder
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        files["scratch"] = copy_sparse(image.file("scratch.ext4"), folder)
-        stack.callback(os.close, files["scratch"])
         async with process.start(qemu, shape, files, incoming=incoming) as vm:
-            stack.close()
+            if incoming:  # a template still needs its scratch disk when it is frozen
+                stack.close()
             yield vm
 
 
