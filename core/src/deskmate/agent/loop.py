@@ -194,11 +194,12 @@ def _wrap_up(state: State) -> Action:
             text = f"The output checks found {errors} error(s); the files are not to be relied on."
             return Finish(reason="rejected", text=text)
         return _call(state)
+    gave_up = state.reply is not None and state.reply.stop_reason == GAVE_UP
     if state.tools_off:
         # words alone can be an answer, but not where the thread has folders to work on
         text = f"Tools were off, so nothing was read or written: {state.tools_off}"
-        return Finish(reason="failed" if state.grants else "done", text=text)
-    if state.reply is not None and state.reply.stop_reason == GAVE_UP:
+        return Finish(reason="failed" if gave_up or state.grants else "done", text=text)
+    if gave_up and state.reply is not None:
         return Finish(reason="failed", text=text_of(state.reply.content))
     return Finish(reason="done", text=_done_text(state))
 

@@ -65,6 +65,8 @@ def root(ctx: click.Context) -> None:
 
     Nothing touches your files until you apply it, and everything can be undone.
     """
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        ctx.color = False  # click itself knows only whether there is a terminal
     ctx.obj = Session(places=find_places(dict(os.environ), Path.home()))
 
 

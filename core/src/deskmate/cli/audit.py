@@ -20,11 +20,11 @@ def command() -> None:
     """Verify and export the record of what was done."""
 
 
-@command.command("verify")
+@command.command("verify", short_help="Check an exported log, a thread, or all threads.")
 @click.argument(
     "file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
 )
-@thread_option
+@click.option("--thread", "-t", help="Without it, and without FILE: all of them.")
 @click.option(
     "--checkpoint",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),

@@ -14,7 +14,7 @@ def command() -> None:
     """Measure this machine against the figures Deskmate holds itself to."""
 
 
-@command.command("sandbox")
+@command.command("sandbox", short_help="Time cold boot, restore and calls; measure memory.")
 @click.option("--plugin", "plugins", multiple=True, help="Measure with these plugins' layer.")
 @click.option("--restores", default=20, show_default=True, type=click.IntRange(3, 500))
 @click.option("--vms", default=4, show_default=True, type=click.IntRange(1, 64))

@@ -93,7 +93,7 @@ async def _review(session: Session, thread: str | None, run: str) -> tuple[Stage
         return staged, await review_changes(blobs, staged.difference, staged.grants)
 
 
-@command.command("show")
+@command.command("show", short_help="List what the last run wants to change.")
 @thread_option
 @run_option
 @json_option
@@ -128,7 +128,7 @@ def _line(item: Item) -> str:
     return "  ".join(part for part in parts if part)
 
 
-@command.command("diff")
+@command.command("diff", short_help="Show changed text files line by line.")
 @click.argument("paths", nargs=-1)
 @thread_option
 @run_option
@@ -167,7 +167,7 @@ def diff(
             say(line)
 
 
-@command.command("apply")
+@command.command("apply", short_help="Write the changes into your folders, all or nothing.")
 @click.argument("paths", nargs=-1)
 @thread_option
 @run_option
@@ -248,7 +248,7 @@ def discard(session: Session, thread: str | None, run: str, as_json: bool) -> No
         say(f"The changes of run {staged.run} are discarded.")
 
 
-@command.command("undo")
+@command.command("undo", short_help="Bring your files back to what they were.")
 @click.argument("paths", nargs=-1)
 @thread_option
 @run_option
@@ -315,7 +315,7 @@ def _entry(applied: Applied) -> dict[str, Any]:
     }
 
 
-@command.command("recover")
+@command.command("recover", short_help="Settle what an interrupted apply left.")
 @thread_option
 @click.pass_obj
 def recover_command(session: Session, thread: str | None) -> None:

@@ -33,7 +33,7 @@ def command() -> None:
     """Build and look after the virtual machine's image."""
 
 
-@command.command()
+@command.command(short_help="Build the image from Debian packages, once.")
 @_SUITE
 @click.option("--force", is_flag=True, help="Build even if it is there: takes newer packages.")
 @json_option

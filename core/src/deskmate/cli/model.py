@@ -18,7 +18,7 @@ def command() -> None:
     """List and test models."""
 
 
-@command.command("list")
+@command.command("list", short_help="List the models and what they cost.")
 @json_option
 @click.pass_obj
 def list_models(session: Session, as_json: bool) -> None:

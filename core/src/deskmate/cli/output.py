@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import sys
@@ -36,8 +37,10 @@ def say(text: str = "") -> None:
 
 
 def say_json(value: Any) -> None:
-    """Write one JSON document to stdout."""
-    click.echo(json.dumps(to_json(value), ensure_ascii=False, indent=2, sort_keys=True))
+    """Write one JSON document to stdout: every field, also the empty ones."""
+    click.echo(
+        json.dumps(to_json(value, defaults=True), ensure_ascii=False, indent=2, sort_keys=True)
+    )
 
 
 def progress() -> Callable[[str], None]:
@@ -54,6 +57,9 @@ def report_error(error: DeskmateError | OSError) -> None:
     """Say in one line what happened to what, and in a second what to do."""
     if isinstance(error, OSError):
         name = f"{error.filename}: " if error.filename else ""
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            _report(f"{name}The disk is full.", "Free some space; deskmate doctor says where.")
+            return
         _report(f"{name}{error.strerror or error}.")
         return
     _report(error.message, error.hint)

@@ -28,7 +28,7 @@ def installed_plugins(session: Session) -> Catalogue:
     return find_plugins(cache=session.places.cache / "manifests.json")
 
 
-@command.command("list")
+@command.command("list", short_help="List the plugins, and why one is not usable.")
 @json_option
 @click.pass_obj
 def list_command(session: Session, as_json: bool) -> None:
@@ -161,7 +161,7 @@ def _other_lines(manifest: Manifest) -> Iterator[str]:
     yield f"A tool may take {manifest.timeout_s} s and {manifest.memory_mib} MiB."
 
 
-@command.command("audit")
+@command.command("audit", short_help="Name what pip ran outside the virtual machine.")
 @json_option
 @click.pass_obj
 def audit_command(session: Session, as_json: bool) -> None:
@@ -208,7 +208,7 @@ def enable_command(session: Session, name: str, thread: str, wheelhouse: Path | 
         say(f"- {line}")
 
 
-@command.command("disable")
+@command.command("disable", short_help="Take a plugin from a thread.")
 @click.argument("name")
 @click.option("--thread", "-t", required=True, help="The thread that is not to use it any more.")
 @click.pass_obj

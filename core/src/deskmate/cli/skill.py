@@ -14,7 +14,7 @@ def command() -> None:
     """List and show the skills of the installed plugins."""
 
 
-@command.command("list")
+@command.command("list", short_help="List the skills, and what rules alone can do.")
 @json_option
 @click.pass_obj
 def list_command(session: Session, as_json: bool) -> None:

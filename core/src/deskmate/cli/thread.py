@@ -10,6 +10,7 @@ import click
 
 from deskmate.cli.changes import choose_thread, open_for_reading
 from deskmate.cli.output import Session, json_option, say, say_json
+from deskmate.types.codec import to_json
 
 if TYPE_CHECKING:
     from deskmate.store.verify import VerifyReport
@@ -56,7 +57,8 @@ def show(session: Session, thread: str | None, as_json: bool) -> None:
 
     events = anyio.run(work)
     if as_json:
-        say_json([{"kind": event.kind, "event": event} for event in events])
+        # as stored, since the hashes cover that
+        say_json([{"kind": event.kind, "event": to_json(event)} for event in events])
         return
     for event in events:
         text = " ".join(_text(event).split())

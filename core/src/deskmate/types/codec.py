@@ -18,20 +18,20 @@ from deskmate.types.messages import Block, block_from_json, block_to_json
 T = TypeVar("T")
 
 
-def to_json(value: Any) -> Any:
-    """Return `value` as JSON: dataclasses become objects without their default-valued fields."""
+def to_json(value: Any, *, defaults: bool = False) -> Any:
+    """Return `value` as JSON; dataclasses become objects, with default-valued fields on demand."""
     if isinstance(value, Block):
         return block_to_json(value)
     if is_dataclass(value) and not isinstance(value, type):
         return {
-            field.name: to_json(getattr(value, field.name))
+            field.name: to_json(getattr(value, field.name), defaults=defaults)
             for field in fields(value)
-            if not _is_default(field, getattr(value, field.name))
+            if defaults or not _is_default(field, getattr(value, field.name))
         }
     if isinstance(value, tuple | list):
-        return [to_json(item) for item in value]
+        return [to_json(item, defaults=defaults) for item in value]
     if isinstance(value, Mapping):
-        return {str(key): to_json(item) for key, item in value.items()}
+        return {str(key): to_json(item, defaults=defaults) for key, item in value.items()}
     return value
 
 

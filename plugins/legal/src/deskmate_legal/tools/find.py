@@ -10,6 +10,7 @@ from deskmate.plugin import ToolContext, ToolError, ToolInputError
 from deskmate_legal.workspace import CONTRACT_SUFFIXES, candidates, find_playbook, mentioned
 
 _LIMIT = 40
+_NAMED = 20
 _NDA = re.compile(r"\bndas?\b|\bnon-?disclosure|\bconfidentiality agreement", re.IGNORECASE)
 
 
@@ -27,7 +28,8 @@ def contract_find(request: str, context: ToolContext, versions: bool = False) ->
 
     Returns:
         With `versions`: `before`, `after`: workspace paths, the older one first. Else `contracts`: list of {path, file_type, contract_type, title}; `count`; `playbook`: workspace path,
-        "" for the one that comes with the plugin; `skipped`: list of {path, reason}.
+        "" for the one that comes with the plugin; `skipped`: list of {path, reason}; `not_reviewed`:
+        the same in lines, for the answer.
     """
     if versions:
         return _versions(request, context)
@@ -55,6 +57,7 @@ def contract_find(request: str, context: ToolContext, versions: bool = False) ->
         "playbook": playbook,
         "playbook_name": playbook.rpartition("/")[2] or "the standard playbook",
         "skipped": skipped,
+        "not_reviewed": _lines(skipped) or ["none"],
     }
 
 
@@ -104,5 +107,11 @@ def _entry(path: Path, context: ToolContext, *, named: bool) -> dict[str, Any]:
 def _nothing(files: list[Path], skipped: list[dict[str, Any]]) -> str:
     if not files:
         return "There is no DOCX, PDF or text file in the folder."
-    reasons = "; ".join(f"{entry['path']}: {entry['reason']}" for entry in skipped[:5])
-    return f"No contract found among {len(files)} files. {reasons}"
+    return f"No contract found among {len(files)} files. {'; '.join(_lines(skipped))}"
+
+
+def _lines(skipped: list[dict[str, Any]]) -> list[str]:
+    """Say of each file why it was left out; of many, of the first ones."""
+    lines = [f"{entry['path']}: {entry['reason'].rstrip('.')}" for entry in skipped[:_NAMED]]
+    more = len(skipped) - _NAMED
+    return [*lines, f"and {more} more"] if more > 0 else lines
