@@ -12,8 +12,9 @@ setup: ## Install system packages, the virtual environment and all packages of t
 image: setup ## Build the virtual machine's image, once per recipe
 	@$(BIN)/deskmate image build
 
-demo: image ## Review a contract in a virtual machine (CONTRACT=path for your own)
-	@$(BIN)/deskmate demo $(if $(CONTRACT),--contract "$(CONTRACT)")
+demo: image ## Review a contract in a virtual machine (CONTRACT=path for your own, MODEL_URL= a local server)
+	@$(BIN)/python examples/make_contract.py demo/sample
+	@DESKMATE_MODEL_URL="$${DESKMATE_MODEL_URL:-$(MODEL_URL)}" $(BIN)/deskmate demo $(if $(CONTRACT),--contract "$(CONTRACT)",--contract "demo/sample/Northlight - Harbour mutual NDA.docx" --playbook demo/sample/playbook.yaml)
 
 test: image check unit vm ## Everything that CI runs
 

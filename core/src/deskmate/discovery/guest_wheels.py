@@ -26,6 +26,7 @@ from deskmate.types.registry import InstalledPlugin
 PYTHON = "3.11"
 PLATFORM = "x86_64-manylinux_2_34"
 _GLIBC_MINORS = range(34, 4, -1)
+_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 _RESOLVE_DEADLINE_S = 300
 _FETCH_DEADLINE_S = 1800
 
@@ -193,8 +194,13 @@ def _pip() -> list[str]:
 
 
 def _run(command: Sequence[str], what: str, deadline_s: int) -> None:
+    # uv brings its own certificates, which know no company's proxy
+    certificates = {"UV_SYSTEM_CERTS": "1"} if _CERTIFICATES.exists() else {}
+    environment = {**certificates, **os.environ}
     try:
-        done = subprocess.run(command, capture_output=True, timeout=deadline_s, check=False)
+        done = subprocess.run(
+            command, capture_output=True, timeout=deadline_s, check=False, env=environment
+        )
     except subprocess.TimeoutExpired as error:
         raise PluginError(f"Could not {what} within {deadline_s} s.") from error
     if done.returncode != 0:

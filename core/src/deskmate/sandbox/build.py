@@ -44,6 +44,7 @@ TOOLS = {
 """Program that a build needs → Debian package that holds it."""
 
 _UNWANTED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "boot", "dev")
+_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 _STEP_LIMIT_S = 1200
 _SCRATCH_ID = "b6d3a1f4-0f0e-4d5c-8f4b-1f6f7a1c9d20"
 
@@ -296,7 +297,9 @@ def _package_versions(status: str) -> dict[str, str]:
 def _run(command: list[str], *, cwd: Path | None = None, stdin: bytes = b"") -> bytes:
     """Run one step of the build and return its output. Raises UserError with its last words."""
     program = _which(command[0]) or command[0]
+    certificates = {"UV_SYSTEM_CERTS": "1"} if _CERTIFICATES.exists() else {}
     environment = {
+        **certificates,  # uv brings its own, which know no company's proxy
         **os.environ,
         "LC_ALL": "C",
         "PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin",
