@@ -7,9 +7,10 @@ from copy import deepcopy
 from dataclasses import replace
 
 from deskmate_documents.docx.align import Step, align, overlap
+from deskmate_documents.docx.blockmarks import carry_grid, carry_settings, mark_block, mark_row
 from deskmate_documents.docx.canon import Canon
 from deskmate_documents.docx.inline import Sides, compare_inline
-from deskmate_documents.docx.marking import Marker, ensure, mark_content, mark_table
+from deskmate_documents.docx.marking import Marker, ensure, mark_content
 from deskmate_documents.docx.merging import is_empty
 from deskmate_documents.docx.wml import (
     DEL,
@@ -91,7 +92,7 @@ class BlockComparer:
                 done.append(("new", copy))
             cursor = done[-1][1]
         for state, node in self._ends(done):
-            self._mark_block(node, DEL if state == "gone" else INS)
+            mark_block(self._marker, node, DEL if state == "gone" else INS)
 
     def _record(self, old: Element | None, new: Element | None) -> None:
         node = old if old is not None else new
@@ -165,31 +166,6 @@ class BlockComparer:
                 self._section(section, child(wanted, "sectPr"))
         self._change_properties(fresh, before)
 
-    def _mark_block(self, node: Element, tag: str) -> None:
-        if node.tag == P:
-            mark_content(self._marker, node, tag)
-            self._marker.mark_end(node, tag)
-        elif node.tag == TBL:
-            mark_table(self._marker, node, tag)
-        else:
-            self._mark_control(node, tag)
-
-    def _mark_control(self, control: Element, tag: str) -> None:
-        """Mark a content control itself, by the ranges around its two ends, and its blocks."""
-        kind = "Del" if tag == DEL else "Ins"
-        content = child(control, "sdtContent")
-        if content is None:
-            return
-        for node in [n for n in content if n.tag in _BLOCKS]:
-            self._mark_block(node, tag)
-        start = self._marker.make(control, w(f"customXml{kind}RangeStart"))
-        end = control.makeelement(w(f"customXml{kind}RangeEnd"), {ID: start.get(ID)})
-        control.addprevious(start)
-        content.insert(0, end)
-        second = self._marker.make(control, w(f"customXml{kind}RangeStart"))
-        content.append(second)
-        control.addnext(control.makeelement(w(f"customXml{kind}RangeEnd"), {ID: second.get(ID)}))
-
     def _pair(self, old: Element, new: Element) -> None:
         if old.tag == P:
             self.pairs.append((old, new))
@@ -202,12 +178,12 @@ class BlockComparer:
             self.container(child(old, "sdtContent"), child(new, "sdtContent"))
 
     def _table(self, old: Element, new: Element) -> None:
-        self._settings(old, new, "tblPr")
+        carry_settings(self._sides, old, new, "tblPr")
         grids = old.find(w("tblGrid")), new.find(w("tblGrid"))
         if None not in grids and self._sides.left.form(grids[0]) != self._sides.right.form(
             grids[1]
         ):
-            self._grid(*grids)
+            carry_grid(self._sides, *grids)
         ours, theirs = old.findall(TR), new.findall(TR)
         keys = (
             [self._sides.left.block(n) for n in ours],
@@ -230,52 +206,21 @@ class BlockComparer:
                     ours[0].addprevious(row) if ours else old.append(row)
                 else:
                     cursor.addnext(row)
-                self._mark_row(row, INS)
+                mark_row(self._marker, row, INS)
             elif row is not None and other is None:
                 self._record(row, None)
-                self._mark_row(row, DEL)
+                mark_row(self._marker, row, DEL)
             elif row is not None and other is not None and not step.same:
                 self._row(row, other)
             cursor = row
 
-    def _mark_row(self, row: Element, tag: str) -> None:
-        self._marker.mark_row(row, tag)
-        for inner in row.iter(TR):
-            if inner is not row:
-                self._marker.mark_row(inner, tag)
-        for paragraph in row.iter(P):
-            mark_content(self._marker, paragraph, tag)
-
     def _row(self, old: Element, new: Element) -> None:
         for name in ("tblPrEx", "trPr"):
-            self._settings(old, new, name)
+            carry_settings(self._sides, old, new, name)
         for cell, other in zip(old.findall(TC), new.findall(TC), strict=True):
-            self._settings(cell, other, "tcPr")
+            carry_settings(self._sides, cell, other, "tcPr")
             if self._sides.left.block(cell) != self._sides.right.block(other):
                 self.container(cell, other)
-
-    def _settings(self, old: Element, new: Element, name: str) -> None:
-        """Carry over table, row or cell properties as a tracked change."""
-        before, after = child(old, name), child(new, name)
-        if self._sides.left.form(before) == self._sides.right.form(after):
-            return
-        fresh = self._sides.copy(after) if after is not None else old.makeelement(w(name))
-        if before is not None:
-            old.replace(before, fresh)
-        else:
-            old.insert(1 if name == "trPr" and child(old, "tblPrEx") is not None else 0, fresh)
-        self._marker.former(fresh, before)
-
-    def _grid(self, before: Element, after: Element) -> None:
-        fresh = self._sides.copy(after)
-        for node in before.findall(w("tblGridChange")):
-            before.remove(node)
-        before.getparent().replace(before, fresh)
-        change = self._marker.make(fresh, w("tblGridChange"))
-        for name in ("author", "date"):
-            del change.attrib[w(name)]
-        change.append(before)
-        fresh.append(change)
 
     def _section(self, old: Element, new: Element) -> None:
         plain = self._bare(old, self._sides.left), self._bare(new, self._sides.right)
