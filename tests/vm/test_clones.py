@@ -80,4 +80,5 @@ async def test_fifty_machines_of_one_template_share_nothing_that_must_be_unique(
         values = [draw[name] for draws in machines for draw in draws[: 1 if once else 2]]
         doubled = {value for value in values if values.count(value) > 1}
         assert not doubled, f"{name}: {len(values)} draws, {len(set(values))} different"
-    assert max(draw["late"] for draws in machines for draw in draws) < CLOCK_S
+    late = sorted(draw["late"] for draws in machines for draw in draws)
+    assert late[-1] < CLOCK_S, late
