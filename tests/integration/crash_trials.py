@@ -1,9 +1,10 @@
 """Runs one scripted job again and again, killed by SIGKILL at random moments and resumed until it is done.
 
 usage: crash_trials.py FOLDER KILLS SEED [vm]. Prints one JSON object a trial: kills, how many of them hit while a
-virtual machine ran, final files, problems; the first is undisturbed. Goes on until KILLS attempts were really killed. A process that has everything imported
-forks each attempt, so that kills hit the work and not the imports. `vm`: tools run in real virtual machines,
-from the user's own image; each attempt is a session, so that a machine that outlives it is seen.
+virtual machine ran, final files, problems; the first is undisturbed. Goes on until KILLS attempts were really
+killed. A process that has everything imported forks each attempt, so that kills hit the work and not the imports.
+`vm`: tools run in real virtual machines, from the user's own image; each attempt is a session, so that a machine
+that outlives it is seen.
 """
 
 from __future__ import annotations
