@@ -181,6 +181,28 @@ async def test_the_exit_code_says_how_a_run_ended(
     assert json.loads(capfd.readouterr().out)["reason"] == result.reason
 
 
+@pytest.mark.anyio
+async def test_what_was_rejected_is_not_applied_by_a_later_run_that_may_apply(
+    home: Path, folder: Path
+) -> None:
+    write = ("workspace__write", {"path": "contracts/note.txt", "content": "Mine."})
+    places = find_places({"DESKMATE_HOME": str(home)}, home)
+    script = ((write, ("lab__present", {})), "Here it is.", "I cannot.", "Because.")
+    host = Host(places, sandbox=FakeSandbox({"lab": LAB}), model=ScriptedModel(script))
+    order = RunOrder(
+        text="Go",
+        plugins=("lab",),
+        grants=(Grant(name="contracts", folder=str(folder)),),
+        apply="all",
+    )
+    first = await host.run(order, None, observer=Renderer(), approver=Nobody())
+    why = RunOrder(text="Why?", apply="all")
+    second = await host.run(why, first.thread, observer=Renderer(), approver=Nobody())
+    assert (first.reason, first.applied) == ("rejected", "")
+    assert second.reason == "done"
+    assert "refused" in second.applied  # the fixture sees that the folder is as it was
+
+
 def test_exit_codes_on_the_command_line(deskmate: Run, folder: Path) -> None:
     assert deskmate("model", "test", "offline").returncode == 0
     assert deskmate("run", "Go", "--folder", folder).returncode == 1  # tools are off

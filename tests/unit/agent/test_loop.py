@@ -336,6 +336,15 @@ def test_a_question_after_a_rejected_run_is_not_rejected_itself(make_log: MakeLo
     assert decide(make_log(*events)) == Finish(reason="done", text="")
 
 
+def test_an_answer_to_a_question_about_a_refusal_does_not_lift_it(make_log: MakeLog) -> None:
+    asked = replied(use(2, name="workspace__ask", question="How?"))
+    events = (*WORK, replied("Ok"), STAGED, verdict(ERROR), asked, finished("needs_you"))
+    answer = replace(SAID, run=RunId("r-2"))
+    action = decide(make_log(*events, answer, done(2), replied("Then it stays.")))
+    assert isinstance(action, Finish)
+    assert action.reason == "rejected"
+
+
 def test_a_deliverable_of_an_earlier_run_is_checked_again_when_it_may_have_changed(
     make_log: MakeLog,
 ) -> None:

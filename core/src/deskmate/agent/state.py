@@ -187,7 +187,9 @@ def _said(state: State, payload: UserSaid) -> dict[str, Any]:
         "uses": _overtake(state.uses, payload.text) if state.open_uses else (),
     }
     if state.run is None or state.run.run != payload.run:
-        changes |= {"turn": 0, "usage": Usage(), "active_s": 0.0, "repairs": 0, "verdict": None}
+        changes |= {"turn": 0, "usage": Usage(), "active_s": 0.0, "repairs": 0}
+        if not any(use.is_question for use in state.open_uses):  # an answer goes on with the work
+            changes["verdict"] = None
         changes["tools_off"] = ""
         if not state.dirty:
             changes |= {"rebase": True, **_NOTHING_PENDING}

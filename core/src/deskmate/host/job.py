@@ -168,6 +168,9 @@ class Job:
             return ""
         if state.run.apply == "review" or not state.dirty:
             return ""
+        verdict = last(events, Validated)
+        if state.deliverables and not (verdict and verdict.passed):  # perhaps of an earlier run
+            return "nothing was written: the output checks refused the results"
         staged = find_staged(events)
         options = ApplyOptions(mode=state.run.apply, base_files=staged.base_files)
         outcome = await apply_changes(
