@@ -175,6 +175,12 @@ def test_what_the_manifest_names_and_the_guest_lacks_is_a_problem() -> None:
         assert missing in text
 
 
+def test_a_promised_gate_that_the_guest_lacks_still_has_to_run() -> None:
+    registry = check(rules=[{"plugin": "acme", "rule": "ACME-OK", "title": 3}])
+    (kept,) = registry.rules
+    assert (kept.rule, kept.gate, kept.roles) == ("ACME-OK", True, ())
+
+
 def test_prompts_beyond_two_thousand_tokens_are_left_out_and_said_to_be_estimated() -> None:
     prompts = [
         {"plugin": "acme", "name": "big", "text": "x" * 7_900, "order": 1},

@@ -1,6 +1,7 @@
 """The registry that a guest reports → a checked `Registry`. The report is untrusted data.
 
-What a manifest does not name is left out and named in `Registry.problems`; the rest stays usable.
+What a manifest does not name is left out and named in `Registry.problems`; the rest stays usable. A gate
+that a manifest names and the guest lacks stays in, so that nothing passes without it.
 """
 
 from __future__ import annotations
@@ -62,6 +63,7 @@ def check_registry(data: bytes | Mapping[str, Any], layer: Layer) -> Registry:
     rules = _checked(RuleSpec, _list(report, "rules"), layer, _check_rule, problems)
     rules = [_with_manifest_gate(rule, layer.manifests[rule.plugin], problems) for rule in rules]
     problems.extend(_missing(layer, tools, skills, rules))
+    rules.extend(_promised(layer, rules))
     place = {name: number for number, name in enumerate(layer.plugins)}
     prompts.sort(key=lambda prompt: (place[prompt.plugin], prompt.order, prompt.name))
     return Registry(
@@ -265,6 +267,17 @@ def _missing(
         for rule in manifest.validators:
             if (plugin, rule) not in checked:
                 yield f"{plugin}: plugin.toml names the rule {rule}, which the plugin lacks."
+
+
+def _promised(layer: Layer, rules: Sequence[RuleSpec]) -> list[RuleSpec]:
+    """Return the gates that plugin.toml promises and the guest lacks: they cannot run, so no file passes."""
+    checked = {(rule.plugin, rule.rule) for rule in rules}
+    return [
+        RuleSpec(plugin=plugin, rule=rule, title="")
+        for plugin in layer.plugins
+        for rule, gate in layer.manifests[plugin].validators.items()
+        if gate and (plugin, rule) not in checked
+    ]
 
 
 def _within_budget(prompts: Sequence[PromptSpec], problems: list[str]) -> Iterable[PromptSpec]:
