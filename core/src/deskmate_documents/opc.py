@@ -297,6 +297,9 @@ def parse_xml(data: bytes, name: str) -> Element:
         load_dtd=False,
         dtd_validation=False,
         huge_tree=False,
+        # Word drops both; left in, what stands behind them in a text would be seen by nobody here.
+        remove_comments=True,
+        remove_pis=True,
     )
     try:
         root = etree.fromstring(data, parser)

@@ -144,3 +144,10 @@ def test_what_lies_in_a_refused_folder_is_refused() -> None:
 def test_a_document_of_another_shape_breaks_the_rules(document: bytes) -> None:
     with pytest.raises(ProtocolError):
         read_facts(document)
+
+
+@pytest.mark.parametrize("filler", [b"{},", b"[],", b"0,"])
+def test_a_document_of_millions_of_tiny_values_is_refused_unparsed(filler: bytes) -> None:
+    document = b'{"changes":[' + filler * 4_000_000 + b'0],"home":[]}'
+    with pytest.raises(ProtocolError, match="too many values"):
+        read_facts(document)

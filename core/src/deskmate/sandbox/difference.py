@@ -14,6 +14,8 @@ from deskmate.types.files import Change, Difference, Entry, EntryKind, Operation
 from deskmate.types.ids import Digest
 
 FACTS_LIMIT = 200_000
+_VALUES_LIMIT = 4_000_000
+"""Commas and brackets in the document: each value takes far more memory than it has bytes."""
 _NAME_LIMIT_BYTES = 255
 _PATH_LIMIT_BYTES = 4000
 _DEPTH_LIMIT = 64
@@ -35,6 +37,8 @@ class Facts:
 
 def read_facts(document: bytes) -> Facts:
     """Return the facts of a difference document. Raises ProtocolError where it is not one."""
+    if sum(document.count(mark) for mark in (b",", b"[", b"{")) > _VALUES_LIMIT:
+        raise ProtocolError("the guest's difference has too many values")
     try:
         data = json.loads(document)
         rows, home_rows = data["changes"], data["home"]

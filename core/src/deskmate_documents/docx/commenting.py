@@ -11,7 +11,7 @@ from deskmate_documents.docx.marking import Marker, runs_of, whole_number
 from deskmate_documents.docx.wml import ID, W_NS, P, R, w
 from deskmate_documents.opc import Element, Package
 
-_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.comments+xml"
+COMMENTS_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.comments+xml"
 
 
 class CommentWriter:
@@ -75,7 +75,7 @@ class CommentWriter:
         """Write the comments part, and name it in the package if it is new."""
         if self._added:
             self._package.write_xml(self._part, self._root)
-            self._package.set_content_type(self._part, _TYPE)
+            self._package.set_content_type(self._part, COMMENTS_TYPE)
             self._package.add_relationship(self._main, "comments", self._part)
 
 

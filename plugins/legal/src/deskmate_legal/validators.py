@@ -13,9 +13,10 @@ from deskmate.plugin import Deliverable, Finding, ToolError, ValidationContext
 
 
 def check_reject_all(deliverable: Deliverable, context: ValidationContext) -> Iterable[Finding]:
-    """Rejecting our changes gives the original again, in text and formatting."""
+    """Rejecting our changes gives the original again: text, formatting and every other part of the package."""
     from deskmate_documents.docx.equal import differences  # noqa: PLC0415
     from deskmate_documents.docx.revisions import reject_all  # noqa: PLC0415
+    from deskmate_documents.docx.untouched import changed_parts  # noqa: PLC0415
 
     rule = "LEGAL-REJECT-ALL"
     original = _original(deliverable, context)
@@ -26,12 +27,13 @@ def check_reject_all(deliverable: Deliverable, context: ValidationContext) -> It
         rejected = Path(folder) / "rejected.docx"
         reject_all(context.file, rejected, authors={_author(deliverable)})
         found = differences(original, rejected)
+        found += changed_parts(original, rejected, _author(deliverable))
     if found:
         yield Finding(
             rule=rule,
             level="error",
             message=f"Rejecting all changes does not give the original: {found[0][:200]}",
-            location=f"{len(found)} differing lines",
+            location=f"{len(found)} differences",
             fix="Write the redline again with contract_redline from the original file.",
         )
 
@@ -40,6 +42,7 @@ def check_accept_all(deliverable: Deliverable, context: ValidationContext) -> It
     """Accepting our changes gives the original with exactly the declared edits."""
     from deskmate_documents.docx.reading import read_docx  # noqa: PLC0415
     from deskmate_documents.docx.revisions import accept_all  # noqa: PLC0415
+    from deskmate_documents.docx.untouched import added_objects  # noqa: PLC0415
 
     rule = "LEGAL-ACCEPT-ALL"
     original = _original(deliverable, context)
@@ -57,6 +60,14 @@ def check_accept_all(deliverable: Deliverable, context: ValidationContext) -> It
         accepted = Path(folder) / "accepted.docx"
         accept_all(context.file, accepted, authors={_author(deliverable)})
         got = [paragraph.text for paragraph in read_docx(accepted).paragraphs]
+        added = added_objects(original, accepted, context.file, _author(deliverable))
+    for line in added[:5]:
+        yield Finding(
+            rule=rule,
+            level="error",
+            message=f"The redline changes more than the words of its edits: {line}",
+            fix="Write the redline again with contract_redline from the original file.",
+        )
     # a paragraph whose words are all deleted may stay, empty, or go: both are the declared edit
     pairs = zip_longest(_worded(expected), _worded(got), fillvalue="(no paragraph)")
     for index, (wanted, found) in enumerate(pairs, 1):
