@@ -82,7 +82,8 @@ class Renderer:
 
     def _staged(self, staged: ChangesStaged) -> None:
         counts = f"{staged.created} new, {staged.modified} modified, {staged.deleted} deleted"
-        self._line("•", f"changes waiting for you: {counts}", "cyan")
+        if staged.created or staged.modified or staged.deleted:
+            self._line("•", f"changes waiting for you: {counts}", "cyan")
         for path, why in staged.refused.items():
             self._line("✗", f"not taken: {path}: {why}", "yellow")
 

@@ -125,9 +125,9 @@ def as_markdown(authors: list[dict[str, Any]], since: str) -> str:
         return f"No commits since {since}."
     parts = []
     for person in authors:
-        lines = [
-            f"**{person['name']}** ({len(person['commits'])} commits, +{person['added']} −{person['removed']})"
-        ]
+        count = len(person["commits"])
+        commits = f"{count} commit{'' if count == 1 else 's'}"
+        lines = [f"**{person['name']}** ({commits}, +{person['added']} −{person['removed']})"]
         for commit in person["commits"]:
             files = len(commit["files"])
             lines.append(

@@ -1,0 +1,308 @@
+"""Each profession does a job on material made here, in a real machine; and a spoilt result is never told as done."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import docx
+import openpyxl
+import pytest
+from tests.vm.desk import Desk, tree
+
+from deskmate.host import Host, RunOrder, RunResult
+from deskmate.ports import Delta
+from deskmate.testing.scripted_model import Line, ScriptedModel
+from deskmate.types.events import Event
+from deskmate.types.files import Grant
+
+pytestmark = [pytest.mark.vm, pytest.mark.timeout(600)]
+ROOT = Path(__file__).parents[2]
+SHARED_GATES = {"G-QUOTE", "G-PLACEHOLDER", "G-OOXML"}
+
+BANK = """\
+Date,Description,Amount,Balance
+2026-03-02,Deposit INV-1001,1250.00,1250.00
+2026-03-05,Office rent,-800.00,450.00
+2026-03-09,Customer INV-1002,2300.50,2750.50
+2026-03-30,Bank charges,-12.40,2738.10
+"""
+LEDGER = """\
+Date,Text,Amount,Balance
+2026-03-02,Deposit INV-1001,1250.00,1250.00
+2026-03-04,Office rent,-800.00,450.00
+2026-03-09,Customer INV-1002,2300.50,2750.50
+"""
+LEAVE = "Every employee may take sixteen weeks of paid parental leave within the first year."
+HANDBOOK = f"# Handbook\n\n## Parental leave\n\n{LEAVE}\n\n## Expenses\n\nHand receipts in.\n"
+# department: people, of whom have left
+STAFF = {"Sales": (14, 6), "Engineering": (22, 5), "Finance": (9, 0), "Legal": (2, 1)}
+COMMITS = (("Ada", "Add the valve"), ("Ada", "Add the pump"), ("Grace", "Say what it is"))
+EVENTS = """\
+case,activity,timestamp
+A,Receive,2026-03-02T08:00
+A,Check,2026-03-02T10:00
+A,Pay,2026-03-03T10:00
+B,Receive,2026-03-02T09:00
+B,Check,2026-03-02T12:00
+B,Check,2026-03-02T13:00
+B,Pay,2026-03-04T13:00
+C,Receive,2026-03-05T09:00
+C,Pay,2026-03-05T10:00
+"""
+STEPS = (
+    "Stop writes on the primary.",
+    "Wait until the replica has caught up.",
+    "Promote the replica.",
+)
+RUNBOOK = "# Database failover\n\nOwner: Storage team\n\n" + "".join(
+    f"{number}. {step}\n" for number, step in enumerate(STEPS, 1)
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with material for every profession."""
+    work = tmp_path / "work"
+    subprocess.run(
+        [sys.executable, ROOT / "examples/make_contract.py", work], check=True, timeout=60
+    )
+    people = ["Name,Department,Left"]
+    for department, (count, left) in STAFF.items():
+        names = (f"{department} person {number}" for number in range(count))
+        people += [
+            f"{name},{department},{'yes' if n < left else 'no'}" for n, name in enumerate(names)
+        ]
+    files = {
+        "bank statement.csv": BANK,
+        "ledger.csv": LEDGER,
+        "employees.csv": "\n".join(people) + "\n",
+        "handbook.md": HANDBOOK,
+        "event log.csv": EVENTS,
+        "failover runbook.md": RUNBOOK,
+    }
+    for name, text in files.items():
+        (work / name).write_text(text, "utf-8")
+    repository = work / "engine"
+    repository.mkdir()
+    git(repository, "init", "-q", "-b", "main")
+    for number, (author, subject) in enumerate(COMMITS):
+        (repository / f"part-{number}.py").write_text(f"# {subject}\n")
+        git(repository, "add", ".")
+        who = ("-c", f"user.name={author}", "-c", "user.email=someone@example.com")
+        git(repository, *who, "commit", "-q", "-m", subject)
+    return work
+
+
+def git(repository: Path, *arguments: str) -> None:
+    environ = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+    subprocess.run(["git", "-C", repository, *arguments], check=True, env=environ, timeout=60)
+
+
+def work(desk: Desk, folder: Path, plugin: str, request: str, *gates: str) -> dict[str, Any]:
+    """Run a request by rules alone; the result must have passed the shared gates and these, and is applied."""
+    before = tree(folder)
+    done: dict[str, Any] = desk.json("run", request, "--plugin", plugin, "--folder", f"{folder}:rw")
+    assert done["reason"] == "done", done
+    assert tree(folder) == before
+    if gates:
+        (verdict,) = desk.events(done["thread"], "Validated")
+        assert verdict["passed"] is True
+        assert set(verdict["rules"]) >= SHARED_GATES | set(gates)
+        desk.call("changes", "apply", "--thread", done["thread"])
+    # An answer is for people: no data structures, no name of a place that leads nowhere.
+    assert not set("{}[]") & set(done["answer"].replace("[deskmate]", "")), done["answer"]
+    assert "none" not in done["answer"], done["answer"]
+    return done
+
+
+def rows_of(file: Path, sheet: str) -> list[tuple[Any, ...]]:
+    return list(openpyxl.load_workbook(file)[sheet].iter_rows(values_only=True))
+
+
+def test_finance_reconciles_a_bank_statement_and_finds_the_one_open_item(
+    desk: Desk, folder: Path
+) -> None:
+    request = "Reconcile the bank statement with the ledger."
+    done = work(desk, folder, "finance", request, "FIN-RECON-TIES")
+    file = folder / "reconciliation.xlsx"
+    open_items = rows_of(file, "Open items")
+    assert len(open_items) == 2  # the header and the one item
+    assert {"bank", 5, "Bank charges"} <= set(open_items[1])
+    assert Decimal("-12.40") in [
+        Decimal(str(cell)) for cell in open_items[1] if isinstance(cell, int | float)
+    ]
+    assert len(rows_of(file, "Matched")) >= 1 + 3
+    assert "Bank charges" in done["answer"]
+    assert "-12.40" in done["answer"]
+    assert "Difference: 0.00" in done["answer"]
+
+
+def test_hr_reports_without_exposing_anybody_and_answers_from_the_handbook(
+    desk: Desk, folder: Path
+) -> None:
+    request = "Report headcount and attrition from employees.csv by department."
+    work(desk, folder, "hr", request, "HR-SMALL-CELLS", "HR-FIGURES-TIE")
+    (table,) = docx.Document(str(folder / "people-report.docx")).tables
+    rows = {row.cells[0].text: [cell.text for cell in row.cells[1:]] for row in table.rows}
+    assert rows["Total"][:3] == ["47", "12", "35"]
+    assert rows["Total"][-1] == "25.5 %"
+    assert rows["Engineering"][0] == "22"
+    assert not {"1", "2", "3", "4"} & {cell for row in rows.values() for cell in row}
+    done = work(desk, folder, "hr", "What does the handbook say about parental leave?")
+    assert LEAVE in done["answer"]
+    assert "work/handbook.md, paragraph 3" in done["answer"]
+    assert done["deliverables"] == []
+
+
+def test_engineering_tells_from_git_what_was_done(desk: Desk, folder: Path) -> None:
+    done = work(desk, folder, "engineering", "What was done in git? Give me the stand-up.")
+    for author, subject in COMMITS:
+        assert f"- {subject} (`" in done["answer"]
+        assert f"**{author}**" in done["answer"]
+    assert "3 commits" in done["answer"]
+    assert "1 commits" not in done["answer"]
+
+
+def test_ops_measures_a_process_and_turns_notes_into_a_procedure(desk: Desk, folder: Path) -> None:
+    done = work(desk, folder, "ops", "Measure the process from event log.csv.", "OPS-SUMS-TIE")
+    summary = {row[0]: row[1] for row in rows_of(folder / "process-metrics.xlsx", "Summary")}
+    assert (summary["Events"], summary["Cases"], summary["Variants"]) == (9, 3, 3)
+    assert summary["Cases with a repeated activity"] == 1
+    # A took 26 hours, B 52, C 1
+    assert Decimal(str(summary["Median hours per case"])) == 26
+    assert "Longest hours of a case: 52.00" in done["answer"]
+    request = "Turn failover runbook.md into an SOP."
+    work(desk, folder, "ops", request, "OPS-STEPS-COMPLETE")
+    procedure = docx.Document(str(folder / "failover runbook.docx"))
+    lines = [paragraph.text for paragraph in procedure.paragraphs]
+    places = [next(n for n, line in enumerate(lines) if line.endswith(step)) for step in STEPS]
+    assert places == sorted(places)
+    assert "Storage team" in [cell.text for cell in procedure.tables[0].rows[0].cells]
+
+
+class Nobody:
+    """No person is there."""
+
+    async def approve(self, tool: object, arguments: object, why: str) -> bool | None:
+        """Answer that nobody can."""
+        return None
+
+
+def quiet(item: Event | Delta) -> None:
+    """Show nothing."""
+
+
+EDIT = {
+    "paragraph": 16,
+    "find": "seven (7) years",
+    "replace": "three (3) years",
+    "reason": "Our position is three years.",
+}
+SECRET = "AKIA" + "QZ7XK3M9P2LT5VWB"
+DEFECTS: Mapping[str, tuple[str, str, dict[str, Any], str]] = {
+    # plugin → rule that must find it, tool, arguments, program that spoils what the tool wrote
+    "legal": (
+        "LEGAL-REJECT-ALL",
+        "legal__contract_redline",
+        {
+            "path": "work/Northlight - Harbour mutual NDA.docx",
+            "edits": [EDIT],
+            "target": "work/redline.docx",
+        },
+        """
+import docx
+file = docx.Document("work/redline.docx")
+(run,) = [r for p in file.paragraphs for r in p.runs if "State of Texas" in r.text]
+run.text = run.text.replace("State of Texas", "State of Nevada")  # a change that is not tracked
+file.save("work/redline.docx")
+""",
+    ),
+    "finance": (
+        "FIN-RECON-TIES",
+        "finance__recon_match",
+        {"bank": "work/bank statement.csv", "ledger": "work/ledger.csv"},
+        """
+import openpyxl
+book = openpyxl.load_workbook("work/reconciliation.xlsx")
+(cell,) = [c for row in book["Open items"].iter_rows() for c in row if c.value == -12.4]
+cell.value = -2.4
+book.save("work/reconciliation.xlsx")
+""",
+    ),
+    "hr": (
+        "HR-SMALL-CELLS",
+        "hr__people_report",
+        {"path": "work/employees.csv", "group_by": ["Department"]},
+        """
+import docx
+file = docx.Document("work/people-report.docx")
+(row,) = [r for r in file.tables[0].rows if r.cells[0].text == "Legal"]
+row.cells[1].text = "2"  # what the suppression had hidden
+file.save("work/people-report.docx")
+""",
+    ),
+    "engineering": (
+        "ENG-NO-SECRETS",
+        "engineering__standup_from_git",
+        {"path": "work/engine", "output": "work/standup.md"},
+        f"""
+with open("work/standup.md", "a") as file:
+    file.write("- Rotated the key {SECRET}.\\n")
+""",
+    ),
+    "ops": (
+        "OPS-STEPS-COMPLETE",
+        "ops__sop_build",
+        {"path": "work/failover runbook.md"},
+        """
+import docx
+file = docx.Document("work/failover runbook.docx")
+(step,) = [p for p in file.paragraphs if "Promote the replica." in p.text]
+step._p.getparent().remove(step._p)
+file.save("work/failover runbook.docx")
+""",
+    ),
+}
+
+
+async def follow(desk: Desk, folder: Path, plugin: str, script: tuple[Line, ...]) -> RunResult:
+    """Run a model's script in a new thread; what passes would be applied at once."""
+    host = Host(desk.places, model=ScriptedModel(script))
+    order = RunOrder(
+        text="Do it.",
+        plugins=(plugin,),
+        grants=(Grant(name="work", folder=str(folder)),),
+        apply="all",
+    )
+    return await host.run(order, None, observer=quiet, approver=Nobody())
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("plugin", DEFECTS)
+async def test_a_result_spoilt_after_its_tool_wrote_it_is_rejected_and_a_sound_one_is_not(
+    plugin: str, desk: Desk, folder: Path
+) -> None:
+    rule, tool, arguments, program = DEFECTS[plugin]
+    before = tree(folder)
+    spoil = ("workspace__python", {"code": program})
+    ended = await follow(desk, folder, plugin, (((tool, arguments),), (spoil,), "All done."))
+    ran = desk.events(ended.thread, "ToolFinished")
+    assert [call["outcome"] for call in ran] == ["ok", "ok"], ran
+    assert '"exit_code":0' in ran[1]["text"], ran[1]["text"]
+    assert ended.reason == "rejected"
+    errors = {finding.rule for finding in ended.findings if finding.level == "error"}
+    assert rule in errors
+    assert tree(folder) == before  # not even --apply all writes what was rejected
+
+    sound = await follow(desk, folder, plugin, (((tool, arguments),), "All done."))
+    assert (sound.reason, sound.findings) == ("done", ())
+    (verdict,) = desk.events(sound.thread, "Validated")
+    assert rule in verdict["rules"]
+    (deliverable,) = sound.deliverables
+    assert (folder / deliverable.path.removeprefix("work/")).stat().st_size > 0
