@@ -165,6 +165,7 @@ class PluginProcesses:
         self._pid = 0
         self._worker = Channel(self._loop, ours.detach(), self._on_worker, self._worker_gone)
         self._told = False
+        self._fresh = True  # the zygote's random numbers are the template's
 
     def _adopt(self, pid: Any) -> None:
         """Take the pid that the zygote reports, if it is really one of this plugin's."""

@@ -249,6 +249,37 @@ async def test_a_resumed_worker_has_random_numbers_of_its_own(start_guest: Any, 
     assert first.structured != second.structured
 
 
+# numpy's generator, unlike random's, is not seeded anew by a fork
+NUMBERS = """
+    import os, random, sys, types
+    from deskmate.plugin import Tool, hookimpl
+
+    shared = random.Random(7)
+    sys.modules["numpy.random"] = types.SimpleNamespace(seed=shared.seed)
+
+    def roll() -> float:
+        '''Roll.'''
+        return shared.random()
+
+    def die() -> str:
+        '''Die.'''
+        os._exit(3)
+
+    @hookimpl
+    def deskmate_tools(context):
+        return [Tool(function=roll), Tool(function=die)]
+"""
+
+
+async def test_every_new_worker_has_its_own_random_numbers(start_guest: Any, plugin: Any) -> None:
+    async with start_guest(plugin("luck", NUMBERS, "[tools.roll]\n[tools.die]")) as guest:
+        rolled = []
+        for _ in range(3):
+            rolled.append((await guest.call("luck__roll")).text)
+            await guest.call("luck__die")
+    assert len(set(rolled)) == 3
+
+
 async def test_a_broken_plugin_is_a_named_problem_and_the_others_work(
     start_guest: Any, row: Any, plugin: Any
 ) -> None:
