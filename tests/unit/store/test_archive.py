@@ -113,3 +113,13 @@ async def test_a_damaged_log_is_not_exported(tmp_path: Path) -> None:
         with pytest.raises(CorruptData, match="record 2 was altered"):
             await export_thread(store, BlobStore(tmp_path / "blobs"), tmp_path / "new.zip")
     assert not (tmp_path / "new.zip").exists()
+
+
+async def test_an_archive_of_endless_brackets_is_refused_in_one_line(tmp_path: Path) -> None:
+    _, archive = await _export(tmp_path)
+    for name in ("events.jsonl", "manifest.json"):
+        nested = tmp_path / f"{name}.zip"
+        _rewrite(archive, nested, name, b"[" * 200_000)
+        with pytest.raises(DeskmateError):
+            await import_thread(nested, tmp_path / "other", BlobStore(tmp_path / "other-blobs"))
+    assert not (tmp_path / "other").exists()

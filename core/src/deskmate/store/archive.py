@@ -37,6 +37,7 @@ _NOT_OURS = (
     ValueError,
     TypeError,
     NotImplementedError,
+    RecursionError,
 )
 _THREAD = re.compile(r"t-[a-z0-9]{1,40}")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
