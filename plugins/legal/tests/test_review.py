@@ -313,7 +313,7 @@ def test_a_quotation_of_a_long_focus_ends_with_a_whole_word(contract_of: Any) ->
     assert shown.endswith("extraordinarily")
 
 
-def test_the_standard_playbook_is_a_valid_playbook(tmp_path):
+def test_the_standard_playbook_is_a_valid_playbook(tmp_path: Path) -> None:
     playbook = load_playbook(write(tmp_path, (FOLDER / "default.yaml").read_text("utf-8")))
     assert playbook == load_playbook()
 
@@ -335,14 +335,16 @@ def test_the_standard_playbook_is_a_valid_playbook(tmp_path):
         ),
     ],
 )
-def test_each_of_the_four_exclusions_is_looked_for(contract_of, exclusion, rules):
+def test_each_of_the_four_exclusions_is_looked_for(
+    contract_of: Any, exclusion: Any, rules: Any
+) -> None:
     contract = contract_of(
         NDA, f"Confidential Information does not include information that {exclusion}."
     )
     assert [d.rule for d in result(contract, "definition-exclusions").deviations] == rules
 
 
-def test_a_letter_about_confidential_material_is_an_nda(contract_of):
+def test_a_letter_about_confidential_material_is_an_nda(contract_of: Any) -> None:
     letter = "You will keep the Evaluation Material confidential. " * 5
     assert contract_of("Dear Ms Vale:", letter, text=True).type == "nda"
     assert (
@@ -351,7 +353,7 @@ def test_a_letter_about_confidential_material_is_an_nda(contract_of):
     )
 
 
-def test_a_blank_that_two_rows_are_about_is_quoted_once(contract_of):
+def test_a_blank_that_two_rows_are_about_is_quoted_once(contract_of: Any) -> None:
     contract = contract_of(
         NDA,
         "This Agreement is governed by the laws of Peru and an injunction issues without posting a bond on ____.",
