@@ -265,6 +265,28 @@ async def test_stopping_gives_every_use_a_result_and_the_run_can_go_on(make_lab:
     assert (await lab.resume()).reason == "done"
 
 
+async def test_a_result_that_was_stored_when_the_stop_came_is_the_only_one(
+    make_lab: MakeLab,
+) -> None:
+    lab = make_lab(ScriptedModel([(WRITE,), "Went on."]))
+    append = lab.store.append
+
+    async def late(*payloads: Any) -> Any:
+        """Tell of the first stored result too late: the task was cancelled meanwhile."""
+        first = not results(lab)
+        stored = await append(*payloads)
+        if first and results(lab):
+            await anyio.sleep_forever()
+        return stored
+
+    lab.store.append = late  # type: ignore[method-assign]
+    with anyio.move_on_after(0.2) as scope:
+        await lab.say("Go")
+    assert scope.cancelled_caught
+    assert [outcome for _, outcome, _ in results(lab)] == ["ok"]
+    assert (await lab.resume()).reason == "done"
+
+
 async def test_a_run_ends_when_its_seconds_are_over(make_lab: MakeLab) -> None:
     class Slow(ScriptedModel):
         async def reply(self, request: ModelRequest, on_text: Callable[[str], None]) -> ModelReply:

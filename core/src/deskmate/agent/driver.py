@@ -67,6 +67,8 @@ class Driver:
             await self._carry_on()
         except anyio.get_cancelled_exc_class():
             with anyio.move_on_after(CLOSING_S, shield=True):
+                # Ctrl-C may have come between an event's storing and our hearing of it
+                await self._journal.load()
                 await self._end("stopped", "Stopped; the thread can go on at any time.")
             raise
         except CorruptData:

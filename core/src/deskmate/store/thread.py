@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import sqlite3
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -52,6 +53,8 @@ class ThreadStore:
         self._lock = lock
         self._now = now
         self._limiter = anyio.CapacityLimiter(1)
+        # a cancelled task gives the limiter back while its thread goes on
+        self._mutex = threading.Lock()
         self._events: list[Event] = []
         self._failed = False
         self._token = self._take_lease() if lock else 0
@@ -79,7 +82,7 @@ class ThreadStore:
 
         Every event's hash is checked once. Raises CorruptData at the first that does not fit.
         """
-        await anyio.to_thread.run_sync(self._load, limiter=self._limiter)
+        await anyio.to_thread.run_sync(self._refresh, limiter=self._limiter)
         return tuple(self._events[max(after, 0) :])
 
     async def rows(self) -> tuple[dict[str, Any], ...]:
@@ -90,9 +93,10 @@ class ThreadStore:
         """Close the database; a writer leaves the head's witness and lets others write."""
         try:
             if self._lock and not self._failed:
-                with suppress(DeskmateError, OSError, sqlite3.Error):
+                with suppress(DeskmateError, OSError, sqlite3.Error), self._mutex:
                     self._write_head()
-            self._db.close()
+            with self._mutex:
+                self._db.close()
         finally:
             if self._lock:
                 self._lock.release()
@@ -111,7 +115,8 @@ class ThreadStore:
                 hint="Resume the thread when the disk is well again.",
             )
         try:
-            return self._insert(payloads)
+            with self._mutex:
+                return self._insert(payloads)
         except sqlite3.Error as error:
             self._failed = True
             raise schema.explain(error, self.thread) from error
@@ -143,6 +148,10 @@ class ThreadStore:
         self._events += fresh
         return tuple(fresh)
 
+    def _refresh(self) -> None:
+        with self._mutex:
+            self._load()
+
     def _load(self) -> None:
         cursor = self._query("where seq > ? order by seq", [len(self._events)])
         head = self._events[-1].hash if self._events else chain.GENESIS
@@ -161,7 +170,8 @@ class ThreadStore:
         return rows
 
     def _rows(self) -> tuple[dict[str, Any], ...]:
-        return tuple(as_record(row) for row in self._query("order by seq", []))
+        with self._mutex:
+            return tuple(as_record(row) for row in self._query("order by seq", []))
 
     def _write_head(self) -> None:
         self._load()
