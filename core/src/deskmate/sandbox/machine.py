@@ -161,6 +161,8 @@ class QemuMachine:
                         f"moving files to or from the virtual machine failed: {cause}",
                         hint="it is restored by itself",
                     ) from error
+                if isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+                    raise error.exceptions[0] from None  # as itself, for who must act on it
                 raise
 
     async def call(
