@@ -36,6 +36,7 @@ def deskmate_validators(context: PluginContext) -> list[Validator]:
     from deskmate_documents.office.package_gate import check_package  # noqa: PLC0415
     from deskmate_documents.office.placeholder_gate import check_placeholders  # noqa: PLC0415
     from deskmate_documents.office.quote_gate import check_quotes  # noqa: PLC0415
+    from deskmate_documents.office.redline_gate import check_redline  # noqa: PLC0415
 
     return [
         Validator(
@@ -52,5 +53,10 @@ def deskmate_validators(context: PluginContext) -> list[Validator]:
             rule="G-OOXML",
             title="The Office file is whole: parts, links, ids and comments fit together.",
             function=check_package,
+        ),
+        Validator(
+            rule="G-DIFF",
+            title="A document with tracked changes gives an original back when they are rejected.",
+            function=check_redline,
         ),
     ]

@@ -43,6 +43,7 @@ _KEPT = {
     w("tcPr"): {w("cellIns"), w("cellDel"), w("cellMerge")},
 }
 _MARKS = (INS, DEL, MOVE_FROM, MOVE_TO)
+_TRACKED = (*_MARKS, *_CHANGES, w("cellIns"), w("cellDel"), w("cellMerge"))
 _SHELL = {w("sdtPr"), w("sdtEndPr"), w("smartTagPr")}
 _CONTROL = f"{{{M_NS}}}ctrlPr"
 
@@ -78,6 +79,19 @@ def reject_all(source: Path, target: Path, *, authors: Collection[str] | None = 
         ToolInputError: the source cannot be read as a DOCX.
     """
     _resolve(source, target, _Choice(False, authors))
+
+
+def authors_of(path: Path) -> frozenset[str]:
+    """Return who made the tracked changes of a document; empty if it has none.
+
+    Raises:
+        ToolInputError: it cannot be read as a DOCX.
+    """
+    package = Package(path)
+    main, root = open_body(package)
+    parts = [part for kind in STORIES for part in package.related(main, kind)]
+    roots = [root, *(package.parse(part) for part in parts)]
+    return frozenset(node.get(_AUTHOR, "") for story in roots for node in story.iter(*_TRACKED))
 
 
 def _resolve(source: Path, target: Path, choice: _Choice) -> None:
