@@ -187,7 +187,7 @@ async def test_what_was_rejected_is_not_applied_by_a_later_run_that_may_apply(
 ) -> None:
     write = ("workspace__write", {"path": "contracts/note.txt", "content": "Mine."})
     places = find_places({"DESKMATE_HOME": str(home)}, home)
-    script = ((write, ("lab__present", {})), "Here it is.", "I cannot.", "Because.")
+    script: Any = ((write, ("lab__present", {})), "Here it is.", "I cannot.", "Because.")
     host = Host(places, sandbox=FakeSandbox({"lab": LAB}), model=ScriptedModel(script))
     order = RunOrder(
         text="Go",
