@@ -57,11 +57,20 @@ def sop_build(
         for number, step in lines
     ]
     missing = [key for key in ("owner", "version", "next review") if key not in book.facts]
+    roles = list(dict.fromkeys(section.role for section in book.sections if section.role))
+    said = f"{book.title}: {len(steps)} step{'' if len(steps) == 1 else 's'}"
     result = {
         "output": deliverable.path,
+        "summary": "\n".join(
+            [
+                f"{said}, written to {deliverable.path}.",
+                *([f"Roles: {', '.join(roles)}."] if roles else []),
+                *([f"Not named in the notes: {', '.join(missing)}."] if missing else []),
+            ]
+        ),
         "title": book.title,
         "facts": book.facts,
-        "roles": list(dict.fromkeys(section.role for section in book.sections if section.role)),
+        "roles": roles,
         "step_count": len(steps),
         "steps": steps[:200],
         "missing": missing,
