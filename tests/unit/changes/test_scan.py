@@ -197,3 +197,24 @@ def _read(folders: Folders, path: str) -> bytes | None:
     except OSError:
         return None
     return b"".join(found)
+
+
+def test_a_file_that_grows_without_end_is_left_out(tmp_path: Path) -> None:
+    grant = _grant(tmp_path / "docs")
+    file = tmp_path / "docs" / "log"
+    file.write_bytes(b"x")
+
+    class GrowingBlobs(MemoryBlobs):
+        def put(self, content: bytes | Iterable[bytes]) -> Digest:
+            def grown() -> Iterable[bytes]:
+                for count, piece in enumerate(content):
+                    assert count < 10, "it is read without end"
+                    with file.open("ab") as stream:
+                        stream.write(b"more")
+                    yield bytes(piece)
+
+            return super().put(b"".join(grown()))
+
+    base = take_base([grant], GrowingBlobs())
+    assert base.entries == ()
+    assert base.skipped == {"docs/log": "it was being changed while it was read"}

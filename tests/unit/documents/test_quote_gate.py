@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
+import docx
 import pytest
 
 from deskmate.plugin import Claim, Deliverable, Evidence, Finding, Sources, ValidationContext
@@ -170,3 +171,68 @@ def test_citations_belong_to_the_quotation_before_them() -> None:
     first, second = quotations([Passage(text=text, page=None, paragraph=1)])
     assert (first.pages, first.paragraphs) == (range(3, 4), range(7, 8))
     assert (second.pages, second.paragraphs) == (range(4, 7), None)
+
+
+INVENTED = "The supplier shall pay a penalty of ten million euros"
+
+
+@pytest.mark.parametrize(
+    "marks",
+    [
+        "«»",
+        "»«",
+        "‹›",
+        "„“",
+        "„”",
+        "‟”",
+        "””",
+        "〝〞",
+        "❝❞",
+        "「」",
+        "『』",
+        "＂＂",
+        "″″",
+        "‘’",
+        "''",
+    ],
+)
+def test_an_invented_quotation_is_found_in_marks_of_any_kind(source: Path, marks: str) -> None:
+    assert check(f"It says {marks[0]}{INVENTED}{marks[1]} (¶ 2), clearly.", source)
+
+
+@pytest.mark.parametrize(
+    "memo",
+    [
+        f"It says ``{INVENTED}''.",
+        f'It says “{INVENTED}".',
+        f'It says "{INVENTED}”.',
+        f"It says &ldquo;{INVENTED}&rdquo;.",
+        f"It says “{INVENTED}\n\nto the other”.",
+        "It says “" + f"{INVENTED}. " * 100 + "”.",
+        "It says “\u200b" + INVENTED.replace(" ", "\u00a0") + "\u2060”.",
+    ],
+)
+def test_an_invented_quotation_cannot_hide_behind_its_spelling(source: Path, memo: str) -> None:
+    assert check(memo, source)
+
+
+@pytest.mark.parametrize(
+    "memo",
+    [
+        "The parties' duties and the receivers' rights are plain, and it isn't the recipients' fault.",
+        "It says ‘The Recipient shall not disclose Confidential Information’ and that’s the parties’ deal.",
+        "It says «The Recipient shall not disclose Confidential Information».",
+        "Run `awk '{print $1 $2 $3 $4}'` on it.",
+    ],
+)
+def test_apostrophes_and_verbatim_words_in_other_marks_pass(source: Path, memo: str) -> None:
+    assert check(memo, source) == []
+
+
+def test_a_comment_in_a_word_memo_is_read_too(source: Path) -> None:
+    file = source.parent / "memo.docx"
+    document = docx.Document()
+    document.add_comment(document.add_paragraph("A memo.").runs, text=f"“{INVENTED}”")
+    document.save(str(file))
+    context = ValidationContext(file=file, sources=Sources({"c/nda.txt": source}, {}))
+    assert list(check_quotes(Deliverable(path="c/memo.docx", title="Memo"), context))

@@ -242,6 +242,13 @@ async def test_a_finding_about_another_file_is_refused() -> None:
             )
 
 
+@pytest.mark.parametrize("answer", [{"result": []}, {"result": None}, {"error": 5}])
+async def test_a_broken_answer_ends_its_request_at_once(answer: dict[str, Any]) -> None:
+    async with guest(lambda request: frame({"id": request["id"], **answer})) as client:
+        with anyio.fail_after(30), pytest.raises(ProtocolError):
+            await client.ping(3600)
+
+
 async def test_endless_notices_end_the_connection() -> None:
     notice = frame(
         {"method": "notifications/progress", "params": {"progressToken": 5, "progress": 1}}

@@ -135,6 +135,7 @@ def test_what_lies_in_a_refused_folder_is_refused() -> None:
         b"", b"[]", b"{}", b'{"changes": {}, "home": []}', b"[" * 100_000,
         b'{"changes": [1], "home": []}',
         b'{"changes": [{"path": "x"}], "home": []}',
+        b'{"changes": [{"path": "d/x", "kind": []}], "home": []}',
         b'{"changes": [{"path": "d/x", "kind": "file", "size": -1}], "home": []}',
         b'{"changes": [{"path": "d/x", "kind": "file", "size": 1e3}], "home": []}',
         b'{"changes": [{"path": "d/x", "kind": "file", "sha256": "zz"}], "home": []}',

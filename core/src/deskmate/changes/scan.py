@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -155,8 +155,9 @@ class _Scan:
                 status = os.fstat(file)
                 self._size += status.st_size
                 self._check_limits()
-                digest = self._blobs.put(pieces(file))
-                if stamp(status) == stamp(os.fstat(file)):
+                content = _Content(file, status.st_size)
+                digest = self._blobs.put(content)
+                if content.left == 0 and stamp(status) == stamp(os.fstat(file)):
                     self._keep(_file_entry(path, status, digest))
                     return
                 self._size -= status.st_size
@@ -179,6 +180,21 @@ class _Scan:
                 f"The granted folders hold more than {self._limits.size / (1 << 30):.3g} GiB.",
                 hint="Grant a smaller folder.",
             )
+
+
+class _Content:
+    """A file's pieces, to its stated size or one piece beyond: one that grows without end must not fill the disk."""
+
+    def __init__(self, file: int, size: int) -> None:
+        self.left = size
+        self._file = file
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in pieces(self._file):
+            self.left -= len(piece)
+            yield piece
+            if self.left < 0:
+                return
 
 
 def _file_entry(path: str, status: os.stat_result, digest: Digest) -> Entry:

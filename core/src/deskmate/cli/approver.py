@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -20,9 +21,15 @@ class TerminalApprover:
         """Ask yes or no, showing the call itself; None when nobody is at the terminal."""
         if not sys.stdin.isatty():
             return None
-        shown = "\n".join(f"    {name}: {value}" for name, value in arguments.items())
-        click.echo(plain(f"? {tool.name}: {why}\n{shown}").replace("\\x0a", "\n"), err=True)
+        # As JSON each argument stays on its line: a line feed in it could forge another question.
+        lines = [f"    {_line(name)}: {_line(value)}" for name, value in arguments.items()]
+        click.echo(plain("\n".join([f"? {tool.name}: {' '.join(why.split())}", *lines])), err=True)
         return await anyio.to_thread.run_sync(
             lambda: click.confirm("  Allow this one call?", default=False, err=True),
             abandon_on_cancel=True,
         )
+
+
+def _line(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text[1:-1] if isinstance(value, str) else text

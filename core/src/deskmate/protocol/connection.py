@@ -153,13 +153,14 @@ class Connection:
             raise ProtocolError("an answer has other parts than id and result or error")
         if not isinstance(number, int) or isinstance(number, bool) or number not in self._pending:
             raise ProtocolError("an answer belongs to no open request")
-        pending = self._pending.pop(number)
+        pending = self._pending[number]  # stays until the answer is read: a broken one ends all
         if "error" in message:
             pending.error = _error_text(message["error"])
         elif isinstance(message["result"], dict):
             pending.reply = message["result"]
         else:
             raise ProtocolError("a result is not an object")
+        del self._pending[number]
         pending.done.set()
 
     def _take_notice(self, message: dict[str, Any]) -> None:

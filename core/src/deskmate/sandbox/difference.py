@@ -70,7 +70,8 @@ def _fact(row: Any, reasons: dict[str, str], prefix: str) -> tuple[str, Entry] |
     if (
         not isinstance(row, dict)
         or not isinstance(row.get("path"), str)
-        or row.get("kind") not in _KINDS
+        or not isinstance(row.get("kind"), str)
+        or row["kind"] not in _KINDS
     ):
         raise ProtocolError("the guest's difference has an entry without path or kind")
     path, kind = row["path"], row["kind"]

@@ -2,22 +2,45 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from deskmate.errors import ToolError
 from deskmate.plugin import Claim, Deliverable, Evidence, Finding, ValidationContext
+from deskmate_documents.docx.reading import read_docx
 from deskmate_documents.quotes import QuoteFinder, normalise
 from deskmate_documents.text import Passage, read_text
 
 RULE = "G-QUOTE"
 WORDS_AT_LEAST = 4
-PROSE = frozenset({".docx", ".docm", ".pdf", ".md", ".txt", ".text", ".rst"})
+PROSE = frozenset({".docx", ".docm", ".pdf", ".md", ".markdown", ".txt", ".text", ".rst"})
 NOT_PROSE_ROLES = frozenset({"redline", "comparison", "contract"})
 """Roles whose text is itself a contract: its quotation marks define terms."""
 
-_QUOTED = re.compile(r'“([^“”]{8,4000})”|(?<![\w"])"(?=\S)([^"]{8,4000})(?<=\S)"(?!\w)')
+_QUOTED = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"[„‟]([^„‟“”]{8,})[“”]",
+        # a quotation that its paragraph does not end goes on in the next one
+        r"“([^“”]{8,})(?:”|\Z)",
+        r'(?<![\w"])"(?=\S)([^"]{8,})(?<=\S)"(?!\w)',
+        r"«([^«»]{8,})»",
+        r"»([^«»]{8,})«",
+        r"‹([^‹›]{8,})›",
+        r"[「『]([^「」『』]{8,})[」』]",
+        r"[〝❝]([^〝〞❝❞]{8,})[〞❞]",
+        r"[＂″]([^＂″]{8,})[＂″]",
+        r"”([^“”]{8,})”",
+        r'“([^“”"]{8,})"|(?<!\w)"([^“”"]{8,})”',
+        r"(?<![\w'`])(?:''|``)([^'`]{8,})''(?!\w)",
+        # an apostrophe after a word may end it too early: then its beginning is what is checked
+        r"(?<!\w)‘(?=\S)([^‘]{8,}?)(?<=\S)’(?!\w)",
+        r"(?<![\w'])'(?=\w)([\w ,.;:()’-]{8,}?)(?<=[\w.,;:)])'(?![\w'])",
+    )
+)
 _PAGE = re.compile(r"\b(?:pages?|pp?\.)\s*(\d+)(?:\s*[-–]\s*(\d+))?", re.IGNORECASE)
 _PARAGRAPH = re.compile(
     r"(?:¶|\bparas?\.?|\bparagraphs?)\s*(\d+)(?:\s*[-–]\s*(\d+))?", re.IGNORECASE
@@ -72,9 +95,20 @@ def check_quotes(deliverable: Deliverable, context: ValidationContext) -> Iterab
     if context.file.suffix.lower() not in PROSE or deliverable.role in NOT_PROSE_ROLES:
         return
     cited = _cited(deliverable, evidence, context)
-    for quoted in quotations(read_text(context.file).passages):
+    for quoted in quotations(_prose(context.file)):
         if normalise(quoted.text) not in checked:
             yield from _check_prose(quoted, cited, sources)
+
+
+def _prose(file: Path) -> Iterator[Passage]:
+    """Yield what a reader is shown: the passages, and in a Word file the comments."""
+    source = read_text(file)
+    for passage in source.passages:
+        shown = html.unescape(passage.text) if source.kind == "text" else passage.text
+        yield replace(passage, text=shown)
+    if source.kind == "docx":
+        for comment in read_docx(file).comments:
+            yield Passage(text=comment.text, page=None, paragraph=comment.paragraph or 0)
 
 
 def _cited(
@@ -174,13 +208,23 @@ def _range(first: int | str | None, last: str | None = None) -> range | None:
     return range(int(first), int(last or first) + 1)
 
 
+def _marked(text: str) -> list[re.Match[str]]:
+    """Return what stands in quotation marks of any kind, in order; what stands in others' marks is part of them."""
+    found: list[re.Match[str]] = []
+    for pattern in _QUOTED:
+        for match in pattern.finditer(text):
+            if all(match.end() <= m.start() or match.start() >= m.end() for m in found):
+                found.append(match)
+    return sorted(found, key=lambda match: match.start())
+
+
 def quotations(passages: Iterable[Passage]) -> Iterator[Quoted]:
-    """Yield the quotations of four words and more, curly or straight, with what is cited behind them."""
+    """Yield the quotations of four words and more, in marks of any kind, with what is cited behind them."""
     for passage in passages:
         text = passage.text
-        matches = list(_QUOTED.finditer(text))
+        matches = _marked(text)
         for at, match in enumerate(matches):
-            words = (match.group(1) or match.group(2)).strip()
+            words = next(filter(None, match.groups())).strip()
             if len(re.findall(r"\w+(?:['’-]\w+)*", words)) < WORDS_AT_LEAST:
                 continue
             limit = matches[at + 1].start() if at + 1 < len(matches) else len(text)
