@@ -49,6 +49,7 @@ class QemuSandbox:
         self._check_registry = check_registry
         self._memory_mib = memory_mib
         self._templates: Templates | None = None
+        self._layers: dict[tuple[str, ...], Layer] = {}
 
     async def registry(self, plugins: Sequence[str], progress: Progress) -> Registry:
         """Return what the plugins bring, asked of a guest once per layer.
@@ -57,6 +58,7 @@ class QemuSandbox:
         """
         image, qemu = await anyio.to_thread.run_sync(self._installed)
         layer = await anyio.to_thread.run_sync(self._layer_for, tuple(plugins), progress)
+        self._layers[tuple(plugins)] = layer
         path = self._places.cache / "registries" / f"{layer.digest[:32]}-{image.digest[:16]}.json"
         report = _read_report(path)
         if report is None:
@@ -102,8 +104,14 @@ class QemuSandbox:
             yield machine
 
     async def template(self, plugins: Sequence[str], progress: Progress) -> Template:
-        """Return the template of a set of plugins, making it at the first call."""
-        layer = await anyio.to_thread.run_sync(self._layer_for, tuple(plugins), progress)
+        """Return the template of a set of plugins, making it at the first call.
+
+        It is of the layer whose registry was asked for last: a plugin that is installed anew meanwhile
+        must not put other tools or rules under a run.
+        """
+        layer = self._layers.get(tuple(plugins))
+        if layer is None:
+            layer = await anyio.to_thread.run_sync(self._layer_for, tuple(plugins), progress)
         image, qemu = await anyio.to_thread.run_sync(self._installed)
         return await self._template(layer, image, qemu, progress)
 
