@@ -13,12 +13,16 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from deskmate.changes.apply import Place, apply_changes
+from deskmate.changes.staged import find_staged
 from deskmate.cli import root
 from deskmate.cli.output import plain, say_json
 from deskmate.cli.render import Renderer
 from deskmate.cli.run import EXIT_CODES, show_result
 from deskmate.host import Host, RunOrder, RunResult
 from deskmate.ports import Delta, ToolOutcome, ValidationRequest
+from deskmate.store.blobs import BlobStore
+from deskmate.store.thread import open_thread
 from deskmate.testing.fake_sandbox import FakePlugin, FakeSandbox
 from deskmate.testing.scripted_model import Line, ScriptedModel
 from deskmate.types.events import ToolFinished
@@ -201,6 +205,41 @@ async def test_what_was_rejected_is_not_applied_by_a_later_run_that_may_apply(
     assert (first.reason, first.applied) == ("rejected", "")
     assert second.reason == "done"
     assert "refused" in second.applied  # the fixture sees that the folder is as it was
+
+
+class Died(BaseException):
+    """The process ended here."""
+
+
+@pytest.mark.anyio
+async def test_a_run_first_settles_the_apply_that_a_crash_cut_short(
+    home: Path, tmp_path: Path
+) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    (work / "note.txt").write_text("Ours.")
+    write = ("workspace__write", {"path": "work/note.txt", "content": "Mine."})
+    places = find_places({"DESKMATE_HOME": str(home)}, home)
+    model = ScriptedModel(((write,), "Written.", "Yes."))
+    host = Host(places, sandbox=FakeSandbox({"lab": LAB}), model=model)
+    order = RunOrder(text="Go", grants=(Grant(name="work", folder=str(work)),))
+    first = await host.run(order, None, observer=Renderer(), approver=Nobody())
+
+    def crash(name: str) -> None:
+        if name == "backed_up":
+            raise Died
+
+    async with open_thread(places.threads, first.thread) as store:
+        blobs = BlobStore(places.blobs)
+        place = Place(store=store, blobs=blobs, journal=store.folder / "apply", failpoint=crash)
+        staged = find_staged(await store.events())
+        with pytest.raises(Died):
+            await apply_changes(place, staged.difference, staged.grants)
+    assert (work / "note.txt").read_text() == "Ours."
+    ask = RunOrder(text="Is it written?")
+    await host.run(ask, first.thread, observer=Renderer(), approver=Nobody())
+    assert (work / "note.txt").read_text() == "Mine."
+    assert [path.name for path in work.iterdir()] == ["note.txt"]
 
 
 def test_exit_codes_on_the_command_line(deskmate: Run, folder: Path) -> None:
