@@ -80,3 +80,34 @@ def test_a_program_that_is_not_there_is_said_in_one_line() -> None:
     with os.fdopen(read_end, "rb") as report:
         assert "error" in json.loads(report.readline())
     assert done.returncode == 126
+
+
+def test_calls_that_reach_other_processes_are_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    victim = subprocess.Popen(["/bin/sleep", "60"])
+    try:
+        walls, out, _ = _launch(
+            f"kill -9 {victim.pid} 2>/dev/null && echo killed; kill -0 $$ && echo self",
+            groups=[],
+        )
+        assert walls["seccomp"] is True
+        assert out == "self\n"
+        assert victim.poll() is None
+    finally:
+        victim.kill()
+        victim.wait()
+
+
+def test_a_socket_of_the_file_system_is_out_of_reach() -> None:
+    script = (
+        "import os, socket, sys; sys.path.insert(0, sys.argv[1]); import launcher as l;"
+        "a, b = socket.socketpair(); l._libc.prctl(38, 1, 0, 0, 0); assert l.filter_calls();"
+        "a.send(b'x'); assert b.recv(1) == b'x'; print('pair');"
+        "socket.socket(socket.AF_UNIX)"
+    )
+    folder = str(Path(launcher.__file__).parent)
+    done = subprocess.run(
+        [sys.executable, "-c", script, folder], capture_output=True, text=True, timeout=30
+    )
+    assert done.stdout == "pair\n"
+    assert "PermissionError" in done.stderr
