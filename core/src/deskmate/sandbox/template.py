@@ -8,8 +8,8 @@ import json
 import os
 import shutil
 import time
-from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -191,7 +191,7 @@ async def freeze(
         seconds = time.monotonic() - began
         await vm.qmp.execute("stop")
         await _migrate(vm, "migrate", folder / "state", os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
-        with anyio.fail_after(60):
+        with _within(60, "freezing"):
             while (status := await vm.qmp.execute("query-migrate")).get("status") != "completed":
                 if status.get("status") == "failed":
                     raise SandboxUnavailable(f"freezing failed: {status.get('error-desc', '')}")
@@ -202,6 +202,18 @@ async def freeze(
                 await anyio.sleep(0.005)
         await anyio.to_thread.run_sync(save_sparse, scratch, folder / "scratch")
     return seconds
+
+
+@contextmanager
+def _within(seconds: float, what: str) -> Iterator[None]:
+    """Give the work in the block so long. Raises SandboxUnavailable, which callers answer by another try."""
+    try:
+        with anyio.fail_after(seconds):
+            yield
+    except TimeoutError as error:
+        raise SandboxUnavailable(
+            f"{what} a virtual machine took longer than {seconds:g} s"
+        ) from error
 
 
 @asynccontextmanager
@@ -215,7 +227,7 @@ async def restored(qemu: Qemu, template: Template, scratch_folder: Path) -> Asyn
     )
     async with running(qemu, template.shape, files, incoming=True) as vm:
         await _migrate(vm, "migrate-incoming", template.state, os.O_RDONLY)
-        with anyio.fail_after(20):
+        with _within(20, "restoring"):
             while (await vm.qmp.execute("query-status"))["status"] in _ARRIVING:  # noqa: ASYNC110
                 await anyio.sleep(0.001)
         await vm.qmp.execute("cont")
@@ -307,7 +319,7 @@ async def _file_lock(folder: Path, key: str) -> AsyncIterator[None]:
     """Hold the lock of one template, so that two processes make it once."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (folder / f".{key}.lock").open("w") as file:
-        with anyio.fail_after(_LOCK_DEADLINE_S):
+        with _within(_LOCK_DEADLINE_S, "waiting for another process that freezes"):
             while True:
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
