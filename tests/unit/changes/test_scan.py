@@ -206,12 +206,14 @@ def test_a_file_that_grows_without_end_is_left_out(tmp_path: Path) -> None:
 
     class GrowingBlobs(MemoryBlobs):
         def put(self, content: bytes | Iterable[bytes]) -> Digest:
+            assert not isinstance(content, bytes)
+
             def grown() -> Iterable[bytes]:
                 for count, piece in enumerate(content):
                     assert count < 10, "it is read without end"
                     with file.open("ab") as stream:
                         stream.write(b"more")
-                    yield bytes(piece)
+                    yield piece
 
             return super().put(b"".join(grown()))
 
