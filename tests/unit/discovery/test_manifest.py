@@ -166,3 +166,24 @@ def test_every_manifest_of_this_checkout_is_valid() -> None:
     assert found
     for file in found:
         read_manifest(file.read_bytes(), str(file))
+
+
+HEAD = 'api=">=1,<2"\ntitle="T"\nsummary="S"\n'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEAD + "[" + ".".join(["a"] * 20_000) + "]\n",
+        HEAD + ".".join(["a"] * 30_000) + "=1",
+        HEAD + ".".join(['"a"'] * 10_000) + "=1",
+        HEAD + "[config.x]\ndefault=" + "[" * 30_000,
+        HEAD + "order=" + "9" * 60_000,
+        HEAD + '[tools."x\\n"]\nrisk="read"\n',
+        HEAD + '[validators."LEGAL-X\\n"]\n',
+        'api=">=1,<2"\ntitle="T\\n"\nsummary="S"\n',
+    ],
+)
+def test_a_hostile_manifest_is_refused_in_one_line(text: str) -> None:
+    with pytest.raises(ConfigError):
+        read_manifest(text.encode(), "plugin.toml")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import json
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from importlib import resources
@@ -17,6 +18,8 @@ from deskmate.types.registry import HostRule, Manifest, SecretRule
 MANIFEST_NAME = "plugin.toml"
 MANIFEST_LIMIT_BYTES = 64 * 1024
 _SHOWN_PROBLEMS = 3
+_DEEP_KEY = re.compile(r"""(?:["']?[\w-]{1,100}["']?[ \t]*\.[ \t]*){32}""")
+"""Such a key takes seconds to read and nests too deep for anything that looks at it."""
 _TOML_TYPES: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
     "integer": (int,),
@@ -50,10 +53,13 @@ def _parse(content: bytes, where: str) -> dict[str, Any]:
     if len(content) > MANIFEST_LIMIT_BYTES:
         raise ConfigError(f"{where} is larger than {MANIFEST_LIMIT_BYTES // 1024} KiB.")
     try:
-        return tomllib.loads(content.decode("utf-8-sig"))
+        text = content.decode("utf-8-sig")
+        if _DEEP_KEY.search(text):
+            raise ConfigError(f"{where} is not valid TOML: a key of more than 32 parts")
+        return tomllib.loads(text)
     except UnicodeDecodeError as error:
         raise ConfigError(f"{where} is not UTF-8 text (byte {error.start}).") from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{where} is not valid TOML: {error}") from error
 
 
@@ -140,12 +146,34 @@ def _api_problems(text: str) -> Iterable[str]:
 
 
 def _setting_problems(name: str, setting: Mapping[str, Any]) -> Iterable[str]:
-    kind, default, choices = setting["type"], setting["default"], setting.get("choices")
-    wrong_bool = isinstance(default, bool) and kind != "boolean"
-    if wrong_bool or not isinstance(default, _TOML_TYPES[kind]):
-        yield f"config.{name}.default is {default!r}, expected {kind}"
-    elif choices is not None and default not in choices:
-        yield f"config.{name}.default is {default!r}, which is not among its choices"
+    if problem := _value_problem(setting["default"], setting):
+        yield f"config.{name}.default is {problem}"
+
+
+def _value_problem(value: Any, setting: Mapping[str, Any]) -> str:
+    kind, choices = setting["type"], setting.get("choices")
+    wrong_bool = isinstance(value, bool) and kind != "boolean"
+    if wrong_bool or not isinstance(value, _TOML_TYPES[kind]):
+        return f"{value!r}, expected {kind}"
+    if choices is not None and value not in choices:
+        return f"{value!r}, which is not among its choices"
+    return ""
+
+
+def settings_of(plugin: str, manifest: Manifest, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a plugin's settings: what the user gave, else the manifest's defaults.
+
+    Raises ConfigError for a setting that the manifest does not name or that is of another type.
+    """
+    for name, value in given.items():
+        setting = manifest.config.get(name)
+        problem = "not one of its settings" if setting is None else _value_problem(value, setting)
+        if problem:
+            raise ConfigError(
+                f"The setting plugins.{plugin}.{name} is {problem}.",
+                hint=f"See deskmate plugin show {plugin}.",
+            )
+    return {**{name: about["default"] for name, about in manifest.config.items()}, **given}
 
 
 def _build(data: Mapping[str, Any]) -> Manifest:
