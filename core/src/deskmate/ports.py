@@ -119,7 +119,8 @@ class SourceFile:
 class ValidationRequest:
     """What goes into the clean room. `files`: workspace path → digest of every deliverable's content.
 
-    `facts`: what the host itself knows of the run: `{"date": ..., "paths_read": [...], ...}`.
+    `facts`: what the host itself knows of the run: `{"date": ..., "paths_read": [...], ...}`. `config`:
+    plugin → setting → value.
     """
 
     deliverables: tuple[Deliverable, ...]
@@ -127,6 +128,7 @@ class ValidationRequest:
     sources: tuple[SourceFile, ...]
     evidence: tuple[Evidence, ...]
     facts: Mapping[str, Any]
+    config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

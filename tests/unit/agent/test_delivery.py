@@ -11,7 +11,8 @@ import pytest
 from deskmate.agent.manifests import read_difference
 from deskmate.testing.fake_sandbox import FakeMachine
 from deskmate.testing.scripted_model import ScriptedModel
-from deskmate.types.events import ChangesStaged, CheckpointMade, Validated
+from deskmate.types.events import ChangesStaged, CheckpointMade, UserSaid, Validated
+from deskmate.types.ids import RunId
 
 if TYPE_CHECKING:
     from tests.unit.agent.conftest import Lab
@@ -80,3 +81,24 @@ async def test_an_unchanged_deliverable_is_not_checked_twice_in_one_thread(
     await lab.say("Again", run="r-2")
     assert [verdict.run for verdict in lab.store.of(Validated)] == ["r-1", "r-2"]
     assert lab.sandbox.clean_rooms == 1
+
+
+async def test_rules_are_given_the_plugins_settings_and_a_changed_one_is_a_new_check(
+    make_lab: MakeLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+    real = FakeMachine.validate
+
+    async def validate(self: FakeMachine, request: Any, blobs: Any) -> Any:
+        seen.append(request.config)
+        return await real(self, request, blobs)
+
+    monkeypatch.setattr(FakeMachine, "validate", validate)
+    memo: tuple[Any, ...] = (("lab__memo", {}),)
+    lab = make_lab(ScriptedModel([memo, "One.", memo, "Two."]))
+    for run, level in (("r-1", "low"), ("r-2", "high")):
+        driver = await lab.driver()
+        delivery = driver._delivery
+        delivery._setup = replace(delivery._setup, config={"lab": {"level": level}})
+        await driver.run(UserSaid(run=RunId(run), text="Go", model="scripted"))
+    assert seen == [{"lab": {"level": "low"}}, {"lab": {"level": "high"}}]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deskmate.discovery.manifest import MANIFEST_LIMIT_BYTES, read_manifest
+from deskmate.discovery.manifest import MANIFEST_LIMIT_BYTES, read_manifest, settings_of
 from deskmate.errors import ConfigError
 
 MINIMAL = 'api = ">=1,<2"\ntitle = "Acme"\nsummary = "Does things."\n'
@@ -187,3 +187,19 @@ HEAD = 'api=">=1,<2"\ntitle="T"\nsummary="S"\n'
 def test_a_hostile_manifest_is_refused_in_one_line(text: str) -> None:
     with pytest.raises(ConfigError):
         read_manifest(text.encode(), "plugin.toml")
+
+
+AUTHOR = MINIMAL + '[config.author]\ntype = "string"\ndefault = "Acme"\nhelp = "Whose name."\n'
+
+
+def test_a_setting_that_the_user_did_not_give_has_its_default() -> None:
+    manifest = read_manifest(AUTHOR.encode(), "x")
+    assert settings_of("acme", manifest, {}) == {"author": "Acme"}
+    assert settings_of("acme", manifest, {"author": "Me"}) == {"author": "Me"}
+
+
+@pytest.mark.parametrize("given", [{"author": 3}, {"auhtor": "Me"}])
+def test_a_setting_that_does_not_fit_is_named(given: dict[str, object]) -> None:
+    manifest = read_manifest(AUTHOR.encode(), "x")
+    with pytest.raises(ConfigError, match=rf"plugins\.acme\.{next(iter(given))} is"):
+        settings_of("acme", manifest, given)

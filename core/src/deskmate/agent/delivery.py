@@ -48,6 +48,7 @@ class Delivery:
             journal.events,
             state.started[:10],
         )
+        request = replace(request, config=setup.config)
         earlier = earlier_verdict(journal.events, inputs_of(request, setup.registry))
         if earlier is not None:
             await journal.record(replace(earlier, run=journal.run))

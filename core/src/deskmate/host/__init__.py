@@ -74,7 +74,7 @@ class Host:
             raise UserError("There is nothing to go on with.", hint=hint)
         check_grants(order.grants)
         self._adapters.check_plugins(order.plugins)
-        self._adapters.plugin_settings()
+        self._adapters.plugin_settings(order.plugins)
         if order.model or new:
             self._adapters.model(order.model)
 

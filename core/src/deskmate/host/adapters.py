@@ -107,13 +107,24 @@ class Adapters:
             for name in names:
                 catalogue.get(name)
 
-    def plugin_settings(self) -> Mapping[str, Mapping[str, Any]]:
-        """Return plugin → setting → value from `[plugins.<name>]` of the settings."""
+    def plugin_settings(self, names: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
+        """Return plugin → setting → value: from `[plugins.<name>]` of the settings, else the default.
+
+        Raises ConfigError if a value does not fit the plugin's manifest.
+        """
+        from deskmate.discovery.manifest import settings_of  # noqa: PLC0415
+
         plugins = self.settings().get("plugins", {})
         if not isinstance(plugins, dict) or not all(isinstance(v, dict) for v in plugins.values()):
             hint = "Write a table per plugin: [plugins.legal]"
             raise ConfigError("The setting plugins is not a table of tables.", hint=hint)
-        return plugins
+        if self._brings_own_plugins or not names:
+            return plugins
+        catalogue = self.catalogue()
+        return {
+            name: settings_of(name, catalogue.get(name).manifest, plugins.get(name, {}))
+            for name in names
+        }
 
     def settings(self) -> Mapping[str, Any]:
         """Return the user's settings. Raises ConfigError if the file cannot be read."""

@@ -122,7 +122,7 @@ class Job:
             registry=registry,
             plugins=plugins,
             take_base=self._take_base,
-            config=self._adapters.plugin_settings(),
+            config=self._adapters.plugin_settings(plugins),
             tools_off=tools_off,
         )
         return world, setup

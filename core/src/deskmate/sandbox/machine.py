@@ -236,7 +236,7 @@ class QemuMachine:
                 sources=request.sources,
                 evidence=request.evidence,
                 facts=request.facts,
-                config={},
+                config=request.config,
                 timeout_s=_VALIDATE_S,
             )
         except (ProtocolError, SandboxUnavailable) as error:
