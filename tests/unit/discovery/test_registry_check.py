@@ -141,6 +141,37 @@ def test_a_schema_that_is_wrong_too_large_or_points_elsewhere_is_left_out(schema
     assert "input schema" in only_problem(registry)
 
 
+def doubling(levels: int) -> dict[str, Any]:
+    """Return a schema whose validation takes two to the power of `levels` steps."""
+    defs: dict[str, Any] = {
+        f"a{n}": {"allOf": [{"$ref": f"#/$defs/a{n + 1}"}] * 2} for n in range(levels)
+    }
+    return {
+        "type": "object",
+        "$defs": {**defs, f"a{levels}": {"type": "object"}},
+        "allOf": [{"$ref": "#/$defs/a0"}],
+    }
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        doubling(60),
+        {"type": "object", "properties": {"x": {"$ref": "#"}}},
+        {"type": "object", "properties": {"x": {"$ref": "#/$defs/x"}}, "$defs": {"x": {"$ref": "#/$defs/x"}}},
+        {"type": "object", "properties": {"x": {"$id": "y", **doubling(60)}}, "$defs": {"a0": {}}},
+    ],
+)  # fmt: skip
+def test_a_schema_that_would_keep_the_host_busy_is_left_out(schema: Any) -> None:
+    registry = check(tools=[tool("find", input_schema=schema), tool("edit", "write")])
+    assert [item.name for item in registry.tools] == ["acme__edit"]
+    assert "busy for ever" in only_problem(registry)
+
+
+def test_a_schema_may_refer_to_its_own_definitions() -> None:
+    assert len(check(tools=[tool("find", input_schema=doubling(3))]).tools) == 1
+
+
 def test_a_parameter_may_be_called_pattern() -> None:
     schema = {"type": "object", "properties": {"pattern": {"type": "string"}}}
     assert len(check(tools=[tool("find", input_schema=schema)]).tools) == 1

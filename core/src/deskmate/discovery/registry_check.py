@@ -35,6 +35,7 @@ _LINE_LIMIT = 500
 _DESCRIPTION_LIMIT = 8_000
 _SKILL_LIMIT = 100_000
 _SCHEMA_LIMIT_BYTES = 32 * 1024
+_STEPS_LIMIT = 20_000
 _PROCEDURE_LIMIT_BYTES = 64 * 1024
 _TIMEOUT_LIMIT_S = 3_600
 _WIRE_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -186,6 +187,8 @@ def _check_schema(schema: Mapping[str, Any]) -> str:
         return "its input schema is not of type object"
     if _refers_elsewhere(schema):
         return "its input schema refers to something outside itself"
+    if _is_explosive(schema):
+        return "its input schema has references that could keep the host busy for ever"
     if _has_pattern(schema):
         return "its input schema has a pattern, which could keep the host busy for ever"
     try:
@@ -206,6 +209,42 @@ def _refers_elsewhere(schema: Any) -> bool:
                 return True
         return any(_refers_elsewhere(child) for child in schema.values())
     return isinstance(schema, list) and any(_refers_elsewhere(child) for child in schema)
+
+
+def _is_explosive(schema: Mapping[str, Any]) -> bool:
+    """Say whether following the references takes too many steps, never ends, or leads nowhere known."""
+    try:
+        return _Steps(schema).of(schema, frozenset()) > _STEPS_LIMIT
+    except RecursionError:
+        return True
+
+
+class _Steps:
+    """Counts the steps of one validation; references count as often as they are followed."""
+
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        found = schema.get("$defs")
+        self._known: Mapping[str, Any] = found if isinstance(found, Mapping) else {}
+        self._costs: dict[str, int] = {}
+
+    def of(self, node: Any, opened: frozenset[str]) -> int:
+        if isinstance(node, list):
+            return sum(self.of(child, opened) for child in node)
+        if not isinstance(node, Mapping):
+            return 0
+        if isinstance(node.get("$id"), str):
+            return _STEPS_LIMIT + 1  # below it references mean something else
+        targets = [node[key] for key in ("$ref", "$dynamicRef") if isinstance(node.get(key), str)]
+        below = sum(self.of(child, opened) for key, child in node.items() if key != "$defs")
+        return 1 + below + sum(self._of_target(target, opened) for target in targets)
+
+    def _of_target(self, target: str, opened: frozenset[str]) -> int:
+        if target not in self._costs:
+            name = target.removeprefix("#/$defs/")
+            if target in opened or name not in self._known:
+                return _STEPS_LIMIT + 1
+            self._costs[target] = self.of(self._known[name], opened | {target})
+        return self._costs[target]
 
 
 def _has_pattern(schema: Any) -> bool:
