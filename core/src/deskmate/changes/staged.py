@@ -6,19 +6,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deskmate.errors import UserError
-from deskmate.types.events import BaseTaken, ChangesDiscarded, ChangesStaged, Event, GrantsSet
+from deskmate.types.events import (
+    BaseTaken,
+    ChangesDiscarded,
+    ChangesStaged,
+    Event,
+    GrantsSet,
+    Validated,
+)
 from deskmate.types.files import Grant
 from deskmate.types.ids import Digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Staged:
-    """A run's change set with what applying it needs. `base_files`: how many files there were."""
+    """A run's change set with what applying it needs.
+
+    `base_files`: how many files there were. `errors`: what the output checks found in its deliverables.
+    """
 
     run: str
     difference: Digest
     grants: tuple[Grant, ...]
     base_files: int = 0
+    errors: int = 0
     discarded: bool = False
 
 
@@ -28,6 +39,7 @@ def find_staged(events: Sequence[Event], run: str = "") -> Staged:
     base_files = 0
     found: tuple[ChangesStaged, int] | None = None
     discarded: set[Digest] = set()
+    errors = 0
     for event in events:
         match event.payload:
             case GrantsSet(grants=granted):
@@ -37,6 +49,9 @@ def find_staged(events: Sequence[Event], run: str = "") -> Staged:
             case ChangesStaged() as staged if not run or staged.run == run:
                 found = (staged, base_files)
                 discarded.discard(staged.difference)
+                errors = 0
+            case Validated(run=of, findings=findings) if found and of == found[0].run:
+                errors = sum(finding.level == "error" for finding in findings)
             case ChangesDiscarded(difference=difference):
                 discarded.add(difference)
     if found is None:
@@ -50,5 +65,6 @@ def find_staged(events: Sequence[Event], run: str = "") -> Staged:
         difference=staged.difference,
         grants=grants,
         base_files=files,
+        errors=errors,
         discarded=staged.difference in discarded,
     )

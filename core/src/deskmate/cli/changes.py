@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import click
 
-from deskmate.cli.output import Session, json_option, say, say_json
+from deskmate.cli.output import Session, json_option, progress, say, say_json
 from deskmate.errors import UserError
 
 if TYPE_CHECKING:
@@ -107,6 +107,8 @@ def show(session: Session, thread: str | None, run: str, as_json: bool) -> None:
     counts = ", ".join(f"{count} {name}" for name, count in changes.operations().items())
     state = " (discarded)" if staged.discarded else ""
     say(f"Run {staged.run}{state}: {counts or 'nothing left to apply'}")
+    if staged.errors:
+        say(f"! The output checks found {staged.errors} error(s): do not rely on these files.")
     moved = {item.moved_from for item in changes.items if item.moved_from}
     for item in changes.items:
         if item.path not in moved:
@@ -197,6 +199,8 @@ def apply(
             staged = find_staged(await place.store.events(), run)
             if staged.discarded:
                 raise UserError(f"The changes of run {staged.run} were discarded.")
+            if staged.errors:
+                progress()(f"! The output checks found {staged.errors} error(s) in what you apply.")
             options = ApplyOptions(
                 paths=paths,
                 allow_protected=allow_protected,

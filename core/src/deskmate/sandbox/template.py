@@ -49,7 +49,10 @@ _IGNORE_SHARED = [{"capability": "x-ignore-shared", "state": True}]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Template:
-    """A frozen VM. `ram`: descriptor of its sealed memory, owned by the `Templates` that gave it."""
+    """A frozen VM: descriptors of its sealed memory, its devices' state and its scratch disk.
+
+    They are owned by the `Templates` that gave it; who removes the folder meanwhile takes nothing away.
+    """
 
     key: Digest
     folder: Path
@@ -57,12 +60,24 @@ class Template:
     layer: Layer
     shape: Shape
     ram: int
+    state_fd: int
+    scratch_fd: int
     cold_boot_s: float
 
     @property
     def state(self) -> Path:
         """The file with the devices' state."""
-        return self.folder / "state"
+        return Path(f"/proc/self/fd/{self.state_fd}")
+
+    @property
+    def scratch(self) -> Path:
+        """The file with the scratch disk as it was at the freeze."""
+        return Path(f"/proc/self/fd/{self.scratch_fd}")
+
+    def close(self) -> None:
+        """Give the descriptors back. VMs that run keep theirs."""
+        for fd in (self.ram, self.state_fd, self.scratch_fd):
+            os.close(fd)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +129,7 @@ class Templates:
             prune_templates(self._places, cap_bytes=CAP_BYTES, keep=key)
         return Template(
             key=key, folder=folder, image=image, layer=layer, shape=shape, ram=ram,
+            state_fd=os.open(folder / "state", _READ), scratch_fd=os.open(folder / "scratch", _READ),
             cold_boot_s=float(about["cold_boot_s"]),
         )  # fmt: skip
 
@@ -151,7 +167,7 @@ class Templates:
     def close(self) -> None:
         """Give the templates' memory back."""
         for template in self._open.values():
-            os.close(template.ram)
+            template.close()
         self._open.clear()
 
 
@@ -223,7 +239,7 @@ async def restored(qemu: Qemu, template: Template, scratch_folder: Path) -> Asyn
         image=template.image,
         layer=template.layer,
         ram=template.ram,
-        scratch=copy_sparse(template.folder / "scratch", scratch_folder),
+        scratch=copy_sparse(template.scratch, scratch_folder),
     )
     async with running(qemu, template.shape, files, incoming=True) as vm:
         await _migrate(vm, "migrate-incoming", template.state, os.O_RDONLY)
