@@ -143,8 +143,20 @@ def test_numbers_and_statements_are_not_this_rules_business(source: Path) -> Non
 
 
 @pytest.mark.parametrize("role", ["redline", "comparison", "contract"])
-def test_contracts_define_terms_in_marks(source: Path, role: str) -> None:
-    assert check("“Any other information so marked” means it.", source, role=role) == []
+def test_contracts_with_tracked_changes_define_terms_in_marks(
+    make_docx: Callable[..., Path], source: Path, role: str
+) -> None:
+    words = "<w:r><w:t>“Any other information so marked” means it.</w:t></w:r>"
+    mark = '<w:ins w:id="1" w:author="A"><w:r><w:t>Really.</w:t></w:r></w:ins>'
+
+    def found(body: str) -> list[Finding]:
+        context = ValidationContext(
+            file=make_docx(f"<w:p>{body}</w:p>"), sources=Sources({"c/nda.txt": source}, {})
+        )
+        return list(check_quotes(Deliverable(path="c/x.docx", title="X", role=role), context))
+
+    assert found(words + mark) == []
+    assert [finding.level for finding in found(words)] == ["error"]  # the role alone hides nothing
 
 
 def test_a_table_is_no_prose(source: Path) -> None:

@@ -11,14 +11,16 @@ from pathlib import Path
 from deskmate.errors import ToolError
 from deskmate.plugin import Claim, Deliverable, Evidence, Finding, ValidationContext
 from deskmate_documents.docx.reading import read_docx
+from deskmate_documents.docx.revisions import authors_of
 from deskmate_documents.quotes import QuoteFinder, normalise
 from deskmate_documents.text import Passage, read_text
 
 RULE = "G-QUOTE"
 WORDS_AT_LEAST = 4
 PROSE = frozenset({".docx", ".docm", ".pdf", ".md", ".markdown", ".txt", ".text", ".rst"})
+_WORD = frozenset({".docx", ".docm"})
 NOT_PROSE_ROLES = frozenset({"redline", "comparison", "contract"})
-"""Roles whose text is itself a contract: its quotation marks define terms."""
+"""Roles whose text is a contract with tracked changes: its quotation marks define terms."""
 
 _QUOTED = tuple(
     re.compile(pattern)
@@ -58,6 +60,19 @@ class Quoted:
     paragraphs: range | None
 
 
+def _is_marked_up(deliverable: Deliverable, context: ValidationContext) -> bool:
+    """Say whether it is a contract with tracked changes, which G-DIFF vouches for.
+
+    A role alone vouches for nothing: what lies under its name may be something else.
+    """
+    if deliverable.role not in NOT_PROSE_ROLES or context.file.suffix.lower() not in _WORD:
+        return False
+    try:
+        return bool(authors_of(context.file))
+    except ToolError:
+        return False
+
+
 class _Sources:
     """The host's originals, read once each."""
 
@@ -92,7 +107,7 @@ def check_quotes(deliverable: Deliverable, context: ValidationContext) -> Iterab
         if claim.kind == "quote":
             checked.add(normalise(claim.text))
             yield from _check_claim(claim, evidence, sources, context)
-    if context.file.suffix.lower() not in PROSE or deliverable.role in NOT_PROSE_ROLES:
+    if context.file.suffix.lower() not in PROSE or _is_marked_up(deliverable, context):
         return
     cited = _cited(deliverable, evidence, context)
     for quoted in quotations(_prose(context.file)):
