@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -123,7 +125,7 @@ def run_order(
         return await host.run(order, thread, observer=Renderer(), approver=TerminalApprover())
 
     try:
-        result = anyio.run(work)
+        result = anyio.run(until_interrupted, work)
     except KeyboardInterrupt:
         report_interrupt("Go on with: deskmate thread resume")
         raise SystemExit(EXIT_CODES["stopped"]) from None
@@ -132,6 +134,35 @@ def run_order(
     else:
         show_result(result)
     return EXIT_CODES[result.reason]
+
+
+async def until_interrupted(work: Callable[[], Awaitable[RunResult]]) -> RunResult:
+    """Return what `work` returns; Ctrl-C cancels it for good, then raises KeyboardInterrupt.
+
+    A cancelled scope cancels every further wait as well. The event loop's own way cancels once, and a
+    library that is just connecting may take that for a failed connection.
+    """
+    results: list[RunResult] = []
+    failures: list[Exception] = []
+
+    async def stop_on_interrupt(scope: anyio.CancelScope) -> None:
+        with anyio.open_signal_receiver(signal.SIGINT) as signals:
+            async for _ in signals:
+                scope.cancel()
+                return
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(stop_on_interrupt, tasks.cancel_scope)
+        try:
+            results.append(await work())
+        except Exception as error:  # noqa: BLE001 - raised below as itself, not in a task group's group
+            failures.append(error)
+        tasks.cancel_scope.cancel()
+    if failures:
+        raise failures[0]
+    if not results:
+        raise KeyboardInterrupt
+    return results[0]
 
 
 def resume_thread(session: Session, thread: str, *, as_json: bool = False) -> int:
