@@ -1,6 +1,6 @@
 # `make demo` and `make test` do all set-up themselves on a bare Debian or Ubuntu.
 .DEFAULT_GOAL := help
-.PHONY: help setup image demo test check fix unit vm lock clean
+.PHONY: help setup image demo test check fix unit torture vm lock clean
 BIN := .venv/bin
 
 help: ## Show this list
@@ -25,7 +25,10 @@ check: setup ## Format, lint, types, layers
 	$(BIN)/lint-imports
 
 unit: setup ## Unit, contract and integration tests without a virtual machine
-	$(BIN)/pytest -m "not vm"
+	$(BIN)/pytest -m "not vm and not slow"
+
+torture: setup ## The long sweeps of injected faults, minutes of work
+	$(BIN)/pytest -m slow
 
 vm: image ## Tests that run real virtual machines
 	$(BIN)/pytest -m vm
