@@ -22,7 +22,7 @@ from deskmate.types.registry import ToolSpec
 MakeRequest = Callable[..., ModelRequest]
 MakeMessage = Callable[..., Message]
 
-pytestmark = [pytest.mark.anyio, pytest.mark.cases, pytest.mark.slow]
+pytestmark = [pytest.mark.anyio, pytest.mark.cases]
 
 WEATHER = ToolSpec(
     plugin="get",
