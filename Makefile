@@ -1,6 +1,6 @@
 # `make demo` and `make test` do all set-up themselves on a bare Debian or Ubuntu.
 .DEFAULT_GOAL := help
-.PHONY: help setup image demo test check fix unit torture vm lock clean
+.PHONY: help setup image demo test check fix unit torture attack vm lock clean
 BIN := .venv/bin
 
 help: ## Show this list
@@ -30,8 +30,11 @@ unit: setup ## Unit, contract and integration tests without a virtual machine
 torture: setup ## The long sweeps of injected faults, minutes of work
 	$(BIN)/pytest -m slow
 
+attack: image ## Try every attack, long ones too, and write the table of results
+	@$(BIN)/pytest -m attack --attack-table build/attack; code=$$?; cp build/attack/security-results.md docs/reference/; exit $$code
+
 vm: image ## Tests that run real virtual machines
-	$(BIN)/pytest -m vm
+	$(BIN)/pytest -m "vm and not slow"
 
 fix: setup ## Format, and mend what the linter can mend
 	$(BIN)/ruff format .

@@ -1,0 +1,53 @@
+"""The attacks that must be blocked: id → what is tried. A test names its row by `@pytest.mark.attack(id)`."""
+
+from __future__ import annotations
+
+ROWS = {
+    "G1": "a guest looks for a folder, a disk or a file system of the host",
+    "G2": "a guest finds a device that it does not need",
+    "G3": "a guest sends broken, endless, forged or unasked frames",
+    "G4": "a guest writes without end while the host does not read",
+    "G5": "a guest fills the host's disk through its console",
+    "G6": "a fork bomb in a guest",
+    "G7": "a guest takes all the memory there is, or fills its memory file systems",
+    "G8": "a guest fills its disk, or the host's disk is full",
+    "G9": "a tool that never ends, ignores signals, leaves daemons behind, or holds its channel",
+    "G10": "the host process is killed: QEMU must not live on",
+    "G11": "another user reads the files of a frozen or a running machine",
+    "G12": "a machine asks for what belongs to another thread",
+    "G13": "QEMU itself is taken over and turns against the host",
+    "N1": "a guest looks for any network",
+    "N2": "an address that is not what it seems is asked of the broker",
+    "N3": "the egress policy is missing, broken or empty",
+    "N4": "a guest brings its own credentials, or asks for a model's host",
+    "N5": "a guest sends data out in requests that look harmless",
+    "N6": "a server answers with a bomb",
+    "N7": "the egress policy and what happens differ",
+    "F1": "a folder is exchanged for a link while the host reads it",
+    "F2": "a guest sends entries that would harm outside the staging place",
+    "F3": "an archive that breaks out or explodes is left for the host to open",
+    "F4": "a change set writes files that programs run by themselves",
+    "F5": "a change set brings macros, formulas or scripts that act on opening",
+    "F6": "a run deletes, empties or scrambles everything",
+    "F7": "a file changed on the host between copy-in and apply",
+    "F8": "a run reaches beside the folder that was granted",
+    "F9": "an artifact's address leads out of the store",
+    "F10": "an HTML artifact reaches for the page around it or the network",
+    "F11": "a text shown on the page fetches, runs or hides where it leads",
+    "F12": "a tool's output steers the user's terminal",
+    "P1": "a plugin's wheel runs code, breaks out or explodes at installation",
+    "P2": "an index serves other bytes, another version or another dependency",
+    "P3": "code of a plugin is imported on the host",
+    "P4": "a plugin does what its manifest does not ask for",
+    "P5": "a plugin's texts give the model orders",
+    "P6": "a plugin reaches into another plugin",
+    "S1": "a secret of the host is in a machine, a file or a record",
+    "S2": "a secret comes back in a result, an error or an address",
+    "S3": "a secret stands on a command line",
+}
+NO_PART_YET = {
+    "F9": "there is no page that serves artifacts",
+    "F10": "there is no page that serves artifacts",
+    "F11": "there is no page that renders texts",
+}
+"""Rows whose part of the product does not exist: shown as such unless a test names them."""
