@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import random
 import re
@@ -67,10 +68,33 @@ def test_rejecting_gives_the_rejected_file(source: Path, tmp_path: Path) -> None
         lines_of(source.with_name(f"{source.stem}-Rejected.docx")),
     )
     if source.stem == "RP051-Arabic":
-        # There the truth gives three headings the look of a paragraph that was inserted whole before them.
-        ours, truth = ([x for x in lines if not x.startswith("p pPr")] for lines in (ours, truth))
+        truth = mended(ours, truth, lines_of(source))
     assert ours == truth
     assert not read_docx(tmp_path / "o.docx").has_tracked_changes
+
+
+def mended(ours: list[str], truth: list[str], source: list[str]) -> list[str]:
+    """Return `truth` with the four places mended where it is not the original (docs/decisions, 8).
+
+    Three headings have the look of a paragraph that was inserted whole before them, though no change
+    touched their own; one sentence stays cut in two where a table had been inserted.
+    """
+    matcher = difflib.SequenceMatcher(None, ours, truth, autojunk=False)
+    out, headings, cuts = [], 0, 0
+    for kind, i, j, k, m in matcher.get_opcodes():
+        if kind == "replace" and ours[i:j] != truth[k:m]:
+            assert (j - i, m - k) == (1, 1)
+            assert ours[i].startswith("p pPr{pStyle[val=Call]")
+            assert ours[i] in source
+            headings += 1
+            out += ours[i:j]
+        elif kind == "insert":
+            assert truth[k:m] == ["p pPr{rPr{rtl}}"]
+            cuts += 1
+        else:
+            out += truth[k:m]
+    assert (headings, cuts) == (3, 1)
+    return out
 
 
 @pytest.mark.parametrize("item", EXPECTED, ids=lambda i: str(i["test"]))
