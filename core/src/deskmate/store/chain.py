@@ -21,6 +21,9 @@ PREFIX = b"deskmate-log-v1\0"
 GENESIS = "0" * 64
 """`prev_hash` of the first record."""
 FIELDS = frozenset({"seq", "time", "kind", "payload", "prev_hash", "hash"})
+_ENCODER = json.JSONEncoder(
+    ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,9 +47,7 @@ class ChainReport:
 
 def canonical_text(value: Any) -> str:
     """Return the canonical JSON of `value`. Raises ValueError for NaN, TypeError for what is not JSON."""
-    return json.dumps(
-        value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
-    )
+    return _ENCODER.encode(value)  # json.dumps would make an encoder for each event
 
 
 def canonical(value: Any) -> bytes:

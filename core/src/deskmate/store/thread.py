@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
@@ -9,8 +10,8 @@ import shutil
 import sqlite3
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,7 @@ HEAD_FILE = "head.json"
 """Length and head of the log at the last orderly close: a witness beside the database."""
 LOCK_FILE = "writer.lock"
 _LEFTOVER_S = 3600
+_MANY_EVENTS = 500
 _SELECT = "select seq, time, kind, payload, prev_hash, hash from events"
 _ID = re.compile(r"t-[a-z0-9]{1,40}")
 
@@ -153,12 +155,13 @@ class ThreadStore:
             self._load()
 
     def _load(self) -> None:
-        cursor = self._query("where seq > ? order by seq", [len(self._events)])
+        rows = self._query("where seq > ? order by seq", [len(self._events)])
         head = self._events[-1].hash if self._events else chain.GENESIS
-        for row in cursor:
-            event = read_event(row, len(self._events) + 1, head)
-            self._events.append(event)
-            head = event.hash
+        with _collecting_later(len(rows)):
+            for row in rows:
+                event = read_event(row, len(self._events) + 1, head)
+                self._events.append(event)
+                head = event.hash
 
     def _query(self, where: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
         try:
@@ -179,6 +182,19 @@ class ThreadStore:
             last = self._events[-1]
             head = {"thread": self.thread, "size": last.seq, "head": last.hash, "time": last.time}
             write_file(self._folder / HEAD_FILE, chain.canonical(head))
+
+
+@contextmanager
+def _collecting_later(events: int) -> Iterator[None]:
+    """Let the garbage collector rest while many events are read: all that is made stays in use."""
+    if events < _MANY_EVENTS or not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def make_event(
