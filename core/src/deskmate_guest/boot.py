@@ -57,8 +57,9 @@ def _prepare(layout: Layout) -> None:
     os.environ.update(TMPDIR="/tmp")  # noqa: S108 — the guest's own, a tmpfs
     os.umask(0o022)
     _mount("devpts", Path("/dev/pts"), "devpts", MS_NOSUID, "gid=5,mode=620,ptmxmode=666")
-    _mount("tmpfs", Path("/dev/shm"), "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777")  # noqa: S108
-    _mount("tmpfs", Path("/tmp"), "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777")  # noqa: S108
+    # set-gid: files get root's group, not the one that all plugins are in and that may write
+    for shared in (Path("/dev/shm"), Path("/tmp")):  # noqa: S108
+        _mount("tmpfs", shared, "tmpfs", MS_NOSUID | MS_NODEV, "mode=3777,gid=0")
     _mount("tmpfs", Path("/run"), "tmpfs", MS_NOSUID | MS_NODEV, "mode=755")
     _mount("cgroup2", layout.cgroups, "cgroup2")
     _mount("proc", Path("/proc"), "proc", MS_REMOUNT | MS_NOSUID | MS_NODEV, "hidepid=invisible")

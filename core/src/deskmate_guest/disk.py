@@ -85,7 +85,8 @@ class WorkspaceDisk:
         for folder in (self.lower, self.upper, layout.scratch / "work", self.spare):
             folder.mkdir(exist_ok=True)
         (layout.scratch / "home").mkdir(exist_ok=True)
-        self._own(layout.scratch / "home", 0o770)
+        # the agent's alone: a plugin that may write here has its code run by the agent's next shell
+        self._own(layout.scratch / "home", 0o700)
         if layout.privileged:
             layout.home.mkdir(parents=True, exist_ok=True)
             mount(str(layout.scratch / "home"), layout.home, "", MS_BIND)

@@ -21,17 +21,25 @@ BUILT_IN = ("workspace", "office")
 class Layout:
     """Folders of the guest. `privileged`: mounts, users, control groups and the clock are ours to set.
 
-    `scratch_device`: block device mounted at `scratch`, empty to use the folder as it is.
+    `scratch_device`: block device mounted at `scratch`, empty to use the folder as it is. `private`: one
+    folder a plugin below it, which is home and place of temporary files, gone with the machine.
     """
 
     layer: Path = Path(LAYER)
     workspace: Path = Path(WORKSPACE)
     home: Path = Path(HOME)
+    private: Path = Path("/run/plugins")
     clean: Path = Path(CLEAN)
     scratch: Path = Path("/scratch")
     scratch_device: str = "/dev/vdc"
     cgroups: Path = Path("/sys/fs/cgroup")
     privileged: bool = True
+
+    def home_of(self, place: PluginPlace) -> Path:
+        """Return a plugin's own folder: the agent's home, or one that no other plugin can look into."""
+        if not self.privileged or place.uid == AGENT_UID:
+            return self.home
+        return self.private / place.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

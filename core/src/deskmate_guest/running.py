@@ -96,7 +96,7 @@ class Runner:
         if loaded.signature.context:
             bound[loaded.signature.context] = ToolContext(
                 workspace=self._layout.workspace,
-                home=self._layout.home,
+                home=self._layout.home_of(self._plugin.place),
                 resources=self._plugin.place.resources,
                 config=self._config,
                 on_progress=lambda line: self._send({"id": number, "progress": str(line)[:500]}),

@@ -14,6 +14,7 @@ import resource
 import signal
 import socket
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Mapping
@@ -89,9 +90,16 @@ def _own_process(layout: Layout, place: PluginPlace, channel: socket.socket) -> 
     os.closerange(3, keep)
     os.closerange(keep + 1, 1024)
     os.dup2(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC), 0)
+    home = layout.home_of(place)
+    if home != layout.home:
+        # what lies in $HOME or $TMPDIR may run code: git's settings, Python's user site, a shell's files
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.chown(home, place.uid, GROUP)
+        os.environ.update(TMPDIR=str(home))
+        tempfile.tempdir = None
     os.umask(0o002)
     os.chdir("/")
-    os.environ.update(HOME=str(layout.home), USER=place.name, LANG="C.UTF-8")
+    os.environ.update(HOME=str(home), USER=place.name, LANG="C.UTF-8")
     os.environ.setdefault("PATH", "/usr/local/bin:/usr/bin:/bin")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if layout.privileged:

@@ -33,7 +33,8 @@ class ToolContext:
     """What a tool gets if it has a parameter annotated `ToolContext`.
 
     `workspace`: the folder that holds the granted folders; every path a tool takes is relative to it.
-    `home`: the agent's own folder, kept in checkpoints, never shown to the user as a change.
+    `home`: for the built-in workspace tools the agent's folder, kept in checkpoints, never shown to the
+    user as a change; for every other plugin a folder of its own, gone with the machine.
     `config`: the plugin's settings, defaults filled in. `resources`: the plugin's package folder.
     """
 
