@@ -46,3 +46,22 @@ def sandbox_(
     say(f"small tool call, median          {figures.call_ms:.1f} ms")
     say(f"memory of an untouched machine   {figures.memory_mib:.0f} MiB ({vms} measured)")
     say(f"isolation                        {figures.isolation}")
+
+
+@command.command("store", short_help="Time a durable append and opening a log of 10,000 events.")
+@json_option
+@click.pass_obj
+def store_(session: Session, as_json: bool) -> None:
+    """Append events beside bare durable inserts, and open a long log, on the disk threads are on."""
+    from deskmate.store.bench import bench_store  # noqa: PLC0415
+
+    figures = anyio.run(bench_store, session.places.data, progress())
+    if as_json:
+        say_json(figures)
+        return
+    say(f"append of one event              {figures.append_ms:.2f} ms")
+    say(f"bare durable insert              {figures.insert_ms:.2f} ms")
+    say(f"ratio                            {figures.append_ratio:.2f}")
+    say(f"opening {figures.events:,} events            {figures.open_s:.3f} s")
+    say(f"fetching and hashing their rows  {figures.rows_s:.3f} s")
+    say(f"ratio                            {figures.open_ratio:.1f}")
