@@ -10,6 +10,7 @@ from deskmate_legal.edits import build_edits
 from deskmate_legal.findings import quote
 from deskmate_legal.memo import memo_rows
 from deskmate_legal.playbook import FOLDER, load_playbook
+from deskmate_legal.report import review_json
 from deskmate_legal.review import review
 
 NDA = "MUTUAL NON-DISCLOSURE AGREEMENT between Alpha Inc. and Beta Ltd. (each a “Party”)."
@@ -188,6 +189,15 @@ def test_no_clause_is_inserted_where_other_terms_are_incorporated(contract_of: A
     assert not [
         e for e in build_edits(contract, review(contract, load_playbook())) if not e["find"]
     ]
+
+
+def test_a_review_without_a_redline_says_why(contract_of: Any) -> None:
+    contract = contract_of(NDA, "1. Terms. The Standard Terms posted at https://example.com/nda are incorporated.")
+    book = load_playbook()
+    found, _ = review_json(contract, book, review(contract, book), "")
+    assert not found["edits"]
+    assert "No redline: none of its own words can be replaced by rule" in found["summary"]
+    assert found["summary"].endswith("It refers to terms that are not in this file.")
 
 
 def test_two_changes_that_touch_become_one_edit_and_none_overlap(contract_of: Any) -> None:

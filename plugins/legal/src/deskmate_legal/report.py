@@ -143,8 +143,15 @@ def _summary(contract: Contract, counts: dict[str, int]) -> str:
     if not counts["deviations"]:
         return f"{name}: no deviation from the playbook in {counts['categories']} categories."
     plural = "" if counts["deviations"] == 1 else "s"
-    return (
+    found = (
         f"{name}: {counts['deviations']} deviation{plural} from the playbook "
         f"({counts['high']} high) in {counts['categories']} categories, "
         f"{counts['edits']} change{'' if counts['edits'] == 1 else 's'} proposed."
+    )
+    if counts["edits"]:
+        return found
+    other = " It refers to terms that are not in this file." if contract.incorporates else ""
+    return (
+        f"{found} No redline: none of its own words can be replaced by rule; the memo asks for what"
+        f" is missing.{other}"
     )
