@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -30,6 +31,8 @@ CheckRegistry = Callable[[Mapping[str, Any], Layer], Registry]
 """Returns what of a guest's report the layer's manifests allow."""
 
 MEMORY_CLASSES_MIB = (384, 512, 1024)
+FAILURE_KEPT_S = 600.0
+"""After so long a plugin that did not load is tried again: a kill or a slow boot heals."""
 
 
 class QemuSandbox:
@@ -60,16 +63,24 @@ class QemuSandbox:
         layer = await anyio.to_thread.run_sync(self._layer_for, tuple(plugins), progress)
         self._layers[tuple(plugins)] = layer
         path = self._places.cache / "registries" / f"{layer.digest[:32]}-{image.digest[:16]}.json"
-        report = _read_report(path)
+        report = _read_report(path, layer)
         if report is None:
-            template = await self._template(layer, image, qemu, progress)
-            async with self._restored(template) as machine:
-                report = to_json(await machine.guest.registry())
+            report = await self._ask(layer, await self._template(layer, image, qemu, progress))
+            if silent_plugins(report, layer) and self._templates is not None:
+                # perhaps its process was only killed or too slow; the template has that frozen in
+                progress("a plugin did not load; trying once more in a new virtual machine")
+                await self._templates.forget(await self._template(layer, image, qemu, progress))
+                report = await self._ask(layer, await self._template(layer, image, qemu, progress))
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             part = path.with_suffix(f".{os.getpid()}")
             part.write_text(json.dumps(report), "utf-8")
             part.replace(path)
         return self._check_registry(report, layer)
+
+    async def _ask(self, layer: Layer, template: Template) -> dict[str, Any]:
+        async with self._restored(template) as machine:
+            report: dict[str, Any] = to_json(await machine.guest.registry())
+        return report
 
     @asynccontextmanager
     async def open(self, spec: SandboxSpec, progress: Progress) -> AsyncIterator[QemuMachine]:
@@ -152,13 +163,30 @@ def memory_class(layer: Layer) -> int:
     return next((size for size in MEMORY_CLASSES_MIB if size >= wanted), MEMORY_CLASSES_MIB[-1])
 
 
-def _read_report(path: Path) -> Mapping[str, Any] | None:
-    """Return a cached report, None if there is none that can be read."""
+def silent_plugins(report: Mapping[str, Any], layer: Layer) -> tuple[str, ...]:
+    """Return the plugins that promise something in their manifest and of which a report has nothing."""
+    heard = {
+        row["plugin"]
+        for kind in ("prompts", "tools", "skills", "rules")
+        for row in report.get(kind, ())
+    }
+    return tuple(
+        name
+        for name, manifest in layer.manifests.items()
+        if name not in heard and (manifest.tools or manifest.skills or manifest.validators)
+    )
+
+
+def _read_report(path: Path, layer: Layer) -> Mapping[str, Any] | None:
+    """Return a cached report, None if there is none to go by: a plugin that failed has another try."""
     try:
-        if path.stat().st_size > 2 * REGISTRY_LIMIT_BYTES:
+        about = path.stat()
+        if about.st_size > 2 * REGISTRY_LIMIT_BYTES:
             return None
         report = json.loads(path.read_bytes())
         from_json(Registry, report)
+        if silent_plugins(report, layer) and time.time() - about.st_mtime > FAILURE_KEPT_S:
+            return None
     except (OSError, ValueError, CorruptData):
         return None
     return dict(report)

@@ -99,6 +99,7 @@ class Templates:
         self._places = places
         self._qemu = qemu
         self._open: dict[Digest, Template] = {}
+        self._forgotten: list[Template] = []
         self._lock = anyio.Lock()
 
     async def get(self, image: Image, layer: Layer, shape: Shape, progress: Progress) -> Template:
@@ -114,6 +115,13 @@ class Templates:
                 template = await self._load_or_build(key, image, layer, shape, progress)
             self._open[key] = template
         return template
+
+    async def forget(self, template: Template) -> None:
+        """Have a template made anew at the next call. Who uses this one goes on with it."""
+        async with self._lock, _file_lock(self._places.templates, template.key):
+            if self._open.get(template.key) is template:
+                self._forgotten.append(self._open.pop(template.key))
+                await anyio.to_thread.run_sync(shutil.rmtree, template.folder, True)
 
     async def _load_or_build(
         self, key: Digest, image: Image, layer: Layer, shape: Shape, progress: Progress
@@ -166,9 +174,10 @@ class Templates:
 
     def close(self) -> None:
         """Give the templates' memory back."""
-        for template in self._open.values():
+        for template in (*self._open.values(), *self._forgotten):
             template.close()
         self._open.clear()
+        self._forgotten.clear()
 
 
 def template_key(image: Image, layer: Layer, shape: Shape) -> Digest:
