@@ -5,10 +5,10 @@ All methods are async and may be cancelled. Errors: see each method; anything el
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from deskmate.types.events import Event, Payload
 from deskmate.types.files import Deliverable, Difference, Entry, Evidence, Grant
@@ -17,6 +17,9 @@ from deskmate.types.ids import Digest, ThreadId
 from deskmate.types.limits import Usage
 from deskmate.types.messages import Block, Message
 from deskmate.types.registry import Registry, SkillSpec, ToolSpec
+
+if TYPE_CHECKING:
+    from anyio.abc import ByteStream
 
 Progress = Callable[[str], None]
 """Told one short line about what is going on now; must not block."""
@@ -77,14 +80,42 @@ class ToolOutcome:
 CallState = Literal["unknown", "running", "finished"]
 
 
+class Egress(Protocol):
+    """The host's end of one VM's `egress` port: the only way out of the VM."""
+
+    @property
+    def trust(self) -> str:
+        """The certificates that the guest is to trust, as PEM."""
+
+    @property
+    def stand_ins(self) -> Mapping[str, Mapping[str, str]]:
+        """Plugin → secret → what the guest sends in its place; the host puts the secret there."""
+
+    async def serve(self, port: ByteStream) -> None:
+        """Serve the port until the VM is gone.
+
+        Raises ProtocolError when the guest broke the rules of the port; the VM is then to be killed.
+        """
+
+
+Record = Callable[[Payload], Awaitable[None]]
+"""Stores one fact of the thread durably before it returns."""
+MakeEgress = Callable[[Record], Egress]
+"""Makes the broker of one VM; every VM gets one of its own."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxSpec:
-    """What a thread's VM is to be. `plugins`: names, in order; `config`: plugin → setting → value."""
+    """What a thread's VM is to be. `plugins`: names, in order; `config`: plugin → setting → value.
+
+    `egress`: serves the VM's way out; None: there is none.
+    """
 
     thread: ThreadId
     plugins: tuple[str, ...]
     grants: tuple[Grant, ...] = ()
     config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    egress: Egress | None = None
 
 
 class BlobReader(Protocol):

@@ -16,6 +16,7 @@ from deskmate.types.findings import Finding
 from deskmate.types.ids import Digest, RunId, ThreadId, ToolUseId
 from deskmate.types.limits import Limits, Usage
 from deskmate.types.messages import Block
+from deskmate.types.network import NetworkRule, SecretGrant
 
 StopReason = str
 Outcome = Literal["ok", "error", "denied", "timeout", "interrupted", "unknown"]
@@ -247,6 +248,52 @@ class Refused:
     why: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkSet:
+    """What the thread may reach from now on, as the user agreed; everything else is refused.
+
+    Byte budgets begin anew with it.
+    """
+
+    rules: tuple[NetworkRule, ...]
+    secrets: tuple[SecretGrant, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EgressAsked:
+    """The guest asked for something of the network; stored before anything is sent.
+
+    `request`: unique in the thread. `allowed`: it is sent, else `why` not. `size`: bytes of its head and,
+    where its length is told, of its body. `secrets`: names of those that the host adds. `stripped`: names
+    of the headers that were taken out. `method` CONNECT: an opaque tunnel, or one that was not made.
+    """
+
+    request: str
+    method: str
+    host: str
+    port: int
+    path: str
+    allowed: bool
+    why: str
+    size: int = 0
+    secrets: tuple[str, ...] = ()
+    stripped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EgressEnded:
+    """What became of an allowed request. `sent`, `received`: bytes of heads and bodies.
+
+    `status`: of the answer, None if there was none. `why`: what ended it early.
+    """
+
+    request: str
+    status: int | None
+    sent: int
+    received: int
+    why: str = ""
+
+
 Payload = (
     ThreadCreated
     | ThreadForked
@@ -271,6 +318,9 @@ Payload = (
     | ApplyFinished
     | ChangesDiscarded
     | Refused
+    | NetworkSet
+    | EgressAsked
+    | EgressEnded
 )
 
 KINDS: Mapping[str, type[Any]] = {cls.__name__: cls for cls in Payload.__args__}
