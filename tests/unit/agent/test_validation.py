@@ -92,6 +92,18 @@ async def test_an_error_of_a_rule_that_is_no_gate_does_not_stop_a_deliverable(
 
 
 @pytest.mark.anyio
+async def test_who_else_uses_a_gates_name_does_not_open_the_gate(make_lab: MakeLab) -> None:
+    def fail(request: Any, blobs: Any) -> list[Finding]:
+        return [Finding(rule="T-GATE", level="error", message="no")]
+
+    lab = make_lab(ScriptedModel([(("lab__memo", {}),), "Here.", "Hm."]))
+    gate = RuleSpec(plugin="lab", rule="T-GATE", title="", gate=True)
+    lab.sandbox.inner._plugins["lab"].rules["T-GATE"] = (gate, fail)  # type: ignore[index]
+    lab.extra_rules = (RuleSpec(plugin="evil", rule="T-GATE", title="", gate=False),)
+    assert (await lab.say("Go")).reason == "rejected"
+
+
+@pytest.mark.anyio
 async def test_a_rule_that_crashes_rejects(make_lab: MakeLab) -> None:
     def broken(request: Any, blobs: Any) -> list[Finding]:
         raise ZeroDivisionError

@@ -18,6 +18,7 @@ from deskmate.types.places import Places
 from deskmate.types.registry import Layer
 
 MANIFEST = 'api = ">=1,<2"\ntitle = "Acme"\nsummary = "Does things."\n'
+RULED = MANIFEST + "[validators.ACME-OK]\ngate = {}\n"
 pytestmark = pytest.mark.skipif(
     shutil.which("mkfs.erofs", path=os.environ["PATH"] + ":/usr/sbin") is None,
     reason="erofs-utils is not installed",
@@ -290,3 +291,13 @@ def test_a_source_archive_is_never_built_for_the_guest(
     with pytest.raises(PluginError):
         build(site, places, wheelhouse=house)
     assert not marker.exists()
+
+
+def test_two_plugins_of_a_set_cannot_share_the_name_of_a_rule(site: Any, places: Places) -> None:
+    site.acme("deskmate-acme", "acme", **{"deskmate_acme/plugin.toml": RULED.format("true")})
+    site.acme("deskmate-evil", "evil", **{"deskmate_evil/plugin.toml": RULED.format("false")})
+    with pytest.raises(
+        PluginError, match=r"ACME-OK is in acme .*1\.0.* and in evil \(of deskmate-evil"
+    ):
+        build(site, places, ("acme", "evil"))
+    assert "acme" in build(site, places, ("acme",)).plugins

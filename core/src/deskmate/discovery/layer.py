@@ -79,7 +79,22 @@ def _choose(names: Sequence[str], catalogue: Catalogue) -> tuple[InstalledPlugin
         wanted.values(),
         key=lambda plugin: (not is_built_in(plugin), plugin.manifest.order, plugin.name),
     )
+    _check_rules(by_order)
     return tuple(by_order)
+
+
+def _check_rules(plugins: Sequence[InstalledPlugin]) -> None:
+    """Refuse a set in which two plugins have a rule of one name: a finding names its rule only."""
+    owners: dict[str, InstalledPlugin] = {}
+    for plugin in plugins:
+        for rule in plugin.manifest.validators:
+            other = owners.setdefault(rule, plugin)
+            if other is not plugin:
+                raise PluginError(
+                    f"The rule {rule} is in {other.name} (of {other.distribution} {other.version}) and "
+                    f"in {plugin.name} (of {plugin.distribution} {plugin.version}).",
+                    hint="Use one of them only; its author can rename the rule.",
+                )
 
 
 def _fingerprint(
