@@ -9,12 +9,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
 
 from deskmate.errors import SandboxUnavailable
 from deskmate.sandbox.image import Image
 from deskmate.sandbox.memory import copy_sparse, empty_ram
-from deskmate.sandbox.qemu import Acceleration, Qemu, Shape, tsc_khz
+from deskmate.sandbox.qemu import Acceleration, Qemu, Shape
 from deskmate.sandbox.template import VmFiles, console_end, running
+from deskmate.sandbox.tsc import tsc_khz
 from deskmate.types.places import Places
 from deskmate.types.registry import Layer
 
@@ -46,7 +48,7 @@ async def find_acceleration(places: Places, qemu: Qemu, image: Image) -> Verdict
     path = places.cache / "acceleration.json"
     known = _read(path)
     if key not in known:
-        known[key] = await _probe(qemu, image)
+        known[key] = await _probe(qemu, image, places.cache)
         places.cache.mkdir(parents=True, exist_ok=True, mode=0o700)
         part = path.with_suffix(f".{os.getpid()}")
         part.write_text(json.dumps({name: asdict(v) for name, v in known.items()}), "utf-8")
@@ -67,14 +69,14 @@ def _read(path: Path) -> dict[str, Verdict]:
         return {}
 
 
-async def _probe(qemu: Qemu, image: Image) -> Verdict:
+async def _probe(qemu: Qemu, image: Image, cache: Path) -> Verdict:
     """Boot a guest whose layer holds no program: it works if the guest gets far enough to say so."""
     shape = Shape(
         memory_mib=_PROBE_MEMORY_MIB,
         cpus=1,
         acceleration="kvm",
         qemu=qemu.version,
-        tsc_khz=tsc_khz(),
+        tsc_khz=await anyio.to_thread.run_sync(tsc_khz, cache),
     )
     layer = Layer(
         digest=image.digest, disk=str(image.file("base.erofs")), lock=image.digest,

@@ -18,8 +18,9 @@ from deskmate.ports import Progress, SandboxSpec
 from deskmate.sandbox.acceleration import find_acceleration
 from deskmate.sandbox.image import Image, find_image
 from deskmate.sandbox.machine import QemuMachine, machine_of
-from deskmate.sandbox.qemu import Qemu, Shape, find_qemu, tsc_khz
+from deskmate.sandbox.qemu import Qemu, Shape, find_qemu
 from deskmate.sandbox.template import Template, Templates, restored
+from deskmate.sandbox.tsc import tsc_khz
 from deskmate.types.codec import from_json, to_json
 from deskmate.types.places import Places
 from deskmate.types.registry import Layer, Registry
@@ -142,7 +143,7 @@ class QemuSandbox:
             cpus=1,
             acceleration=verdict.acceleration,
             qemu=qemu.version,
-            tsc_khz=tsc_khz(),
+            tsc_khz=await anyio.to_thread.run_sync(tsc_khz, self._places.cache),
         )
 
     def _installed(self) -> tuple[Image, Qemu]:

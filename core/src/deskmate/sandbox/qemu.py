@@ -82,25 +82,6 @@ def find_qemu() -> Qemu:
     return Qemu(binary=binary, version=match[1] if match else "unknown")
 
 
-def tsc_khz() -> int:
-    """Return the frequency of the host's time stamp counter in kHz, 0 where nothing tells it.
-
-    The guest cannot measure it under emulation on a busy host; it is told.
-    """
-    base = Path("/sys/devices/system/cpu/cpu0/cpufreq/base_frequency")
-    if base.is_file():
-        return int(base.read_text("utf-8"))
-    try:
-        text = Path("/proc/cpuinfo").read_text("utf-8")
-    except OSError:
-        return 0
-    if match := re.search(r"model name.*@ ([\d.]+)GHz", text):
-        return int(float(match[1]) * 1_000_000)
-    if match := re.search(r"cpu MHz\s*: ([\d.]+)", text):
-        return int(float(match[1]) * 1000)
-    return 0
-
-
 def kernel_arguments(shape: Shape) -> str:
     """Return what the guest's kernel is told."""
     words = [
