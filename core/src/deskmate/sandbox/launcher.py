@@ -25,14 +25,42 @@ _UID_BASE = 0x70000000  # above every range that distributions and containers ha
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "LANG": "C"}
 _libc = ctypes.CDLL(None, use_errno=True)
 
-# Landlock lets a process connect to any socket of the file system: a session bus would start programs for it.
-# machine → audit number, calls that are refused, calls that may only name this very process
-_FILTERS = {
-    "x86_64": (0xC000003E, (41, 42, 49, 101, 200, 310, 311, 425, 434, 438), (62, 234)),
-    "aarch64": (0xC00000B7, (198, 203, 200, 117, 130, 270, 271, 425, 434, 438), (129, 131)),
-}
-"""Refused: socket, connect, bind, ptrace, tkill, process_vm_readv and _writev, io_uring_setup, pidfd_open and _getfd.
-Only itself: kill, tgkill."""
+_MAX_THREADS = 64
+_NEW_NAMESPACES = 0x7E020000  # every flag of clone() that makes one
+_ENOSYS, _EPERM = 38, 1
+
+# Landlock says nothing about these: a session bus would start programs, and a plain user's files could be
+# made unreadable, or readable for all, though not opened. machine → audit number, column of the tables
+_MACHINES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
+_REFUSED = {
+    "sockets": ((41, 198), (42, 203), (49, 200)),  # socket, connect, bind
+    "other processes": (
+        (101, 117), (200, 130), (310, 270), (311, 271),  # ptrace, tkill, process_vm_readv and _writev
+        (434, 434), (438, 438), (424, 424), (440, 440),  # pidfd_open, _getfd, _send_signal, process_madvise
+        (129, 138), (297, 240), (312, 272), (256, 238), (279, 239),  # sigqueueinfo ×2, kcmp, …_pages ×2
+    ),
+    "what files are like": (
+        (90, -1), (91, 52), (268, 53), (452, 452),  # chmod
+        (92, -1), (93, 55), (94, -1), (260, 54),  # chown
+        (132, -1), (235, -1), (261, -1), (280, 88),  # utime
+        (188, 5), (189, 6), (190, 7), (197, 14), (198, 15), (199, 16), (463, 463), (466, 466), (469, 469),
+        (76, 45), (253, -1), (294, 26), (254, 27), (300, 262),  # truncate by name, inotify, fanotify
+        (303, 264), (304, 265),  # files by handle
+    ),
+    "shared things": (
+        (29, 194), (30, 196), (68, 186), (64, 190), (240, 180),  # System V and POSIX queues, memory
+        (248, 217), (249, 218), (250, 219),  # keys
+    ),
+    "the kernel": (
+        (425, 425), (426, 426), (427, 427), (321, 280), (298, 241), (323, 282),  # io_uring, bpf, perf, faults
+        (165, 40), (166, 39), (155, 41), (161, 51), (308, 268), (272, 97),  # mounts, chroot, namespaces
+        (428, 428), (429, 429), (430, 430), (431, 431), (432, 432), (433, 433), (442, 442),
+        (246, 104), (320, 294), (175, 105), (313, 273), (103, 116), (163, 89), (179, 60), (135, 92),
+    ),
+}  # fmt: skip
+_OWN_ONLY = ((62, 129), (234, 131))  # kill, tgkill: this very process
+_OWN_OR_SELF = ((302, 261),)  # prlimit64: 0 means itself
+_CLONE, _CLONE3 = (56, 220), (435, 435)
 
 
 class Refused(Exception):
@@ -74,27 +102,38 @@ def confine(abi: int, rules: list[tuple[int, int]]) -> None:
 
 
 def filter_calls() -> bool:
-    """Refuse system calls that reach other processes; False on a machine whose calls are not listed."""
-    known = _FILTERS.get(os.uname().machine)
+    """Refuse system calls that reach beyond this process; False on a machine whose calls are not listed."""
+    known = _MACHINES.get(os.uname().machine)
     if known is None:
         return False
-    audit, refused, own = known
-    load, equal, at_least, give = 0x20, 0x15, 0x35, 0x06
-    allow, refuse, kill = 0x7FFF0000, 0x00050001, 0x80000000
-    steps = [(load, 0, 0, 4), (equal, 1, 0, audit), (give, 0, 0, kill)]
-    steps += [(load, 0, 0, 0), (at_least, 0, 1, 0x40000000), (give, 0, 0, refuse)]  # x32
-    for number in refused:
-        steps += [(equal, 0, 1, number), (give, 0, 0, refuse)]
-    for number in own:
-        # the first argument's low half is the process id
-        steps += [(equal, 0, 4, number), (load, 0, 0, 16), (equal, 0, 1, os.getpid())]
-        steps += [(give, 0, 0, allow), (give, 0, 0, refuse)]
-    steps.append((give, 0, 0, allow))
+    steps = _filter(*known)
     code = ctypes.create_string_buffer(b"".join(struct.pack("<HBBI", *step) for step in steps))
     program = struct.pack("@HP", len(steps), ctypes.addressof(code))
     if _libc.prctl(_PR_SET_SECCOMP, 2, program, 0, 0):
         raise Refused(f"seccomp: {os.strerror(ctypes.get_errno())}")
     return True
+
+
+def _filter(audit: int, column: int) -> list[tuple[int, int, int, int]]:
+    """Return the filter's instructions: (code, steps over if true, if false, value)."""
+    load, equal, at_least, any_bit, give = 0x20, 0x15, 0x35, 0x45, 0x06
+    allow, refuse, kill = 0x7FFF0000, 0x00050000 | _EPERM, 0x80000000
+    steps = [(load, 0, 0, 4), (equal, 1, 0, audit), (give, 0, 0, kill)]
+    steps += [(load, 0, 0, 0), (at_least, 0, 1, 0x40000000), (give, 0, 0, refuse)]  # x32
+    for pair in (*_OWN_ONLY, *_OWN_OR_SELF):
+        # the first argument's low half is the process id
+        steps += [(equal, 0, 5, pair[column]), (load, 0, 0, 16), (equal, 1, 0, os.getpid())]
+        steps += [(equal, 0, 1, 0 if pair in _OWN_OR_SELF else os.getpid())]
+        steps += [(give, 0, 0, allow), (give, 0, 0, refuse)]
+    steps += [(equal, 0, 3, _CLONE[column]), (load, 0, 0, 16), (any_bit, 0, 1, _NEW_NAMESPACES)]
+    steps += [(give, 0, 0, refuse), (load, 0, 0, 0)]
+    # without clone3, whose flags no filter can read, threads are made by clone
+    steps += [(equal, 0, 1, _CLONE3[column]), (give, 0, 0, 0x00050000 | _ENOSYS)]
+    numbers = sorted(pair[column] for group in _REFUSED.values() for pair in group)
+    numbers = [number for number in numbers if number >= 0]
+    for left, number in zip(range(len(numbers), 0, -1), numbers, strict=True):
+        steps.append((equal, left, 0, number))
+    return [*steps, (give, 0, 0, allow), (give, 0, 0, refuse)]
 
 
 def _rules(plan: dict[str, Any]) -> list[tuple[int, int]]:
@@ -122,6 +161,15 @@ def _limits(plan: dict[str, Any]) -> None:
         resource.setrlimit(what, (value, value))
 
 
+def _limit_processes(*, own_user: bool, own_namespace: bool) -> bool:
+    """Bound processes and threads, where the kernel counts this machine's alone."""
+    release = tuple(int(part) for part in os.uname().release.split(".")[:2] if part.isdigit())
+    if not own_user and not (own_namespace and release >= (5, 14)):
+        return False  # all of the user's would count, and QEMU could make no thread
+    resource.setrlimit(resource.RLIMIT_NPROC, (_MAX_THREADS, _MAX_THREADS))
+    return True
+
+
 def _leave_network() -> str:
     """Move into an empty network namespace; a plain user needs a user namespace for it."""
     flags = _CLONE_NEWNET | _CLONE_NEWIPC
@@ -136,7 +184,6 @@ def _drop_uid(groups: list[int]) -> int:
         os.setgroups(groups)
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
-        resource.setrlimit(resource.RLIMIT_NPROC, (64, 64))
     return os.getuid()
 
 
@@ -152,8 +199,10 @@ def _raise_walls(plan: dict[str, Any], parent: int) -> dict[str, Any]:
     os.umask(0o077)
     _limits(plan)
     rules = _rules(plan)
+    was_root = os.geteuid() == 0
     network = _leave_network()
     uid = _drop_uid(plan["groups"])
+    bounded = _limit_processes(own_user=was_root, own_namespace=network == "none")
     if _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0):  # after the uid: a change clears it
         raise Refused("no parent-death signal")
     if os.getppid() != parent:
@@ -170,6 +219,7 @@ def _raise_walls(plan: dict[str, Any], parent: int) -> dict[str, Any]:
         "uid": uid,
         "no_new_privs": True,
         "seccomp": filtered,
+        "processes": bounded,
     }
 
 
