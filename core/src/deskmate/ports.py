@@ -56,7 +56,7 @@ class Model(Protocol):
         """The name users and the log know it by, such as `sonnet` or `offline`."""
 
     async def reply(self, request: ModelRequest, on_text: Callable[[str], None]) -> ModelReply:
-        """Return the complete reply; `on_text` gets text as it streams.
+        """Return the complete reply; `on_text` gets text as it streams, "" as a sign of life.
 
         Raises ModelUnavailable (nothing was kept; may be tried again) or ModelRejected.
         """
@@ -67,7 +67,10 @@ class Model(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolOutcome:
-    """What a tool call gave. `structured`: the tool's JSON result where it has one."""
+    """What a tool call gave. `structured`: the tool's JSON result where it has one.
+
+    `needs`: workspace paths that it looked for and whose content was not in the machine.
+    """
 
     text: str
     is_error: bool = False
@@ -75,6 +78,7 @@ class ToolOutcome:
     evidence: tuple[Evidence, ...] = ()
     deliverables: tuple[Deliverable, ...] = ()
     wrote: bool = False
+    needs: tuple[str, ...] = ()
 
 
 CallState = Literal["unknown", "running", "finished"]
@@ -188,7 +192,18 @@ class Machine(Protocol):
     async def put_base(
         self, entries: Sequence[Entry], blobs: BlobReader, progress: Progress
     ) -> None:
-        """Lay the granted folders' files into the workspace as the read-only base."""
+        """Lay the granted folders' files into the workspace as the read-only base, once.
+
+        Of files without a digest only name, size and time are told; tools list them.
+        """
+
+    async def put_content(
+        self, entries: Sequence[Entry], gone: Sequence[str], blobs: BlobReader, progress: Progress
+    ) -> None:
+        """Lay the content of files that `put_base` only named. Never while a call runs.
+
+        `gone`: such files that are no longer there; they are not listed any more.
+        """
 
     async def put_checkpoint(
         self, changes: Difference, home: Sequence[Entry], blobs: BlobReader

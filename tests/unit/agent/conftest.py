@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from deskmate.agent.asking import Patience
 from deskmate.agent.driver import Driver
 from deskmate.agent.policy import Rules
 from deskmate.agent.world import Setup, World
@@ -269,6 +270,7 @@ class Lab:
     files: dict[str, bytes] = field(default_factory=lambda: {"docs/a.txt": b"alpha"})
     rules: Rules = field(default_factory=Rules)
     tools_off: str = ""
+    patience: Patience = field(default_factory=Patience)
     extra_tools: tuple[ToolSpec, ...] = ()
     extra_rules: tuple[RuleSpec, ...] = ()
     seen: list[Event | Delta] = field(default_factory=list)
@@ -315,7 +317,7 @@ class Lab:
             rules=self.rules,
             tools_off=self.tools_off,
         )
-        return Driver(world, setup, self.seen.append)
+        return Driver(world, setup, self.seen.append, patience=self.patience)
 
     async def apply(self, *paths: str, undo: bool = False) -> None:
         """Store what an apply of these paths stores; the files are the test's own affair."""

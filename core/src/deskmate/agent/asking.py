@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import anyio
 
@@ -19,20 +19,37 @@ from deskmate.ports import ModelReply, ModelRequest
 from deskmate.types.events import Event, ModelAsked, ModelFailed, ModelReplied, RunFinished
 from deskmate.types.ids import ToolUseId, new_tool_use_id
 from deskmate.types.messages import Block, ToolUse, tool_uses_of
+from deskmate.types.progress import Note
 
-MODEL_DEADLINE_S = 1_800.0
 FIRST_BACKOFF_S = 0.5
 MAX_WAIT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long a model may take, in seconds.
+
+    `tell_s`: silence after which the user is told, and again after twice as long, and so on.
+    `silence_s`: silence of all attempts at one turn together. `reply_s`: one whole reply.
+    """
+
+    tell_s: float = 30.0
+    silence_s: float = 900.0
+    reply_s: float = 1_800.0
 
 
 class ModelCaller:
     """Calls the model of one run."""
 
-    def __init__(self, world: World, setup: Setup, journal: Journal) -> None:
+    def __init__(
+        self, world: World, setup: Setup, journal: Journal, patience: Patience | None = None
+    ) -> None:
         self._world = world
         self._setup = setup
         self._journal = journal
+        self._patience = patience or Patience()
         self._retry_after_s: float | None = None
+        self._heard = 0.0
 
     async def call(self, action: CallModel) -> None:
         """Ask once; store the reply, or why there is none."""
@@ -48,6 +65,8 @@ class ModelCaller:
             return
         if action.attempt:
             await self._back_off(action.attempt)
+        else:
+            self._heard = anyio.current_time()
         asked = ModelAsked(turn=action.turn, model=model.name, request=digest_of(request))
         await journal.record(asked)
         try:
@@ -55,7 +74,7 @@ class ModelCaller:
         except (ModelUnavailable, ModelRejected) as error:
             retryable = False
             if isinstance(error, ModelUnavailable):
-                retryable = True
+                retryable = not self._is_silent_for_good()
                 self._retry_after_s = error.retry_after_s
             failed = ModelFailed(turn=action.turn, error=one_line(error), retryable=retryable)
             await journal.record(failed)
@@ -72,12 +91,53 @@ class ModelCaller:
         )
 
     async def _reply(self, request: ModelRequest) -> ModelReply:
-        name = self._world.model.name
-        try:
-            with anyio.fail_after(MODEL_DEADLINE_S):
-                return await self._world.model.reply(request, self._journal.stream)
-        except TimeoutError as error:
-            raise ModelUnavailable(f"{name} gave no reply in {MODEL_DEADLINE_S:.0f} s.") from error
+        """Return the reply. Raises ModelUnavailable also for one that takes or says nothing too long."""
+        model, patience = self._world.model, self._patience
+        with anyio.move_on_after(patience.reply_s):
+            try:
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(self._watch_silence, tasks.cancel_scope)
+                    reply = await model.reply(request, self._hear)
+                    tasks.cancel_scope.cancel()
+                    return reply
+            except BaseExceptionGroup as group:
+                error = group.exceptions[0]
+                raise error from error.__cause__  # as if there were no task group
+        if self._is_silent_for_good():
+            raise ModelUnavailable(
+                f"{model.name} sent nothing for {patience.silence_s:.0f} s.",
+                hint="Look at the model's server, then resume the thread.",
+            )
+        raise ModelUnavailable(f"{model.name} gave no reply in {patience.reply_s:.0f} s.")
+
+    def _hear(self, text: str) -> None:
+        """Take in what the model says; an empty text is a sign of life."""
+        self._heard = anyio.current_time()
+        if text:
+            self._journal.stream(text)
+
+    def _is_silent_for_good(self) -> bool:
+        return anyio.current_time() - self._heard >= self._patience.silence_s
+
+    async def _watch_silence(self, scope: anyio.CancelScope) -> None:
+        """Tell the user of silence while it lasts; give the attempt up where there was too much."""
+        heard, told, since = self._heard, 0.0, anyio.current_time()
+        while not self._is_silent_for_good():
+            if self._heard != heard:
+                heard, told, since = self._heard, 0.0, self._heard
+            silent = anyio.current_time() - since
+            if silent >= (told * 2 or self._patience.tell_s):
+                told = silent
+                self._journal.progress(
+                    Note(
+                        f"no answer from the model server for {silent:.0f} s; "
+                        "still waiting (Ctrl-C stops; the thread stays)"
+                    )
+                )
+            over = self._heard + self._patience.silence_s
+            ends = min(since + (told * 2 or self._patience.tell_s), over)
+            await anyio.sleep(max(ends - anyio.current_time(), 0.001))
+        scope.cancel()
 
     async def _back_off(self, attempt: int) -> None:
         """Full jitter, so that many threads do not come back at once; the server's word is a minimum."""
@@ -85,7 +145,8 @@ class ModelCaller:
         wait = min(wait + (self._retry_after_s or 0.0), MAX_WAIT_S)
         self._retry_after_s = None
         name = self._world.model.name
-        self._journal.progress(f"asking {name} again in {wait:.1f} s (try {attempt + 1})")
+        line = f"asking {name} again in {wait:.1f} s (try {attempt + 1})"
+        self._journal.progress(Note(line))
         await self._world.clock.sleep(wait)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import anyio
 
-from deskmate.agent.asking import ModelCaller, one_line
+from deskmate.agent.asking import ModelCaller, Patience, one_line
 from deskmate.agent.delivery import Delivery
 from deskmate.agent.dispatch import closed
 from deskmate.agent.journal import Journal
@@ -43,13 +43,20 @@ CLOSING_S = 20.0
 class Driver:
     """Runs one thread. One `run` at a time; the store holds the writer's lease."""
 
-    def __init__(self, world: World, setup: Setup, observe: Observer = lambda item: None) -> None:
+    def __init__(
+        self,
+        world: World,
+        setup: Setup,
+        observe: Observer = lambda item: None,
+        *,
+        patience: Patience | None = None,
+    ) -> None:
         """`observe` is told every event after it is stored, and deltas beside the log."""
         self._world = world
         self._setup = setup
         self._journal = Journal(world.store, observe)
         self._bench = Workbench(world, setup, self._journal)
-        self._model = ModelCaller(world, setup, self._journal)
+        self._model = ModelCaller(world, setup, self._journal, patience)
         self._tools = Toolbox(world, setup, self._bench, self._journal)
         self._delivery = Delivery(world, setup, self._bench, self._journal)
 

@@ -37,10 +37,12 @@ class AnthropicModel:
         base_url: str = ANTHROPIC_URL,
         extra_body: Mapping[str, Any] | None = None,
         label: str = "",
+        silence_s: float = SILENCE_S,
     ) -> None:
         """`name`: as users say it. `extra_body`: more fields of the request, such as `temperature`.
 
-        `label`: shown beside everything it says, such as that it is a local model.
+        `label`: shown beside everything it says, such as that it is a local model. `silence_s`: how
+        long one request may bring nothing.
         """
         self._info = info
         self._name = name or info.alias
@@ -48,6 +50,7 @@ class AnthropicModel:
         self._base_url = base_url
         self._extra_body = dict(extra_body or {})
         self._label = label
+        self._silence_s = silence_s
         self._client: AsyncAnthropic | None = None
 
     @property
@@ -96,7 +99,7 @@ class AnthropicModel:
                 api_key=self._api_key,
                 base_url=self._base_url,
                 max_retries=0,
-                timeout=anthropic.Timeout(SILENCE_S, connect=CONNECT_S),
+                timeout=anthropic.Timeout(self._silence_s, connect=CONNECT_S),
             )
         return self._client
 
@@ -107,6 +110,7 @@ class AnthropicModel:
         arguments: dict[int, str] = {}
         async for event in stream:
             begun = True
+            on_text("")  # long arguments of a tool are no silence
             match event.type:
                 case "text":
                     on_text(event.text)
