@@ -376,6 +376,19 @@ def list_templates(places: Places) -> tuple[StoredTemplate, ...]:
     return tuple(sorted(found, key=lambda template: template.used_at, reverse=True))
 
 
+def damaged_templates(places: Places) -> tuple[str, ...]:
+    """Return the keys of finished templates that cannot be used."""
+    damaged = []
+    for folder in sorted(places.templates.iterdir()) if places.templates.is_dir() else ():
+        if folder.name.startswith(".") or not folder.is_dir():
+            continue
+        try:
+            read_about(folder)
+        except (OSError, CorruptData):
+            damaged.append(folder.name)
+    return tuple(damaged)
+
+
 def prune_templates(places: Places, *, cap_bytes: int, keep: str = "") -> tuple[str, ...]:
     """Remove the templates unused for longest until the rest fits `cap_bytes`; return their keys.
 
