@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TYPE_CHECKING
 
 import pytest
 from tests.attack.canary import Canary
+from tests.attack.evil.guest import EvilGuests
 from tests.vm.conftest import anyio_backend, blobs, desk, make_home, places, sandbox
 
 from deskmate.ports import SandboxSpec, ToolOutcome
@@ -16,9 +16,7 @@ from deskmate.sandbox.adapter import QemuSandbox
 from deskmate.sandbox.machine import QemuMachine
 from deskmate.types.files import Grant
 from deskmate.types.ids import ThreadId
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+from deskmate.types.places import Places
 
 __all__ = ["anyio_backend", "blobs", "desk", "make_home", "places", "sandbox"]
 
@@ -64,3 +62,13 @@ async def output_of(machine: QemuMachine, command: str, timeout_s: float = 60) -
     outcome = await call_of(machine, command, timeout_s)
     assert isinstance(outcome.structured, dict), outcome.text
     return str(outcome.structured["output"])
+
+
+@pytest.fixture(scope="session")
+def evil(
+    sandbox: QemuSandbox, places: Places, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[EvilGuests]:
+    """Machines whose guest was taken over: `async with evil.machine() as machine`."""
+    made = EvilGuests(sandbox, places, tmp_path_factory.mktemp("evil"))
+    yield made
+    made.close()

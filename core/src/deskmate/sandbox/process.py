@@ -115,18 +115,7 @@ def _spawn(
     qemu: Qemu, shape: Shape, fds: dict[str, int], *, incoming: bool
 ) -> tuple[subprocess.Popen[bytes], int]:
     report, far_report = os.pipe()
-    plan = {
-        "command": command(qemu, shape, fds, incoming=incoming),
-        "read": [*_LIBRARIES, str(qemu.data / "qemu"), str(qemu.data / "seabios")],
-        "execute": [str(qemu.binary), *(str(Path(name).resolve()) for name in _LOADERS)],
-        "write": ["/dev/null", *(["/dev/kvm"] if shape.acceleration == "kvm" else [])],
-        "read_fds": [fds["kernel"], fds["initrd"]],
-        "write_fds": [fds["ram"]],
-        "groups": [Path("/dev/kvm").stat().st_gid] if shape.acceleration == "kvm" else [],
-        "keep_fds": sorted(fds.values()),
-        "file_limit_bytes": SCRATCH_BYTES + (1 << 20),
-        "memory_limit_bytes": shape.memory_limit_bytes,
-    }
+    plan = launch_plan(qemu, shape, fds, incoming=incoming)
     arguments = [sys.executable, "-I", "-S", launcher.__file__, str(os.getpid()), str(far_report)]
     try:
         child = subprocess.Popen(
@@ -147,6 +136,24 @@ def _spawn(
         child.stdin.write(json.dumps(plan).encode() + b"\n")
         child.stdin.flush()
     return child, report
+
+
+def launch_plan(
+    qemu: Qemu, shape: Shape, fds: Mapping[str, int], *, incoming: bool
+) -> dict[str, Any]:
+    """Return what the launcher is told: the command, and all of the host that it may touch."""
+    return {
+        "command": command(qemu, shape, fds, incoming=incoming),
+        "read": [*_LIBRARIES, str(qemu.data / "qemu"), str(qemu.data / "seabios")],
+        "execute": [str(qemu.binary), *(str(Path(name).resolve()) for name in _LOADERS)],
+        "write": ["/dev/null", *(["/dev/kvm"] if shape.acceleration == "kvm" else [])],
+        "read_fds": [fds["kernel"], fds["initrd"]],
+        "write_fds": [fds["ram"]],
+        "groups": [Path("/dev/kvm").stat().st_gid] if shape.acceleration == "kvm" else [],
+        "keep_fds": sorted(fds.values()),
+        "file_limit_bytes": SCRATCH_BYTES + (1 << 20),
+        "memory_limit_bytes": shape.memory_limit_bytes,
+    }
 
 
 async def _walls(report: int) -> dict[str, Any]:
