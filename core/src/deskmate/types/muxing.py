@@ -24,11 +24,10 @@ _COUNT = struct.Struct(">I")
 class FrameKind(IntEnum):
     """What a frame says.
 
-    HELLO: the guest's proxy starts anew, all streams are gone. OPEN: a new stream. DATA: bytes of it.
-    END: no more bytes this way. RESET: it is gone, with the reason. CREDIT: so many bytes were taken.
+    OPEN: a new stream. DATA: bytes of it. END: no more bytes this way. RESET: it is gone, with the reason.
+    CREDIT: so many bytes were taken.
     """
 
-    HELLO = 0
     OPEN = 1
     DATA = 2
     END = 3
@@ -37,7 +36,6 @@ class FrameKind(IntEnum):
 
 
 _SIZES = {
-    FrameKind.HELLO: (0, 0),
     FrameKind.OPEN: (0, 0),
     FrameKind.DATA: (1, FRAME_LIMIT_BYTES),
     FrameKind.END: (0, 0),
@@ -48,10 +46,10 @@ _SIZES = {
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One frame. `stream`: 0 for HELLO, else 1 and up."""
+    """One frame. `stream`: 1 and up."""
 
     kind: FrameKind
-    stream: int = 0
+    stream: int
     payload: bytes = b""
 
     @property
@@ -106,5 +104,5 @@ def _check(kind: int, stream: int, size: int) -> None:
     lowest, highest = _SIZES[FrameKind(kind)]
     if not lowest <= size <= highest:
         raise ProtocolError(f"a frame of kind {FrameKind(kind).name} has {size} bytes")
-    if (stream == 0) != (kind == FrameKind.HELLO):
-        raise ProtocolError(f"a frame of kind {FrameKind(kind).name} names stream {stream}")
+    if not stream:
+        raise ProtocolError("a frame names no stream")
