@@ -7,7 +7,6 @@ import gc
 import importlib
 import os
 import sys
-import time
 from pathlib import Path
 
 _LIB = str(Path(__file__).resolve().parent.parent)
@@ -18,6 +17,7 @@ from deskmate_guest.cgroups import prepare_cgroups  # noqa: E402
 from deskmate_guest.disk import MS_NODEV, MS_NOSUID, MS_REMOUNT, mount  # noqa: E402
 from deskmate_guest.layout import AGENT_UID, GROUP, Layout  # noqa: E402
 from deskmate_guest.loop import Loop  # noqa: E402
+from deskmate_guest.ports import open_port  # noqa: E402
 from deskmate_guest.supervisor import Supervisor  # noqa: E402
 
 PRELOADED = (
@@ -26,8 +26,6 @@ PRELOADED = (
     "pypdfium2", "pdfplumber", "pypdf", "pandas", "rapidfuzz", "deskmate.plugin",
 )  # fmt: skip
 """Imported once, in the template: a restored guest and its workers share these pages."""
-_PORTS = Path("/sys/class/virtio-ports")
-_PORT_WAIT_S = 10.0
 
 
 def main() -> None:
@@ -39,7 +37,7 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     loop = Loop()
-    Supervisor(loop, layout, _open_port("agent"), _open_port("bulk"))
+    Supervisor(loop, layout, open_port("agent"), open_port("bulk"))
     loop.run()
 
 
@@ -78,17 +76,6 @@ def _mount(source: str, target: Path, kind: str, flags: int = 0, data: str = "")
         mount(source, target, kind, flags, data)
     except OSError as error:
         sys.stderr.write(f"deskmate: {error}\n")
-
-
-def _open_port(name: str) -> int:
-    """Return the descriptor of the virtio port of that name, waiting for it to appear."""
-    deadline = time.monotonic() + _PORT_WAIT_S
-    while time.monotonic() < deadline:
-        for entry in _PORTS.glob("*"):
-            if (entry / "name").exists() and (entry / "name").read_text().strip() == name:
-                return os.open(f"/dev/{entry.name}", os.O_RDWR | os.O_CLOEXEC)
-        time.sleep(0.01)
-    raise SystemExit(f"deskmate: there is no virtio port {name}")
 
 
 if __name__ == "__main__":

@@ -56,6 +56,7 @@ class PluginProcesses:
         self._jobs: deque[Job] = deque()
         self._current: Job | None = None
         self._setup = Setup()
+        self._environment: Mapping[str, str] = {}
         self._told = False
         self._fresh = False
         self._number = 0
@@ -80,6 +81,10 @@ class PluginProcesses:
     def setup(self, setup: Setup) -> None:
         """Have this and every later worker told the thread's settings before its next job."""
         self._setup, self._told = setup, False
+
+    def environment(self, variables: Mapping[str, str]) -> None:
+        """Have this and every later worker set these variables before its next job."""
+        self._environment, self._told = {**self._environment, **variables}, False
 
     def fresh(self) -> None:
         """Have the worker reseed before its next job; said after every restore."""
@@ -245,6 +250,7 @@ class PluginProcesses:
             "op": "setup",
             "config": self._setup.config,
             "validation": self._setup.validation,
+            "environment": self._environment,
         }
 
     def _tell(self, channel: Channel, message: Mapping[str, Any]) -> None:

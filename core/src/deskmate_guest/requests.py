@@ -23,6 +23,7 @@ _PARAMS: Mapping[str, Mapping[str, type]] = {
     wire.PUT: {"what": str, "bytes": int, "delete": list},
     wire.DIFFERENCE: {},
     wire.TAKE: {"paths": list},
+    wire.EGRESS: {"trust": str, "environment": dict},
     wire.STATUS: {"key": str},
     wire.VALIDATE: {
         "deliverables": list,

@@ -39,6 +39,7 @@ class Runner:
             case "setup":
                 self._config = message["config"]
                 self._validation = message["validation"]
+                os.environ.update(message["environment"])
                 return None
             case "warm":
                 return {"id": message["id"], "result": self._warm()}

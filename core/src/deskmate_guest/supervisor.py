@@ -14,6 +14,7 @@ from deskmate.types import wire
 from deskmate.types.frames import decode_frame, encode_frame
 from deskmate.types.registry import ToolSpec
 from deskmate_guest import machine
+from deskmate_guest.egress import WayOut
 from deskmate_guest.layout import Layout, read_lock
 from deskmate_guest.ledger import Ledger
 from deskmate_guest.loop import Channel, Loop
@@ -69,6 +70,7 @@ class Supervisor:
             place.name: PluginProcesses(loop, layout, place, partial(self._on_loaded, place.name))
             for place in self._lock.plugins
         }
+        self._way_out = WayOut(loop, layout)
         self._validation = Validation(self._plugins, self._registry)
         self._methods: Mapping[str, Callable[[Request], Reply | None]] = {
             "server/discover": lambda request: self._mcp.discover(),
@@ -80,6 +82,7 @@ class Supervisor:
             wire.RESUME: self._resume,
             wire.REGISTRY: lambda request: self._registry.json(),
             wire.OPEN: self._open,
+            wire.EGRESS: self._open_way_out,
             wire.STATUS: self._status,
             wire.PUT: self._transfer(self.transfers.put),
             wire.TAKE: self._transfer(self.transfers.take),
@@ -207,6 +210,15 @@ class Supervisor:
         for name, plugin in self._plugins.items():
             plugin.setup(Setup(config=request.params["config"].get(name, {})))
         return {"workspace": str(self._layout.workspace)}
+
+    def _open_way_out(self, request: Request) -> Reply:
+        try:
+            everywhere = self._way_out.open(request.params["trust"])
+        except OSError as error:
+            raise Refused(INVALID_REQUEST, f"no way out: {error}", request.id) from error
+        for name, plugin in self._plugins.items():
+            plugin.environment({**everywhere, **request.params["environment"].get(name, {})})
+        return {}
 
     def _status(self, request: Request) -> Reply:
         key = request.params["key"]

@@ -120,6 +120,16 @@ class GuestClient:
         }
         field(await self._connection.request(wire.OPEN, params, timeout_s), "workspace", str)
 
+    async def egress(
+        self,
+        trust: str,
+        environment: Mapping[str, Mapping[str, str]],
+        timeout_s: float = QUICK_S,
+    ) -> None:
+        """Have the guest open its way out. `environment`: plugin → variable → value, for its tools."""
+        params = {"trust": trust, "environment": to_json(environment)}
+        _empty(await self._connection.request(wire.EGRESS, params, timeout_s), wire.EGRESS)
+
     async def put(
         self, what: PutKind, size: int, *, delete: Sequence[str] = (), timeout_s: float
     ) -> int:

@@ -21,6 +21,7 @@ from deskmate.sandbox.machine import QemuMachine, machine_of
 from deskmate.sandbox.qemu import Qemu, Shape, find_qemu
 from deskmate.sandbox.template import Template, Templates, restored
 from deskmate.sandbox.tsc import tsc_khz
+from deskmate.sandbox.way_out import way_out
 from deskmate.types.codec import from_json, to_json
 from deskmate.types.places import Places
 from deskmate.types.registry import Layer, Registry
@@ -88,7 +89,8 @@ class QemuSandbox:
         """Restore a VM for a thread; on exit it is gone."""
         async with self._machine(spec.plugins, progress) as machine:
             await machine.open(spec)
-            yield machine
+            async with way_out(machine, spec.egress):
+                yield machine
 
     @asynccontextmanager
     async def clean_room(

@@ -21,7 +21,7 @@ from anyio.abc import UNIXSocketStream
 from deskmate.errors import ProtocolError, SandboxUnavailable
 from deskmate.sandbox import launcher
 from deskmate.sandbox.image import SCRATCH_BYTES
-from deskmate.sandbox.qemu import Qemu, Shape, command
+from deskmate.sandbox.qemu import PORTS, Qemu, Shape, command
 from deskmate.sandbox.qmp import Qmp
 
 _LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache")
@@ -41,6 +41,7 @@ class Process:
     qmp: Qmp
     agent: UNIXSocketStream
     bulk: UNIXSocketStream
+    egress: UNIXSocketStream
     walls: Mapping[str, Any]
     launched_s: float = 0.0
 
@@ -88,7 +89,7 @@ async def start(
     async with AsyncExitStack() as stack:
         ours: dict[str, UNIXSocketStream] = {}
         theirs: dict[str, int] = dict(files)
-        for name in ("qmp", "agent", "bulk"):
+        for name in ("qmp", *PORTS):
             near, far = socket.socketpair()
             ours[name] = await UNIXSocketStream.from_socket(near)
             stack.push_async_callback(_close, ours[name])
@@ -96,7 +97,12 @@ async def start(
         began = time.monotonic()
         child, report = _spawn(qemu, shape, theirs, incoming=incoming)
         process = Process(
-            child=child, qmp=Qmp(ours["qmp"]), agent=ours["agent"], bulk=ours["bulk"], walls={}
+            child=child,
+            qmp=Qmp(ours["qmp"]),
+            agent=ours["agent"],
+            bulk=ours["bulk"],
+            egress=ours["egress"],
+            walls={},
         )
         stack.callback(_close_pipes, child)
         stack.push_async_callback(process.kill)
@@ -129,7 +135,7 @@ def _spawn(
         )
     finally:
         os.close(far_report)
-        for name in ("qmp", "agent", "bulk"):
+        for name in ("qmp", *PORTS):
             os.close(fds[name])
     assert child.stdin is not None
     with contextlib.suppress(BrokenPipeError):

@@ -17,7 +17,7 @@ Acceleration = Literal["kvm", "tcg"]
 
 PORTS = ("agent", "bulk", "egress")
 DISKS = ("base", "layer", "scratch")
-PARTS = ("kernel", "initrd", "ram", *DISKS, "qmp", "agent", "bulk")
+PARTS = ("kernel", "initrd", "ram", *DISKS, "qmp", *PORTS)
 """What a VM is handed: one open descriptor each, by these names."""
 
 _TRANSLATION_CACHE_MIB = 128
