@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
 import anyio
 
 from deskmate.agent.asking import one_line
+from deskmate.agent.contents import needed
 from deskmate.agent.dispatch import Call, Dispatcher, closed, finished
 from deskmate.agent.journal import Journal
 from deskmate.agent.state import Use
 from deskmate.agent.workbench import Workbench
 from deskmate.agent.world import Setup, World
-from deskmate.errors import OutcomeUnknown, ProtocolError, SandboxMissing, SandboxUnavailable
+from deskmate.errors import (
+    OutcomeUnknown,
+    ProtocolError,
+    SandboxMissing,
+    SandboxUnavailable,
+    ToolInputError,
+)
 from deskmate.ports import Machine, ToolOutcome
 from deskmate.types.events import ApprovalAsked, Refused, ToolFinished, ToolStarted
+from deskmate.types.progress import Note
 
 PARALLEL_READS = 4
+MOST_MISSES = 5
+"""How often a call that only reads is made again because a file was not there yet."""
 GRACE_S = 30.0
 """How much longer than the guest the host waits for a call before it takes the answer for lost."""
 RULES_ONLY_RESULT_BYTES = 4 << 20
@@ -38,6 +49,7 @@ class Toolbox:
         self._bench = bench
         self._journal = journal
         self._tools_off = setup.tools_off
+        self._not_supplied = 0
 
     @property
     def dispatcher(self) -> Dispatcher:
@@ -99,6 +111,10 @@ class Toolbox:
                 machine = await self._machine(batch)
                 if machine is None:
                     return
+                ready = await self._supply(batch)
+                if ready is None:
+                    return
+                batch = ready
                 if not await self._run_batch(machine, batch, 1 if not reads else PARALLEL_READS):
                     return
             else:
@@ -120,9 +136,38 @@ class Toolbox:
             await self._journal.record(*(closed(call.use, "error", why) for call in batch))
         return None
 
+    async def _supply(self, batch: Sequence[Call]) -> list[Call] | None:
+        """Bring the files that the calls need into the machine; return the calls that may run.
+
+        A call whose files do not fit gets its result here. None: the machine was lost on the way.
+        """
+        ready = []
+        for call in batch:
+            try:
+                await self._bench.supply(self._needed(call))
+            except ToolInputError as error:
+                await self._journal.record(closed(call.use, "error", error.message))
+            except (SandboxUnavailable, ProtocolError) as error:
+                self._journal.progress(Note(f"the virtual machine was lost: {error.message}"))
+                await self._bench.drop()
+                self._not_supplied += 1
+                if self._not_supplied > MOST_MISSES:
+                    why = f"The files it needs cannot be copied in: {error.message}"
+                    await self._journal.record(*(closed(one.use, "error", why) for one in batch))
+                return None
+            else:
+                ready.append(call)
+        return ready
+
+    def _needed(self, call: Call) -> set[str]:
+        absent = self._bench.absent
+        settings = self._setup.config.get(call.spec.plugin, {})
+        return needed(call.spec, call.use.use.input, settings, absent) if absent else set()
+
     async def _run_batch(self, machine: Machine, batch: Sequence[Call], parallel: int) -> bool:
         """Run the calls; False if the machine was lost on the way and the rest must be recovered."""
         lost: list[Call] = []
+        later: list[tuple[Call, ToolOutcome]] = []
         limiter = anyio.CapacityLimiter(parallel)
 
         async def one(call: Call) -> None:
@@ -130,23 +175,59 @@ class Toolbox:
                 if lost:
                     return
                 try:
-                    await self._run_inside(machine, call)
+                    outcome = await self._run_inside(machine, call)
+                    if outcome.needs:
+                        later.append((call, outcome))
+                    else:
+                        await self._store(call, outcome)
                 except (SandboxUnavailable, ProtocolError) as error:
                     lost.append(call)
-                    self._journal.progress(f"the virtual machine was lost: {error.message}")
+                    self._journal.progress(Note(f"the virtual machine was lost: {error.message}"))
 
         if parallel == 1 or len(batch) == 1:
             for call in batch:
                 await one(call)
         else:
             await _together(one, batch)
+        for call, outcome in later if not lost else ():
+            try:
+                await self._store(call, await self._with_content(machine, call, outcome))
+            except (SandboxUnavailable, ProtocolError) as error:
+                lost.append(call)
+                self._journal.progress(Note(f"the virtual machine was lost: {error.message}"))
+                break
         if lost:
             await self._bench.answer_lost()
         return not lost
 
-    async def _run_inside(self, machine: Machine, call: Call) -> None:
+    async def _run_inside(self, machine: Machine, call: Call) -> ToolOutcome:
         key = await self._start(call)
-        outcome = await self._outcome(machine, call, key)
+        return await self._outcome(machine, call, key)
+
+    async def _with_content(
+        self, machine: Machine, call: Call, outcome: ToolOutcome
+    ) -> ToolOutcome:
+        """Bring the files that a call did not find; a call that only reads is then made again."""
+        key = await self._start(call)
+        lost: Mapping[str, str] = {}
+        for attempt in range(1, MOST_MISSES + 1):
+            if not outcome.needs:
+                return outcome
+            try:
+                lost = await self._bench.supply(outcome.needs)
+            except ToolInputError as error:
+                return replace(outcome, text=error.message, needs=())
+            if lost or call.spec.risk != "read":
+                break
+            outcome = await self._outcome(machine, call, f"{key}+{attempt}")
+        if not outcome.needs:
+            return outcome
+        lines = [outcome.text, *(f"{path}: {why}." for path, why in lost.items())]
+        if there := [path for path in outcome.needs if path not in lost]:
+            lines.append(f"Now there: {', '.join(there[:20])}. Call the tool again.")
+        return replace(outcome, text="\n".join(lines), needs=())
+
+    async def _store(self, call: Call, outcome: ToolOutcome) -> None:
         as_json = self._world.model.name == "offline"
         limit = self._journal.state.limits.max_result_bytes
         limit = max(limit, RULES_ONLY_RESULT_BYTES) if as_json else limit

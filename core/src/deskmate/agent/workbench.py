@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -14,22 +15,28 @@ from deskmate.agent.manifests import (
     Checkpoint,
     Entries,
     put_manifest,
+    read_base,
     read_checkpoint,
-    read_entries,
     read_plan_paths,
 )
 from deskmate.agent.state import State
-from deskmate.agent.world import Setup, World
-from deskmate.errors import ProtocolError, SandboxUnavailable
+from deskmate.agent.supply import Supplier, content_taken
+from deskmate.agent.world import Setup, Taken, World
+from deskmate.errors import ProtocolError, SandboxUnavailable, ToolInputError
 from deskmate.ports import Machine, SandboxSpec
 from deskmate.types.events import BaseTaken, CheckpointMade, Payload, SandboxOpened
-from deskmate.types.files import Difference, Entry
+from deskmate.types.files import Change, Difference, Entry
 from deskmate.types.ids import Digest, ThreadId
+from deskmate.types.progress import Note
+from deskmate.types.wire import SPACE_BYTES
+from deskmate.types.progress import Note
 
 OPEN_ATTEMPTS = 3
 MAX_LOST_ANSWERS = 2
 """Answers that one living machine may lose before it is given up."""
 PING_S = 15.0
+AT_ONCE_FILES, AT_ONCE_BYTES = 256, 16 << 20
+"""Folders up to this size are copied in whole when a machine opens; of larger ones what tools need."""
 
 
 class Workbench:
@@ -41,7 +48,9 @@ class Workbench:
         self._journal = journal
         self._stack = AsyncExitStack()
         self._machine: Machine | None = None
-        self._base: tuple[Entry, ...] = ()
+        self._base: dict[str, Entry] = {}
+        self._absent: dict[str, Entry] = {}
+        self._laid_bytes = 0
         self._lost_answers = 0
 
     async def __aenter__(self) -> Self:
@@ -76,7 +85,8 @@ class Workbench:
                 await self.drop()
                 if attempt == OPEN_ATTEMPTS:
                     raise SandboxUnavailable(error.message, hint=error.hint) from error
-                self._journal.progress(f"the virtual machine did not start; attempt {attempt + 1}")
+                line = f"the virtual machine did not start; attempt {attempt + 1}"
+                self._journal.progress(Note(line))
                 await self._world.clock.sleep(0.2 * attempt)
         assert self._machine is not None
         return self._machine
@@ -100,12 +110,90 @@ class Workbench:
         if not alive:
             await self.drop()
 
+    @property
+    def absent(self) -> Collection[str]:
+        """Paths of the files that the machine only knows by name."""
+        return self._absent.keys()
+
+    async def supply(self, paths: Iterable[str]) -> Mapping[str, str]:
+        """Bring the content of files into the machine; returns path → why of those that cannot be had.
+
+        What is read now is in the log before any tool sees it. Raises ToolInputError where the disk of
+        the machine is too small, SandboxUnavailable, and what reading the folders raises.
+        """
+        if self._machine is None:
+            raise SandboxUnavailable("The virtual machine is gone.")
+        wanted = [self._absent[path] for path in sorted(set(paths)) if path in self._absent]
+        if not wanted:
+            return {}
+        self._check_space(wanted)
+        supplier = self._supplier()
+        taken = await supplier.bring(self._machine, wanted)
+        if taken.entries or taken.lost:
+            await self._journal.record(content_taken(self._world.blobs, taken))
+        self._take_in(taken)
+        for entry in wanted:
+            self._absent.pop(entry.path, None)
+        self._laid_bytes += sum(entry.size for entry in wanted)
+        return taken.lost
+
+    def _check_space(self, wanted: Sequence[Entry]) -> None:
+        size = self._laid_bytes + sum(entry.size for entry in wanted)
+        if size > SPACE_BYTES:
+            raise ToolInputError(
+                f"This needs {size / (1 << 30):.1f} GiB of the granted folders in the virtual machine, "
+                f"which takes {SPACE_BYTES >> 30} GiB. Name single files to tools that read one, "
+                "such as workspace__read, or ask the user to grant a smaller folder."
+            )
+
+    def _supplier(self) -> Supplier:
+        return Supplier(
+            take_content=self._setup.take_content,
+            blobs=self._world.blobs,
+            progress=self._journal.progress,
+        )
+
+    def _take_in(self, taken: Taken) -> None:
+        self._base |= {entry.path: entry for entry in taken.entries}
+        for path in taken.lost:
+            self._base.pop(path, None)
+
     async def checkpoint(self) -> tuple[CheckpointMade, Difference]:
         """Put the overlay's difference and the home folder into blobs; the caller stores the event."""
         if self._machine is None:
             raise SandboxUnavailable("The virtual machine is gone.")
-        changes, home = await self._machine.difference(self._base, self._world.blobs)
+        base = tuple(self._base[path] for path in sorted(self._base))
+        changes, home = await self._machine.difference(base, self._world.blobs)
+        changes = await self._with_originals(changes)
         return self._checkpoint_of(changes, home), changes
+
+    async def _with_originals(self, changes: Difference) -> Difference:
+        """Return changes whose `before` has a digest: of files that were replaced unread, too.
+
+        Where the user changed such a file since it was listed, the change is left out and says so.
+        """
+        unread = {
+            change.path: change.before
+            for change in changes.changes
+            if change.before is not None and change.before.is_listed_only
+        }
+        if not unread:
+            return changes
+        taken = await self._supplier().read(tuple(unread.values()))
+        await self._journal.record(content_taken(self._world.blobs, taken))
+        self._take_in(taken)
+        found = {entry.path: entry for entry in taken.entries}
+        kept: list[Change] = []
+        refused = dict(changes.refused)
+        for change in changes.changes:
+            listed, now = unread.get(change.path), found.get(change.path)
+            if listed is None:
+                kept.append(change)
+            elif now is None or (now.size, now.mtime_ns) != (listed.size, listed.mtime_ns):
+                refused[change.path] = "it changed in your folder before the agent had read it"
+            else:
+                kept.append(replace(change, before=now))
+        return Difference(changes=tuple(kept), refused=refused)
 
     async def _open(self) -> None:
         state = self._journal.state
@@ -113,7 +201,11 @@ class Workbench:
             await self._take_base(state)
             state = self._journal.state
         assert state.base is not None
-        base = read_entries(self._world.blobs, state.base)
+        blobs = self._world.blobs
+        base = read_base(blobs, state.base, state.contents, state.lost)
+        last = read_checkpoint(blobs, state.checkpoint) if state.checkpoint is not None else None
+        changes = last.changes if last and state.dirty else Difference(changes=())
+        laid = _at_once(base, changes)
         spec = SandboxSpec(
             thread=state.thread or ThreadId(""),
             plugins=self._setup.plugins,
@@ -122,11 +214,9 @@ class Workbench:
         )
         opening = self._world.sandbox.open(spec, self._journal.progress)
         machine = await self._stack.enter_async_context(opening)
-        await machine.put_base(base, self._world.blobs, self._journal.progress)
-        if state.checkpoint is not None:
-            last = read_checkpoint(self._world.blobs, state.checkpoint)
-            changes = last.changes if state.dirty else Difference(changes=())
-            await machine.put_checkpoint(changes, last.home, self._world.blobs)
+        await machine.put_base(laid, blobs, self._journal.progress)
+        if last is not None:
+            await machine.put_checkpoint(changes, last.home, blobs)
         await self._journal.record(
             SandboxOpened(
                 machine=machine.id,
@@ -135,7 +225,13 @@ class Workbench:
                 checkpoint=state.checkpoint,
             )
         )
-        self._base = base
+        self._base = {entry.path: entry for entry in base}
+        self._absent = {
+            entry.path: self._base[entry.path]
+            for entry in laid
+            if entry.is_listed_only and entry.path not in changes.refused
+        }
+        self._laid_bytes = sum(entry.size for entry in laid if entry.sha256 is not None)
         self._machine = machine
 
     async def _take_base(self, state: State) -> None:
@@ -148,6 +244,7 @@ class Workbench:
         if state.grants:
             self._journal.progress("reading your folders")
             entries = await anyio.to_thread.run_sync(self._setup.take_base)
+            self._tell_changed(state, entries)
         payloads: list[Payload] = []
         if (state.dirty or state.settled) and state.checkpoint is not None:
             last = read_checkpoint(self._world.blobs, state.checkpoint)
@@ -161,6 +258,22 @@ class Workbench:
         taken = BaseTaken(manifest=manifest, files=len(files), size=size)
         await self._journal.record(taken, *payloads)
 
+    def _tell_changed(self, state: State, entries: Iterable[Entry]) -> None:
+        """Say which files the user changed since the thread last read them."""
+        if state.base is None:
+            return
+        before = read_base(self._world.blobs, state.base, state.contents, state.lost)
+        known = {entry.path: entry for entry in before if entry.sha256 is not None}
+        changed = [
+            now.path
+            for now in entries
+            if (old := known.get(now.path)) is not None and _differs(old, now)
+        ]
+        if changed:
+            more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+            names = ", ".join(changed[:3]) + more
+            self._journal.progress(Note(f"changed in your folders since the last run: {names}"))
+
     def _still_open(self, changes: Difference, plans: Iterable[Digest]) -> Difference:
         """Return the changes that no plan has settled: those that an apply left out."""
         settled = {path for plan in plans for path in read_plan_paths(self._world.blobs, plan)}
@@ -172,6 +285,26 @@ class Workbench:
         after = [change.after for change in changes.changes if change.after is not None]
         size = sum(entry.size for entry in (*after, *home))
         return CheckpointMade(manifest=manifest, files=len(changes.changes), size=size)
+
+
+def _at_once(base: Sequence[Entry], changes: Difference) -> tuple[Entry, ...]:
+    """Return the base with the digests of those files only that are laid when a machine opens.
+
+    All of a small base; of a large one the files that the checkpoint changes: what it deletes must be
+    there to be deleted.
+    """
+    known = [entry for entry in base if entry.sha256 is not None]
+    small = len(known) <= AT_ONCE_FILES and sum(entry.size for entry in known) <= AT_ONCE_BYTES
+    touched = {change.path for change in changes.changes if change.before is not None}
+    return tuple(
+        entry if small or entry.path in touched else replace(entry, sha256=None) for entry in base
+    )
+
+
+def _differs(old: Entry, now: Entry) -> bool:
+    if now.sha256 is not None:
+        return now.sha256 != old.sha256
+    return (now.kind, now.size, now.mtime_ns) != (old.kind, old.size, old.mtime_ns)
 
 
 def keep_originals(entries: tuple[Entry, ...], changes: Difference) -> tuple[Entry, ...]:

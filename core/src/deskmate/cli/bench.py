@@ -6,7 +6,8 @@ import anyio
 import click
 
 from deskmate.cli.doctor import qemu_sandbox
-from deskmate.cli.output import Session, json_option, progress, say, say_json
+from deskmate.cli.output import Session, json_option, say, say_json, shown_progress
+from deskmate.ports import Progress
 
 
 @click.group()
@@ -26,16 +27,17 @@ def sandbox_(
     """Cold boot, restore to the first tool result, a small call, memory of an untouched machine."""
     from deskmate.sandbox.bench import Figures, bench_sandbox  # noqa: PLC0415
 
-    async def measure() -> Figures:
+    async def measure(progress: Progress) -> Figures:
         sandbox = qemu_sandbox(session)
         try:
             return await bench_sandbox(
-                sandbox, session.places, plugins, progress(), restores=restores, vms=vms
+                sandbox, session.places, plugins, progress, restores=restores, vms=vms
             )
         finally:
             sandbox.close()
 
-    figures = anyio.run(measure)
+    with shown_progress(as_json=as_json) as progress:
+        figures = anyio.run(measure, progress)
     if as_json:
         say_json(figures)
         return
@@ -55,7 +57,8 @@ def store_(session: Session, as_json: bool) -> None:
     """Append events beside bare durable inserts, and open a long log, on the disk threads are on."""
     from deskmate.store.bench import bench_store  # noqa: PLC0415
 
-    figures = anyio.run(bench_store, session.places.data, progress())
+    with shown_progress(as_json=as_json) as progress:
+        figures = anyio.run(bench_store, session.places.data, progress)
     if as_json:
         say_json(figures)
         return

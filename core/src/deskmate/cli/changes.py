@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import click
 
-from deskmate.cli.output import Session, json_option, progress, say, say_json
+from deskmate.cli.output import Session, is_live, json_option, progress, say, say_json
 from deskmate.errors import UserError
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from deskmate.store.blobs import BlobStore
     from deskmate.store.thread import ThreadStore
 
-_SIGNS = {"create": "+", "mkdir": "+", "delete": "-", "rmdir": "-", "modify": "~", "mode": "~"}
 NEEDS_YOU = 4
 
 
@@ -110,24 +110,26 @@ def show(session: Session, thread: str | None, run: str, as_json: bool) -> None:
     if staged.errors:
         say(f"! The output checks found {staged.errors} error(s): do not rely on these files.")
     moved = {item.moved_from for item in changes.items if item.moved_from}
-    for item in changes.items:
-        if item.path not in moved:
-            say(_line(item))
+    _say_items([item for item in changes.items if item.path not in moved])
     for path, why in sorted(changes.refused.items()):
         say(f"! {path}: not taken from the virtual machine: {why}")
 
 
-def _line(item: Item) -> str:
-    change = item.change
-    sign = "→" if item.moved_from else _SIGNS[change.operation]
-    before = change.before.size if change.before and change.before.kind == "file" else None
-    after = change.after.size if change.after and change.after.kind == "file" else None
-    sizes = " → ".join(f"{size:,}" for size in (before, after) if size is not None)
-    parts = [f"{sign} {item.path}", f"({sizes} bytes)" if sizes else ""]
-    parts += [f"moved from {item.moved_from}" if item.moved_from else "", *item.flags]
-    if item.standing != "open":
-        parts.append(f"[{item.standing}{': ' + item.why if item.why else ''}]")
-    return "  ".join(part for part in parts if part)
+def _say_items(items: Sequence[Item]) -> None:
+    """List changes: as a table on a terminal, else one a line."""
+    from deskmate.cli import tables  # noqa: PLC0415
+
+    if items and is_live(stream=sys.stdout):
+        from deskmate.cli.display import terminal  # noqa: PLC0415 - rich is for terminals only
+
+        console = terminal(sys.stdout)
+        console.print(tables.change_table(items, console.width))
+        return
+    for item in items:
+        sign = tables.sign_of(item)[0]
+        sizes = tables.sizes_of(item)
+        parts = [f"{sign} {item.path}", f"({sizes} bytes)" if sizes else ""]
+        say("  ".join(part for part in (*parts, *tables.remarks_of(item)) if part))
 
 
 @command.command("diff", short_help="Show changed text files line by line.")

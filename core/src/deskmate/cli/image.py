@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from deskmate.cli.output import Session, json_option, progress, say, say_json
+from deskmate.cli.output import Session, json_option, say, say_json, shown_progress
 from deskmate.errors import CorruptData
 from deskmate.sandbox.image import (
     DEFAULT_SUITE,
@@ -42,7 +42,8 @@ def build(session: Session, suite: str, force: bool, as_json: bool) -> None:
     """Build the image from Debian packages, once per recipe (about a minute)."""
     from deskmate.sandbox.build import build_image  # noqa: PLC0415
 
-    image = build_image(session.places, progress(), suite=suite, force=force)
+    with shown_progress(as_json=as_json) as progress:
+        image = build_image(session.places, progress, suite=suite, force=force)
     if as_json:
         say_json(_row(image, current=True))
     else:

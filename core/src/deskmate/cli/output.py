@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -44,8 +46,38 @@ def say_json(value: Any) -> None:
 
 
 def progress() -> Callable[[str], None]:
-    """Return a function that shows one line of progress on stderr."""
-    return lambda line: click.echo(f"  {plain(line)}", err=True)
+    """Return a function that shows one line of progress on stderr; the same words in a row once."""
+    last = ""
+
+    def show(line: str) -> None:
+        nonlocal last
+        if line != last:
+            click.echo(f"  {plain(line)}", err=True)
+        last = line
+
+    return show
+
+
+def is_live(*, as_json: bool = False, stream: TextIO | None = None) -> bool:
+    """Say whether a live display is wanted: on a terminal that can do it, and not for machines.
+
+    `stream`: where it would be; stderr if None.
+    """
+    if as_json or os.environ.get("NO_COLOR") or os.environ.get("TERM", "dumb") == "dumb":
+        return False
+    return (stream or sys.stderr).isatty()
+
+
+@contextmanager
+def shown_progress(*, as_json: bool = False) -> Iterator[Callable[[str], None]]:
+    """Show lines of progress on stderr while the block runs: live on a terminal, else one by one."""
+    if not is_live(as_json=as_json):
+        yield progress()
+        return
+    from deskmate.cli.display import Display  # noqa: PLC0415 - rich is not for --help
+
+    with Display() as display:
+        yield display.progress
 
 
 def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -76,13 +108,15 @@ def report_usage(error: click.ClickException) -> None:
 
 
 def _report(message: str, hint: str = "") -> None:
-    click.echo(f"deskmate: {_line(message)}", err=True)
+    click.echo(f"deskmate: {one_line(message)}", err=True)
     if hint:
-        click.echo(f"  {_line(hint)}", err=True)
+        click.echo(f"  {one_line(hint)}", err=True)
 
 
-def _line(text: str) -> str:
-    return plain(" ".join(text.split()))
+def one_line(text: str, limit: int | None = None) -> str:
+    """Return `text` in one line that cannot command a terminal, of at most `limit` characters."""
+    line = plain(" ".join(text.split()))
+    return line if limit is None or len(line) <= limit else line[: limit - 1] + "…"
 
 
 def report_interrupt(hint: str = "") -> None:

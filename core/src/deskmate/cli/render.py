@@ -1,4 +1,4 @@
-"""A run as people see it in a terminal: one human line per step, the agent's own words as they come."""
+"""A run where there is no live display: one human line per step, the agent's own words as they come."""
 
 from __future__ import annotations
 
@@ -39,12 +39,19 @@ class Renderer:
         self._colour = colour
         self._uses: dict[ToolUseId, ToolUse] = {}
         self._streamed = False
+        self._said = ""
+
+    @property
+    def streams(self) -> bool:
+        """Say whether the model's words are shown as they come."""
+        return sys.stderr.isatty()
 
     def __call__(self, item: Event | Delta) -> None:
         """Show one event or delta."""
         if isinstance(item, Delta):
             self._delta(item)
             return
+        self._said = ""
         match item.payload:
             case ModelReplied() as reply:
                 self._reply(reply)
@@ -60,9 +67,11 @@ class Renderer:
 
     def _delta(self, delta: Delta) -> None:
         if delta.kind == "progress":
-            self._line("·", delta.text, "bright_black")
+            if delta.text != self._said:  # the same words again only say how far it is
+                self._line("·", delta.text, "bright_black")
+            self._said = delta.text
             return
-        if not sys.stderr.isatty():
+        if not self.streams:
             return  # the whole answer follows on stdout
         self._streamed = True
         click.echo(plain(delta.text), nl=False, err=True)

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 import click
 
-from deskmate.cli.output import Session, json_option, report_interrupt, say, say_json
+from deskmate.cli.output import Session, is_live, json_option, report_interrupt, say, say_json
+from deskmate.cli.permissions import ask_what_is_new
 from deskmate.errors import UserError
 from deskmate.types.files import ApplyMode, Grant
 from deskmate.types.ids import ThreadId
 from deskmate.types.limits import Limits
 
 if TYPE_CHECKING:
+    from deskmate.cli.approver import TerminalApprover
+    from deskmate.cli.display import Display
+    from deskmate.cli.render import Renderer
     from deskmate.host import RunOrder, RunResult
 
 EXIT_CODES = {
@@ -116,24 +121,45 @@ def run_order(
     session: Session, order: RunOrder, thread: ThreadId | None, *, as_json: bool = False
 ) -> int:
     """Carry one order out, show it, and return the exit code."""
-    from deskmate.cli.approver import TerminalApprover  # noqa: PLC0415
-    from deskmate.cli.render import Renderer  # noqa: PLC0415
+    ask_what_is_new(session, order.plugins, thread)
     from deskmate.host import Host  # noqa: PLC0415
 
-    async def work() -> RunResult:
-        host = Host(session.places)
-        return await host.run(order, thread, observer=Renderer(), approver=TerminalApprover())
+    with _shown(as_json=as_json) as (observer, approver):
 
-    try:
-        result = anyio.run(until_interrupted, work)
-    except KeyboardInterrupt:
+        async def work() -> RunResult:
+            return await Host(session.places).run(
+                order, thread, observer=observer, approver=approver
+            )
+
+        try:
+            result = anyio.run(until_interrupted, work)
+        except KeyboardInterrupt:
+            result = None
+        streamed = observer.streams
+    if result is None:
         report_interrupt("Go on with: deskmate thread resume")
-        raise SystemExit(EXIT_CODES["stopped"]) from None
+        raise SystemExit(EXIT_CODES["stopped"])
     if as_json:
         say_json(result)
     else:
-        show_result(result)
+        show_result(result, streamed=streamed)
     return EXIT_CODES[result.reason]
+
+
+@contextmanager
+def _shown(*, as_json: bool) -> Iterator[tuple[Renderer | Display, TerminalApprover]]:
+    """Show a run while the block runs: live on a terminal, else line by line."""
+    from deskmate.cli.approver import TerminalApprover  # noqa: PLC0415
+    from deskmate.cli.render import Renderer  # noqa: PLC0415
+
+    if not is_live(as_json=as_json):
+        yield Renderer(colour=False), TerminalApprover()
+        return
+    from deskmate.cli.display import Display  # noqa: PLC0415 - rich is not for --help
+
+    with Display() as display:
+        display.begin("opening the thread")
+        yield display, TerminalApprover(paused=display.paused)
 
 
 async def until_interrupted(work: Callable[[], Awaitable[RunResult]]) -> RunResult:
@@ -172,9 +198,12 @@ def resume_thread(session: Session, thread: str, *, as_json: bool = False) -> in
     return run_order(session, RunOrder(), ThreadId(thread), as_json=as_json)
 
 
-def show_result(result: RunResult) -> None:
-    """Write a run's answer, its files and what to do next to stdout."""
-    streamed = sys.stdout.isatty() and sys.stderr.isatty()
+def show_result(result: RunResult, *, streamed: bool = False) -> None:
+    """Write a run's answer, its files and what to do next to stdout.
+
+    `streamed`: the answer stands on the terminal already, if stdout is one.
+    """
+    streamed = streamed and sys.stdout.isatty()
     if result.answer and not streamed:
         say(f"{result.label + ': ' if result.label else ''}{result.answer}")
     for deliverable in result.deliverables:

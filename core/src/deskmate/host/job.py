@@ -24,10 +24,11 @@ from deskmate.types.events import (
 from deskmate.types.files import Entry, Grant
 from deskmate.types.ids import Digest, ThreadId, new_run_id
 from deskmate.types.messages import text_of
+from deskmate.types.progress import Note
 from deskmate.types.registry import Registry
 
 if TYPE_CHECKING:
-    from deskmate.agent.world import Setup, World
+    from deskmate.agent.world import Setup, Taken, World
     from deskmate.changes.apply import Outcome, Place
     from deskmate.store.thread import ThreadStore
 
@@ -88,6 +89,7 @@ class Job:
     async def _set_plugins(self, events: Sequence[Event]) -> tuple[str, ...]:
         had = enabled_plugins(events)
         names = (*had, *(name for name in self._order.plugins if name not in had))
+        self._adapters.check_consent(names)
         chosen = await self._adapters.choose_plugins(names, self._progress)
         if chosen != last(events, PluginsSet):
             await self._store.append(chosen)
@@ -107,7 +109,7 @@ class Job:
             registry = Registry(lock=Digest(""))
             tools_off = one_line(error)
         for problem in registry.problems:
-            self._progress(f"plugin problem: {problem}")
+            self._progress(Note(f"plugin problem: {problem}"))
         said = last(events, UserSaid)
         name = self._order.model or (said.model if said else None)
         world = World(
@@ -122,19 +124,36 @@ class Job:
             registry=registry,
             plugins=plugins,
             take_base=self._take_base,
+            take_content=self._take_content,
             config=self._adapters.plugin_settings(plugins),
             tools_off=tools_off,
         )
         return world, setup
 
     def _take_base(self) -> tuple[Entry, ...]:
-        from deskmate.changes.scan import take_base  # noqa: PLC0415
+        """List the folders; small ones are read at once, of large ones what tools turn out to need."""
+        from deskmate.agent.workbench import AT_ONCE_BYTES, AT_ONCE_FILES  # noqa: PLC0415
+        from deskmate.changes.scan import list_base, read_all  # noqa: PLC0415
 
-        with self._blobs.batch():
-            base = take_base(self._grants, self._blobs, exclude=self._adapters.own_folders)
+        digests = self._adapters.digests()
+        base = list_base(
+            self._grants, exclude=self._adapters.own_folders, digests=digests, blobs=self._blobs
+        )
+        if base.files <= AT_ONCE_FILES and base.size <= AT_ONCE_BYTES:
+            with self._blobs.batch() as batch:
+                base = read_all(base, self._grants, batch, digests=digests)
         for path, why in base.skipped.items():
-            self._progress(f"left out: {path}: {why}")
+            self._progress(Note(f"left out: {path}: {why}"))
         return base.entries
+
+    def _take_content(self, wanted: Sequence[Entry]) -> Taken:
+        """Read files of the folders when they are first needed."""
+        from deskmate.agent.world import Taken  # noqa: PLC0415
+        from deskmate.changes.content import take_content  # noqa: PLC0415
+
+        with self._blobs.batch() as batch:
+            taken = take_content(self._grants, wanted, batch, digests=self._adapters.digests())
+        return Taken(entries=taken.entries, lost=taken.lost)
 
     def _said(self, model: str) -> UserSaid | None:
         """Return what to store as the user's words, None where a run goes on."""
@@ -153,7 +172,7 @@ class Job:
         from deskmate.changes.apply import recover  # noqa: PLC0415
 
         for outcome in await recover(self._place()):
-            self._progress(f"an interrupted apply was settled: {_outcome_line(outcome)}")
+            self._progress(Note(f"an interrupted apply was settled: {_outcome_line(outcome)}"))
 
     async def _apply(self) -> str:
         """Apply what the user lets be applied without a review; return what was done."""

@@ -31,6 +31,7 @@ from deskmate.sandbox.image import (
     sparse_digest,
 )
 from deskmate.types.places import Places
+from deskmate.types.progress import Counted
 
 TOOLS = {
     "mmdebstrap": "mmdebstrap",
@@ -55,6 +56,9 @@ def missing_tools() -> dict[str, str]:
     if find_uv() is None:
         missing["uv"] = "uv (a Python package)"
     return missing
+
+
+_STEPS = 4
 
 
 def find_uv() -> str | None:
@@ -100,11 +104,15 @@ def build_image(
 def _build(work: Path, suite: str, progress: Progress) -> Path:
     out = work / "out"
     out.mkdir(mode=0o755)
-    progress("document libraries")
+
+    def step(line: str, done: int) -> None:
+        progress(Counted(line, done=done, total=_STEPS))
+
+    step("document libraries", 0)
     _install_libraries(work, suite)
-    progress(f"Debian {suite}")
+    step(f"Debian {suite}", 1)
     _debian(work, suite)
-    progress("base disk")
+    step("base disk", 2)
     unwanted = [f"--exclude-path={path}" for path in _UNWANTED[:-2]]
     _run(
         [
@@ -116,7 +124,7 @@ def _build(work: Path, suite: str, progress: Progress) -> Path:
             str(work / "root"),
         ]
     )
-    progress("kernel and first program")
+    step("kernel and first program", 3)
     _kernel(work, suite, out)
     _scratch(out / "scratch.ext4")
     for name in FILES:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NoReturn
@@ -26,21 +26,23 @@ from deskmate.protocol.client import GuestClient, PutKind, connect_guest
 from deskmate.sandbox.archive import Item, items_of, stream, stream_size
 from deskmate.sandbox.bulk import Bulk
 from deskmate.sandbox.collect import collect
+from deskmate.sandbox.listing import batches, listing
 from deskmate.sandbox.process import Process
 from deskmate.sandbox.template import Template
 from deskmate.types.files import Difference, Entry
 from deskmate.types.ids import Digest
+from deskmate.types.progress import Counted
+from deskmate.types.wire import SPACE_BYTES
 
 HEARTBEAT_GAP_S = 5.0
 HEARTBEAT_LIMIT_S = 20.0
 CLOCK_ERROR_S = 0.5
 """What the guest's clock may be late by."""
 _CLOCK_TRIES = 4
-_SPACE_BYTES = 7 << 30
 _SLOWEST_BYTES_PER_S = 1 << 20
 _FIXED_S = 120.0
 _VALIDATE_S = 600.0
-_DELETE_BATCH_BYTES = 1 << 18
+_NAMES_LIMIT_BYTES = 1 << 18
 
 
 class QemuMachine:
@@ -53,6 +55,8 @@ class QemuMachine:
         self._template = template
         self._id = "m-" + secrets.token_hex(8)
         self._grants: frozenset[str] = frozenset()
+        self._laid_bytes = 0
+        self._sizes: dict[Digest, int] = {}
 
     @property
     def id(self) -> str:
@@ -109,16 +113,47 @@ class QemuMachine:
     async def put_base(
         self, entries: Sequence[Entry], blobs: BlobReader, progress: Progress
     ) -> None:
-        """Lay the granted folders' files into the workspace as the read-only base."""
-        size = sum(entry.size for entry in entries)
-        if size > _SPACE_BYTES:
+        """Lay the granted folders' files into the workspace as the read-only base.
+
+        Of files without a digest only name, size and time are told.
+        """
+        laid = [entry for entry in entries if not entry.is_listed_only]
+        listed = [entry for entry in entries if entry.is_listed_only]
+        size = sum(entry.size for entry in laid)
+        self._check_space(size)
+        if listed:
+            names = listing(listed)
+            await self._put("listing", (names.item,), names)
+        items = items_of(laid, shared=True)
+        if not laid:
+            await self._put("base", (), blobs)
+            return
+        line = f"copying {len(laid)} entries ({size >> 20} MiB) into the virtual machine"
+
+        def told(done: int, total: int) -> None:
+            progress(Counted(line, done=done, total=total, unit="bytes"))
+
+        told(0, stream_size(items))
+        await self._put("base", items, blobs, told=told)
+
+    async def put_content(
+        self, entries: Sequence[Entry], gone: Sequence[str], blobs: BlobReader, progress: Progress
+    ) -> None:
+        """Lay the content of files that `put_base` only named. Never while a call runs."""
+        self._check_space(sum(entry.size for entry in entries))
+        by_path = {entry.path: entry for entry in entries}
+        for batch in batches([*by_path, *gone], _NAMES_LIMIT_BYTES):
+            found = [by_path[path] for path in batch if path in by_path]
+            await self._put("base", items_of(found, shared=True), blobs, delete=batch)
+
+    def _check_space(self, size: int) -> None:
+        self._laid_bytes += size
+        if self._laid_bytes > SPACE_BYTES:
             raise UserError(
-                f"the granted folders hold {size >> 20} MiB; a virtual machine takes {_SPACE_BYTES >> 20}",
+                f"the granted folders hold {self._laid_bytes >> 20} MiB; a virtual machine takes "
+                f"{SPACE_BYTES >> 20}",
                 hint="grant a smaller folder",
             )
-        if entries:
-            progress(f"copying {len(entries)} entries ({size >> 20} MiB) into the virtual machine")
-        await self._put("base", items_of(entries), blobs)
 
     async def put_checkpoint(
         self, changes: Difference, home: Sequence[Entry], blobs: BlobReader
@@ -130,22 +165,31 @@ class QemuMachine:
             if change.before is not None
             and (change.after is None or change.after.kind != change.before.kind)
         ]
-        batches = list(_batches(gone)) or [[]]
-        for batch in batches[:-1]:
+        lists = batches(gone, _NAMES_LIMIT_BYTES) or [[]]
+        for batch in lists[:-1]:
             await self._put("overlay", (), blobs, delete=batch)
         after = [change.after for change in changes.changes if change.after is not None]
         if gone or after:
-            await self._put("overlay", items_of(after), blobs, delete=batches[-1])
+            await self._put("overlay", items_of(after), blobs, delete=lists[-1])
         if home:
             await self._put("home", items_of(home), blobs)
 
     async def _put(
-        self, what: PutKind, items: Sequence[Item], blobs: BlobReader, *, delete: Sequence[str] = ()
+        self,
+        what: PutKind,
+        items: Sequence[Item],
+        blobs: BlobReader,
+        *,
+        delete: Sequence[str] = (),
+        told: Callable[[int, int], None] | None = None,
     ) -> None:
         size = stream_size(items)
+        chunks = stream(items, blobs)
+        if told is not None:
+            chunks = _telling(chunks, size, told)
         timeout_s = _FIXED_S + size / _SLOWEST_BYTES_PER_S
         async with self._transfer(), anyio.create_task_group() as tasks:
-            tasks.start_soon(self._bulk.send, stream(items, blobs))
+            tasks.start_soon(self._bulk.send, chunks)
             await self._guest.put(what, size, delete=delete, timeout_s=timeout_s)
 
     @asynccontextmanager
@@ -216,7 +260,7 @@ class QemuMachine:
     ) -> tuple[Difference, tuple[Entry, ...]]:
         """Return what the workspace changed against `base`, and the home folder's entries."""
         async with self._transfer():
-            return await collect(self._guest, self._bulk, base, blobs, self._grants)
+            return await collect(self._guest, self._bulk, base, blobs, self._grants, self._sizes)
 
     async def validate(self, request: ValidationRequest, blobs: BlobReader) -> ValidationReport:
         """Put deliverables and sources, run all rules, return the findings."""
@@ -275,16 +319,17 @@ def _length(blobs: BlobReader, digest: Digest) -> int:
     return sum(len(chunk) for chunk in blobs.chunks(digest))
 
 
-def _batches(paths: Sequence[str]) -> list[list[str]]:
-    """Return the paths in lists that each fit a line of the channel."""
-    batches: list[list[str]] = []
-    room = 0
-    for path in paths:
-        if (room := room - len(path.encode()) - 8) < 0:
-            batches.append([])
-            room = _DELETE_BATCH_BYTES
-        batches[-1].append(path)
-    return batches
+def _telling(
+    chunks: Iterator[bytes], size: int, told: Callable[[int, int], None]
+) -> Iterator[bytes]:
+    """Pass a stream on, and tell how much of it was taken at every full percent."""
+    done = percent = 0
+    for chunk in chunks:
+        yield chunk
+        done += len(chunk)
+        if 100 * done // size > percent:
+            percent = 100 * done // size
+            told(done, size)
 
 
 def _lost(error: BaseException) -> str | None:
