@@ -1,16 +1,18 @@
 from __future__ import annotations
 
+import hashlib
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from deskmate.errors import CorruptData, DeskmateError, UserError
+from deskmate.store import archive
 from deskmate.store.archive import export_thread, import_thread
 from deskmate.store.blobs import BlobStore
 from deskmate.store.thread import create_thread, open_thread
 from deskmate.store.verify import verify_thread
-from deskmate.types.events import ToolFinished, UserSaid
+from deskmate.types.events import BaseTaken, ToolFinished, UserSaid
 from deskmate.types.ids import RunId, ThreadId, ToolUseId
 
 pytestmark = pytest.mark.anyio
@@ -123,3 +125,61 @@ async def test_an_archive_of_endless_brackets_is_refused_in_one_line(tmp_path: P
         with pytest.raises(DeskmateError):
             await import_thread(nested, tmp_path / "other", BlobStore(tmp_path / "other-blobs"))
     assert not (tmp_path / "other").exists()
+
+
+def _names(folder: Path) -> set[str]:
+    return {path.name for path in folder.rglob("*") if path.is_file()}
+
+
+async def test_what_the_log_does_not_need_is_not_taken(tmp_path: Path) -> None:
+    _, source = await _export(tmp_path)
+    stray = hashlib.sha256(b"stray").hexdigest()
+    with zipfile.ZipFile(source, "a") as old:
+        old.writestr(f"blobs/{stray}", b"stray")
+        old.writestr(f"blobs/{'0' * 64}", b"not even what its name says")
+    other = tmp_path / "other-blobs"
+    await import_thread(source, tmp_path / "other", BlobStore(other))
+    assert len(_names(other)) == 1
+    assert f"{stray}.zst" not in _names(other)
+
+
+async def test_a_damaged_blob_is_never_stored_under_any_name(tmp_path: Path) -> None:
+    _, source = await _export(tmp_path)
+    changed = tmp_path / "changed.zip"
+    _rewrite(source, changed, "blobs/", b"other bytes")
+    other = tmp_path / "other-blobs"
+    with pytest.raises(CorruptData, match="damaged"):
+        await import_thread(changed, tmp_path / "other", BlobStore(other))
+    assert _names(other) == set()
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "match"),
+    [("TOTAL_LIMIT_BYTES", 9_999, "would unpack to"), ("COUNT_LIMIT", 3, "holds 4 files")],
+)
+async def test_an_archive_that_would_fill_the_disk_is_refused_before_anything_is_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, value: int, match: str
+) -> None:
+    _, source = await _export(tmp_path)
+    monkeypatch.setattr(archive, limit, value)
+    other = tmp_path / "other-blobs"
+    with pytest.raises(UserError, match=match):
+        await import_thread(source, tmp_path / "other", BlobStore(other))
+    assert not other.exists()
+    assert not (tmp_path / "other").exists()
+
+
+async def test_a_list_of_files_that_is_far_too_long_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs = BlobStore(tmp_path / "blobs")
+    thread = await create_thread(tmp_path / "threads", "Lists", version="1")
+    async with open_thread(tmp_path / "threads", thread) as store:
+        manifest = blobs.put(b'{"entries": [' + b" " * 50_000 + b"]}")
+        await store.append(BaseTaken(manifest=manifest, files=0, size=0))
+        await export_thread(store, blobs, tmp_path / "thread.zip")
+    monkeypatch.setattr(archive, "_LOG_LIMIT_BYTES", 20_000)
+    with pytest.raises(UserError, match="too large for a list"):
+        await import_thread(
+            tmp_path / "thread.zip", tmp_path / "other", BlobStore(tmp_path / "other-blobs")
+        )

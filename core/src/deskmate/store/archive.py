@@ -1,11 +1,12 @@
 """A thread as one file: a zip with its log, its blobs and a page that says what is what.
 
-Reading one trusts nothing: only known names, every hash of the log and every blob's digest are
-checked, and nothing is unpacked by a path that the file names.
+Reading one trusts nothing: number and size are bounded, every hash of the log and every blob's digest
+are checked, blobs that the log does not need are left, and nothing is unpacked by a path that it names.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import zipfile
@@ -28,7 +29,6 @@ from deskmate.types.ids import Digest, ThreadId
 
 FORMAT = "deskmate-thread-1"
 EVENTS, MANIFEST, README = "events.jsonl", "manifest.json", "README.txt"
-_BLOB = re.compile(r"blobs/([0-9a-f]{64})")
 _NOT_OURS = (
     zipfile.BadZipFile,
     zlib.error,
@@ -36,12 +36,15 @@ _NOT_OURS = (
     KeyError,
     ValueError,
     TypeError,
-    NotImplementedError,
-    RecursionError,
+    RuntimeError,  # encrypted, too deep, or compressed in a way that is not known
 )
 _THREAD = re.compile(r"t-[a-z0-9]{1,40}")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _LOG_LIMIT_BYTES = 512 << 20
+TOTAL_LIMIT_BYTES = 64 << 30
+"""What all files of an archive may unpack to."""
+COUNT_LIMIT = 1_000_000
+"""Files of an archive."""
 _README = """A thread of Deskmate.
 
 events.jsonl    every fact of the thread, one a line, each bound to the one before it by its hash
@@ -116,16 +119,14 @@ async def import_thread(source: Path, threads: Path, blobs: Blobs) -> ThreadId:
 def _import(source: Path, threads: Path, blobs: Blobs) -> ThreadId:
     try:
         with zipfile.ZipFile(source) as archive:
+            _check_size(archive)
             records = _read_log(archive)
             report = chain.check(records)
             manifest = json.loads(_read(archive, MANIFEST, CHUNK_BYTES * 64))
             _check_manifest(manifest, report)
             thread = _new_thread(report.thread, threads)
             rows = [_row(record) for record in records]
-            for name in archive.namelist():
-                if match := _BLOB.fullmatch(name):
-                    _take_blob(archive, name, Digest(match[1]), blobs)
-            _check_needed(records, blobs)
+            _take_blobs(records, _Inside(archive, blobs), blobs)
     except _NOT_OURS as error:
         raise UserError(f"{source} is not an exported thread: {error}.") from error
     write_thread(threads, thread, rows)
@@ -178,17 +179,62 @@ def _row(record: Mapping[str, Any]) -> tuple[Any, ...]:
     return (record["seq"], record["time"], kind, payload, record["prev_hash"], record["hash"])
 
 
-def _take_blob(archive: zipfile.ZipFile, name: str, digest: Digest, blobs: Blobs) -> None:
-    def content() -> Iterator[bytes]:
-        with archive.open(name) as file:
+def _check_size(archive: zipfile.ZipFile) -> None:
+    """Refuse an archive that would fill the disk. No entry can be read beyond what it says of itself."""
+    entries = archive.infolist()
+    if len(entries) > COUNT_LIMIT:
+        raise UserError(f"The archive holds {len(entries):,} files; {COUNT_LIMIT:,} are the most.")
+    total = sum(entry.file_size for entry in entries)
+    if total > TOTAL_LIMIT_BYTES:
+        raise UserError(
+            f"The archive would unpack to {total >> 20:,} MiB; {TOTAL_LIMIT_BYTES >> 20:,} are the most."
+        )
+
+
+class _Inside:
+    """The blobs of an archive, each checked while it is read; those it lacks may be here already."""
+
+    def __init__(self, archive: zipfile.ZipFile, here: BlobReader) -> None:
+        self._archive = archive
+        self._here = here
+        self._names = frozenset(archive.namelist())
+
+    def holds(self, digest: Digest) -> bool:
+        """Say whether the archive itself has it."""
+        return f"blobs/{digest}" in self._names
+
+    def has(self, digest: Digest) -> bool:
+        """Say whether the content can be had."""
+        return self.holds(digest) or self._here.has(digest)
+
+    def chunks(self, digest: Digest) -> Iterator[bytes]:
+        """Yield the content; raises CorruptData at the end if it is not what its name says."""
+        if not self.holds(digest):
+            yield from self._here.chunks(digest)
+            return
+        seen = hashlib.sha256()
+        with self._archive.open(f"blobs/{digest}") as file:
             while piece := file.read(CHUNK_BYTES):
+                seen.update(piece)
                 yield piece
+        if seen.hexdigest() != digest:
+            raise CorruptData(f"Blob {digest} in the archive is damaged.")
 
-    if blobs.put(content()) != digest:
-        raise CorruptData(f"Blob {digest} in the archive is damaged.")
+    def read(self, digest: Digest) -> bytes:
+        """Return a list of files. Raises UserError if it is far too long for one."""
+        content = bytearray()
+        for piece in self.chunks(digest):
+            content += piece
+            if len(content) > _LOG_LIMIT_BYTES:
+                raise UserError(f"Blob {digest} in the archive is too large for a list of files.")
+        return bytes(content)
 
 
-def _check_needed(records: Sequence[Mapping[str, Any]], blobs: Blobs) -> None:
-    missing = [digest for digest in needed_blobs(records, blobs) if not blobs.has(digest)]
-    if missing:
+def _take_blobs(records: Sequence[Mapping[str, Any]], inside: _Inside, blobs: Blobs) -> None:
+    """Store what the log needs, and nothing else that may lie in the archive."""
+    needed = needed_blobs(records, inside)
+    if missing := [digest for digest in needed if not inside.has(digest)]:
         raise CorruptData(f"The archive lacks blob {missing[0]}.")
+    for digest in needed:
+        if inside.holds(digest):
+            blobs.put(inside.chunks(digest))
