@@ -5,9 +5,12 @@ from pathlib import Path
 import pytest
 from tests.unit.changes.folder_trees import Desk, Tree, contents, facts
 
+from deskmate.changes.plan import Plan, Step, read_plan
 from deskmate.changes.planning import ApplyOptions
-from deskmate.changes.undo import UndoOptions, history, undo_changes
-from deskmate.errors import ConflictError, UserError
+from deskmate.changes.undo import Applied, UndoOptions, history, plan_undo, undo_changes
+from deskmate.errors import ConflictError, CorruptData, UserError
+from deskmate.testing.memory import MemoryBlobs
+from deskmate.types.ids import Digest
 
 pytestmark = pytest.mark.anyio
 NDA: Tree = {"nda.txt": b"one\n", "old": None, "old/a.txt": b"a\n"}
@@ -105,3 +108,29 @@ async def test_history_tells_what_was_undone(tmp_path: Path) -> None:
     await undo_changes(desk.place, UndoOptions(plan=entries[1].digest))
     entries = history(await desk.place.store.events(), desk.place.blobs)
     assert [bool(entry.live) for entry in entries] == [True, False, True]
+
+
+def _applied(digest: str) -> Applied:
+    plan = Plan(id=digest, grants=(), steps=(Step(path="docs/a", before=None, after=None),))
+    return Applied(seq=1, time="", digest=Digest(digest), plan=plan, live=frozenset({"docs/a"}))
+
+
+@pytest.mark.parametrize("plan", ["a", "ab12"])
+def test_the_beginning_of_several_plans_names_none_of_them(plan: str) -> None:
+    first, second, other = "ab12" + "0" * 60, "ab12" + "1" * 60, "cd" * 32
+    entries = [_applied(first), _applied(second), _applied(other)]
+    with pytest.raises(UserError, match="2 entries of the history begin with") as caught:
+        plan_undo(entries, UndoOptions(plan=plan))
+    assert first[:12] in caught.value.message
+    assert second[:12] in caught.value.message
+    assert other[:12] not in caught.value.message
+    for one in (first, first[:5], "c"):  # each names one: there is just nothing left to undo in it
+        with pytest.raises(UserError, match="nothing to undo"):
+            plan_undo(entries, UndoOptions(plan=one))
+
+
+@pytest.mark.parametrize("content", [b"not json", b"[]", b"\xff", b"[" * 100_000, b'{"id": 3}'])
+def test_a_plan_that_is_damaged_is_corrupt_data(content: bytes) -> None:
+    blobs = MemoryBlobs()
+    with pytest.raises(CorruptData):
+        read_plan(blobs.put(content), blobs)

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from deskmate.errors import CorruptData
 from deskmate.ports import BlobReader, Blobs
 from deskmate.types.codec import from_json, to_json
 from deskmate.types.files import EntryKind, Grant
@@ -93,7 +94,11 @@ def store_plan(plan: Plan, blobs: Blobs) -> Digest:
 
 def read_plan(digest: Digest, blobs: BlobReader) -> Plan:
     """Return a stored plan. Raises CorruptData."""
-    return from_json(Plan, json.loads(blobs.read(digest)))
+    try:
+        data = json.loads(blobs.read(digest))
+    except (ValueError, RecursionError) as error:
+        raise CorruptData(f"Blob {digest} is not a plan of file changes: {error}") from error
+    return from_json(Plan, data)
 
 
 def same(left: State | None, right: State | None) -> bool:

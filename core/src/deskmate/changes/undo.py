@@ -101,6 +101,7 @@ def plan_undo(applied: Sequence[Applied], options: UndoOptions) -> tuple[Plan, M
 
     Raises UserError, ConflictError as `undo_changes`.
     """
+    _check_plan(applied, options.plan)
     chosen = [entry for entry in applied if entry.live and _is_chosen(entry, options)]
     spans = _spans(chosen, options)
     if not spans:
@@ -128,6 +129,17 @@ def plan_undo(applied: Sequence[Applied], options: UndoOptions) -> tuple[Plan, M
             forced=bool(changed),
         )
     return plan, left_out
+
+
+def _check_plan(applied: Sequence[Applied], plan: str) -> None:
+    """Refuse a beginning of a digest that several entries have: the user means one."""
+    found = [entry for entry in applied if plan and entry.digest.startswith(plan)]
+    if len(found) > 1:
+        listed = ", ".join(entry.digest[: max(12, len(plan) + 4)] for entry in found)
+        raise UserError(
+            f"{len(found)} entries of the history begin with {plan}: {listed}.",
+            hint="Name one of them with more characters.",
+        )
 
 
 def _is_chosen(entry: Applied, options: UndoOptions) -> bool:
