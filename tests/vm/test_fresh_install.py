@@ -342,7 +342,7 @@ def test_a_plugin_enabled_in_the_middle_of_a_thread_is_there_at_its_next_turn_an
 
     fresh.pip("install", wheels["deskmate-legal"])
     assert "legal" in {plugin["name"] for plugin in desk.json("plugin", "list")["plugins"]}
-    enabled = desk.call("plugin", "enable", "legal", "--thread", thread).stdout
+    enabled = desk.call("plugin", "enable", "legal", "--thread", thread, "--yes").stdout
     assert "LEGAL-REJECT-ALL" in enabled
 
     say("And now?", "--thread", thread)

@@ -2,30 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from deskmate.cli.output import Session, json_option, progress, say, say_json
+from deskmate.cli.permissions import agree, permission_lines
+from deskmate.cli.plugin_store import install_command, remove_command
 from deskmate.errors import PluginError
 
 if TYPE_CHECKING:
     from deskmate.discovery.installed import Catalogue, Problem
-    from deskmate.types.registry import InstalledPlugin, Manifest, Risk
+    from deskmate.types.registry import InstalledPlugin, Manifest, Origin
+
+
+_ORIGINS: dict[Origin, str] = {
+    "deskmate": "with Deskmate",
+    "pip": "installed by pip",
+    "source": "read from its source folder",
+    "store": "in the plugin store",
+}
 
 
 @click.group("plugin")
 def command() -> None:
-    """Find, enable and disable plugins. None of their code runs outside the virtual machine."""
+    """Install, find, enable and disable plugins. None of their code runs outside the virtual machine."""
+
+
+command.add_command(install_command)
+command.add_command(remove_command)
+command.add_command(remove_command, "uninstall")
 
 
 def installed_plugins(session: Session) -> Catalogue:
     """Return what is installed, remembering checked manifests in the cache."""
     from deskmate.discovery.installed import find_plugins  # noqa: PLC0415
 
-    return find_plugins(cache=session.places.cache / "manifests.json")
+    places = session.places
+    return find_plugins(cache=places.cache / "manifests.json", store=places.plugins)
 
 
 @command.command("list", short_help="List the plugins, and why one is not usable.")
@@ -40,9 +55,8 @@ def list_command(session: Session, as_json: bool) -> None:
         return
     for row in rows:
         if row["state"] == "ok":
-            note = " · read from its source folder" if row["editable"] else ""
             say(f"{row['name']} {row['version']}  {row['summary']}")
-            say(f"    {row['distribution']} · {_counts(row)}{note}")
+            say(f"    {row['distribution']}, {_ORIGINS[row['origin']]} · {_counts(row)}")
         else:
             say(f"{row['name']}  NOT USABLE: {row['reason']}")
             if row["hint"]:
@@ -67,6 +81,7 @@ def _usable(plugin: InstalledPlugin) -> dict[str, Any]:
         "rules": len(manifest.validators),
         "skills": len(manifest.skills),
         "editable": plugin.editable,
+        "origin": plugin.origin,
     }
 
 
@@ -85,6 +100,7 @@ def _unusable(problem: Problem) -> dict[str, Any]:
         "rules": 0,
         "skills": 0,
         "editable": False,
+        "origin": "",
     }
 
 
@@ -117,94 +133,76 @@ def show_command(session: Session, name: str, as_json: bool) -> None:
         return
     say(f"{plugin.manifest.title} ({plugin.name} {plugin.version}, from {plugin.distribution})")
     say(plugin.manifest.summary)
-    for line in _permission_lines(plugin):
+    for line in permission_lines(plugin):
         say(f"- {line}")
-
-
-def _permission_lines(plugin: InstalledPlugin) -> Iterator[str]:
-    yield "Its code runs inside the virtual machine only."
-    yield from _tool_lines(plugin.manifest)
-    yield from _network_lines(plugin.manifest)
-    yield from _other_lines(plugin.manifest)
-
-
-def _tool_lines(manifest: Manifest) -> Iterator[str]:
-    meanings: dict[Risk, str] = {
-        "read": "Tools that only read",
-        "write": "Tools that change files in the workspace",
-        "send": "Tools that send something out",
-    }
-    for risk, meaning in meanings.items():
-        if names := [name for name, its_risk in manifest.tools.items() if its_risk == risk]:
-            yield f"{meaning}: {', '.join(names)}"
-
-
-def _network_lines(manifest: Manifest) -> Iterator[str]:
-    for rule in manifest.hosts:
-        yield f"May reach {rule.host} ({', '.join(rule.methods)}): {rule.why}"
-    if not manifest.hosts:
-        yield "May reach no network at all."
-    for secret in manifest.secrets:
-        yield f"Your secret {secret.name} may be sent to {', '.join(secret.send_to)}: {secret.why}"
-
-
-def _other_lines(manifest: Manifest) -> Iterator[str]:
-    if gates := [rule for rule, gate in manifest.validators.items() if gate]:
-        yield f"Stops a deliverable that breaks: {', '.join(gates)}"
-    if manifest.skills:
-        yield f"Skills: {', '.join(manifest.skills)}"
-    if manifest.guest_packages:
-        yield f"Brings into the virtual machine: {', '.join(manifest.guest_packages)}"
-    for setting, about in manifest.config.items():
-        value = about["default"] if about["default"] not in ("", None) else "(empty)"
-        yield f"Setting {setting} = {value}: {about.get('help', '')}"
-    yield f"A tool may take {manifest.timeout_s} s and {manifest.memory_mib} MiB."
 
 
 @command.command("audit", short_help="Name what pip ran outside the virtual machine.")
 @json_option
 @click.pass_obj
-def audit_command(session: Session, as_json: bool) -> None:
-    """Name what pip ran or installed for plugins outside the virtual machine."""
+def audit_command(session: Session, as_json: bool) -> int:
+    """Name what pip ran or installed for plugins outside the virtual machine, and what was changed since.
+
+    Exit code 1 if there is something to look at.
+    """
     from deskmate.discovery.audit import audit  # noqa: PLC0415
 
-    notes = audit()
+    notes = audit(store=session.places.plugins)
     if as_json:
-        say_json({"notes": notes})
-        return
+        say_json({"ok": not notes, "notes": notes})
+        return int(bool(notes))
     for note in notes:
         say(f"{note.distribution}: {note.what}")
     if not notes:
-        say("Nothing: no plugin brought a start-up hook or a command, none was built from source.")
-    say("Not visible here: whether pip built a plugin from an index's source archive.")
+        say(
+            "Nothing: no plugin brought a start-up hook or a command, none was built or changed here."
+        )
+    say(
+        "Not visible here: whether pip built a plugin from an index's source archive without its cache."
+    )
+    return int(bool(notes))
 
 
-@command.command("enable")
+@command.command("enable", short_help="Agree to a plugin, and let a thread use it.")
 @click.argument("name")
-@click.option("--thread", "-t", required=True, help="The thread that is to use it.")
+@click.option("--thread", "-t", help="The thread that is to use it; without it you agree only.")
 @click.option(
     "--wheelhouse",
     type=click.Path(exists=True, file_okay=False, resolve_path=True, path_type=Path),
     help="Take the plugin's guest packages from this folder of wheels, without a network.",
 )
+@click.option("--yes", is_flag=True, help="Agree to what is shown, without a question.")
 @click.pass_obj
-def enable_command(session: Session, name: str, thread: str, wheelhouse: Path | None) -> None:
-    """Let a thread use a plugin from now on."""
+def enable_command(
+    session: Session, name: str, thread: str | None, wheelhouse: Path | None, yes: bool
+) -> None:
+    """Show what a plugin may do and, if you agree, let a thread use it from now on.
+
+    A newer version that wants more asks again. Without --thread you agree once for all your threads:
+    `run --plugin NAME` then asks nothing.
+    """
+    from deskmate.discovery.consent import Consents  # noqa: PLC0415
     from deskmate.discovery.installed import BUILT_IN  # noqa: PLC0415
     from deskmate.discovery.layer import build_layer  # noqa: PLC0415
 
     catalogue = installed_plugins(session)
     plugin = catalogue.get(name)
-    before = _enabled(session, thread)
-    if name in before or name in BUILT_IN:
-        say(f"{thread} uses {name} already.")
+    consents = Consents(session.places.plugins)
+    before = enabled_in(session, thread) if thread else ()
+    if name in BUILT_IN or (name in before and not consents.missing(plugin)):
+        say(f"{thread or 'Every thread'} uses {name} already.")
         return
+    agree(plugin, consents.missing(plugin) if name in before else (), yes=yes)
+    consents.accept([plugin])
+    if not thread:
+        say(f"{name} {plugin.version} may do this in every thread that names it.")
+        return
+    names = (*before, *(() if name in before else (name,)))
     if wheelhouse is not None:
-        names = (*before, name)
         build_layer(names, catalogue, session.places, progress(), wheelhouse=wheelhouse)
-    _enable(session, thread, (*before, name))
+    _enable(session, thread, names)
     say(f"{thread} uses {name} {plugin.version} from now on:")
-    for line in _permission_lines(plugin):
+    for line in permission_lines(plugin):
         say(f"- {line}")
 
 
@@ -220,7 +218,7 @@ def disable_command(session: Session, name: str, thread: str) -> None:
         raise PluginError(
             f"{name} comes with Deskmate and is part of every thread; it cannot be disabled."
         )
-    before = _enabled(session, thread)
+    before = enabled_in(session, thread)
     if name not in before:
         say(f"{thread} does not use {name}.")
         return
@@ -228,7 +226,8 @@ def disable_command(session: Session, name: str, thread: str) -> None:
     say(f"{thread} does not use {name} any more.")
 
 
-def _enabled(session: Session, thread: str) -> tuple[str, ...]:
+def enabled_in(session: Session, thread: str) -> tuple[str, ...]:
+    """Return the names of the plugins that a thread uses. Raises UserError if there is no such thread."""
     import anyio  # noqa: PLC0415
 
     from deskmate.host import thread_plugins  # noqa: PLC0415

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -32,18 +32,48 @@ _FETCH_DEADLINE_S = 1800
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where wheels come from. `wheelhouse`: a folder instead of the index. `before`: RFC 3339 time.
+
+    What was uploaded to an index after `before` is not taken, where the index tells the time.
+    """
+
+    wheelhouse: Path | None = None
+    before: str = ""
+
+    def options(self) -> list[str]:
+        """Return pip's and uv's common options."""
+        return (
+            []
+            if self.wheelhouse is None
+            else ["--no-index", "--find-links", str(self.wheelhouse.absolute())]
+        )
+
+    def cooldown(self) -> list[str]:
+        """Return uv's option that leaves out what is too young; files in a folder have no upload time."""
+        return ["--exclude-newer", self.before] if self.before and self.wheelhouse is None else []
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GuestWheels:
-    """What the plugins of a set need in the guest: plugin → requirements. `image`: pinned there."""
+    """What the plugins of a set need in the guest: plugin → requirements. `image`: pinned there.
+
+    `stored`: plugin → wheels that the plugin store holds for it, file → sha256.
+    """
 
     wanted: Mapping[str, tuple[str, ...]]
     image: Mapping[str, str] = field(default_factory=dict)
     wheelhouse: Path | None = None
+    before: str = ""
+    stored: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def fingerprint(self) -> str:
         """Return what changes when another resolution is due; where wheels come from does not matter."""
-        if not self.wanted:
+        if not self.wanted and not self.stored:
             return ""
-        parts = [self.wanted, self.image, PYTHON, PLATFORM]
+        parts: list[object] = [self.wanted, self.image, PYTHON, PLATFORM]
+        if self.stored:
+            parts.append({name: sorted(wheels.values()) for name, wheels in self.stored.items()})
         return hashlib.sha256(canonical(parts)).hexdigest()
 
     def unpack(
@@ -51,67 +81,109 @@ class GuestWheels:
     ) -> Mapping[str, tuple[str, ...]]:
         """Unpack each plugin's packages below `tree`/wheels/<name>/ and return what they were.
 
-        Returns: plugin → `name==version sha256`, of what the image does not hold already.
+        Returns: plugin → `name==version` or the wheel's name, of what the image does not hold already.
 
         Raises:
             PluginError: a package cannot be resolved, fetched, or trusted.
         """
         brought: dict[str, tuple[str, ...]] = {}
-        for plugin, requirements in self.wanted.items():
-            progress(f"Resolving guest packages of {plugin}: {', '.join(requirements)}")
-            folder = scratch / f"wheels-{plugin}"
-            folder.mkdir()
-            pinned = self._resolve(plugin, requirements, folder)
-            if not pinned:
-                continue
-            target = tree / "wheels" / plugin
-            target.mkdir(parents=True)
-            for wheel in self._fetch(plugin, pinned, folder):
-                progress(f"Unpacking {wheel.name}")
-                unpack_wheel(wheel, target)
-            brought[plugin] = tuple(sorted(pinned))
+        for plugin in self.wanted:
+            if fetched := self.fetch(plugin, scratch, progress):
+                _unpack_all(fetched.values(), tree / "wheels" / plugin, progress)
+                brought[plugin] = tuple(sorted(fetched))
+        for plugin, wheels in self.stored.items():
+            for wheel, sha256 in wheels.items():
+                _check_stored(plugin, Path(wheel), sha256)
+            _unpack_all(map(Path, wheels), tree / "wheels" / plugin, progress)
+            brought[plugin] = tuple(sorted(Path(wheel).name for wheel in wheels))
         return brought
 
-    def _resolve(self, plugin: str, requirements: Sequence[str], folder: Path) -> dict[str, str]:
-        """Return `name==version` → its lines for pip, of what the image does not hold."""
-        wanted, constraints, locked = (folder / n for n in ("in.txt", "image.txt", "locked.txt"))
-        wanted.write_text("\n".join(requirements) + "\n")
-        constraints.write_text("".join(f"{n}=={v}\n" for n, v in self.image.items()))
-        command = [
-            *_uv(), "pip", "compile", "--quiet", "--no-header", "--no-annotate",
-            "--no-emit-index-url", "--generate-hashes", "--only-binary", ":all:",
-            "--python-version", PYTHON, "--python-platform", PLATFORM,
-            "--constraint", str(constraints), *self._index(), "--output-file", str(locked), str(wanted),
-        ]  # fmt: skip
-        _run(command, f"resolve the guest packages of plugin {plugin}", _RESOLVE_DEADLINE_S)
-        pinned = _pinned(locked.read_text())
-        return {
+    def fetch(
+        self, plugin: str, scratch: Path, progress: Callable[[str], None]
+    ) -> Mapping[str, Path]:
+        """Return `name==version` → wheel in `scratch`, of what one plugin needs beside the image."""
+        requirements = self.wanted[plugin]
+        progress(f"Resolving guest packages of {plugin}: {', '.join(requirements)}")
+        folder = scratch / f"wheels-{plugin}"
+        folder.mkdir()
+        what = f"the guest packages of plugin {plugin}"
+        source = Source(wheelhouse=self.wheelhouse, before=self.before)
+        (folder / "image.txt").write_text("".join(f"{n}=={v}\n" for n, v in self.image.items()))
+        found = resolve(
+            requirements, folder, source, what, "--constraint", str(folder / "image.txt")
+        )
+        pinned = {
             name: text
-            for name, text in pinned.items()
+            for name, text in found.items()
             if normalise(name.partition("==")[0]) not in self.image
         }
+        if not pinned:
+            return {}
+        names = sorted(pinned, key=lambda name: normalise(name.partition("==")[0]))
+        return dict(zip(names, download(pinned, folder, source, what), strict=True))
 
-    def _fetch(self, plugin: str, pinned: Mapping[str, str], folder: Path) -> list[Path]:
-        chosen, wheels = folder / "fetch.txt", folder / "fetched"
-        chosen.write_text("\n".join(pinned.values()) + "\n")
-        platforms = [f"manylinux_2_{minor}_x86_64" for minor in _GLIBC_MINORS]
-        platforms += ["manylinux2014_x86_64", "linux_x86_64"]
-        command = [
-            *_pip(), "download", "--quiet", "--no-deps", "--require-hashes",
-            "--only-binary", ":all:", "--python-version", PYTHON, "--implementation", "cp",
-            *(f"--platform={name}" for name in platforms),
-            *self._index(), "--dest", str(wheels), "--requirement", str(chosen),
-        ]  # fmt: skip
-        _run(command, f"fetch the guest packages of plugin {plugin}", _FETCH_DEADLINE_S)
-        found = sorted(wheels.iterdir())
-        if len(found) != len(pinned) or any(file.suffix != ".whl" for file in found):
-            raise PluginError(f"Plugin {plugin}: {len(pinned)} wheels asked, {len(found)} came.")
-        return found
 
-    def _index(self) -> list[str]:
-        if self.wheelhouse is None:
-            return []
-        return ["--no-index", "--find-links", str(self.wheelhouse)]
+def resolve(
+    requirements: Sequence[str], folder: Path, source: Source, what: str, *options: str
+) -> dict[str, str]:
+    """Return `name==version` → its lines with hashes, for the guest's Python, of wheels only.
+
+    Raises:
+        PluginError: it cannot be done; the message says `what` it was.
+    """
+    wanted, locked = folder / "in.txt", folder / "locked.txt"
+    wanted.write_text("\n".join(requirements) + "\n")
+    command = [
+        *_uv(), "pip", "compile", "--quiet", "--no-header", "--no-annotate",
+        "--no-emit-index-url", "--generate-hashes", "--only-binary", ":all:",
+        "--python-version", PYTHON, "--python-platform", PLATFORM,
+        *options, *source.options(), *source.cooldown(), "--output-file", str(locked), str(wanted),
+    ]  # fmt: skip
+    _run(command, f"resolve {what}", _RESOLVE_DEADLINE_S, folder)
+    return _pinned(locked.read_text())
+
+
+def download(pinned: Mapping[str, str], folder: Path, source: Source, what: str) -> list[Path]:
+    """Return the wheels of pinned requirements, sorted by name; other bytes than pinned are refused.
+
+    Raises:
+        PluginError: they cannot be had; the message says `what` they were.
+    """
+    chosen, wheels = folder / "fetch.txt", folder / "fetched"
+    chosen.write_text("\n".join(pinned.values()) + "\n")
+    platforms = [f"manylinux_2_{minor}_x86_64" for minor in _GLIBC_MINORS]
+    platforms += ["manylinux2014_x86_64", "linux_x86_64"]
+    command = [
+        *_pip(), "download", "--quiet", "--no-deps", "--require-hashes",
+        "--only-binary", ":all:", "--python-version", PYTHON, "--implementation", "cp",
+        *(f"--platform={name}" for name in platforms),
+        *source.options(), "--dest", str(wheels), "--requirement", str(chosen),
+    ]  # fmt: skip
+    _run(command, f"fetch {what}", _FETCH_DEADLINE_S, folder)
+    found = sorted(wheels.iterdir(), key=lambda file: normalise(file.name.partition("-")[0]))
+    if len(found) != len(pinned) or any(file.suffix != ".whl" for file in found):
+        raise PluginError(f"Fetching {what}: {len(pinned)} wheels asked, {len(found)} came.")
+    return found
+
+
+def _unpack_all(wheels: Iterable[Path], target: Path, progress: Callable[[str], None]) -> None:
+    target.mkdir(parents=True)
+    for wheel in wheels:
+        progress(f"Unpacking {wheel.name}")
+        unpack_wheel(wheel, target)
+
+
+def _check_stored(plugin: str, wheel: Path, sha256: str) -> None:
+    try:
+        with wheel.open("rb") as file:
+            same = hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    except OSError:
+        same = False
+    if not same:
+        raise PluginError(
+            f"Plugin {plugin}: {wheel} is missing or is not what was installed.",
+            hint="Remove the plugin and install it anew.",
+        )
 
 
 def plan_wheels(plugins: Sequence[InstalledPlugin], wheelhouse: Path | None) -> GuestWheels:
@@ -123,12 +195,30 @@ def plan_wheels(plugins: Sequence[InstalledPlugin], wheelhouse: Path | None) -> 
     if not any(plugin.manifest.guest_packages for plugin in plugins):
         return GuestWheels(wanted={})
     image = image_packages()
+    stored = {p.name: p.wheels for p in plugins if p.wheels}
     wanted = {plugin.name: _requirements(plugin, image) for plugin in plugins}
+    for plugin in plugins:
+        if plugin.wheels is not None:
+            _check_complete(plugin, wanted.pop(plugin.name))
     return GuestWheels(
         wanted={name: lines for name, lines in wanted.items() if lines},
         image=image,
         wheelhouse=wheelhouse,
+        stored=stored,
     )
+
+
+def _check_complete(plugin: InstalledPlugin, wanted: Sequence[str]) -> None:
+    """Refuse what was installed for another image: the store must not fetch behind the user's back."""
+    from packaging.requirements import Requirement  # noqa: PLC0415
+
+    held = {normalise(Path(wheel).name.partition("-")[0]) for wheel in plugin.wheels or ()}
+    for line in wanted:
+        if normalise(Requirement(line).name) not in held:
+            raise PluginError(
+                f"Plugin {plugin.name} needs {line}, which neither the image nor the plugin store has.",
+                hint=f"Install it anew: deskmate plugin remove {plugin.name}, then plugin install.",
+            )
 
 
 def image_packages() -> Mapping[str, str]:
@@ -193,14 +283,15 @@ def _pip() -> list[str]:
     return [sys.executable, "-I", "-m", "pip", "--disable-pip-version-check", "--no-input"]
 
 
-def _run(command: Sequence[str], what: str, deadline_s: int) -> None:
+def _run(command: Sequence[str], what: str, deadline_s: int, folder: Path) -> None:
     # uv brings its own certificates, which know no company's proxy
     certificates = {"UV_SYSTEM_CERTS": "1"} if _CERTIFICATES.exists() else {}
     environment = {**certificates, **os.environ}
     try:
         done = subprocess.run(
-            command, capture_output=True, timeout=deadline_s, check=False, env=environment
-        )
+            command, capture_output=True, timeout=deadline_s, check=False, env=environment,
+            cwd=folder,  # not the user's: settings of a project there could name another index
+        )  # fmt: skip
     except subprocess.TimeoutExpired as error:
         raise PluginError(f"Could not {what} within {deadline_s} s.") from error
     if done.returncode != 0:

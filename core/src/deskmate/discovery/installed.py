@@ -5,25 +5,25 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from deskmate.discovery.manifest import MANIFEST_LIMIT_BYTES, MANIFEST_NAME
 from deskmate.discovery.manifest_cache import ManifestCache
 from deskmate.discovery.metadata import (
     GROUP,
+    OWN_DISTRIBUTION,
     Installed,
     headers,
     installed_with_plugins,
-    is_editable,
     normalise,
     read_bounded,
 )
+from deskmate.discovery.plugin_store import PluginStore
 from deskmate.discovery.record import RESERVED, RecordedFiles, TreeFiles, editable_root
 from deskmate.errors import DeskmateError, PluginError
-from deskmate.types.registry import InstalledPlugin, Manifest
+from deskmate.types.registry import InstalledPlugin, Manifest, Origin
 
-OWN_DISTRIBUTION = "deskmate"
 BUILT_IN = {"workspace": "deskmate_guest.workspace", "office": "deskmate_documents"}
 """Plugins that come with Deskmate: name → package. Every layer holds them; nobody else may have them."""
 
@@ -65,16 +65,19 @@ class Catalogue:
         known = ", ".join(plugin.name for plugin in self.plugins) or "none"
         raise PluginError(
             f"There is no plugin {name!r} here.",
-            hint=f"Installed: {known}. A plugin is installed with pip, beside Deskmate.",
+            hint=f"Installed: {known}. Another: deskmate plugin install, or pip install beside Deskmate.",
         )
 
 
-def find_plugins(path: Sequence[str] | None = None, *, cache: Path | None = None) -> Catalogue:
-    """Return the plugins that are installed in the folders of `path`.
+def find_plugins(
+    path: Sequence[str] | None = None, *, cache: Path | None = None, store: Path | None = None
+) -> Catalogue:
+    """Return the plugins that are installed in the folders of `path` and in the plugin store.
 
     Args:
         path: folders as in `sys.path`, which is the default.
         cache: a file that keeps checked manifests between calls; it is optional and may be removed.
+        store: the plugin store's folder, None for none.
 
     One broken plugin is a `Problem`; the others are found all the same.
     """
@@ -82,7 +85,9 @@ def find_plugins(path: Sequence[str] | None = None, *, cache: Path | None = None
     kept = ManifestCache(cache)
     found: list[InstalledPlugin] = []
     problems: list[Problem] = []
-    claims = _claims(installed_with_plugins(folders), problems)
+    stored = PluginStore(store) if store is not None else None
+    everything = [*installed_with_plugins(folders), *_stored(stored, problems)]
+    claims = _claims(everything, problems)
     for name, claimants in claims.items():
         distributions = tuple(installed.label for installed, _ in claimants)
         if len(claimants) > 1:
@@ -90,7 +95,8 @@ def find_plugins(path: Sequence[str] | None = None, *, cache: Path | None = None
             continue
         installed, package = claimants[0]
         try:
-            found.append(_read_plugin(installed, name, package, folders, kept))
+            plugin = read_plugin(installed, name, package, folders, kept)
+            found.append(_with_wheels(plugin, stored))
         except DeskmateError as error:
             message = f"Plugin {name} of {installed.label}: {error.message}"
             problems.append(_problem(name, distributions, message, error.hint))
@@ -103,9 +109,33 @@ def find_plugins(path: Sequence[str] | None = None, *, cache: Path | None = None
     return Catalogue(plugins=tuple(found), problems=tuple(problems))
 
 
+def _stored(store: PluginStore | None, problems: list[Problem]) -> Iterator[Installed]:
+    if store is None:
+        return
+    try:
+        plugins = store.index().plugins
+    except PluginError as error:
+        problems.append(_problem("plugin store", (), error.message, error.hint))
+        return
+    for stored in plugins:
+        try:
+            yield store.installed(stored)
+        except PluginError as error:
+            label = (f"{stored.name} {stored.version}",)
+            for name in stored.plugins:
+                problems.append(_problem(name, label, error.message, error.hint))
+
+
+def _with_wheels(plugin: InstalledPlugin, store: PluginStore | None) -> InstalledPlugin:
+    stored = store.index().get(plugin.name) if store and plugin.origin == "store" else None
+    return replace(plugin, wheels=store.wheels(stored)) if store and stored else plugin
+
+
 def is_built_in(plugin: InstalledPlugin) -> bool:
     """Say whether the plugin comes with Deskmate itself."""
-    return normalise(plugin.distribution) == OWN_DISTRIBUTION
+    return plugin.origin == "deskmate" or (
+        plugin.origin != "store" and normalise(plugin.distribution) == OWN_DISTRIBUTION
+    )
 
 
 def _problem(plugin: str, distributions: tuple[str, ...], message: str, hint: str = "") -> Problem:
@@ -126,7 +156,7 @@ def _claims(
     """Return plugin name → who claims it; a built-in name belongs to Deskmate alone."""
     claims: dict[str, list[tuple[Installed, str]]] = {}
     for installed in distributions:
-        own = normalise(installed.name) == OWN_DISTRIBUTION
+        own = installed.own
         label = (installed.label,)
         for group in installed.misspelt:
             message = f"{installed.label} has entry points in the group {group!r}."
@@ -145,12 +175,16 @@ def _claims(
     return claims
 
 
-def _read_plugin(
+def read_plugin(
     installed: Installed, name: str, package: str, folders: Sequence[str], kept: ManifestCache
 ) -> InstalledPlugin:
-    own = normalise(installed.name) == OWN_DISTRIBUTION
+    """Return one plugin of a distribution, by its manifest and its files' names.
+
+    Raises PluginError, ConfigError or OSError: it cannot be used.
+    """
+    own = installed.own
     _check_names(name, package, own)
-    editable = is_editable(installed.info)
+    editable = installed.editable
     place = "/".join(package.split("."))
     root = _import_root(installed, package, folders) if editable else installed.site
     manifest_file = root / place / MANIFEST_NAME
@@ -172,7 +206,14 @@ def _read_plugin(
         files=files,
         editable=editable,
         dependencies=guest_requirements(installed.info) if manifest.guest_packages else (),
+        origin=_origin(installed),
     )
+
+
+def _origin(installed: Installed) -> Origin:
+    if installed.own:
+        return "deskmate"
+    return "source" if installed.editable else installed.origin
 
 
 def _check_names(name: str, package: str, own: bool) -> None:

@@ -7,10 +7,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from deskmate.errors import PluginError
 
 GROUP = "deskmate.plugins"
+OWN_DISTRIBUTION = "deskmate"
 _LIMIT_BYTES = 8 * 1024 * 1024
 _ENTRY_POINTS_LIMIT_BYTES = 256 * 1024
 _NEAR_GROUPS = frozenset({"deskmate.plugin", "deskmate_plugins", "deskmate-plugins", "deskmate"})
@@ -21,7 +23,8 @@ class Installed:
     """A distribution that has entry points for Deskmate.
 
     `site`: the folder it is installed in. `info`: its dist-info (or egg-info) folder. `plugins`: pairs
-    of plugin name and package, as written. `misspelt`: entry point groups that look like ours.
+    of plugin name and package, as written. `misspelt`: entry point groups that look like ours. `origin`:
+    who installed it.
     """
 
     name: str
@@ -30,11 +33,25 @@ class Installed:
     info: Path
     plugins: tuple[tuple[str, str], ...]
     misspelt: tuple[str, ...] = ()
+    origin: Literal["pip", "store"] = "pip"
 
     @property
     def label(self) -> str:
         """Name and version, for messages."""
-        return f"{self.name} {self.version}"
+        where = " (in the plugin store)" if self.origin == "store" else ""
+        return f"{self.name} {self.version}{where}"
+
+    @property
+    def own(self) -> bool:
+        """Say whether this is Deskmate itself: by the folder that pip named, not by what METADATA says."""
+        stem = self.info.name.rpartition(".")[0].partition("-")[0]
+        names = {normalise(stem), normalise(self.name)}
+        return self.origin == "pip" and names == {OWN_DISTRIBUTION}
+
+    @property
+    def editable(self) -> bool:
+        """Say whether it is read from its source tree; nothing in the store is, whatever it says."""
+        return self.origin == "pip" and is_editable(self.info)
 
 
 def normalise(name: str) -> str:
@@ -56,7 +73,7 @@ def installed_with_plugins(path: Sequence[str]) -> Iterator[Installed]:
             if name in seen:
                 continue
             seen.add(name)
-            if found := _read_installed(info):
+            if found := read_installed(info):
                 yield found
 
 
@@ -68,7 +85,8 @@ def _info_folders(folder: Path) -> Iterable[Path]:
     return [folder / name for name in names if name.endswith((".dist-info", ".egg-info"))]
 
 
-def _read_installed(info: Path) -> Installed | None:
+def read_installed(info: Path) -> Installed | None:
+    """Return the distribution of a dist-info folder, None if it does not name Deskmate."""
     groups = entry_points(info, only_with=b"deskmate")
     plugins = tuple(groups.get(GROUP, ()))
     misspelt = tuple(sorted(set(groups) & _NEAR_GROUPS))
@@ -80,7 +98,8 @@ def _read_installed(info: Path) -> Installed | None:
     )
 
 
-def _parse_entry_points(text: str) -> dict[str, list[tuple[str, str]]]:
+def parse_entry_points(text: str) -> dict[str, list[tuple[str, str]]]:
+    """Return group → pairs of name and value."""
     groups: dict[str, list[tuple[str, str]]] = {}
     group = ""
     for raw in text.splitlines():
@@ -103,7 +122,7 @@ def entry_points(info: Path, only_with: bytes = b"") -> Mapping[str, list[tuple[
             text = file.read(_ENTRY_POINTS_LIMIT_BYTES)
     except OSError:
         return {}
-    return _parse_entry_points(text.decode("utf-8", "replace")) if only_with in text else {}
+    return parse_entry_points(text.decode("utf-8", "replace")) if only_with in text else {}
 
 
 def _name_and_version(info: Path) -> tuple[str, str]:
@@ -118,8 +137,13 @@ def _name_and_version(info: Path) -> tuple[str, str]:
 
 def headers(info: Path) -> Mapping[str, list[str]]:
     """Return the header fields of METADATA, lower-case name → values, without the long description."""
+    return parse_headers(_metadata_text(info))
+
+
+def parse_headers(text: str) -> Mapping[str, list[str]]:
+    """Return the header fields of a metadata file's text, lower-case name → values."""
     fields: dict[str, list[str]] = {}
-    for line in _metadata_text(info).splitlines():
+    for line in text.splitlines():
         if not line.strip():
             break
         name, colon, value = line.partition(":")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from deskmate import __version__
 from deskmate.errors import UserError
@@ -13,7 +14,19 @@ from deskmate.types.events import PluginsSet
 from deskmate.types.ids import ThreadId
 from deskmate.types.places import Places
 
-__all__ = ["Host", "RunOrder", "RunResult", "set_thread_plugins", "thread_plugins"]
+if TYPE_CHECKING:
+    from deskmate.connectors.egress.outside import Outside
+    from deskmate.types.network import NetworkRule
+
+__all__ = [
+    "Host",
+    "RunOrder",
+    "RunResult",
+    "set_thread_hosts",
+    "set_thread_plugins",
+    "thread_hosts",
+    "thread_plugins",
+]
 
 _TITLE_LIMIT = 60
 
@@ -29,10 +42,16 @@ class Host:
         sandbox: Sandbox | None = None,
         model: Model | None = None,
         clock: Clock | None = None,
+        outside: Outside | None = None,
     ) -> None:
-        """`sandbox`, `model`, `clock`: used instead of the usual ones; for tests and embedding."""
+        """`sandbox`, `model`, `clock`, `outside`: used instead of the usual ones; for tests and embedding."""
         self._adapters = Adapters(
-            places, environ=environ, sandbox=sandbox, model=model, clock=clock
+            places,
+            environ=environ,
+            sandbox=sandbox,
+            model=model,
+            clock=clock,
+            outside=outside,
         )
         self._threads = places.threads
 
@@ -74,6 +93,7 @@ class Host:
             raise UserError("There is nothing to go on with.", hint=hint)
         check_grants(order.grants)
         self._adapters.check_plugins(order.plugins)
+        self._adapters.check_consent(order.plugins)
         self._adapters.plugin_settings(order.plugins)
         if order.model or new:
             self._adapters.model(order.model)
@@ -83,12 +103,53 @@ async def set_thread_plugins(
     places: Places, thread: str, names: Sequence[str], progress: Progress
 ) -> PluginsSet:
     """Make `names` the enabled plugins of a thread from its next turn on; return what was stored."""
+    from deskmate.host.job import enabled_plugins  # noqa: PLC0415
+    from deskmate.host.network import last_network, with_plugins  # noqa: PLC0415
     from deskmate.store.thread import open_thread  # noqa: PLC0415
 
-    chosen = await Adapters(places).choose_plugins(names, progress)
+    adapters = Adapters(places)
+    chosen = await adapters.choose_plugins(names, progress)
     async with open_thread(places.threads, thread) as store:
+        events = await store.events()
         await store.append(chosen)
+        # who names the plugins that are enabled already agrees to them anew
+        agreed = set(names) - set(enabled_plugins(events)) or set(names)
+        before = last_network(events)
+        network, _ = with_plugins(before, adapters.manifests(tuple(chosen.versions)), agreed)
+        if network != before:
+            await store.append(network)
     return chosen
+
+
+async def thread_hosts(places: Places, thread: str) -> tuple[NetworkRule, ...]:
+    """Return what a thread may reach: the user's rules first, then those of its plugins."""
+    from deskmate.host.network import last_network  # noqa: PLC0415
+    from deskmate.store.thread import open_thread  # noqa: PLC0415
+
+    async with open_thread(places.threads, thread, write=False) as store:
+        return last_network(await store.events()).rules
+
+
+async def set_thread_hosts(
+    places: Places, thread: str, allow: Sequence[NetworkRule], forbid: Sequence[str]
+) -> tuple[NetworkRule, ...]:
+    """Let a thread reach hosts from its next run on, and others no more; return what it may reach then.
+
+    Its byte budgets begin anew. Raises UserError if `forbid` names a host that was not allowed.
+    """
+    from deskmate.host.network import changed_by_user, last_network  # noqa: PLC0415
+    from deskmate.store.thread import open_thread  # noqa: PLC0415
+    from deskmate.types.network import USER  # noqa: PLC0415
+
+    async with open_thread(places.threads, thread) as store:
+        before = last_network(await store.events())
+        known = {rule.host for rule in before.rules if rule.by == USER}
+        if unknown := [host for host in forbid if host not in known]:
+            hint = f"See what it may reach: deskmate thread allow {thread}"
+            raise UserError(f"You did not allow {unknown[0]} for {thread}.", hint=hint)
+        network = changed_by_user(before, allow, forbid)
+        await store.append(network)
+    return network.rules
 
 
 async def thread_plugins(places: Places, thread: str) -> tuple[str, ...]:

@@ -64,7 +64,7 @@ class Adapters:
         """Return the plugins of this environment, found without importing them."""
         from deskmate.discovery.installed import find_plugins  # noqa: PLC0415
 
-        return find_plugins(cache=self.places.cache / "manifests.json")
+        return find_plugins(cache=self.places.cache / "manifests.json", store=self.places.plugins)
 
     def blobs(self) -> BlobStore:
         """Return the store of content."""
@@ -107,6 +107,14 @@ class Adapters:
             for name in names:
                 catalogue.get(name)
 
+    def check_consent(self, names: Sequence[str]) -> None:
+        """Raise PluginError if one of these wants what the user has not agreed to."""
+        if names and not self._brings_own_plugins:
+            from deskmate.discovery.consent import Consents, check_consent  # noqa: PLC0415
+
+            catalogue = self.catalogue()
+            check_consent([catalogue.get(name) for name in names], Consents(self.places.plugins))
+
     def plugin_settings(self, names: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
         """Return plugin → setting → value: from `[plugins.<name>]` of the settings, else the default.
 
@@ -139,11 +147,21 @@ class Adapters:
         """
         if self._brings_own_plugins:
             return PluginsSet(lock=Digest(""), versions=dict.fromkeys(names, ""))
+        from deskmate.discovery.consent import permissions_digest  # noqa: PLC0415
+
         catalogue = self.catalogue()
-        versions = {name: catalogue.get(name).version for name in names}
+        chosen = {name: catalogue.get(name) for name in names}
+        versions = {name: plugin.version for name, plugin in chosen.items()}
+        agreed = {name: permissions_digest(plugin) for name, plugin in chosen.items()}
         try:
             layer = await anyio.to_thread.run_sync(self.layer, tuple(names), progress)
         except SandboxMissing:
-            return PluginsSet(lock=Digest(""), versions=versions)  # the run says why tools are off
+            return PluginsSet(
+                lock=Digest(""), versions=versions, permissions=agreed
+            )  # the run says why tools are off
         order = [name for name in layer.plugins if name in versions]
-        return PluginsSet(lock=layer.lock, versions={name: versions[name] for name in order})
+        return PluginsSet(
+            lock=layer.lock,
+            versions={name: versions[name] for name in order},
+            permissions={name: agreed[name] for name in order},
+        )

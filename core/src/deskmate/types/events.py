@@ -43,10 +43,14 @@ class ThreadForked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PluginsSet:
-    """The thread's enabled plugins from now on. `lock`: digest of the set; `versions`: name → version."""
+    """The thread's enabled plugins from now on. `lock`: digest of the set; `versions`: name → version.
+
+    `permissions`: name → digest of what the user let it do.
+    """
 
     lock: Digest
     versions: Mapping[str, str]
+    permissions: Mapping[str, Digest] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,6 +49,11 @@ class Places:
         return self.cache / "machines"
 
     @property
+    def plugins(self) -> Path:
+        """The plugin store: wheels that were unpacked as data, and what the user agreed to."""
+        return self.data / "plugins"
+
+    @property
     def wheels(self) -> Path:
         """Downloaded wheels for guests."""
         return self.cache / "wheels"

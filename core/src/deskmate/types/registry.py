@@ -9,6 +9,8 @@ from typing import Any, Literal
 from deskmate.types.ids import Digest
 
 Risk = Literal["read", "write", "send"]
+Origin = Literal["deskmate", "pip", "source", "store"]
+"""Where a plugin comes from: with Deskmate, installed by pip, pip's link to a source folder, or the plugin store."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +58,8 @@ class InstalledPlugin:
     """A plugin found in the environment, without importing it.
 
     `files`: path in the layer (below the plugin's import root) → absolute host path.
-    `editable`: read from a source tree instead of an installation's RECORD.
+    `editable`: read from a source tree instead of an installation's RECORD. `wheels`: guest packages that
+    the plugin store holds, file → sha256; None where they are resolved when a layer is built.
     """
 
     name: str
@@ -67,6 +70,8 @@ class InstalledPlugin:
     files: Mapping[str, str]
     editable: bool = False
     dependencies: tuple[str, ...] = ()
+    origin: Origin = "pip"
+    wheels: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,253 @@
+"""The plugin store: wheels that were unpacked as data, beside pip's, and never on `sys.path`.
+
+`store.json` alone says what is installed, and is replaced in one step: who dies while a wheel is unpacked
+leaves folders that nothing names.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from deskmate.discovery.metadata import Installed, normalise, read_bounded, read_installed
+from deskmate.errors import CorruptData, PluginError
+from deskmate.types.codec import from_json, to_json
+
+INDEX = "store.json"
+_FORMAT = 1
+_INDEX_LIMIT_BYTES = 8 << 20
+_LOCK_DEADLINE_S = 600.0
+_ITEMS, _SITE, _WHEELS = "items", "site", "wheels"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPlugin:
+    """A distribution in the store. `folder`: its name below `items`. `wheel`, `sha256`: what it came as.
+
+    `record`: sha256 of its RECORD, by which all of its files are checked. `guest`: file name of a guest
+    package's wheel → sha256. `source`: `file`, `wheelhouse` or `index`. `time`: RFC 3339 UTC.
+    """
+
+    name: str
+    version: str
+    folder: str
+    wheel: str
+    sha256: str
+    record: str
+    plugins: tuple[str, ...]
+    source: str
+    time: str
+    guest: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreIndex:
+    """All of it. `seen`: `name==version` → sha256 of what was ever installed: it cannot become another."""
+
+    plugins: tuple[StoredPlugin, ...] = ()
+    seen: Mapping[str, str] = field(default_factory=dict)
+
+    def get(self, name: str) -> StoredPlugin | None:
+        """Return the distribution of this name, or the one that brings the plugin of this name."""
+        for stored in self.plugins:
+            if normalise(stored.name) == normalise(name) or name in stored.plugins:
+                return stored
+        return None
+
+
+class PluginStore:
+    """One folder of the user's data."""
+
+    def __init__(self, folder: Path) -> None:
+        """`folder`: need not exist; reading makes nothing."""
+        self.folder = folder
+
+    def index(self) -> StoreIndex:
+        """Return what is installed, empty without a store.
+
+        Raises PluginError: it is damaged, or code of it could be imported here.
+        """
+        try:
+            data = json.loads(read_bounded(self.folder / INDEX, _INDEX_LIMIT_BYTES))
+            if data.get("format") != _FORMAT:
+                raise CorruptData("another format")
+            index = from_json(StoreIndex, data["store"])
+        except FileNotFoundError:
+            return StoreIndex()
+        except (
+            OSError,
+            ValueError,
+            LookupError,
+            AttributeError,
+            CorruptData,
+            RecursionError,
+        ) as error:
+            raise PluginError(
+                f"The plugin store's list {self.folder / INDEX} cannot be read.",
+                hint="Put it back from a backup, or remove the folder and install the plugins anew.",
+            ) from error
+        self._check_path()
+        return index
+
+    def installed(self, stored: StoredPlugin) -> Installed:
+        """Return one distribution as discovery reads it. Raises PluginError if it is not what was installed."""
+        site = self._item(stored) / _SITE
+        infos = [*site.glob("*.dist-info")]
+        found = read_installed(infos[0]) if len(infos) == 1 else None
+        if found is None or _sha256(found.info / "RECORD") != stored.record:
+            raise PluginError(
+                f"{stored.name} {stored.version} in the plugin store is not what was installed.",
+                hint=f"Remove it and install it anew: deskmate plugin remove {stored.name}",
+            )
+        return replace(found, origin="store")
+
+    def wheels(self, stored: StoredPlugin) -> Mapping[str, str]:
+        """Return its guest packages: absolute file → sha256."""
+        folder = self._item(stored) / _WHEELS
+        return {str(folder / name): sha256 for name, sha256 in stored.guest.items()}
+
+    def _item(self, stored: StoredPlugin) -> Path:
+        if stored.folder != Path(stored.folder).name or stored.folder.startswith("."):
+            raise PluginError(f"The plugin store's list names the folder {stored.folder!r}.")
+        return self.folder / _ITEMS / stored.folder
+
+    def _check_path(self) -> None:
+        """The promise that nothing of the store is imported on the host."""
+        own = self.folder.resolve()
+        for entry in sys.path:
+            if entry and Path(entry).resolve().is_relative_to(own):
+                raise PluginError(
+                    f"{entry} of the plugin store is on Python's path, so its code could run here.",
+                    hint="Take it out of PYTHONPATH.",
+                )
+
+    @contextmanager
+    def changing(self) -> Iterator[StoreChange]:
+        """Give the store to this process alone; what is not committed at the end is gone."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with _locked(self.folder):
+            self._sweep()
+            staging = Path(tempfile.mkdtemp(prefix=".staging-", dir=self.folder))
+            try:
+                yield StoreChange(self, self.index(), staging)
+            finally:
+                self._sweep()
+
+    def _sweep(self) -> None:
+        """Remove what no list names: of a process that was killed, or of a version that was replaced."""
+        for left in self.folder.glob(".staging-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        kept = {stored.folder for stored in self.index().plugins}
+        items = self.folder / _ITEMS
+        for item in items.iterdir() if items.is_dir() else ():
+            if item.name not in kept:
+                shutil.rmtree(item, ignore_errors=True)
+
+    def write(self, index: StoreIndex) -> None:
+        """Make this the list, in one step."""
+        part = self.folder / f"{INDEX}.part"
+        content = json.dumps({"format": _FORMAT, "store": to_json(index)}, indent=1, sort_keys=True)
+        with part.open("w", encoding="utf-8") as file:
+            file.write(content + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(self.folder / INDEX)
+        _sync_folder(self.folder)
+
+
+class StoreChange:
+    """A change under way: put what is new into `staging`, then commit."""
+
+    def __init__(self, store: PluginStore, before: StoreIndex, staging: Path) -> None:
+        """`staging`: an empty folder on the store's file system."""
+        self._store, self.before, self.staging = store, before, staging
+
+    def site(self, number: int) -> Path:
+        """Return the folder for the unpacked wheel of one distribution."""
+        return self._made(number, _SITE)
+
+    def wheels(self, number: int) -> Path:
+        """Return the folder for its guest packages."""
+        return self._made(number, _WHEELS)
+
+    def _made(self, number: int, part: str) -> Path:
+        folder = self.staging / f"item-{number}" / part
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def install(self, new: Mapping[int, StoredPlugin]) -> None:
+        """Make number → distribution, laid out in `site(number)` and `wheels(number)`, installed: all or none."""
+        items = self._store.folder / _ITEMS
+        items.mkdir(exist_ok=True)
+        for number, stored in new.items():
+            _sync_tree(self.staging / f"item-{number}")
+            (self.staging / f"item-{number}").rename(items / stored.folder)
+        _sync_folder(items)
+        names = {normalise(stored.name) for stored in new.values()}
+        kept = [old for old in self.before.plugins if normalise(old.name) not in names]
+        seen = {f"{normalise(one.name)}=={one.version}": one.sha256 for one in new.values()}
+        plugins = tuple(sorted((*kept, *new.values()), key=lambda stored: normalise(stored.name)))
+        self._store.write(StoreIndex(plugins=plugins, seen={**self.before.seen, **seen}))
+
+    def remove(self, gone: StoredPlugin) -> None:
+        """Take one distribution out; what its versions were is remembered."""
+        kept = tuple(stored for stored in self.before.plugins if stored != gone)
+        self._store.write(replace(self.before, plugins=kept))
+
+
+def record_digest(info: Path) -> str:
+    """Return the sha256 of a dist-info's RECORD."""
+    return _sha256(info / "RECORD")
+
+
+def _sha256(file: Path) -> str:
+    try:
+        return hashlib.sha256(read_bounded(file)).hexdigest()
+    except OSError:
+        return ""
+
+
+def _sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _sync_tree(folder: Path) -> None:
+    for path, _, names in os.walk(folder):
+        for name in names:
+            with (Path(path) / name).open("rb") as file:
+                os.fsync(file.fileno())
+        _sync_folder(Path(path))
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the store's lock; the kernel frees it when the process dies."""
+    deadline = time.monotonic() + _LOCK_DEADLINE_S
+    with (folder / ".lock").open("wb") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() > deadline:
+                    raise PluginError(
+                        f"Another Deskmate has been changing {folder} for "
+                        f"{_LOCK_DEADLINE_S / 60:.0f} minutes.",
+                        hint="End it, then try again.",
+                    ) from error
+                time.sleep(0.05)
+        yield
