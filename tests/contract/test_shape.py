@@ -31,10 +31,8 @@ def functions(tree: ast.Module) -> Iterator[Function]:
 
 
 def body_lines(node: Function) -> int:
-    body = node.body[1:] if ast.get_docstring(node, clean=False) is not None else node.body
-    if not body:
-        return 0
-    return (body[-1].end_lineno or 0) - body[0].lineno + 1
+    """Count all lines below the signature, the docstring too."""
+    return (node.body[-1].end_lineno or 0) - node.body[0].lineno + 1
 
 
 def is_command(node: Function) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 from deskmate.plugin import Deliverable, ToolAnswer, ToolContext, ToolInputError
@@ -46,26 +47,7 @@ def standup_from_git(
     repository = (
         top_of(context.target(path), path) if path else pick_repository(context.workspace, request)
     )
-    arguments = [
-        "log",
-        "--branches",
-        f"--since={since}",
-        f"--max-count={COMMITS_LIMIT}",
-        "--date-order",
-        "--no-merges",
-    ]
-    if author:
-        arguments += ["--fixed-strings", "--regexp-ignore-case", f"--author={author}"]
-    text = git(
-        repository,
-        *arguments,
-        "--numstat",
-        "--no-ext-diff",
-        "--no-textconv",
-        "--no-renames",
-        f"--format={_FORMAT}",
-    )
-    authors = grouped(text)
+    authors = grouped(_log(repository, since, author))
     summary = as_markdown(authors, since)
     name = context.name_of(repository)
     result = {
@@ -84,6 +66,22 @@ def standup_from_git(
         path=context.name_of(target), title=f"Stand-up of {repository.name}", role="standup"
     )
     return ToolAnswer(result={**result, "output": deliverable.path}, deliverables=(deliverable,))
+
+
+def _log(repository: Path, since: str, author: str) -> str:
+    """Return git's log of the local branches; nothing that the repository names is run."""
+    arguments = [
+        "log",
+        "--branches",
+        f"--since={since}",
+        f"--max-count={COMMITS_LIMIT}",
+        "--date-order",
+        "--no-merges",
+    ]
+    if author:
+        arguments += ["--fixed-strings", "--regexp-ignore-case", f"--author={author}"]
+    arguments += ["--numstat", "--no-ext-diff", "--no-textconv", "--no-renames"]
+    return git(repository, *arguments, f"--format={_FORMAT}")
 
 
 def grouped(text: str) -> list[dict[str, Any]]:

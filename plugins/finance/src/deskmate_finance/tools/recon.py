@@ -58,23 +58,9 @@ def recon_match(
         raise ToolInputError(f"days is {days}; give 0 to 60.")
     given = dict(settings or {})
     as_of = given.pop("as_of", "")
-    bank = bank or _pick(
-        context,
-        "bank statement",
-        (*OFX_SUFFIXES, *TABLES),
-        ("bank", "statement", *OFX_SUFFIXES),
-        request,
-    )
-    ledger = ledger or _pick(
-        context, "ledger", TABLES, ("ledger", "gl", "cashbook", "journal", "book"), request
-    )
-    if context.file(bank) == context.file(ledger):
-        raise ToolInputError(
-            f"{bank} cannot be both the bank statement and the ledger; name two files."
-        )
-    output = output or str(
-        PurePosixPath(context.name_of(context.file(bank))).parent / "reconciliation.xlsx"
-    )
+    bank, ledger = _both(context, bank, ledger, request)
+    beside = PurePosixPath(context.name_of(context.file(bank))).parent
+    output = output or str(beside / "reconciliation.xlsx")
     if not output.lower().endswith(".xlsx") or output in (bank, ledger):
         raise ToolInputError(
             f"{output} cannot be the workbook; give a new name that ends in .xlsx."
@@ -94,6 +80,19 @@ def recon_match(
         data={"settings": given, "balances": dict(balances or {}), "as_of": rec.as_of.isoformat()},
     )
     return ToolAnswer(result=report(rec, deliverable.path), deliverables=(deliverable,))
+
+
+def _both(context: ToolContext, bank: str, ledger: str, request: str) -> tuple[str, str]:
+    """Return the statement and the ledger, picking what is not named. Raises ToolInputError."""
+    words = ("bank", "statement", *OFX_SUFFIXES)
+    bank = bank or _pick(context, "bank statement", (*OFX_SUFFIXES, *TABLES), words, request)
+    books = ("ledger", "gl", "cashbook", "journal", "book")
+    ledger = ledger or _pick(context, "ledger", TABLES, books, request)
+    if context.file(bank) == context.file(ledger):
+        raise ToolInputError(
+            f"{bank} cannot be both the bank statement and the ledger; name two files."
+        )
+    return bank, ledger
 
 
 def _pick(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -63,45 +64,55 @@ def trial_balance_check(
         raise ToolInputError(f"{path} has no account column; it has {', '.join(table.columns)}.")
     pairs = _pairs(table, wanted)
     groups = [c for name in GROUPS if (c := find_column(table, (name,), wanted.get(name, "")))]
-    totals: dict[str, list[Decimal]] = {}
-    findings: list[dict[str, Any]] = []
-    seen: Counter[tuple[str, str]] = Counter()
-    total_rows: list[int] = []
-    for (number, name), (debit, credit), row in zip(
-        table.values(account), pairs, table.rows, strict=True
-    ):
+    sums = _Sums()
+    for (number, name), amounts, row in zip(table.values(account), pairs, table.rows, strict=True):
         if _is_total(row.cells, name):
-            total_rows.append(number)
+            sums.total_rows.append(number)
             continue
         group = " · ".join(
             row.cells[table.columns.index(column)] for column in dict.fromkeys(groups)
         )
-        sums = totals.setdefault(group, [Decimal(), Decimal()])
+        sums.add(group, number, name, amounts)
+    if not sums.totals:
+        raise ToolInputError(f"{path} has no account rows.")
+    return {"path": path, **sums.report()}
+
+
+@dataclass(slots=True, kw_only=True)
+class _Sums:
+    """What the rows read so far add up to, by group, and what looks wrong in them."""
+
+    totals: dict[str, list[Decimal]] = field(default_factory=dict)
+    findings: list[dict[str, Any]] = field(default_factory=list)
+    seen: Counter[tuple[str, str]] = field(default_factory=Counter)
+    total_rows: list[int] = field(default_factory=list)
+
+    def add(self, group: str, number: int, name: str, amounts: tuple[Decimal, Decimal]) -> None:
+        """Take in one account's row."""
+        debit, credit = amounts
+        sums = self.totals.setdefault(group, [Decimal(), Decimal()])
         sums[0] += debit
         sums[1] += credit
-        seen[(group, name)] += 1
-        findings += [
-            {"row": number, "account": name, "problem": p} for p in _problems(name, debit, credit)
-        ]
-        if name and seen[(group, name)] == 2:
-            findings.append(
-                {"row": number, "account": name, "problem": "the account occurs more than once"}
-            )
-    if not totals:
-        raise ToolInputError(f"{path} has no account rows.")
-    return {
-        "path": path,
-        "balances": all(debit == credit for debit, credit in totals.values()),
-        "accounts": sum(seen.values()),
-        "totals": [
-            {"group": g, "debit": f"{d:f}", "credit": f"{c:f}", "difference": f"{d - c:f}"}
-            for g, (d, c) in totals.items()
-        ],
-        "difference": f"{sum((d - c for d, c in totals.values()), Decimal()):f}",
-        "findings": findings[:200],
-        "finding_count": len(findings),
-        "total_rows": total_rows,
-    }
+        self.seen[(group, name)] += 1
+        problems = list(_problems(name, debit, credit))
+        if name and self.seen[(group, name)] == 2:
+            problems.append("the account occurs more than once")
+        self.findings += [{"row": number, "account": name, "problem": p} for p in problems]
+
+    def report(self) -> dict[str, Any]:
+        """Return the tool's result without the path."""
+        return {
+            "balances": all(debit == credit for debit, credit in self.totals.values()),
+            "accounts": sum(self.seen.values()),
+            "totals": [
+                {"group": g, "debit": f"{d:f}", "credit": f"{c:f}", "difference": f"{d - c:f}"}
+                for g, (d, c) in self.totals.items()
+            ],
+            "difference": f"{sum((d - c for d, c in self.totals.values()), Decimal()):f}",
+            "findings": self.findings[:200],
+            "finding_count": len(self.findings),
+            "total_rows": self.total_rows,
+        }
 
 
 def _pairs(table: Table, wanted: dict[str, str]) -> list[tuple[Decimal, Decimal]]:

@@ -58,16 +58,9 @@ def sop_build(
     ]
     missing = [key for key in ("owner", "version", "next review") if key not in book.facts]
     roles = list(dict.fromkeys(section.role for section in book.sections if section.role))
-    said = f"{book.title}: {len(steps)} step{'' if len(steps) == 1 else 's'}"
     result = {
         "output": deliverable.path,
-        "summary": "\n".join(
-            [
-                f"{said}, written to {deliverable.path}.",
-                *([f"Roles: {', '.join(roles)}."] if roles else []),
-                *([f"Not named in the notes: {', '.join(missing)}."] if missing else []),
-            ]
-        ),
+        "summary": _summary(book.title, len(steps), deliverable.path, roles, missing),
         "title": book.title,
         "facts": book.facts,
         "roles": roles,
@@ -76,3 +69,10 @@ def sop_build(
         "missing": missing,
     }
     return ToolAnswer(result=result, deliverables=(deliverable,))
+
+
+def _summary(title: str, steps: int, path: str, roles: list[str], missing: list[str]) -> str:
+    lines = [f"{title}: {steps} step{'' if steps == 1 else 's'}, written to {path}."]
+    lines += [f"Roles: {', '.join(roles)}."] if roles else []
+    lines += [f"Not named in the notes: {', '.join(missing)}."] if missing else []
+    return "\n".join(lines)
