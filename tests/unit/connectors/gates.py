@@ -14,6 +14,7 @@ from anyio.abc import ByteStream, UNIXSocketStream
 from anyio.streams.tls import TLSStream
 
 from deskmate.connectors.egress.broker import Broker
+from deskmate.connectors.egress.budget import Budget
 from deskmate.connectors.egress.gateway import Gateway
 from deskmate.connectors.egress.policy import NetworkPolicy
 from deskmate.testing.fake_internet import FakeInternet
@@ -158,5 +159,6 @@ def make_gate(
         facts.append(fact)
 
     policy = NetworkPolicy(rules=rules, secrets=tuple(secrets))
-    broker = Broker(policy, net.outside, record, secrets=values, limits=limits, before=before)
+    budget = Budget(limits or NetworkLimits(), before)
+    broker = Broker(policy, net.outside, record, secrets=values, budget=budget)
     return Gate(broker, facts)

@@ -15,6 +15,7 @@ from deskmate.types.events import (
     ChangesDiscarded,
     ChangesStaged,
     CheckpointMade,
+    EgressAsked,
     Event,
     GrantsSet,
     ModelFailed,
@@ -34,6 +35,7 @@ from deskmate.types.files import Deliverable, Grant
 from deskmate.types.ids import Digest, ThreadId, ToolUseId
 from deskmate.types.limits import Limits, Usage
 from deskmate.types.messages import ToolUse, tool_uses_of
+from deskmate.types.network import READING
 
 ASK = "workspace__ask"
 """The tool whose result is the user's next message."""
@@ -47,7 +49,8 @@ class Use:
     """One tool use of the last reply and what became of it.
 
     `answer`: what the user said to a question. `overtaken`: the user said something new before it
-    was finished. `restores`: how many machines were restored since it was started.
+    was finished. `restores`: how many machines were restored since it was started. `sent`: since it was
+    started, a request went out that may have changed something.
     """
 
     use: ToolUse
@@ -58,6 +61,7 @@ class Use:
     answer: str | None = None
     overtaken: bool = False
     restores: int = 0
+    sent: bool = False
 
     @property
     def is_question(self) -> bool:
@@ -289,6 +293,16 @@ def _started(state: State, payload: ToolStarted) -> dict[str, Any]:
     return {"uses": _on_use(state, payload.tool_use_id, started=payload)}
 
 
+def _egress_asked(state: State, payload: EgressAsked) -> dict[str, Any]:
+    """Of tools that run at the same time any may have sent it, so it counts for each."""
+    if not payload.allowed or payload.method in READING:
+        return {}
+    uses = tuple(
+        replace(use, sent=True) if use.started and not use.finished else use for use in state.uses
+    )
+    return {"uses": uses}
+
+
 def _finished(state: State, payload: ToolFinished) -> dict[str, Any]:
     changes: dict[str, Any] = {"uses": _on_use(state, payload.tool_use_id, finished=payload)}
     if payload.deliverables:
@@ -350,6 +364,7 @@ _HANDLERS: Mapping[type, Callable[[State, Any], dict[str, Any]]] = {
     ApprovalGiven: _approval_given,
     Refused: _refused,
     ToolStarted: _started,
+    EgressAsked: _egress_asked,
     ToolFinished: _finished,
     CheckpointMade: _checkpoint,
     ChangesStaged: _staged,

@@ -76,12 +76,15 @@ class Toolbox:
         """Finish uses that were started and have no result.
 
         In the machine a repeated call is safe: the ledger of the same machine answers a key once, and
-        on a restored machine no trace of the first call is left. At a connector it is not safe.
+        on a restored machine no trace of the first call is left. It is not safe at a connector, nor
+        where a request that may have changed something went out meanwhile.
         """
         calls: list[Call] = []
         for use in uses:
             call = self.dispatcher.call_of(use)
-            if call is None:
+            if use.sent and not self._bench.is_open:
+                await self._journal.record(closed(use, "unknown", UNKNOWN))
+            elif call is None:
                 await self._journal.record(closed(use, "error", "Its tool is no longer there."))
             elif call.outside:
                 await self._journal.record(closed(use, "unknown", UNKNOWN))
@@ -94,7 +97,8 @@ class Toolbox:
         results = []
         for use in uses:
             call = self.dispatcher.call_of(use)
-            unknown = use.started is not None and call is not None and call.outside
+            outside = call is not None and call.outside
+            unknown = use.started is not None and (use.sent or outside)
             results.append(
                 closed(use, "unknown", UNKNOWN) if unknown else closed(use, "interrupted", why)
             )
@@ -175,11 +179,9 @@ class Toolbox:
                 if lost:
                     return
                 try:
-                    outcome = await self._run_inside(machine, call)
-                    if outcome.needs:
+                    outcome = await self._attempt(machine, call)
+                    if outcome is not None:
                         later.append((call, outcome))
-                    else:
-                        await self._store(call, outcome)
                 except (SandboxUnavailable, ProtocolError) as error:
                     lost.append(call)
                     self._journal.progress(Note(f"the virtual machine was lost: {error.message}"))
@@ -200,6 +202,18 @@ class Toolbox:
             await self._bench.answer_lost()
         return not lost
 
+    async def _attempt(self, machine: Machine, call: Call) -> ToolOutcome | None:
+        """Run one call and store its result; return its outcome instead if that needs files first."""
+        try:
+            outcome = await self._run_inside(machine, call)
+        except OutcomeUnknown:
+            await self._journal.record(closed(call.use, "unknown", UNKNOWN))
+            return None
+        if outcome.needs:
+            return outcome
+        await self._store(call, outcome)
+        return None
+
     async def _run_inside(self, machine: Machine, call: Call) -> ToolOutcome:
         key = await self._start(call)
         return await self._outcome(machine, call, key)
@@ -217,7 +231,7 @@ class Toolbox:
                 lost = await self._bench.supply(outcome.needs)
             except ToolInputError as error:
                 return replace(outcome, text=error.message, needs=())
-            if lost or call.spec.risk != "read":
+            if lost or call.spec.risk != "read" or self._has_sent(call):
                 break
             outcome = await self._outcome(machine, call, f"{key}+{attempt}")
         if not outcome.needs:
@@ -226,6 +240,10 @@ class Toolbox:
         if there := [path for path in outcome.needs if path not in lost]:
             lines.append(f"Now there: {', '.join(there[:20])}. Call the tool again.")
         return replace(outcome, text="\n".join(lines), needs=())
+
+    def _has_sent(self, call: Call) -> bool:
+        uses = self._journal.state.uses
+        return any(use.sent for use in uses if use.use.id == call.use.use.id)
 
     async def _store(self, call: Call, outcome: ToolOutcome) -> None:
         as_json = self._world.model.name == "offline"
@@ -243,17 +261,20 @@ class Toolbox:
         if call.use.started is not None:
             state, outcome = await machine.status(key)
             if state == "finished" and outcome is not None:
-                return outcome
+                return self._world.redact(outcome)
+            if state == "unknown" and call.use.sent:
+                raise OutcomeUnknown(UNKNOWN)
         timeout_s = float(call.spec.timeout_s)
         try:
             with anyio.fail_after(timeout_s + GRACE_S):
-                return await machine.call(
+                outcome = await machine.call(
                     call.spec.name,
                     call.use.use.input,
                     key=key,
                     timeout_s=timeout_s,
                     on_progress=self._journal.progress,
                 )
+                return self._world.redact(outcome)
         except TimeoutError as error:
             raise SandboxUnavailable(f"{call.spec.name} gave no answer in time.") from error
 

@@ -29,7 +29,6 @@ from deskmate.types.files import Change, Difference, Entry
 from deskmate.types.ids import Digest, ThreadId
 from deskmate.types.progress import Note
 from deskmate.types.wire import SPACE_BYTES
-from deskmate.types.progress import Note
 
 OPEN_ATTEMPTS = 3
 MAX_LOST_ANSWERS = 2
@@ -211,6 +210,7 @@ class Workbench:
             plugins=self._setup.plugins,
             grants=state.grants,
             config=self._setup.config,
+            egress=self._setup.egress(self._journal.record) if self._setup.egress else None,
         )
         opening = self._world.sandbox.open(spec, self._journal.progress)
         machine = await self._stack.enter_async_context(opening)

@@ -7,7 +7,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deskmate.agent.policy import Rules
-from deskmate.ports import Approver, Blobs, Clock, Connector, Model, Sandbox, Store
+from deskmate.ports import (
+    Approver,
+    Blobs,
+    Clock,
+    Connector,
+    MakeEgress,
+    Model,
+    Sandbox,
+    Store,
+    ToolOutcome,
+)
 from deskmate.types.files import Entry
 from deskmate.types.registry import Registry
 
@@ -17,7 +27,7 @@ TakeBase = Callable[[], tuple[Entry, ...]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """The adapters of the ports."""
+    """The adapters of the ports. `redact`: takes known secrets out of what a tool gave."""
 
     store: Store
     model: Model
@@ -26,6 +36,7 @@ class World:
     blobs: Blobs
     clock: Clock
     connectors: Mapping[str, Connector] = field(default_factory=dict)
+    redact: Callable[[ToolOutcome], ToolOutcome] = lambda outcome: outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +45,8 @@ class Setup:
 
     `registry`: what the enabled plugins bring. `plugins`: their names, in order. `config`: plugin →
     setting → value. `take_base`: blocking, runs in a thread of its own. `tools_off`: why there is no
-    virtual machine, empty if there is one; tools are then not offered, and never run elsewhere.
+    virtual machine, empty if there is one; tools are then not offered, and never run elsewhere. `egress`:
+    makes each machine's way out; None: there is none.
     """
 
     registry: Registry
@@ -43,3 +55,4 @@ class Setup:
     config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     rules: Rules = field(default_factory=Rules)
     tools_off: str = ""
+    egress: MakeEgress | None = None

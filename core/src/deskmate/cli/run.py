@@ -66,6 +66,13 @@ def parse_folder(value: str) -> Grant:
     help="Let the thread use a folder (copies of it: nothing is written before you apply).",
 )
 @click.option(
+    "--allow-host",
+    "hosts",
+    multiple=True,
+    metavar="HOST[:GET,POST,…]",
+    help="Let the thread read from a host, or use these methods there; see `thread allow`.",
+)
+@click.option(
     "--model", "-m", help="sonnet, opus, offline, local:NAME, replay:FILE; see `model list`."
 )
 @click.option("--budget", type=float, metavar="USD", help="Stop before the run costs more.")
@@ -87,6 +94,7 @@ def command(  # noqa: PLR0913 - one parameter an option, as click wants it
     thread: str | None,
     plugins: tuple[str, ...],
     folders: tuple[str, ...],
+    hosts: tuple[str, ...],
     model: str | None,
     budget: float | None,
     apply_mode: ApplyMode,
@@ -104,6 +112,7 @@ def command(  # noqa: PLR0913 - one parameter an option, as click wants it
     if not text and not thread:
         raise UserError("There is no request.", hint='Say what to do: deskmate run "…"')
     from deskmate.host import RunOrder  # noqa: PLC0415 - the help must stay light
+    from deskmate.host.network import parse_allowed  # noqa: PLC0415
 
     order = RunOrder(
         text=text,
@@ -113,6 +122,7 @@ def command(  # noqa: PLR0913 - one parameter an option, as click wants it
         limits=Limits(cost_usd=budget),
         apply=apply_mode,
         record=record,
+        hosts=tuple(parse_allowed(host) for host in hosts),
     )
     return run_order(session, order, ThreadId(thread) if thread else None, as_json=as_json)
 

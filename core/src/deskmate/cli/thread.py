@@ -92,10 +92,61 @@ def _text(event: Event) -> str:
         case Validated(findings=findings, passed=passed):
             return f"{'passed' if passed else 'not passed'}, {len(findings)} findings"
         case payload:
+            if text := _network_text(payload):
+                return text
             for name in ("text", "reason", "why", "tool", "model", "error"):
                 if text := getattr(payload, name, ""):
                     return str(text)
     return ""
+
+
+def _network_text(payload: object) -> str:
+    from deskmate.types.events import EgressAsked, EgressEnded, NetworkSet  # noqa: PLC0415
+
+    match payload:
+        case NetworkSet(rules=rules):
+            return ", ".join(f"{rule.host} {' '.join(rule.methods)}" for rule in rules) or "nothing"
+        case EgressAsked(method=method, host=host, path=path, allowed=allowed, why=why):
+            return f"{'' if allowed else 'REFUSED '}{method} {host}{path}: {why}"
+        case EgressEnded(status=status, sent=sent, received=received, why=why):
+            return f"{status or 'no answer'}, {sent} bytes sent, {received} received {why}"
+    return ""
+
+
+@command.command("allow", short_help="Let a thread reach hosts, or show what it may reach.")
+@click.argument("thread")
+@click.argument("hosts", nargs=-1, metavar="[HOST[:WORD,…]]…")
+@click.option("--remove", is_flag=True, help="Take these hosts away instead.")
+@json_option
+@click.pass_obj
+def allow(
+    session: Session, thread: str, hosts: tuple[str, ...], remove: bool, as_json: bool
+) -> None:
+    """Let a thread reach hosts from its next run on; without HOST show what it may reach.
+
+    \b
+    deskmate thread allow t-abc api.example.com:GET,POST
+
+    Words after the colon: methods (GET and HEAD if none is named); `plain` for http on port 80 as well;
+    `credentials` to pass on what the virtual machine itself sends as such; `opaque` to tunnel unseen.
+    A host's byte budget begins anew when it is allowed again.
+    """  # noqa: D301 - click reads the backspace as "do not wrap"
+    from deskmate.host import set_thread_hosts, thread_hosts  # noqa: PLC0415 - only commands need it
+    from deskmate.host.network import parse_allowed, shown  # noqa: PLC0415
+
+    rules = [parse_allowed(host) for host in hosts]
+    if rules:
+        allowed, gone = ([], [rule.host for rule in rules]) if remove else (rules, [])
+        found = anyio.run(set_thread_hosts, session.places, thread, allowed, gone)
+    else:
+        found = anyio.run(thread_hosts, session.places, thread)
+    if as_json:
+        say_json(found)
+        return
+    for rule in found:
+        say(f"{shown(rule)}  (by {rule.by})")
+    if not found:
+        say(f"{thread} may reach no network at all.")
 
 
 @command.command("resume")

@@ -15,9 +15,12 @@ from deskmate.ports import Clock, Model, Progress, Sandbox
 from deskmate.types.events import PluginsSet
 from deskmate.types.ids import Digest
 from deskmate.types.places import Places
-from deskmate.types.registry import Layer
+from deskmate.types.registry import Layer, Manifest
 
 if TYPE_CHECKING:
+    from deskmate.connectors.egress.outside import Outside
+    from deskmate.connectors.redaction import Redactor
+    from deskmate.connectors.vault import Vault
     from deskmate.discovery.installed import Catalogue
     from deskmate.store.blobs import BlobStore
 
@@ -51,12 +54,14 @@ class Adapters:
         sandbox: Sandbox | None = None,
         model: Model | None = None,
         clock: Clock | None = None,
+        outside: Outside | None = None,
     ) -> None:
-        """`sandbox`, `model`, `clock`: used instead of the usual ones; for tests and embedding."""
+        """`sandbox`, `model`, `clock`, `outside`: used instead of the usual ones; for tests and embedding."""
         self.places = places
         self._environ = dict(os.environ if environ is None else environ)
         self._sandbox = sandbox
         self._model = model
+        self._outside = outside
         self.clock = clock or SystemClock()
         self._brings_own_plugins = sandbox is not None
 
@@ -133,6 +138,44 @@ class Adapters:
             name: settings_of(name, catalogue.get(name).manifest, plugins.get(name, {}))
             for name in names
         }
+
+    def manifests(self, names: Sequence[str]) -> Mapping[str, Manifest]:
+        """Return the manifests of these plugins. Raises PluginError if one is missing or broken."""
+        if self._brings_own_plugins or not names:
+            return {}
+        catalogue = self.catalogue()
+        return {name: catalogue.get(name).manifest for name in names}
+
+    def vault(self) -> Vault:
+        """Return the user's secrets, for reading."""
+        from deskmate.connectors.vault import open_vault  # noqa: PLC0415
+
+        return open_vault(self.places.config, to_read=True)
+
+    def redactor(self) -> Redactor:
+        """Return what knows every secret that this process has: the user's, and the models' keys. Blocks."""
+        from deskmate.connectors.redaction import Redactor  # noqa: PLC0415
+        from deskmate.models.choose import KEY, URL_KEY  # noqa: PLC0415
+
+        keys = {name: self._environ.get(name, "") for name in (KEY, URL_KEY)}
+        kept = self.vault().values().items()
+        return Redactor({**keys, **{f"{plugin}.{name}": value for (plugin, name), value in kept}})
+
+    def outside(self) -> Outside:
+        """Return the network as brokers reach it."""
+        if self._outside is None:
+            from deskmate.connectors.egress.outside import internet  # noqa: PLC0415
+
+            self._outside = internet()
+        return self._outside
+
+    def model_hosts(self) -> frozenset[str]:
+        """Return the hosts that models are reached at, which no machine may reach."""
+        from deskmate.host.network import model_hosts  # noqa: PLC0415
+        from deskmate.models.choose import URL  # noqa: PLC0415
+
+        named = (self._environ.get(URL, ""), self._environ.get("ANTHROPIC_BASE_URL", ""))
+        return model_hosts((*named, str(self.settings().get("model_url") or "")))
 
     def settings(self) -> Mapping[str, Any]:
         """Return the user's settings. Raises ConfigError if the file cannot be read."""

@@ -6,7 +6,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from deskmate.errors import SandboxMissing, UserError
+import anyio.to_thread
+
+from deskmate.errors import DeskmateError, SandboxMissing, UserError
 from deskmate.host.adapters import Adapters
 from deskmate.host.orders import RunOrder, RunResult
 from deskmate.ports import Approver, Delta, Observer
@@ -30,7 +32,10 @@ from deskmate.types.registry import Registry
 if TYPE_CHECKING:
     from deskmate.agent.world import Setup, Taken, World
     from deskmate.changes.apply import Outcome, Place
+    from deskmate.connectors.redaction import Redactor
+    from deskmate.ports import MakeEgress
     from deskmate.store.thread import ThreadStore
+    from deskmate.types.events import NetworkSet
 
 P = TypeVar("P", bound=Payload)
 
@@ -55,14 +60,27 @@ class Job:
         self._grants: tuple[Grant, ...] = ()
 
     async def carry_out(self) -> RunResult:
-        """Run, apply, and return how it ended."""
+        """Run, apply, and return how it ended. No known secret gets into the log, a result or an error."""
+        redactor = await anyio.to_thread.run_sync(self._adapters.redactor)
+        self._store.redact = redactor.value
+        try:
+            return await self._carry_out(redactor)
+        except DeskmateError as error:
+            error.message, error.hint = redactor.text(error.message), redactor.text(error.hint)
+            error.args = (error.message,)
+            raise
+
+    async def _carry_out(self, redactor: Redactor) -> RunResult:
         from deskmate.agent.driver import Driver  # noqa: PLC0415
 
         await self._recover()
         events = await self._store.events()
         await self._set_grants(events)
         plugins = await self._set_plugins(events)
+        network = await self._set_network(plugins)
         world, setup = await self._build(plugins, events)
+        world = replace(world, redact=redactor.value)
+        setup = replace(setup, egress=await self._egress(network))
         await Driver(world, setup, self._observe).run(self._said(world.model.name))
         applied = await self._apply()
         return result_of(self._store.thread, await self._store.events(), applied)
@@ -94,6 +112,49 @@ class Job:
         if chosen != last(events, PluginsSet):
             await self._store.append(chosen)
         return tuple(chosen.versions)
+
+    async def _set_network(self, plugins: tuple[str, ...]) -> NetworkSet:
+        """Store what the thread may reach now, if that is new or the user says it anew."""
+        from deskmate.host.network import (  # noqa: PLC0415
+            changed_by_user,
+            last_network,
+            with_plugins,
+        )
+
+        before = last_network(await self._store.events())
+        network, left_out = with_plugins(
+            changed_by_user(before, self._order.hosts),
+            self._adapters.manifests(plugins),
+            self._order.plugins,
+        )
+        for line in left_out:
+            self._progress(f"{line}; agree by naming it again: --plugin")
+        if network != before or self._order.hosts:
+            await self._store.append(network)
+        return network
+
+    async def _egress(self, network: NetworkSet) -> MakeEgress | None:
+        """Return what makes the broker of each machine, None where the thread may reach nothing."""
+        if not network.rules:
+            return None
+        from deskmate.host.network import egress_for  # noqa: PLC0415
+
+        vault = await anyio.to_thread.run_sync(self._adapters.vault)
+        values: dict[tuple[str, str], str] = {}
+        for grant in network.secrets:
+            value = await anyio.to_thread.run_sync(vault.get, grant.plugin, grant.name)
+            if value is None:
+                named = f"{grant.plugin} {grant.name}"
+                self._progress(f"no secret {named} yet: deskmate secret set {named}")
+            else:
+                values[grant.plugin, grant.name] = value
+        return egress_for(
+            network,
+            self._adapters.outside(),
+            values,
+            models=self._adapters.model_hosts(),
+            before=[event.payload for event in await self._store.events()],
+        )
 
     async def _build(
         self, plugins: tuple[str, ...], events: Sequence[Event]

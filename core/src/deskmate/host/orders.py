@@ -10,13 +10,14 @@ from deskmate.types.files import ApplyMode, Deliverable, Grant
 from deskmate.types.findings import Finding
 from deskmate.types.ids import RunId, ThreadId
 from deskmate.types.limits import Limits, Usage
+from deskmate.types.network import NetworkRule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOrder:
     """What a front door asks for. Without `text` an interrupted or parked run goes on.
 
-    `plugins` and `grants` are added to what the thread has. `model`: None keeps the thread's last.
+    `plugins`, `grants` and `hosts` are added to what the thread has. `model`: None keeps the thread's last.
     `record`: file that gets the model's answers, for `replay:FILE`.
     """
 
@@ -27,6 +28,7 @@ class RunOrder:
     limits: Limits = field(default_factory=Limits)
     apply: ApplyMode = "review"
     record: Path | None = None
+    hosts: tuple[NetworkRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

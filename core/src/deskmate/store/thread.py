@@ -59,6 +59,8 @@ class ThreadStore:
         self._mutex = threading.Lock()
         self._events: list[Event] = []
         self._failed = False
+        self.redact: Callable[[Any], Any] = lambda payload: payload
+        """Takes known secrets out of a payload before it is stored."""
         self._token = self._take_lease() if lock else 0
 
     @property
@@ -130,7 +132,7 @@ class ThreadStore:
         head = self._events[-1].hash if self._events else chain.GENESIS
         seq = len(self._events)
         fresh, rows = [], []
-        for payload in payloads:
+        for payload in map(self.redact, payloads):
             seq += 1
             event, row = make_event(seq, self._now(), payload, head)
             head = event.hash

@@ -9,14 +9,15 @@ READING = ("GET", "HEAD")
 WRITING = ("POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 TUNNEL = "CONNECT"
 """The method of a request to an opaque host: what goes through is not seen."""
-USER = "you"
+USER = "the user"
+"""In `by`, where no plugin is named; the space keeps it apart from any plugin's name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkRule:
     """One host that a thread may reach, by exact name, on port 443.
 
-    `by`: `you`, or the plugin whose manifest asks for it. `plain`: on port 80 without TLS as well.
+    `by`: the user, or the plugin whose manifest asks for it. `plain`: on port 80 without TLS as well.
     `opaque`: tunnelled, so neither methods nor content are seen. `credentials`: what the guest itself
     sends as credentials is passed on.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from anyio.abc import ByteStream
 
@@ -14,9 +14,10 @@ from deskmate.connectors.egress.headers import stand_in
 from deskmate.connectors.egress.outside import Outside
 from deskmate.connectors.egress.policy import NetworkPolicy
 from deskmate.connectors.egress.records import Records
+from deskmate.errors import ProtocolError
 from deskmate.ports import Record
 from deskmate.protocol.multiplex import Multiplexer
-from deskmate.types.events import Payload
+from deskmate.types.events import Refused
 from deskmate.types.network import NetworkLimits
 
 
@@ -30,15 +31,15 @@ class Broker:
         record: Record,
         *,
         secrets: Mapping[tuple[str, str], str] | None = None,
-        limits: NetworkLimits | None = None,
-        before: Iterable[Payload] = (),
+        budget: Budget | None = None,
     ) -> None:
-        """`secrets`: (plugin, name) → value. `before`: the thread's facts so far, for its budgets."""
+        """`secrets`: (plugin, name) → value. `budget`: of the thread, shared by all its machines."""
         self._policy = policy
         self._outside = outside
+        self._record = record
         self._authority = Authority()
         self._values = dict(secrets or {})
-        budget = Budget(limits or NetworkLimits(), before)
+        budget = budget or Budget(NetworkLimits())
         self._desk = Desk(
             policy=policy,
             budget=budget,
@@ -64,4 +65,9 @@ class Broker:
     async def serve(self, port: ByteStream) -> None:
         """Serve the port until the VM is gone. Raises ProtocolError, and what the thread's store raises."""
         gateway = Gateway(self._desk, self._authority)
-        await Multiplexer(port, gateway.serve).run()
+        try:
+            await Multiplexer(port, gateway.serve).run()
+        except ProtocolError as error:
+            why = f"the virtual machine was ended: {error.message}"
+            await self._record(Refused(what="egress", why=why))
+            raise
