@@ -1,0 +1,41 @@
+"""A tool takes all the memory there is: it dies for it, the agent lives, and the host gives no more than the guest has."""
+
+from __future__ import annotations
+
+import pytest
+from tests.attack.conftest import OpenMachine, call_of, output_of
+from tests.attack.host import resident_mib
+from tests.attack.table import Attempts
+
+pytestmark = [pytest.mark.vm, pytest.mark.anyio, pytest.mark.attack("G7")]
+OVERHEAD_MIB = 200
+"""QEMU's own: its translated code, its libraries and tables."""
+HOGS = {
+    "doubling": "awk 'BEGIN { s = \"x\"; while (1) s = s s }'",
+    "tail": "head -c 1G /dev/zero | tail",
+    "many": "for n in 1 2 3 4 5 6 7 8; do (head -c 200M /dev/zero | tail > /dev/null) & done; wait",
+    "tmp": "dd if=/dev/zero of=/tmp/full bs=1M",
+    "shm": "dd if=/dev/zero of=/dev/shm/full bs=1M",
+    "both": "dd if=/dev/zero of=/tmp/a bs=1M; dd if=/dev/zero of=/dev/shm/b bs=1M; dd if=/dev/zero of=/var/tmp/c bs=1M",
+    "files": "cd /tmp; for n in $(seq 400000); do : > $n || break; done",
+}
+
+
+async def test_a_tool_that_takes_all_the_memory_leaves_the_machine_working(
+    open_machine: OpenMachine, attempt: Attempts
+) -> None:
+    async with open_machine() as machine:
+        limit = machine._template.shape.memory_mib + OVERHEAD_MIB
+        for name, command in HOGS.items():
+            await call_of(machine, command, timeout_s=30)
+            attempt(f"{name}: the agent is gone", blocked=await machine.alive())
+            size = resident_mib(machine.process.pid)
+            attempt(f"{name}: QEMU takes {size} MiB", blocked=size < limit)
+            text = await output_of(machine, "echo well")
+            attempt(f"{name}: no call works any more: {text}", blocked=text.endswith("well\n"))
+            cleared = await output_of(machine, "rm -rf /tmp/* /dev/shm/* /var/tmp/*; echo cleared")
+            attempt(f"{name}: cannot be cleared", blocked=cleared.endswith("cleared\n"))
+        python = await output_of(
+            machine, "python3 -c 'import pandas; print(pandas.DataFrame([1]).sum()[0])'"
+        )
+        assert python.strip() == "1"
