@@ -14,7 +14,7 @@ if _LIB not in sys.path:
     sys.path.insert(0, _LIB)  # `-I` leaves it out
 
 from deskmate_guest.cgroups import prepare_cgroups  # noqa: E402
-from deskmate_guest.disk import MS_NODEV, MS_NOSUID, MS_REMOUNT, mount  # noqa: E402
+from deskmate_guest.disk import MS_BIND, MS_NODEV, MS_NOSUID, MS_REMOUNT, mount  # noqa: E402
 from deskmate_guest.layout import AGENT_UID, GROUP, Layout  # noqa: E402
 from deskmate_guest.loop import Loop  # noqa: E402
 from deskmate_guest.ports import open_port  # noqa: E402
@@ -26,6 +26,13 @@ PRELOADED = (
     "pypdfium2", "pdfplumber", "pypdf", "pandas", "rapidfuzz", "deskmate.plugin",
 )  # fmt: skip
 """Imported once, in the template: a restored guest and its workers share these pages."""
+_IN_MEMORY = {
+    "/dev/shm": "mode=3777,gid=0,size=5%,nr_inodes=10000",  # noqa: S108
+    "/tmp": "mode=3777,gid=0,size=20%,nr_inodes=50000",  # noqa: S108
+    "/run": "mode=755,size=15%,nr_inodes=50000",
+}
+"""File systems in the guest's memory. What they hold outlives the process that wrote it, so all of them,
+filled to the brim, must leave enough for the next call."""
 
 
 def main() -> None:
@@ -56,9 +63,9 @@ def _prepare(layout: Layout) -> None:
     os.umask(0o022)
     _mount("devpts", Path("/dev/pts"), "devpts", MS_NOSUID, "gid=5,mode=620,ptmxmode=666")
     # set-gid: files get root's group, not the one that all plugins are in and that may write
-    for shared in (Path("/dev/shm"), Path("/tmp")):  # noqa: S108
-        _mount("tmpfs", shared, "tmpfs", MS_NOSUID | MS_NODEV, "mode=3777,gid=0")
-    _mount("tmpfs", Path("/run"), "tmpfs", MS_NOSUID | MS_NODEV, "mode=755")
+    for place, options in _IN_MEMORY.items():
+        _mount("tmpfs", Path(place), "tmpfs", MS_NOSUID | MS_NODEV, options)
+    _mount("/tmp", Path("/var/tmp"), "", MS_BIND)  # noqa: S108 — and nothing else of the root may be written
     _mount("cgroup2", layout.cgroups, "cgroup2")
     _mount("proc", Path("/proc"), "proc", MS_REMOUNT | MS_NOSUID | MS_NODEV, "hidepid=invisible")
     prepare_cgroups(layout)

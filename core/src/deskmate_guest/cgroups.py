@@ -10,6 +10,7 @@ from pathlib import Path
 from deskmate_guest.layout import Layout
 
 _MAX_PROCESSES = "512"
+_LISTED_BYTES = 1 << 14
 _KEEP_BYTES = 64 << 20
 """Memory that the supervisor and the kernel keep when a plugin takes all it can."""
 
@@ -29,6 +30,7 @@ class Cgroup:
 
     def __init__(self, layout: Layout, name: str, uid: int) -> None:
         self._folder: Path | None = None
+        self._members = -1
         self._uid = uid if layout.privileged else 0
         if not layout.privileged or not (layout.cgroups / "cgroup.procs").exists():
             return
@@ -39,6 +41,8 @@ class Cgroup:
         self._write("memory.max", str(max(_total_memory() - _KEEP_BYTES, _KEEP_BYTES)))
         self._write("memory.swap.max", "0")
         self._write("cpu.weight", "50")
+        with contextlib.suppress(OSError):
+            self._members = os.open(folder / "cgroup.procs", os.O_RDONLY | os.O_CLOEXEC)
 
     def add(self, pid: int) -> None:
         """Move a process in; when memory runs out it dies before the zygote and the supervisor do."""
@@ -46,6 +50,20 @@ class Cgroup:
         if self._folder:
             with contextlib.suppress(OSError):
                 Path(f"/proc/{pid}/oom_score_adj").write_text("500")
+
+    def sweep(self, worker: int) -> bool:
+        """Kill what a call left behind: all but the worker. True when there is nothing of it any more."""
+        if self._members < 0:
+            return True
+        try:
+            listed = os.pread(self._members, _LISTED_BYTES, 0)
+        except OSError:
+            return True
+        left = [pid for pid in map(int, listed.rpartition(b"\n")[0].split()) if pid != worker]
+        for pid in left:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        return not left
 
     def kill(self, spared: int) -> None:
         """Kill every process in it, also those that changed session or ignore signals.

@@ -21,6 +21,7 @@ from deskmate_guest.worker import serve_zygote
 
 Message = dict[str, Any]
 _RESTARTS = 3
+_SWEEPS, _SWEEP_GAP_S = 25, 0.02
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,6 +66,7 @@ class PluginProcesses:
         self._pid = 0
         self._zygote_pid = 0
         self._restarts = 0
+        self._sweeping = False
         self.broken = ""
         self._start_zygote()
 
@@ -219,7 +221,7 @@ class PluginProcesses:
         self._pid = 0
 
     def _next(self) -> None:
-        if self._current or not self._jobs or not self._worker or not self._pid:
+        if self._current or self._sweeping or not self._jobs or not self._worker or not self._pid:
             return
         job = self._current = self._jobs.popleft()
         self._number += 1
@@ -243,6 +245,17 @@ class PluginProcesses:
         if job.timer:
             job.timer.cancelled = True
         job.done(reply, failure)
+        self._sweep(_SWEEPS)
+
+    def _sweep(self, tries: int) -> None:
+        """Kill what the job left running, before the next one. What forks faster goes with the worker."""
+        self._sweeping = False
+        if self._pid and not self._cgroup.sweep(self._pid):
+            if tries:
+                self._sweeping = True
+                self._loop.after(_SWEEP_GAP_S, lambda: self._sweep(tries - 1))
+                return
+            self._drop_worker("what it had started could not be ended")
         self._next()
 
     def _setup_message(self) -> Message:
