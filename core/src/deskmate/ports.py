@@ -107,12 +107,16 @@ Record = Callable[[Payload], Awaitable[None]]
 MakeEgress = Callable[[Record], Egress]
 """Makes the broker of one VM; every VM gets one of its own."""
 
+Flavour = Literal["base", "office"]
+"""Which image a VM is of: every thread's, or the one that also renders and recalculates documents."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxSpec:
     """What a thread's VM is to be. `plugins`: names, in order; `config`: plugin → setting → value.
 
     `egress`: serves the VM's way out; None: there is none.
+    `flavour`: the least that the VM's image has; plugins that need more of the system get more.
     """
 
     thread: ThreadId
@@ -120,6 +124,7 @@ class SandboxSpec:
     grants: tuple[Grant, ...] = ()
     config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     egress: Egress | None = None
+    flavour: Flavour = "base"
 
 
 class BlobReader(Protocol):

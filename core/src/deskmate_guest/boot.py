@@ -16,6 +16,7 @@ if _LIB not in sys.path:
 from deskmate_guest.cgroups import prepare_cgroups  # noqa: E402
 from deskmate_guest.disk import MS_BIND, MS_NODEV, MS_NOSUID, MS_REMOUNT, mount  # noqa: E402
 from deskmate_guest.layout import AGENT_UID, GROUP, Layout  # noqa: E402
+from deskmate_guest.listener import await_office, launch_office  # noqa: E402
 from deskmate_guest.loop import Loop  # noqa: E402
 from deskmate_guest.ports import open_port  # noqa: E402
 from deskmate_guest.supervisor import Supervisor  # noqa: E402
@@ -39,10 +40,12 @@ def main() -> None:
     """Never returns: the kernel panics when the initial program ends."""
     layout = Layout()
     _prepare(layout)
+    office = launch_office(layout)
     preload()
     # before any fork: a collection later would write to, and so copy, every page of every library
     gc.collect()
     gc.freeze()
+    await_office(office)
     loop = Loop()
     Supervisor(loop, layout, open_port("agent"), open_port("bulk"))
     loop.run()

@@ -192,7 +192,9 @@ def test_no_clause_is_inserted_where_other_terms_are_incorporated(contract_of: A
 
 
 def test_a_review_without_a_redline_says_why(contract_of: Any) -> None:
-    contract = contract_of(NDA, "1. Terms. The Standard Terms posted at https://example.com/nda are incorporated.")
+    contract = contract_of(
+        NDA, "1. Terms. The Standard Terms posted at https://example.com/nda are incorporated."
+    )
     book = load_playbook()
     found, _ = review_json(contract, book, review(contract, book), "")
     assert not found["edits"]

@@ -50,7 +50,7 @@ async def test_a_plugin_that_is_installed_anew_waits_for_the_next_run(
         return layer
 
     check: Any = lambda report, layer: layer  # noqa: E731
-    monkeypatch.setattr(QemuSandbox, "_installed", lambda self: (Image(), None))
+    monkeypatch.setattr(QemuSandbox, "_installed", lambda self, flavour: (Image(), None))
     monkeypatch.setattr(QemuSandbox, "_template", same)
     monkeypatch.setattr(adapter, "_read_report", lambda path, layer: {})
     sandbox = QemuSandbox(find_places({}, tmp_path), layer_for, check)
@@ -112,7 +112,7 @@ def acme_sandbox(folder: Path, monkeypatch: pytest.MonkeyPatch, templates: Templ
             {**lock, "tools": [tool]} if template.loaded else {**lock, "problems": ["acme: died"]}
         )
 
-    monkeypatch.setattr(QemuSandbox, "_installed", lambda self: (Image(), None))
+    monkeypatch.setattr(QemuSandbox, "_installed", lambda self, flavour: (Image(), None))
     monkeypatch.setattr(QemuSandbox, "_template", template)
     monkeypatch.setattr(QemuSandbox, "_ask", ask)
     check: Any = lambda report, layer: report  # noqa: E731

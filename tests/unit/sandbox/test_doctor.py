@@ -19,8 +19,9 @@ from deskmate.errors import DeskmateError, SandboxMissing, SandboxUnavailable
 from deskmate.sandbox import cures, doctor, host_checks
 from deskmate.sandbox.acceleration import Verdict
 from deskmate.sandbox.host_checks import Check
-from deskmate.sandbox.image import FILES, recipe_digest, sparse_digest
+from deskmate.sandbox.image import FILES, SOFTWARE, file_rows
 from deskmate.sandbox.qemu import Qemu
+from deskmate.sandbox.recipes import recipe_digest
 from deskmate.types.places import Places, find_places
 
 pytestmark = pytest.mark.anyio
@@ -61,13 +62,13 @@ def make_qemu(folder: Path, script: str) -> Qemu:
 
 
 def make_image(places: Places) -> Path:
-    folder = places.images / recipe_digest("bookworm")
+    folder = places.images / f"{recipe_digest('bookworm')[:32]}-0"
     folder.mkdir(parents=True)
-    for name in FILES:
+    for name in (*FILES, SOFTWARE):
         (folder / name).write_bytes(name.encode())
-    rows = {name: {"bytes": len(name), "sha256": sparse_digest(folder / name)} for name in FILES}
-    about = {"recipe": folder.name, "suite": "bookworm", "python": "3.11", "built_at": "now"}
-    (folder / "manifest.json").write_text(json.dumps({**about, "files": rows}))
+    about = {"recipe": recipe_digest("bookworm"), "suite": "bookworm", "python": "3.11"}
+    about |= {"flavour": "base", "architecture": "x86_64", "built_at": "now"}
+    (folder / "manifest.json").write_text(json.dumps({**about, "files": file_rows(folder)}))
     return folder
 
 

@@ -116,6 +116,7 @@ def _cached(key: str, chosen: Sequence[InstalledPlugin], places: Places) -> Laye
         disk = places.layers / f"{digest}.erofs"
         if disk.stat().st_size != size:
             return None
+        os.utime(disk)  # pruning goes by the last use
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return _layer(chosen, Digest(digest), Digest(lock), disk)

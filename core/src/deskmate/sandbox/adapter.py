@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,12 @@ import anyio
 import anyio.to_thread
 
 from deskmate.errors import CorruptData
-from deskmate.ports import Progress, SandboxSpec
+from deskmate.ports import Flavour, Progress, SandboxSpec
 from deskmate.sandbox.acceleration import find_acceleration
 from deskmate.sandbox.image import Image, find_image
 from deskmate.sandbox.machine import QemuMachine, machine_of
 from deskmate.sandbox.qemu import Qemu, Shape, find_qemu
+from deskmate.sandbox.recipes import FLAVOURS, find_recipe, flavour_for
 from deskmate.sandbox.template import Template, Templates, restored
 from deskmate.sandbox.tsc import tsc_khz
 from deskmate.sandbox.way_out import way_out
@@ -33,6 +34,8 @@ CheckRegistry = Callable[[Mapping[str, Any], Layer], Registry]
 """Returns what of a guest's report the layer's manifests allow."""
 
 MEMORY_CLASSES_MIB = (384, 512, 1024)
+OFFICE_MACHINES = 2
+"""How many machines of flavour `office` one process has at once; more wait their turn."""
 FAILURE_KEPT_S = 600.0
 """After so long a plugin that did not load is tried again: a kill or a slow boot heals."""
 
@@ -55,14 +58,15 @@ class QemuSandbox:
         self._memory_mib = memory_mib
         self._templates: Templates | None = None
         self._layers: dict[tuple[str, ...], Layer] = {}
+        self._office = anyio.Semaphore(OFFICE_MACHINES)
 
     async def registry(self, plugins: Sequence[str], progress: Progress) -> Registry:
         """Return what the plugins bring, asked of a guest once per layer.
 
         Raises SandboxMissing, SandboxUnavailable, ProtocolError (the guest's report is no registry).
         """
-        image, qemu = await anyio.to_thread.run_sync(self._installed)
         layer = await anyio.to_thread.run_sync(self._layer_for, tuple(plugins), progress)
+        image, qemu = await anyio.to_thread.run_sync(self._installed, flavour_of(layer))
         self._layers[tuple(plugins)] = layer
         path = self._places.cache / "registries" / f"{layer.digest[:32]}-{image.digest[:16]}.json"
         report = _read_report(path, layer)
@@ -87,7 +91,7 @@ class QemuSandbox:
     @asynccontextmanager
     async def open(self, spec: SandboxSpec, progress: Progress) -> AsyncIterator[QemuMachine]:
         """Restore a VM for a thread; on exit it is gone."""
-        async with self._machine(spec.plugins, progress) as machine:
+        async with self._machine(spec.plugins, progress, spec.flavour) as machine:
             await machine.open(spec)
             async with way_out(machine, spec.egress):
                 yield machine
@@ -102,31 +106,36 @@ class QemuSandbox:
 
     @asynccontextmanager
     async def _machine(
-        self, plugins: Sequence[str], progress: Progress
+        self, plugins: Sequence[str], progress: Progress, flavour: Flavour = "base"
     ) -> AsyncIterator[QemuMachine]:
-        template = await self.template(plugins, progress)
+        template = await self.template(plugins, progress, flavour)
         async with self._restored(template) as machine:
             yield machine
 
     @asynccontextmanager
     async def _restored(self, template: Template) -> AsyncIterator[QemuMachine]:
-        _, qemu = self._installed()
+        qemu = find_qemu()
         async with (
+            self._office if template.image.flavour == "office" else nullcontext(),
             restored(qemu, template, self._places.machines) as vm,
             machine_of(vm, template, self._places.machines) as machine,
         ):
             yield machine
 
-    async def template(self, plugins: Sequence[str], progress: Progress) -> Template:
+    async def template(
+        self, plugins: Sequence[str], progress: Progress, flavour: Flavour = "base"
+    ) -> Template:
         """Return the template of a set of plugins, making it at the first call.
 
+        `flavour`: the least that its image has; more where a plugin needs more of the system.
         It is of the layer whose registry was asked for last: a plugin that is installed anew meanwhile
         must not put other tools or rules under a run.
         """
         layer = self._layers.get(tuple(plugins))
         if layer is None:
             layer = await anyio.to_thread.run_sync(self._layer_for, tuple(plugins), progress)
-        image, qemu = await anyio.to_thread.run_sync(self._installed)
+        flavour = max(flavour, flavour_of(layer), key=FLAVOURS.index)
+        image, qemu = await anyio.to_thread.run_sync(self._installed, flavour)
         return await self._template(layer, image, qemu, progress)
 
     async def _template(
@@ -141,17 +150,17 @@ class QemuSandbox:
         """Return the shape of a layer's VMs on this host."""
         verdict = await find_acceleration(self._places, qemu, image)
         return Shape(
-            memory_mib=self._memory_mib or memory_class(layer),
+            memory_mib=self._memory_mib or memory_class(layer, image.flavour),
             cpus=1,
             acceleration=verdict.acceleration,
             qemu=qemu.version,
             tsc_khz=await anyio.to_thread.run_sync(tsc_khz, self._places.cache),
         )
 
-    def _installed(self) -> tuple[Image, Qemu]:
+    def _installed(self, flavour: Flavour = "base") -> tuple[Image, Qemu]:
         """Return image and QEMU. Raises SandboxMissing with the cure."""
         qemu = find_qemu()
-        return find_image(self._places), qemu
+        return find_image(self._places, flavour=flavour), qemu
 
     def close(self) -> None:
         """Give the templates' memory back. VMs that run keep theirs."""
@@ -160,9 +169,18 @@ class QemuSandbox:
             self._templates = None
 
 
-def memory_class(layer: Layer) -> int:
-    """Return the smallest memory class in MiB that satisfies every plugin's manifest."""
+def flavour_of(layer: Layer) -> Flavour:
+    """Return the smallest flavour that has what every plugin's manifest needs of the system."""
+    needed = {
+        name for manifest in layer.manifests.values() for name in manifest.guest_system_packages
+    }
+    return flavour_for(tuple(sorted(needed)))
+
+
+def memory_class(layer: Layer, flavour: Flavour = "base") -> int:
+    """Return the smallest memory class in MiB that satisfies the flavour and every plugin's manifest."""
     wanted = max((manifest.memory_mib for manifest in layer.manifests.values()), default=0)
+    wanted = max(wanted, find_recipe(flavour).memory_mib)
     return next((size for size in MEMORY_CLASSES_MIB if size >= wanted), MEMORY_CLASSES_MIB[-1])
 
 

@@ -9,11 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 from deskmate.errors import DeskmateError
 from deskmate.ports import Progress
-from deskmate.sandbox.build import build_image, missing_tools
+from deskmate.sandbox.build import build_image
 from deskmate.sandbox.host_checks import Check
-from deskmate.sandbox.image import DEFAULT_SUITE, find_image, prune_images, recipe_digest
+from deskmate.sandbox.image import find_image
 from deskmate.sandbox.qemu import find_qemu
+from deskmate.sandbox.storage import prune_images, prune_layers
 from deskmate.sandbox.template import CAP_BYTES, damaged_templates, prune_templates
+from deskmate.sandbox.tools import missing_tools
 from deskmate.types.places import Places
 
 _QEMU_PACKAGES = ("qemu-system-x86",)
@@ -93,8 +95,9 @@ def _drop_damaged(places: Places, progress: Progress) -> str:
 
 
 def _free_disk(places: Places, progress: Progress) -> str:
-    images = prune_images(places, keep=recipe_digest(DEFAULT_SUITE))
+    images = prune_images(places).removed
     templates = prune_templates(places, cap_bytes=CAP_BYTES // 4)
+    prune_layers(places, cap_bytes=0)
     if not images and not templates:
         return ""
     return f"removed {len(images)} old images and {len(templates)} templates"

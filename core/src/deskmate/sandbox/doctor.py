@@ -12,11 +12,12 @@ import anyio.to_thread
 from deskmate.errors import DeskmateError
 from deskmate.sandbox import host_checks as host
 from deskmate.sandbox.acceleration import find_acceleration
-from deskmate.sandbox.build import missing_tools
 from deskmate.sandbox.host_checks import Check
 from deskmate.sandbox.image import Image, find_image, verify_image
 from deskmate.sandbox.qemu import Qemu, find_qemu
+from deskmate.sandbox.storage import disk_usage
 from deskmate.sandbox.template import CAP_BYTES, damaged_templates, list_templates
+from deskmate.sandbox.tools import missing_tools
 from deskmate.types.places import Places
 
 T = TypeVar("T")
@@ -36,7 +37,7 @@ async def examine(places: Places, boot: Boot | None) -> tuple[Check, ...]:
         checks.append(await anyio.to_thread.run_sync(_image, image, boot is not None))
     checks.append(_tools(image_missing=isinstance(image, Check)))
     checks += [host.memory(), host.disk(places), host.folders(places), host.clock(), host.limits()]
-    checks.append(_templates(places))
+    checks += [_templates(places), _cache(places)]
     works = {check.name for check in checks if check.state != "fail"}
     if isinstance(qemu, Check) or isinstance(image, Check):
         return tuple(checks)
@@ -55,7 +56,7 @@ def _found(find: Callable[[], T], name: str) -> T | Check:
 
 
 def _image(image: Image, thorough: bool) -> Check:
-    cause = f"{image.suite}, built {image.built_at}, {image.recipe[:12]}"
+    cause = f"{image.suite}, built {image.built_at}, {image.bytes >> 20} MiB, {image.digest[:12]}"
     wrong: tuple[str, ...] = tuple(
         name for name, size in image.sizes.items() if image.file(name).stat().st_size != size
     )
@@ -89,6 +90,17 @@ def _templates(places: Places) -> Check:
         cure = "deskmate doctor --fix removes them; they are made anew when they are needed"
         return Check(name="templates", state="warn", cause=cause, cure=cure)
     return Check(name="templates", state="ok", cause=cause)
+
+
+def _cache(places: Places) -> Check:
+    parts = disk_usage(places)
+    named = [f"{part.name} {part.bytes >> 20}" for part in parts if part.bytes >> 20]
+    cause = f"{places.cache} takes {sum(part.bytes for part in parts) >> 20} MiB"
+    cause = f"{cause} ({', '.join(named)})" if named else cause
+    if over := [part.name for part in parts if 0 < part.cap_bytes < part.bytes]:
+        cure = "deskmate image prune; or set DESKMATE_CACHE to a folder on a larger disk"
+        return Check(name="cache", state="warn", cause=f"{cause}: too much of {over[0]}", cure=cure)
+    return Check(name="cache", state="ok", cause=cause)
 
 
 async def _isolation(places: Places, qemu: Qemu, image: Image) -> Check:

@@ -1,4 +1,4 @@
-"""The guest's image on the host: its recipe, where built images lie, and whether they are intact."""
+"""Images on the host: where built ones lie, which is today's, and whether they are what was built."""
 
 from __future__ import annotations
 
@@ -8,37 +8,30 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from deskmate.errors import CorruptData, SandboxMissing, UserError
+from deskmate.ports import Flavour
+from deskmate.sandbox.recipes import DEFAULT_SUITE, recipe_digest
 from deskmate.types.ids import Digest
 from deskmate.types.places import Places
 
-PYTHONS = {"bookworm": "3.11", "trixie": "3.13"}
-"""Debian suite → version of its Python; these are the suites an image can be built from."""
-
-DEFAULT_SUITE = "bookworm"
-PACKAGES = (
-    *("e2fsprogs", "file", "git", "jq", "poppler-utils", "procps", "python3", "ripgrep", "tar"),
-    *("unzip", "xz-utils", "zip"),
-)
-KERNEL_PACKAGES = ("linux-image-cloud-amd64", "busybox-static")
-MODULES = (
-    *("virtio_mmio", "virtio_blk", "virtio_console", "virtio_rng", "erofs", "overlay", "ext4"),
-)
 FILES = ("base.erofs", "vmlinuz", "initrd", "scratch.ext4")
-SCRATCH_BYTES = 8 << 30
-_RECIPE_FORMAT = 1
+SOFTWARE = "software.json"
+"""The list of packages, beside the files that a machine is made of."""
+
+_BLOCK = 1 << 20
+_IDENTITY = ("recipe", "flavour", "suite", "architecture", "python")
+_CURE = "build it again with `deskmate image build {flavour} --force`, or pull it again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """A built image. `recipe` names its folder; `digest` covers the bytes of its files."""
+    """A built image. `recipe`: what it was made by. `digest`: of that and of the bytes of its files."""
 
     folder: Path
     recipe: Digest
@@ -46,74 +39,94 @@ class Image:
     suite: str
     python: str
     built_at: str
-    sizes: dict[str, int]
+    sizes: Mapping[str, int]
+    flavour: Flavour = "base"
+    architecture: str = "x86_64"
+    build_s: float = 0.0
 
     def file(self, name: str) -> Path:
         """Return the absolute path of one of `FILES`."""
         return self.folder / name
 
+    @property
+    def bytes(self) -> int:
+        """What it takes on disk: the scratch disk is nearly all holes."""
+        return sum(size for name, size in self.sizes.items() if name != "scratch.ext4")
 
-def recipe_part(name: str) -> bytes:
-    """Return a file of the recipe that ships with Deskmate."""
-    return (files("deskmate.sandbox") / name).read_bytes()
-
-
-def recipe_digest(suite: str) -> Digest:
-    """Return the digest of all that decides what an image of this suite becomes."""
-    recipe = {
-        "format": _RECIPE_FORMAT,
-        "suite": suite,
-        "architecture": platform.machine(),
-        "packages": PACKAGES,
-        "kernel": KERNEL_PACKAGES,
-        "modules": MODULES,
-        "scratch": SCRATCH_BYTES,
-        "parts": {
-            name: hashlib.sha256(recipe_part(name)).hexdigest()
-            for name in ("recipe/init.sh", "recipe/customize.sh", "guest.txt")
-        },
-    }
-    return Digest(hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest())
+    @property
+    def name(self) -> str:
+        """The name of its folder."""
+        return f"{self.recipe[:32]}-{self.digest[:16]}"
 
 
-def find_image(places: Places, suite: str = DEFAULT_SUITE) -> Image:
-    """Return the built image of today's recipe. Raises SandboxMissing if there is none."""
-    folder = places.images / recipe_digest(suite)
-    if not (folder / "manifest.json").is_file():
+def find_image(places: Places, suite: str = DEFAULT_SUITE, flavour: Flavour = "base") -> Image:
+    """Return the newest image of today's recipe. Its files' sizes and times are what they were.
+
+    Raises SandboxMissing if there is none, CorruptData if a file changed since it was built.
+    """
+    folder = newest(places, recipe_digest(suite, flavour))
+    if folder is None:
+        name = "" if flavour == "base" else f" {flavour}"
         raise SandboxMissing(
-            "The virtual machine's image has not been built.",
-            hint="Build it once, in about a minute: deskmate image build",
+            f"The virtual machine's{name} image has not been built.",
+            hint=f"Build it once, in a few minutes: deskmate image build{name}",
         )
-    return read_image(folder)
+    image = read_image(folder)
+    require_unchanged(image)
+    return image
 
 
-def read_image(folder: Path) -> Image:
-    """Return the image in `folder`. Raises CorruptData where its manifest is not one of ours."""
+def newest(places: Places, recipe: Digest) -> Path | None:
+    """Return the folder of the image of a recipe that came last, None if there is none."""
+    found = [
+        path / "manifest.json"
+        for path in places.images.glob(f"{recipe[:32]}-*")
+        if (path / "manifest.json").is_file()
+    ]
+    return max(found, key=lambda path: path.stat().st_mtime_ns).parent if found else None
+
+
+def read_manifest(folder: Path) -> Image:
+    """Return the image that a folder's manifest describes. Raises CorruptData where it is not one of ours."""
     try:
-        data = json.loads((folder / "manifest.json").read_text("utf-8"))
-        sizes = {name: int(data["files"][name]["bytes"]) for name in FILES}
-        hashes = [str(data["files"][name]["sha256"]) for name in FILES]
-        missing = [name for name in FILES if not (folder / name).is_file()]
-        image = Image(
-            folder=folder,
-            recipe=Digest(str(data["recipe"])),
-            digest=Digest(hashlib.sha256("\n".join(hashes).encode()).hexdigest()),
-            suite=str(data["suite"]),
-            python=str(data["python"]),
-            built_at=str(data["built_at"]),
-            sizes=sizes,
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return _image(folder, json.loads((folder / "manifest.json").read_text("utf-8")))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CorruptData(
             f"the image in {folder} has no usable manifest",
             hint="remove it with `deskmate image prune --all` and build it again",
         ) from error
-    if missing:
-        raise CorruptData(
-            f"the image in {folder} lacks {', '.join(missing)}",
-            hint="build it again with `deskmate image build --force`",
-        )
+
+
+def read_image(folder: Path) -> Image:
+    """Return the image in `folder`. Raises CorruptData where it is not whole, by its manifest and sizes."""
+    image = read_manifest(folder)
+    if missing := [name for name in FILES if not (folder / name).is_file()]:
+        raise _damaged(image, f"lacks {', '.join(missing)}")
+    for name, size in image.sizes.items():
+        real = image.file(name).stat().st_size if image.file(name).is_file() else 0
+        if real != size:
+            raise _damaged(image, f"is damaged: {name} has {real} bytes instead of {size}")
     return image
+
+
+def _image(folder: Path, data: Mapping[str, Any]) -> Image:
+    identity = {name: str(data[name]) for name in _IDENTITY}
+    hashes = {name: str(data["files"][name]["sha256"]) for name in (*FILES, SOFTWARE)}
+    whole = json.dumps({**identity, "files": hashes}, sort_keys=True)
+    if identity["flavour"] not in ("base", "office"):
+        raise ValueError(identity["flavour"])
+    return Image(
+        folder=folder,
+        recipe=Digest(identity["recipe"]),
+        digest=Digest(hashlib.sha256(whole.encode()).hexdigest()),
+        suite=identity["suite"],
+        python=identity["python"],
+        architecture=identity["architecture"],
+        flavour="office" if identity["flavour"] == "office" else "base",
+        built_at=str(data["built_at"]),
+        build_s=float(data.get("build_s", 0)),
+        sizes={name: int(data["files"][name]["bytes"]) for name in (*FILES, SOFTWARE)},
+    )
 
 
 def list_images(places: Places) -> tuple[Image, ...]:
@@ -122,7 +135,7 @@ def list_images(places: Places) -> tuple[Image, ...]:
         return ()
     found = []
     for folder in places.images.iterdir():
-        if (folder / "manifest.json").is_file():
+        if not folder.name.startswith(".") and (folder / "manifest.json").is_file():
             try:
                 found.append(read_image(folder))
             except CorruptData:
@@ -130,25 +143,105 @@ def list_images(places: Places) -> tuple[Image, ...]:
     return tuple(sorted(found, key=lambda image: image.built_at, reverse=True))
 
 
+def software_of(image: Image) -> list[dict[str, Any]]:
+    """Return the packages of an image: kind, name, version, source, licence. Raises CorruptData."""
+    try:
+        rows = json.loads(image.file(SOFTWARE).read_text("utf-8"))
+        return [dict(row) for row in rows]
+    except (OSError, ValueError, TypeError) as error:
+        raise _damaged(image, f"has no readable {SOFTWARE}") from error
+
+
+def file_rows(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return name → size and digest of an image's files."""
+    return {
+        name: {"bytes": (folder / name).stat().st_size, "sha256": sparse_digest(folder / name)}
+        for name in (*FILES, SOFTWARE)
+    }
+
+
 def verify_image(image: Image) -> tuple[str, ...]:
     """Hash every file anew and return the names of those that are not what was built."""
     manifest: dict[str, Any] = json.loads((image.folder / "manifest.json").read_text("utf-8"))
-    return tuple(
+    damaged = tuple(
         name
-        for name in FILES
+        for name in (*FILES, SOFTWARE)
         if sparse_digest(image.file(name)) != manifest["files"][name]["sha256"]
+    )
+    if not damaged:
+        _write_stamp(image)
+    return damaged
+
+
+def require_intact(image: Image) -> None:
+    """Hash every file anew. Raises CorruptData, naming the file and the cure."""
+    if damaged := verify_image(image):
+        raise _damaged(image, f"is damaged: {', '.join(damaged)} changed since it was built")
+
+
+def require_unchanged(image: Image) -> None:
+    """Compare sizes and times with those of the last full check, and check in full where they differ.
+
+    Raises CorruptData. Costs a few calls of the system where nothing changed.
+    """
+    try:
+        stamp = json.loads((image.folder / ".stamp").read_text("utf-8"))
+    except (OSError, ValueError):
+        stamp = None
+    if stamp != _stamp(image):
+        require_intact(image)
+
+
+def _damaged(image: Image, what: str) -> CorruptData:
+    return CorruptData(
+        f"the {image.flavour} image {image.folder.name[:12]} {what}",
+        hint=_CURE.format(flavour=image.flavour),
     )
 
 
-def prune_images(places: Places, *, keep: Digest | None) -> tuple[Path, ...]:
-    """Remove images and unfinished builds except the one of recipe `keep`; return what went."""
-    if not places.images.is_dir():
-        return ()
-    with image_lock(places):
-        gone = [path for path in places.images.iterdir() if path.is_dir() and path.name != keep]
-        for path in gone:
-            shutil.rmtree(path)
-    return tuple(sorted(gone))
+def _stamp(image: Image) -> dict[str, list[int]]:
+    about = {name: image.file(name).stat() for name in (*FILES, SOFTWARE)}
+    return {name: [about.st_size, about.st_mtime_ns] for name, about in about.items()}
+
+
+def _write_stamp(image: Image) -> None:
+    part = image.folder / f".stamp-{os.getpid()}"
+    part.write_text(json.dumps(_stamp(image)), "utf-8")
+    part.replace(image.folder / ".stamp")
+
+
+def require_architecture(image: Image) -> None:
+    """Raise UserError if this machine has another processor than the image is for."""
+    if image.architecture != platform.machine():
+        raise UserError(
+            f"the image is for {image.architecture}; this machine is {platform.machine()}",
+            hint="take the image for this machine's architecture",
+        )
+
+
+def install(places: Places, made: Path) -> Image:
+    """Move a complete image, checked by its maker, to its place; older ones stay beside it.
+
+    Call it with the `image_lock`. Raises CorruptData where the folder is no whole image, UserError where it is
+    of another processor.
+    """
+    image = read_image(made)
+    require_architecture(image)
+    _write_stamp(image)
+    for path in made.iterdir():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+    target = places.images / image.name
+    if target.exists():  # the same image, perhaps damaged since
+        old = places.images / f".old-{os.getpid()}"
+        target.rename(old)
+        made.rename(target)
+        shutil.rmtree(old)
+    else:
+        made.rename(target)
+    target.chmod(0o755)
+    os.utime(target / "manifest.json")
+    return read_image(target)
 
 
 @contextmanager
@@ -166,18 +259,21 @@ def image_lock(places: Places) -> Iterator[None]:
 
 
 def sparse_digest(path: Path) -> Digest:
-    """Return the sha256 over the size and every data extent of a file; holes cost nothing."""
+    """Return the sha256 over a file's size and its blocks of 1 MiB that are not all zero; holes cost nothing.
+
+    It does not depend on where a file system keeps holes.
+    """
     digest = hashlib.sha256()
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         digest.update(f"{size}\n".encode())
+        done = 0
         for start, end in data_extents(file.fileno(), size):
-            file.seek(start)
-            left = end - start
-            while left and (chunk := file.read(min(left, 1 << 20))):
-                left -= len(chunk)
-                if chunk.strip(b"\0"):
-                    digest.update(f"{file.tell() - len(chunk)}\n".encode() + chunk)
+            for offset in range(max(done, start - start % _BLOCK), end, _BLOCK):
+                block = os.pread(file.fileno(), _BLOCK, offset)
+                done = offset + _BLOCK
+                if block.strip(b"\0"):
+                    digest.update(f"{offset}\n".encode() + block)
     return Digest(digest.hexdigest())
 
 

@@ -20,9 +20,9 @@ from anyio.abc import UNIXSocketStream
 
 from deskmate.errors import ProtocolError, SandboxUnavailable
 from deskmate.sandbox import launcher
-from deskmate.sandbox.image import SCRATCH_BYTES
 from deskmate.sandbox.qemu import PORTS, Qemu, Shape, command
 from deskmate.sandbox.qmp import Qmp
+from deskmate.sandbox.recipes import SCRATCH_BYTES
 
 _LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache")
 _LOADERS = ("/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1")

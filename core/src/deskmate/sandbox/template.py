@@ -8,9 +8,9 @@ import json
 import os
 import shutil
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ import anyio.to_thread
 from deskmate.errors import CorruptData, SandboxUnavailable
 from deskmate.ports import Progress
 from deskmate.sandbox import process
-from deskmate.sandbox.image import Image
+from deskmate.sandbox.image import Image, require_intact
 from deskmate.sandbox.memory import (
     copy_sparse,
     empty_ram,
@@ -32,11 +32,18 @@ from deskmate.sandbox.memory import (
 )
 from deskmate.sandbox.process import Process
 from deskmate.sandbox.qemu import Qemu, Shape
+from deskmate.sandbox.recipes import find_recipe
+from deskmate.sandbox.storage import (
+    LAYERS_CAP_BYTES,
+    TEMPLATES_CAP_BYTES,
+    hold_disks,
+    prune_layers,
+)
 from deskmate.types.ids import Digest
 from deskmate.types.places import Places
 from deskmate.types.registry import Layer
 
-CAP_BYTES = 4 << 30
+CAP_BYTES = TEMPLATES_CAP_BYTES
 BOOT_DEADLINE_S = 120.0
 _BOOT_TRIES = 3
 _LOCK_DEADLINE_S = 600.0
@@ -63,6 +70,8 @@ class Template:
     state_fd: int
     scratch_fd: int
     cold_boot_s: float
+    disks: Mapping[str, int] = field(default_factory=dict)
+    """The read-only disks `base` and `layer`, open and locked: they are pruned by nobody meanwhile."""
 
     @property
     def state(self) -> Path:
@@ -76,7 +85,7 @@ class Template:
 
     def close(self) -> None:
         """Give the descriptors back. VMs that run keep theirs."""
-        for fd in (self.ram, self.state_fd, self.scratch_fd):
+        for fd in (self.ram, self.state_fd, self.scratch_fd, *self.disks.values()):
             os.close(fd)
 
 
@@ -133,12 +142,15 @@ class Templates:
             os.utime(folder / "template.json")
         except (FileNotFoundError, CorruptData):
             progress("freezing a virtual machine for this set of plugins (once)")
+            await anyio.to_thread.run_sync(require_intact, image)
             ram, about = await self._build(folder, image, layer, shape)
             prune_templates(self._places, cap_bytes=CAP_BYTES, keep=key)
+            prune_layers(self._places, cap_bytes=LAYERS_CAP_BYTES, keep=layer.digest)
+        os.utime(layer.disk)
         return Template(
             key=key, folder=folder, image=image, layer=layer, shape=shape, ram=ram,
             state_fd=os.open(folder / "state", _READ), scratch_fd=os.open(folder / "scratch", _READ),
-            cold_boot_s=float(about["cold_boot_s"]),
+            cold_boot_s=float(about["cold_boot_s"]), disks=hold_disks(image, layer),
         )  # fmt: skip
 
     async def _build(
@@ -212,7 +224,7 @@ async def freeze(
     scratch = copy_sparse(image.file("scratch.ext4"), folder)
     files = VmFiles(image=image, layer=layer, ram=ram, scratch=scratch)
     async with running(qemu, shape, files, incoming=False) as vm:
-        await ready(vm)
+        await ready(vm, find_recipe(image.flavour, image.suite).boot_deadline_s)
         seconds = time.monotonic() - began
         await vm.qmp.execute("stop")
         await _migrate(vm, "migrate", folder / "state", os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
@@ -249,6 +261,7 @@ async def restored(qemu: Qemu, template: Template, scratch_folder: Path) -> Asyn
         layer=template.layer,
         ram=template.ram,
         scratch=copy_sparse(template.scratch, scratch_folder),
+        disks=template.disks,
     )
     async with running(qemu, template.shape, files, incoming=True) as vm:
         await _migrate(vm, "migrate-incoming", template.state, os.O_RDONLY)
@@ -261,12 +274,16 @@ async def restored(qemu: Qemu, template: Template, scratch_folder: Path) -> Asyn
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VmFiles:
-    """What one VM is made of. `ram`: stays the caller's. `scratch`: given away, closed with the VM."""
+    """What one VM is made of. `ram`, `disks`: stay the caller's. `scratch`: given away, closed with the VM.
+
+    `disks`: read-only disks that are open already; the others are opened by their paths.
+    """
 
     image: Image
     layer: Layer
     ram: int
     scratch: int
+    disks: Mapping[str, int] = field(default_factory=dict)
 
 
 @asynccontextmanager
@@ -283,6 +300,8 @@ async def running(
             ("base", parts.image.file("base.erofs")),
             ("layer", Path(parts.layer.disk)),
         ):
+            if name in parts.disks:  # the same file, opened anew: no VM may set another one's flags
+                path = Path(f"/proc/self/fd/{parts.disks[name]}")
             # a copy has the kernel in its memory already: QEMU gets no more than it insists on
             stub = incoming and name in ("kernel", "initrd")
             files[name] = file_head(path, _STUB_BYTES) if stub else os.open(path, _READ)

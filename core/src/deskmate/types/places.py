@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 
@@ -60,15 +60,22 @@ class Places:
 
 
 def find_places(environ: dict[str, str], home: Path) -> Places:
-    """Return the folders by the XDG rules; `DESKMATE_HOME` puts all three below one folder."""
+    """Return the folders by the XDG rules; `DESKMATE_HOME` puts all three below one folder.
+
+    `DESKMATE_CACHE` is the cache's folder itself, on a larger disk for example.
+    """
     if root := environ.get("DESKMATE_HOME"):
         base = Path(root).expanduser().absolute()
-        return Places(data=base / "data", cache=base / "cache", config=base / "config")
-    return Places(
-        data=_xdg(environ, "XDG_DATA_HOME", home / ".local/share"),
-        cache=_xdg(environ, "XDG_CACHE_HOME", home / ".cache"),
-        config=_xdg(environ, "XDG_CONFIG_HOME", home / ".config"),
-    )
+        places = Places(data=base / "data", cache=base / "cache", config=base / "config")
+    else:
+        places = Places(
+            data=_xdg(environ, "XDG_DATA_HOME", home / ".local/share"),
+            cache=_xdg(environ, "XDG_CACHE_HOME", home / ".cache"),
+            config=_xdg(environ, "XDG_CONFIG_HOME", home / ".config"),
+        )
+    if cache := environ.get("DESKMATE_CACHE"):
+        places = replace(places, cache=Path(cache).expanduser().absolute())
+    return places
 
 
 def _xdg(environ: dict[str, str], name: str, default: Path) -> Path:

@@ -51,3 +51,8 @@ LAYER = "/opt/deskmate"
 """Where the layer disk is mounted: lib/ (Deskmate's own guest code), plugins/<name>/, wheels/, lock.json."""
 CLEAN = "/clean"
 """Where a clean room's input lies: deliverables/, sources/."""
+
+OFFICE_SOCKET = "/run/deskmate-office/service"
+"""In guests of flavour `office`: where documents are rendered and recalculated, one job a connection."""
+OFFICE_UID = 1500
+"""In those guests: the user whom LibreOffice runs as."""
