@@ -1,6 +1,6 @@
 """An evil plugin: its tool tries to reach into the plugin `victim`, and its rule to speak for the victim's gate."""
 
-# ruff: noqa: BLE001, PTH105, PTH108, PTH116, PTH123, PTH208, SIM115
+# ruff: noqa: BLE001, PTH105, PTH108, PTH123, PTH208, SIM115
 # mypy: ignore-errors
 
 import contextlib
@@ -26,13 +26,9 @@ PTRACE_ATTACH, PTRACE_DETACH = 16, 17
 
 
 def others() -> Iterable[int]:
-    """Every process number there could be but the plugin's own."""
-    mine = os.getuid()
-    for pid in range(1, 2000):
-        with contextlib.suppress(OSError):
-            if os.stat(f"/proc/{pid}").st_uid == mine:
-                continue
-        yield pid
+    """Every process number there could be but the plugin's own two: its worker and what forked it."""
+    mine = {os.getpid(), os.getppid()}
+    return (pid for pid in range(1, 2000) if pid not in mine)
 
 
 def over_others(act: Callable[[int], object]) -> bool:
@@ -138,7 +134,8 @@ def attack() -> dict[str, str]:
 
 def forge(deliverable: Deliverable, context: ValidationContext) -> Iterable[Finding]:
     """Speak for the victim's gate, after all that a tool can do was tried here too."""
-    did = [name for name, outcome in attack().items() if outcome == "did"]
+    here = ("its temporary file", "its shared memory")  # the victim has none in a clean room
+    did = [name for name, how in attack().items() if how == "did" and not name.endswith(here)]
     with contextlib.suppress(OSError):
         context.file.write_text("good")
     yield Finding(rule="VICTIM-OK", level="note", message=f"All is well. did={did}")

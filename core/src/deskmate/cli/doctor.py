@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 def command(session: Session, quick: bool, fix: bool, as_json: bool) -> int:
     """Say what works on this machine, what does not, and the cure. Exit code 1 if something fails."""
     checks, done = anyio.run(_look, session, quick, fix)
+    checks = (*checks, _plugins(session))
     failed = any(check.state == "fail" for check in checks)
     if as_json:
         say_json({"ok": not failed, "checks": checks, "fixed": done})
@@ -36,6 +37,25 @@ def command(session: Session, quick: bool, fix: bool, as_json: bool) -> int:
         if check.cure:
             say(f"      cure: {check.cure}")
     return int(failed)
+
+
+def _plugins(session: Session) -> Check:
+    """Say in short what `plugin audit` says at length."""
+    from deskmate.discovery.audit import audit  # noqa: PLC0415
+    from deskmate.sandbox.host_checks import Check  # noqa: PLC0415
+
+    notes = audit(store=session.places.plugins)
+    if not notes:
+        return Check(name="plugins", state="ok", cause="nothing of them ran or changed here")
+    labels = list(dict.fromkeys(note.distribution for note in notes))
+    first = "; ".join(f"{note.distribution}: {note.what}" for note in notes[:2])
+    more = f"; and {len(notes) - 2} more" if len(notes) > 2 else ""
+    return Check(
+        name="plugins",
+        state="warn",
+        cause=f"{len(labels)} with something to look at: {first}{more}",
+        cure="deskmate plugin audit",
+    )
 
 
 async def _look(session: Session, quick: bool, fix: bool) -> tuple[tuple[Check, ...], list[str]]:

@@ -142,6 +142,8 @@ def _wheel_file(
     progress(f"Looking for {requirement}")
     try:
         pinned = resolve((requirement,), folder, source, f"the plugin {requirement}", "--no-deps")
+        if order.wheelhouse is not None:
+            pinned = {one: _with_hashes(one, order.wheelhouse) for one in pinned}
         (wheel,) = download(pinned, folder, source, f"the plugin {requirement}")
     except PluginError as error:
         hint = f"A wheel from elsewhere: deskmate plugin install FILE.whl, or {name} --wheelhouse FOLDER."
@@ -152,6 +154,18 @@ def _wheel_file(
             )
         raise PluginError(error.message, hint=hint) from error
     return _copy(wheel, folder), "index" if order.wheelhouse is None else "wheelhouse"
+
+
+def _with_hashes(pinned: str, wheelhouse: Path) -> str:
+    """Return `name==version` with the hashes of the folder's wheels: uv gives none of those it does not read."""
+    name, _, version = pinned.partition("==")
+    hashes = []
+    for file in sorted(wheelhouse.glob("*.whl")):
+        parts = file.name.split("-")
+        if normalise(parts[0]) == normalise(name) and parts[1:2] == [version]:
+            with file.open("rb") as stream:
+                hashes.append(f"--hash=sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}")
+    return " ".join((pinned, *hashes))
 
 
 def _requirement(what: str) -> str:
