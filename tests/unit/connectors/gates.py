@@ -71,9 +71,11 @@ class Gate:
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(serve)
-            with anyio.fail_after(30):
-                yield guest
-            await anyio.aclose_forcefully(guest)
+            try:
+                with anyio.fail_after(30):
+                    yield guest
+            finally:
+                await anyio.aclose_forcefully(guest)
 
     async def raw(self, data: bytes) -> Reply:
         """Send bytes to the proxy and return what it says until it hangs up."""
@@ -130,7 +132,7 @@ def parse(data: bytes) -> Reply:
     head, _, body = data.partition(b"\r\n\r\n")
     words = head.split(b" ", 2)
     status = int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
-    if b"transfer-encoding: chunked" in head.lower():
+    if b"\r\ntransfer-encoding: chunked" in head.lower():
         body = b"".join(_chunks(body))
     return Reply(status, head, body)
 

@@ -143,6 +143,7 @@ class Multiplexer:
         self._last = 0
         self._opened = self._noise = 0
         self._writing = anyio.Lock()
+        self._over = False
 
     async def run(self) -> None:
         """Serve until the port ends. Raises ProtocolError when the guest breaks a rule, and what `serve` raises."""
@@ -153,6 +154,7 @@ class Multiplexer:
                 except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
                     pass
                 finally:
+                    self._over = True
                     tasks.cancel_scope.cancel()
         except BaseExceptionGroup as group:
             first: BaseException = group
@@ -163,11 +165,14 @@ class Multiplexer:
     async def send(self, frame: Frame) -> None:
         """Write a frame whole. Raises ProtocolError if the guest does not read, BrokenResourceError."""
         async with self._writing:
+            if self._over:
+                raise anyio.BrokenResourceError
             try:
                 # half a frame must not stay behind when the caller is cancelled
                 with anyio.CancelScope(shield=True), anyio.fail_after(SEND_S):
                     await self._port.send(encode_frame(frame))
             except TimeoutError as error:
+                self._over = True
                 raise ProtocolError(f"it has not read its egress port for {SEND_S:g} s") from error
             except anyio.ClosedResourceError as error:
                 raise anyio.BrokenResourceError from error

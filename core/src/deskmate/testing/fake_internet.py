@@ -47,6 +47,7 @@ class FakeServer:
     name: str
     answer: Answer | None
     raw: RawServer | None
+    authority: Authority
     heard: bytearray = field(default_factory=bytearray)
     requests: list[FakeRequest] = field(default_factory=list)
 
@@ -79,11 +80,19 @@ class FakeInternet:
         await self._tasks.__aexit__(None, None, None)
 
     def add(
-        self, name: str, answer: Answer | None = None, *, raw: RawServer | None = None
+        self,
+        name: str,
+        answer: Answer | None = None,
+        *,
+        raw: RawServer | None = None,
+        authority: Authority | None = None,
     ) -> FakeServer:
-        """Put a server on the net: on 443 with TLS, on 80 without. `raw`: it speaks for itself."""
+        """Put a server on the net: on 443 with TLS, on 80 without.
+
+        `raw`: it speaks for itself. `authority`: who vouches for it, else the one that is trusted.
+        """
         address = f"93.184.216.{len(self._by_address) + 1}"
-        server = FakeServer(name, answer, raw)
+        server = FakeServer(name, answer, raw, authority or self.authority)
         self.servers[name] = self._by_address[address] = server
         self.names[name] = (address,)
         return server
@@ -117,7 +126,7 @@ class FakeInternet:
     async def _serve(self, server: FakeServer, stream: ByteStream, port: int) -> None:
         try:
             if port == 443:
-                context = self.authority.context(server.name)
+                context = server.authority.context(server.name)
                 stream = await TLSStream.wrap(
                     stream, server_side=True, ssl_context=context, standard_compatible=False
                 )
