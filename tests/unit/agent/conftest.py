@@ -21,6 +21,7 @@ from deskmate.ports import (
     Connector,
     Delta,
     Machine,
+    MakeEgress,
     Model,
     Progress,
     Sandbox,
@@ -197,6 +198,8 @@ class FlakySandbox:
         self.forget = False
         self.machines: list[FakeMachine] = []
         self.clean_rooms = 0
+        self.egress: Any = None
+        self.requests: list[Payload] = []
 
     async def registry(self, plugins: Sequence[str], progress: Progress) -> Registry:
         return await self.inner.registry(plugins, progress)
@@ -208,6 +211,7 @@ class FlakySandbox:
         async with self.inner.open(spec, progress) as machine:
             self.opened += 1
             self.machines.append(machine)
+            self.egress = spec.egress
             yield FlakyMachine(machine, self)
 
     @asynccontextmanager
@@ -238,6 +242,8 @@ class FlakyMachine:
 
     async def call(self, tool: str, arguments: Mapping[str, Any], **options: Any) -> ToolOutcome:
         self._sandbox.calls.append((tool, options["key"]))
+        while self._sandbox.requests:  # what the broker would store while the tool runs
+            await self._sandbox.egress.record(self._sandbox.requests.pop(0))
         if tool in self._sandbox.kill_before:
             self._sandbox.kill_before.remove(tool)
             self._inner.close()
@@ -274,6 +280,7 @@ class Lab:
     extra_tools: tuple[ToolSpec, ...] = ()
     extra_rules: tuple[RuleSpec, ...] = ()
     seen: list[Event | Delta] = field(default_factory=list)
+    egress: MakeEgress | None = None
 
     def __post_init__(self) -> None:
         if not self.store.stored:
@@ -316,6 +323,7 @@ class Lab:
             take_base=self.take_base,
             rules=self.rules,
             tools_off=self.tools_off,
+            egress=self.egress,
         )
         return Driver(world, setup, self.seen.append, patience=self.patience)
 
