@@ -33,7 +33,7 @@ def agree(plugin: InstalledPlugin, wanted: Sequence[str], *, yes: bool) -> None:
         click.echo(plain(f"- {line}"), err=True)
     if yes:
         return
-    if not sys.stdin.isatty():
+    if not someone_is_there():
         raise PluginError(
             f"Plugin {plugin.name} is not enabled: nobody is at a terminal to agree to the list above.",
             hint="If you agree, say so with --yes.",
@@ -42,12 +42,17 @@ def agree(plugin: InstalledPlugin, wanted: Sequence[str], *, yes: bool) -> None:
         raise PluginError(f"Plugin {plugin.name} is not enabled: you did not agree.")
 
 
+def someone_is_there() -> bool:
+    """Say whether a question would be seen and can be answered."""
+    return sys.stdin.isatty()
+
+
 def ask_what_is_new(session: Session, names: Sequence[str], thread: ThreadId | None) -> None:
     """Ask for what these plugins and the thread's want beyond what the user agreed to.
 
     Without a terminal nothing is asked: the run itself refuses a plugin that nobody agreed to.
     """
-    if not sys.stdin.isatty():
+    if not someone_is_there():
         return
     from deskmate.cli.plugin import enabled_in, installed_plugins  # noqa: PLC0415
     from deskmate.discovery.consent import Consents  # noqa: PLC0415
