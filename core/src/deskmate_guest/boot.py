@@ -46,6 +46,8 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     await_office(office)
+    # what is made while one message is served dies by itself: collections are left to long work
+    gc.set_threshold(20_000, 20, 20)
     loop = Loop()
     Supervisor(loop, layout, open_port("agent"), open_port("bulk"))
     loop.run()

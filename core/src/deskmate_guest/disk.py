@@ -40,7 +40,7 @@ class WorkspaceDisk:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self._grants: dict[str, str] = {}
-        self._mounted = False
+        self._mounted = self._used = False
         self._prepared = False
         self.opened = False
 
@@ -87,9 +87,12 @@ class WorkspaceDisk:
         (layout.scratch / "home").mkdir(exist_ok=True)
         # the agent's alone: a plugin that may write here has its code run by the agent's next shell
         self._own(layout.scratch / "home", 0o700)
+        for folder in (self.lower, self.upper):
+            self._own(folder, 0o775)  # a thread without folders works at the top
         if layout.privileged:
             layout.home.mkdir(parents=True, exist_ok=True)
             mount(str(layout.scratch / "home"), layout.home, "", MS_BIND)
+            self._mount_overlay()
             self._practise()
             os.sync()  # nothing is left for a restored copy to write back
         self._prepared = True
@@ -113,18 +116,17 @@ class WorkspaceDisk:
         """Lay out the granted folders. Raises OSError, also for a bad grant name."""
         if self.opened:
             raise OSError("the workspace is open already")
+        self.prepare()
+        if grants:
+            self._take_down()
         for grant in grants:
             name = str(grant.get("name"))
             if not _GRANT_NAME.fullmatch(name) or name in (".", ".."):
                 raise OSError(f"{name!r} is not a name for a granted folder")
             self._grants[name] = str(grant.get("mode"))
-        self.prepare()
-        for folder in (self.lower, self.upper):
-            # a thread without folders works at the top; otherwise the top belongs to nobody
-            if grants:
-                self._own(folder, 0o755, owner=0)
-            else:
-                self._own(folder, 0o775)
+        if grants:
+            for folder in (self.lower, self.upper):
+                self._own(folder, 0o755, owner=0)  # the top belongs to nobody
         for name in self._grants:
             (self.lower / name).mkdir(exist_ok=True)
             self._own(self.lower / name, 0o775)
@@ -137,32 +139,50 @@ class WorkspaceDisk:
 
     def ensure_mounted(self) -> None:
         """Mount the overlay if it is not, folders granted read-only once more on top. Raises OSError."""
-        layout = self._layout
-        if self._mounted or not self.opened:
+        if not self.opened:
             return
-        layout.workspace.mkdir(parents=True, exist_ok=True)
-        if layout.privileged:
-            folders = f"lowerdir={self.lower},upperdir={self.upper},workdir={layout.scratch}/work"
-            mount(
-                "overlay",
-                layout.workspace,
-                "overlay",
-                MS_NOSUID | MS_NODEV,
-                f"{folders},{_OVERLAY}",
-            )
-            for name in (name for name, mode in self._grants.items() if mode == "ro"):
-                target = layout.workspace / name
-                mount(str(self.lower / name), target, "", MS_BIND)
-                mount("", target, "", MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV)
+        self._used = True
+        if self._mounted:
+            return
+        self._layout.workspace.mkdir(parents=True, exist_ok=True)
+        if self._layout.privileged:
+            self._mount_overlay()
         self._mounted = True
+
+    def _mount_overlay(self) -> None:
+        layout = self._layout
+        folders = f"lowerdir={self.lower},upperdir={self.upper},workdir={layout.scratch}/work"
+        options = f"{folders},{_OVERLAY}"
+        mount("overlay", layout.workspace, "overlay", MS_NOSUID | MS_NODEV, options)
+        for name in self._read_only:
+            target = layout.workspace / name
+            mount(str(self.lower / name), target, "", MS_BIND)
+            mount("", target, "", MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV)
+        self._mounted = True
+
+    def _take_down(self) -> None:
+        """Unmount the overlay: the kernel does not allow what lies under it to change."""
+        if self._mounted and self._layout.privileged:
+            for name in self._read_only:
+                unmount(self._layout.workspace / name)
+            # detached: a file that a worker forgot to close must not keep the others from coming in
+            unmount(self._layout.workspace)
+        self._mounted = False
+
+    @property
+    def _read_only(self) -> list[str]:
+        return [name for name, mode in self._grants.items() if mode == "ro"]
 
     def base_folder(self) -> Path:
         """Return where a base may be unpacked. Raises OSError if there is one, or it is too late."""
         if not self.opened:
             raise OSError("the workspace is not open")
-        if self._mounted or self.modes.exists():
+        if self._used or self.modes.exists():
             raise OSError("the base is laid out once, before the first tool call")
-        return self.lower if self._layout.privileged else self._layout.workspace
+        if not self._layout.privileged:
+            return self._layout.workspace
+        self._take_down()
+        return self.lower
 
     def _own(self, folder: Path, mode: int, *, owner: int = AGENT_UID) -> None:
         folder.chmod(mode)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 Result = dict[str, Any]
 _KEPT_WITHOUT_FILE = 64
+_KEPT_IN_MEMORY = 8
+"""The last results are not written to the file at once: the host waits for its answer."""
 
 
 @dataclass(slots=True)
@@ -22,10 +25,11 @@ class _Record:
 
 
 class Ledger:
-    """Keys and their results. Results are kept in a file as soon as there is a disk for it."""
+    """Keys and their results. All but the last results are kept in a file, as soon as there is a disk for it."""
 
     def __init__(self) -> None:
         self._records: dict[str, _Record] = {}
+        self._held: deque[str] = deque()
         self._fd = -1
 
     def open(self, path: Path) -> None:
@@ -46,9 +50,7 @@ class Ledger:
                 self._records[key] = _Record(offset=offset, finished=True)
                 offset += len(line)
         os.ftruncate(self._fd, offset)
-        for key, record in self._records.items():
-            if record.result is not None:
-                self.finish(key, record.result)
+        self.spill()
 
     def start(self, key: str) -> None:
         """Note that `key` runs."""
@@ -56,10 +58,25 @@ class Ledger:
 
     def finish(self, key: str, result: Result) -> None:
         """Note the result of `key`."""
+        self._records[key] = _Record(result=result, finished=True)
+        self._held.append(key)
         if self._fd < 0:
-            self._records[key] = _Record(result=result, finished=True)
             self._forget_old()
-            return
+
+    def spill(self) -> None:
+        """Move all but the last few results from memory to the file, if there is one."""
+        while self._fd >= 0 and len(self._held) > _KEPT_IN_MEMORY:
+            self._write(self._held.popleft())
+
+    def forget(self) -> None:
+        """Begin anew: nothing ran."""
+        self._records.clear()
+        self._held.clear()
+        if self._fd >= 0 and os.lseek(self._fd, 0, os.SEEK_END):
+            os.ftruncate(self._fd, 0)
+
+    def _write(self, key: str) -> None:
+        result = self._records[key].result
         offset = os.lseek(self._fd, 0, os.SEEK_END)
         line = json.dumps({"key": key, "result": result}, ensure_ascii=False).encode() + b"\n"
         try:
@@ -70,7 +87,6 @@ class Ledger:
             self._records[key] = _Record(offset=offset, finished=True)
         else:  # the disk is full: memory must do
             os.ftruncate(self._fd, offset)
-            self._records[key] = _Record(result=result, finished=True)
 
     def state(self, key: str) -> str:
         """Return `unknown`, `running` or `finished`."""
@@ -89,6 +105,5 @@ class Ledger:
             return found
 
     def _forget_old(self) -> None:
-        done = [key for key, record in self._records.items() if record.finished]
-        for key in done[:-_KEPT_WITHOUT_FILE]:
-            del self._records[key]
+        while len(self._held) > _KEPT_WITHOUT_FILE:
+            del self._records[self._held.popleft()]

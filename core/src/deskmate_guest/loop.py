@@ -18,6 +18,9 @@ from deskmate.errors import ProtocolError
 from deskmate.types.frames import LineBuffer
 
 _READ_BYTES = 1 << 16
+_BUFFER = memoryview(bytearray(_READ_BYTES))
+_BUFFERS = (_BUFFER,)
+"""What was read is copied out at once. A new buffer for every read has the kernel map and unmap memory."""
 _OUT_LIMIT_BYTES = 8 << 20
 _LONGEST_SLEEP_S = 1.0
 """Ports are read at least this often, should a driver ever miss to wake us."""
@@ -207,17 +210,17 @@ class Channel:
         """Take all that is there."""
         while self._open:
             try:
-                data = os.read(self.fd, _READ_BYTES)
+                count = os.readv(self.fd, _BUFFERS)
             except BlockingIOError:
                 return
             except OSError as error:
                 return self._end(f"read failed: {error.strerror}")
-            if not data:
+            if not count:
                 if self._port:
                     return self._lines.clear()
                 return self._end("closed")
             try:
-                lines = self._lines.feed(data)
+                lines = self._lines.feed(bytes(_BUFFER[:count]))
             except ProtocolError as error:
                 self._lines.clear()
                 if self._port:

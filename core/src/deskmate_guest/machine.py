@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import mmap
 import os
 import socket
 import struct
@@ -11,6 +12,7 @@ from pathlib import Path
 
 _RNDADDENTROPY = 0x40085203
 _RNDRESEEDCRNG = 0x5207
+_ID_BYTES = 33
 
 
 def set_clock(time_ns: int) -> None:
@@ -18,21 +20,30 @@ def set_clock(time_ns: int) -> None:
     time.clock_settime_ns(time.CLOCK_REALTIME, time_ns)
 
 
-def mix_random(seed: bytes) -> None:
-    """Mix `seed` into the kernel's pool, credited in full, and reseed its generator now."""
-    with Path("/dev/urandom").open("wb", buffering=0) as device:
+class Identity:
+    """Random bytes, host name, machine id. All is opened in the template: a copy has less left to do."""
+
+    def __init__(
+        self, machine_id: Path = Path("/etc/machine-id"), random: Path = Path("/dev/urandom")
+    ) -> None:
+        self._random = os.open(random, os.O_WRONLY | os.O_CLOEXEC)
+        fd = os.open(machine_id, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o444)
+        try:
+            os.ftruncate(fd, _ID_BYTES)
+            # written through memory: no file system's code has to run in a copy
+            self._id = mmap.mmap(fd, _ID_BYTES)
+        finally:
+            os.close(fd)
+        self._id.madvise(mmap.MADV_DONTFORK)  # no plugin's process has it
+        self.name("0" * (_ID_BYTES - 1), "deskmate")
+
+    def mix_random(self, seed: bytes) -> None:
+        """Mix `seed` into the kernel's pool, credited in full, and reseed its generator now."""
         request = struct.pack("ii", len(seed) * 8, len(seed)) + seed
-        fcntl.ioctl(device, _RNDADDENTROPY, request)
-        fcntl.ioctl(device, _RNDRESEEDCRNG)
+        fcntl.ioctl(self._random, _RNDADDENTROPY, request)
+        fcntl.ioctl(self._random, _RNDRESEEDCRNG)
 
-
-class Names:
-    """Host name and machine id. Its file is opened in the template: a copy has less left to do."""
-
-    def __init__(self, path: Path = Path("/etc/machine-id")) -> None:
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o444)
-
-    def set(self, machine_id: str, hostname: str) -> None:
+    def name(self, machine_id: str, hostname: str) -> None:
         """Set both. `machine_id`: 32 hex digits."""
         socket.sethostname(hostname)
-        os.pwrite(self._fd, machine_id.encode() + b"\n", 0)
+        self._id[:] = machine_id.encode() + b"\n"

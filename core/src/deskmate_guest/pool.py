@@ -82,7 +82,8 @@ class PluginProcesses:
 
     def setup(self, setup: Setup) -> None:
         """Have this and every later worker told the thread's settings before its next job."""
-        self._setup, self._told = setup, False
+        if setup != self._setup:
+            self._setup, self._told = setup, False
 
     def environment(self, variables: Mapping[str, str]) -> None:
         """Have this and every later worker set these variables before its next job."""

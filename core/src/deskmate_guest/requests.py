@@ -8,6 +8,8 @@ from typing import Any
 
 from deskmate.types import wire
 
+FIRST_ID = -(1 << 31)
+"""Ids are greater. Those below nought are used before the freeze only."""
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
 METHOD_NOT_FOUND = -32601

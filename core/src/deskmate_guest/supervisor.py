@@ -22,6 +22,7 @@ from deskmate_guest.mcp import McpAnswers
 from deskmate_guest.pool import Job, PluginProcesses, Setup
 from deskmate_guest.registry import RegistryBuilder
 from deskmate_guest.requests import (
+    FIRST_ID,
     INVALID_PARAMS,
     INVALID_REQUEST,
     METHOD_NOT_FOUND,
@@ -58,7 +59,7 @@ class Supervisor:
 
     def __init__(self, loop: Loop, layout: Layout, agent_fd: int, bulk_fd: int) -> None:
         self._loop, self._layout = loop, layout
-        self._last_id = -1
+        self._last_id = FIRST_ID
         self._lock = read_lock(layout.layer)
         self._registry = RegistryBuilder(self._lock)
         self._mcp = McpAnswers(self._registry)
@@ -123,7 +124,7 @@ class Supervisor:
                 self._ledger.open(self.transfers.disk.ledger)
             except OSError as error:  # `deskmate/open` tries again and tells the host
                 sys.stderr.write(f"deskmate: {error}\n")
-            self._names = machine.Names()
+            self._identity = machine.Identity()
         uptime = round(time.clock_gettime(time.CLOCK_BOOTTIME), 3)
         self._notify("deskmate/ready", {"uptime_s": uptime})
 
@@ -195,8 +196,10 @@ class Supervisor:
         params = request.params
         if self._layout.privileged:
             machine.set_clock(params["time_ns"])
-            machine.mix_random(bytes.fromhex(params["seed"]))
-            self._names.set(params["machine_id"], params["hostname"])
+            self._identity.mix_random(bytes.fromhex(params["seed"]))
+            self._identity.name(params["machine_id"], params["hostname"])
+        if not self.transfers.disk.opened:
+            self._ledger.forget()  # what was rehearsed in the template
         for plugin in self._plugins.values():
             plugin.fresh()
         return {"workers": [name for name, plugin in self._plugins.items() if plugin.alive]}
@@ -313,6 +316,7 @@ class Supervisor:
         del self._calls[key]
         for number in call.waiters:
             self._answer(number, self._mcp.complete(result))
+        self._loop.soon(self._ledger.spill)  # the host has its answer first
 
     def _tell_progress(self, call: _Call, line: str) -> None:
         now = time.monotonic()

@@ -9,7 +9,6 @@ import ctypes
 import gc
 import json
 import os
-import random
 import resource
 import signal
 import socket
@@ -25,6 +24,7 @@ from deskmate.types.codec import to_json
 from deskmate.types.frames import LineBuffer, encode_frame
 from deskmate_guest.layout import GROUP, Layout, PluginPlace
 from deskmate_guest.loading import LoadedPlugin, PluginBroken, load_plugin
+from deskmate_guest.randomness import Reseeder
 from deskmate_guest.running import Runner
 
 _PR_SET_NO_NEW_PRIVS = 38
@@ -121,16 +121,19 @@ def _serve_worker(layout: Layout, plugin: LoadedPlugin, channel: socket.socket) 
         resource.setrlimit(resource.RLIMIT_NPROC, (_MAX_PROCESSES, _MAX_PROCESSES))
     os.register_at_fork(after_in_child=lambda: os.close(channel.detach()))
     runner = Runner(layout, plugin, lambda message: _send(channel, message))
+    reseeder = Reseeder()
     lines = LineBuffer()
     while data := channel.recv(1 << 16):
         for line in lines.feed(data):
-            _serve_line(runner, channel, json.loads(line))  # the supervisor's own words
+            _serve_line(runner, reseeder, channel, json.loads(line))  # the supervisor's own words
     os._exit(0)
 
 
-def _serve_line(runner: Runner, channel: socket.socket, message: dict[str, Any]) -> None:
+def _serve_line(
+    runner: Runner, reseeder: Reseeder, channel: socket.socket, message: dict[str, Any]
+) -> None:
     if message.pop("fresh", False):
-        reseed()
+        reseeder.reseed()
     try:
         reply = runner.serve(message)
     except BaseException:  # noqa: BLE001 — any state is possible now: say why on the console, and end
@@ -146,11 +149,3 @@ def _send(channel: socket.socket, message: Mapping[str, Any]) -> None:
         channel.sendall(encode_frame(message))
     except ProtocolError as error:
         channel.sendall(encode_frame({"id": message["id"], "oversize": error.message}))
-
-
-def reseed() -> None:
-    """Give this copy of a frozen process its own random numbers."""
-    random.seed()
-    if (numpy_random := sys.modules.get("numpy.random")) is not None:
-        # one whole number: a longer seed runs ten times the code, which an emulator translates first
-        numpy_random.seed(int.from_bytes(os.urandom(4)))

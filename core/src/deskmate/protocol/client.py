@@ -41,9 +41,12 @@ PutKind = Literal["base", "overlay", "home", "clean"]
 
 
 @asynccontextmanager
-async def connect_guest(stream: ByteStream) -> AsyncIterator[GuestClient]:
-    """Serve a guest's `agent` stream while the context lasts, and close the stream at its end."""
-    connection = Connection(stream)
+async def connect_guest(stream: ByteStream, first_id: int = 1) -> AsyncIterator[GuestClient]:
+    """Serve a guest's `agent` stream while the context lasts, and close the stream at its end.
+
+    `first_id`: of the first request; a guest takes ids that grow only.
+    """
+    connection = Connection(stream, first_id)
     try:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(connection.serve)

@@ -35,9 +35,9 @@ class _Pending:
 class Connection:
     """Numbers requests, matches answers, drops the stream at the first broken rule."""
 
-    def __init__(self, stream: ByteStream) -> None:
+    def __init__(self, stream: ByteStream, first_id: int = 1) -> None:
         self._stream = stream
-        self._numbers = itertools.count(1)
+        self._numbers = itertools.count(first_id)
         self._pending: dict[int, _Pending] = {}
         self._lost: DeskmateError | None = None
         self._ready = anyio.Event()

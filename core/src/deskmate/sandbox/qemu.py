@@ -41,7 +41,7 @@ class Shape:
 
     def to_json(self) -> dict[str, Any]:
         """Return the shape as JSON, as it enters a template's key."""
-        return {**asdict(self), "command": 3}
+        return {**asdict(self), "command": 5}
 
     @property
     def memory_limit_bytes(self) -> int:
@@ -92,6 +92,10 @@ def kernel_arguments(shape: Shape) -> str:
         "random.trust_cpu=on",
         "mitigations=off",
         "nowatchdog",
+        "psi=0",
+        "cpuidle.off=1",
+        "audit=0",
+        "lsm=landlock,yama",
     ]
     if shape.acceleration == "tcg":
         words.append("tsc=reliable")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from deskmate.errors import ProtocolError
@@ -23,8 +23,7 @@ def encode_frame(message: Mapping[str, Any]) -> bytes:
     Raises ProtocolError if it is over 1 MiB, or holds what is not JSON or not Unicode.
     """
     try:
-        text = json.dumps(message, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-        line = text.encode() + b"\n"
+        line = _ENCODER.encode(message).encode() + b"\n"
     except (ValueError, TypeError) as error:
         raise ProtocolError(f"a message could not be written as JSON: {error}") from error
     if len(line) > LINE_LIMIT_BYTES:
@@ -44,13 +43,7 @@ def decode_frame(line: bytes) -> dict[str, Any]:
         raise ProtocolError(f"a message is over the limit of {LINE_LIMIT_BYTES} bytes")
     check_depth(line)
     try:
-        value = json.loads(
-            line.decode(),
-            object_pairs_hook=_unique,
-            parse_constant=_no_constant,
-            parse_float=_finite,
-            parse_int=_bounded,
-        )
+        value = _parse(line.decode())
         if b"\\u" in line:
             json.dumps(value, ensure_ascii=False).encode()  # a lone surrogate fails here
     except (ValueError, RecursionError) as error:
@@ -95,6 +88,15 @@ class LineBuffer:
         self._parts.clear()
 
 
+def _parse(text: str) -> Any:
+    """Return the value of strict JSON. Raises ValueError."""
+    try:
+        value, end = _SCAN(text, 0)
+    except StopIteration:
+        end = -1  # blanks before it, or no JSON at all
+    return value if end == len(text) else _DECODER.decode(text)
+
+
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
@@ -117,3 +119,14 @@ def _bounded(text: str) -> int:
     if len(text) > _DIGITS_LIMIT:
         raise ValueError("a whole number has too many digits")
     return int(text)
+
+
+# made once: making them for every line costs more than a short line itself
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique,
+    parse_constant=_no_constant,
+    parse_float=_finite,
+    parse_int=_bounded,
+)
+_SCAN: Callable[[str, int], tuple[Any, int]] = getattr(_DECODER, "scan_once")  # noqa: B009 - not in the stubs

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from deskmate.plugin import ToolContext, ToolInputError
-from deskmate_guest.worker import reseed
+from deskmate_guest.randomness import reseed
 
 _KEPT_BYTES = 30_000
 _HALF = _KEPT_BYTES // 2
