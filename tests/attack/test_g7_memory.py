@@ -16,7 +16,7 @@ HOGS = {
     "tmp": "dd if=/dev/zero of=/tmp/full bs=1M",
     "shm": "dd if=/dev/zero of=/dev/shm/full bs=1M",
     "all of them": "for f in /tmp /dev/shm /var/tmp $TMPDIR; do dd if=/dev/zero of=$f/full bs=1M; done",
-    "files": "python3 -c 'for n in range(400000): open(f\"/tmp/{n}\", \"w\").close()'",
+    "files": 'python3 -c \'for n in range(400000): open(f"/tmp/{n}", "w").close()\'',
 }
 
 

@@ -26,6 +26,7 @@ from deskmate.protocol.client import GuestClient, PutKind, connect_guest
 from deskmate.sandbox.archive import Item, items_of, stream, stream_size
 from deskmate.sandbox.bulk import Bulk
 from deskmate.sandbox.collect import collect
+from deskmate.sandbox.fulldisk import CURE, FULL, disk_is_full, wait_for_room
 from deskmate.sandbox.listing import batches, listing
 from deskmate.sandbox.process import Process
 from deskmate.sandbox.template import Template
@@ -36,6 +37,8 @@ from deskmate.types.wire import SPACE_BYTES
 
 HEARTBEAT_GAP_S = 5.0
 HEARTBEAT_LIMIT_S = 20.0
+FULL_DISK_WAIT_S = 120.0
+"""How long a machine is kept that finds no room on the host's disk."""
 CLOCK_ERROR_S = 0.5
 """What the guest's clock may be late by."""
 _CLOCK_TRIES = 4
@@ -55,6 +58,7 @@ class QemuMachine:
         self._template = template
         self._id = "m-" + secrets.token_hex(8)
         self._grants: frozenset[str] = frozenset()
+        self._full = False
         self._laid_bytes = 0
         self._sizes: dict[Digest, int] = {}
 
@@ -199,8 +203,11 @@ class QemuMachine:
             try:
                 yield
             except BaseException as error:
+                full = await disk_is_full(self._vm)
                 await self._vm.kill()
                 if (cause := _lost(error)) is not None:
+                    if full:
+                        raise SandboxUnavailable(FULL, hint=CURE) from error
                     raise SandboxUnavailable(
                         f"moving files to or from the virtual machine failed: {cause}",
                         hint="it is restored by itself",
@@ -221,7 +228,7 @@ class QemuMachine:
         """Run one tool under `key`; a VM that stops answering pings meanwhile is killed."""
         failure: ProtocolError | SandboxUnavailable | None = None
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._heartbeat)
+            tasks.start_soon(self._heartbeat, on_progress)
             try:
                 return await self._guest.call(
                     tool, arguments, key=key, timeout_s=timeout_s, on_progress=on_progress
@@ -236,16 +243,29 @@ class QemuMachine:
         assert failure is not None
         await self._gone(failure)
 
-    async def _heartbeat(self) -> None:
+    async def _heartbeat(self, on_progress: Progress) -> None:
         while True:
             await anyio.sleep(HEARTBEAT_GAP_S)
-            if not await self.alive():
-                await self._vm.kill()  # the call's connection ends with it
-                return
+            if await self._has_room(on_progress) and (
+                await self.alive() or await disk_is_full(self._vm)  # it filled up meanwhile: wait
+            ):
+                continue
+            await self._vm.kill()  # the call's connection ends with it
+            return
+
+    async def _has_room(self, on_progress: Progress) -> bool:
+        """Wait while the host's disk is full; False when it stays so."""
+        if not await disk_is_full(self._vm):
+            return True
+        self._full = not await wait_for_room(self._vm, on_progress, FULL_DISK_WAIT_S)
+        return not self._full
 
     async def _gone(self, error: ProtocolError | SandboxUnavailable) -> NoReturn:
         """Kill what does not answer as it should, and say so in the one way callers know."""
+        full = self._full or await disk_is_full(self._vm)
         await self._vm.kill()
+        if full:
+            raise SandboxUnavailable(FULL, hint=CURE) from error
         raise SandboxUnavailable(error.message, hint="it is restored by itself") from error
 
     async def status(self, key: str) -> tuple[CallState, ToolOutcome | None]:
