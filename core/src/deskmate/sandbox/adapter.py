@@ -18,10 +18,12 @@ from deskmate.ports import Flavour, Progress, SandboxSpec
 from deskmate.sandbox.acceleration import find_acceleration
 from deskmate.sandbox.image import Image, find_image
 from deskmate.sandbox.machine import QemuMachine, machine_of
+from deskmate.sandbox.process import probe_walls
 from deskmate.sandbox.qemu import Qemu, Shape, find_qemu
 from deskmate.sandbox.recipes import FLAVOURS, find_recipe, flavour_for
 from deskmate.sandbox.template import Template, Templates, restored
 from deskmate.sandbox.tsc import tsc_khz
+from deskmate.sandbox.walls import Demand, check_demand
 from deskmate.sandbox.way_out import way_out
 from deskmate.types.codec import from_json, to_json
 from deskmate.types.places import Places
@@ -50,12 +52,17 @@ class QemuSandbox:
         check_registry: CheckRegistry,
         *,
         memory_mib: int | None = None,
+        demand: Demand = "any",
     ) -> None:
-        """`memory_mib`: overrides the memory class that the plugins' manifests ask for."""
+        """`memory_mib`: overrides the memory class that the plugins' manifests ask for.
+
+        `demand`: what must stand, or nothing is started.
+        """
         self._places = places
         self._layer_for = layer_for
         self._check_registry = check_registry
         self._memory_mib = memory_mib
+        self._demand = demand
         self._templates: Templates | None = None
         self._layers: dict[tuple[str, ...], Layer] = {}
         self._office = anyio.Semaphore(OFFICE_MACHINES)
@@ -147,8 +154,12 @@ class QemuSandbox:
         return await self._templates.get(image, layer, shape, progress)
 
     async def shape(self, layer: Layer, image: Image, qemu: Qemu) -> Shape:
-        """Return the shape of a layer's VMs on this host."""
+        """Return the shape of a layer's VMs on this host. Raises SandboxMissing if too few walls stand."""
         verdict = await find_acceleration(self._places, qemu, image)
+        if self._demand != "any":
+            hardware = verdict.acceleration == "kvm"
+            check_demand(self._demand, await probe_walls(), hardware=hardware)
+            self._demand = "any"  # it is met
         return Shape(
             memory_mib=self._memory_mib or memory_class(layer, image.flavour),
             cpus=1,

@@ -18,6 +18,7 @@ from deskmate.sandbox.qemu import Qemu, find_qemu
 from deskmate.sandbox.storage import disk_usage
 from deskmate.sandbox.template import CAP_BYTES, damaged_templates, list_templates
 from deskmate.sandbox.tools import missing_tools
+from deskmate.sandbox.walls import missing_walls
 from deskmate.types.places import Places
 
 T = TypeVar("T")
@@ -122,10 +123,15 @@ async def _boot(boot: Boot) -> Check:
     stand = [f"own user id {walls.get('uid')}" if os.geteuid() == 0 else "your user id"]
     stand += [f"Landlock {walls['landlock']}"] if walls.get("landlock") else []
     stand += ["no network at all"] if walls.get("network") == "none" else []
-    stand += ["seccomp", "no new privileges", "clean environment"]
+    stand += ["system calls filtered"] if walls.get("seccomp") else []
+    stand += ["processes bounded"] if walls.get("processes") else []
+    stand += ["no new privileges", "memory and files bounded", "clean environment"]
     seconds = time.monotonic() - began
-    return Check(
-        name="virtual machine",
-        state="ok",
-        cause=f"answered after {seconds:.1f} s; walls around QEMU: {', '.join(stand)}",
-    )
+    cause = f"answered after {seconds:.1f} s; walls around QEMU: {', '.join(stand)}"
+    if missing := missing_walls(walls):
+        cure = (
+            'a newer kernel, or another machine; require_isolation = "walls" refuses to start here'
+        )
+        cause += f"; missing: {'; '.join(missing)}"
+        return Check(name="virtual machine", state="warn", cause=cause, cure=cure)
+    return Check(name="virtual machine", state="ok", cause=cause)

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from deskmate.sandbox.launcher import landlock_abi
+from deskmate.sandbox.launcher import calls_are_listed, landlock_abi
 from deskmate.sandbox.qemu import Qemu
+from deskmate.sandbox.walls import landlock_gaps
 from deskmate.types.places import Places
 
 State = Literal["ok", "warn", "fail"]
@@ -22,7 +23,6 @@ State = Literal["ok", "warn", "fail"]
 _MIN_QEMU = (7, 2)
 _MEMORY_MIB = 1024
 _DISK_MIB = 2048
-_NETWORK_ABI = 4
 _OPEN_FILES = 512
 _HELP_S = 20
 _OURS = Path(__file__)
@@ -97,15 +97,22 @@ def kernel_walls() -> Check:
     """Say which of the walls around QEMU this kernel can raise."""
     abi = landlock_abi()
     seccomp = "Seccomp:" in _read(Path("/proc/self/status"))
+    listed = calls_are_listed()
     words = [f"Landlock {abi}" if abi else "no Landlock", "seccomp" if seccomp else "no seccomp"]
     missing = [] if abi else ["files are guarded by the user id only"]
-    if 0 < abi < _NETWORK_ABI:
-        missing.append("this Landlock knows no network rules; the empty network namespace must do")
     if not seccomp:
         missing.append("QEMU's system calls are not filtered")
+    elif not listed:
+        missing.append(
+            f"the launcher knows no system calls of {platform.machine()}: only QEMU's own filter stands"
+        )
     if missing:
         cause = f"{', '.join(words)}: {'; '.join(missing)}"
-        return Check(name="second wall", state="warn", cause=cause, cure="use a kernel from 6.7 on")
+        return Check(
+            name="second wall", state="warn", cause=cause, cure="use a kernel from 6.12 on"
+        )
+    if gaps := landlock_gaps(abi):
+        words.append(f"by other means than this Landlock: {'; '.join(gaps)}")
     return Check(name="second wall", state="ok", cause=", ".join(words))
 
 

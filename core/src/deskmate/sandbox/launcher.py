@@ -101,6 +101,11 @@ def confine(abi: int, rules: list[tuple[int, int]]) -> None:
     os.close(ruleset)
 
 
+def calls_are_listed() -> bool:
+    """Say whether the system calls of this processor are known here."""
+    return os.uname().machine in _MACHINES
+
+
 def filter_calls() -> bool:
     """Refuse system calls that reach beyond this process; False on a machine whose calls are not listed."""
     known = _MACHINES.get(os.uname().machine)

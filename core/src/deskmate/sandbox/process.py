@@ -28,6 +28,7 @@ _LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/et
 _LOADERS = ("/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1")
 _START_S = 20.0
 _KILL_S = 10.0
+_PROBE_BYTES = 1 << 30
 
 
 @dataclass(slots=True, kw_only=True)
@@ -95,7 +96,12 @@ async def start(
             stack.push_async_callback(_close, ours[name])
             theirs[name] = far.detach()
         began = time.monotonic()
-        child, report = _spawn(qemu, shape, theirs, incoming=incoming)
+        plan = launch_plan(qemu, shape, theirs, incoming=incoming)
+        try:
+            child, report = _spawn(plan, tuple(theirs.values()))
+        finally:
+            for name in ("qmp", *PORTS):
+                os.close(theirs[name])
         process = Process(
             child=child,
             qmp=Qmp(ours["qmp"]),
@@ -117,11 +123,31 @@ async def start(
         yield process
 
 
-def _spawn(
-    qemu: Qemu, shape: Shape, fds: dict[str, int], *, incoming: bool
-) -> tuple[subprocess.Popen[bytes], int]:
+async def probe_walls() -> Mapping[str, Any]:
+    """Return which walls the launcher raises here, found out around a program that does nothing.
+
+    Raises SandboxUnavailable when it raises none.
+    """
+    program = str(Path("/bin/true").resolve())
+    plan = {
+        **dict.fromkeys(("write", "read_fds", "write_fds", "groups", "keep_fds"), ()),
+        "command": [program],
+        "read": _LIBRARIES,
+        "execute": [program, *(str(Path(name).resolve()) for name in _LOADERS)],
+        "file_limit_bytes": SCRATCH_BYTES,
+        "memory_limit_bytes": _PROBE_BYTES,
+    }
+    child, report = _spawn(plan, ())
+    try:
+        return await _walls(report)
+    finally:
+        child.kill()
+        child.wait()
+        _close_pipes(child)
+
+
+def _spawn(plan: Mapping[str, Any], fds: tuple[int, ...]) -> tuple[subprocess.Popen[bytes], int]:
     report, far_report = os.pipe()
-    plan = launch_plan(qemu, shape, fds, incoming=incoming)
     arguments = [sys.executable, "-I", "-S", launcher.__file__, str(os.getpid()), str(far_report)]
     try:
         child = subprocess.Popen(
@@ -129,14 +155,12 @@ def _spawn(
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            pass_fds=[*fds.values(), far_report],
+            pass_fds=[*fds, far_report],
             env={"PATH": "/usr/bin:/bin"},
             cwd="/",
         )
     finally:
         os.close(far_report)
-        for name in ("qmp", *PORTS):
-            os.close(fds[name])
     assert child.stdin is not None
     with contextlib.suppress(BrokenPipeError):
         child.stdin.write(json.dumps(plan).encode() + b"\n")
