@@ -88,8 +88,10 @@ class Adapters:
         if self._sandbox is None:
             from deskmate.discovery.registry_check import check_registry  # noqa: PLC0415
             from deskmate.sandbox.adapter import QemuSandbox  # noqa: PLC0415
+            from deskmate.sandbox.walls import read_demand  # noqa: PLC0415
 
-            self._sandbox = QemuSandbox(self.places, self.layer, check_registry)
+            demand = read_demand(self.settings())
+            self._sandbox = QemuSandbox(self.places, self.layer, check_registry, demand=demand)
         return self._sandbox
 
     def model(self, name: str | None, record: Path | None = None) -> Model:
