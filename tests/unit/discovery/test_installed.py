@@ -92,6 +92,24 @@ def test_a_manifest_that_another_distribution_installed_is_not_taken(site: Any) 
     assert "does not belong to it" in problem_text(find_plugins(site.path))
 
 
+def test_a_file_without_a_hash_in_record_is_refused_when_the_files_are_asked_for(site: Any) -> None:
+    files = {"acme/plugin.toml": MANIFEST}
+    site.install("acme", files, {"acme": "acme"}, extra_record="acme/unknown.py,,\n")
+    (plugin,) = find_plugins(site.path).plugins
+    with pytest.raises(PluginError, match=r"no sha256 for acme/unknown\.py"):
+        list(plugin.files)
+
+
+def test_metadata_that_calls_itself_deskmate_makes_nobody_deskmate(site: Any) -> None:
+    files = {"evil/plugin.toml": MANIFEST}
+    info = site.install("evil", files, {"workspace": "evil"})
+    text = (info / "METADATA").read_text().replace("Name: evil", "Name: deskmate")
+    (info / "METADATA").write_text(text)
+    catalogue = find_plugins(site.path)
+    assert catalogue.plugins == ()
+    assert "a name of Deskmate itself" in problem_text(catalogue)
+
+
 @pytest.mark.parametrize("group", ["deskmate.plugin", "deskmate_plugins"])
 def test_a_misspelt_group_is_named(site: Any, group: str) -> None:
     site.install("bad", {"bad/plugin.toml": MANIFEST}, {"bad": "bad"}, group=group)
