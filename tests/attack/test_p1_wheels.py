@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from deskmate.discovery.installed import find_plugins
 from deskmate.discovery.installing import InstallOrder, install
 from deskmate.discovery.plugin_store import PluginStore
 from deskmate.errors import ConfigError, PluginError
+from deskmate.types.places import Places
 
 pytestmark = pytest.mark.attack("P1")
 
@@ -119,8 +121,6 @@ def test_a_distribution_that_pip_installed_is_not_shadowed(tmp_path: Path) -> No
 
 def venv_with_pip(folder: Path) -> Path:
     """Return the Python of a new environment that pip can install into."""
-    import sys
-
     subprocess.run([sys.executable, "-m", "venv", folder], check=True, timeout=120)
     return folder / "bin/python"
 
@@ -133,8 +133,12 @@ def pip(python: Path, *arguments: str | Path) -> None:
     )  # fmt: skip
 
 
-def test_what_pip_let_run_is_named_by_the_audit(tmp_path: Path) -> None:
+def test_what_pip_let_run_is_named_by_the_audit_and_the_doctor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With pip it is pip and Python that run code, not Deskmate: the audit says which."""
+    from deskmate.cli import doctor
+    from deskmate.cli.output import Session
     from deskmate.discovery.audit import audit
 
     python = venv_with_pip(tmp_path / "env")
@@ -157,3 +161,11 @@ def test_what_pip_let_run_is_named_by_the_audit(tmp_path: Path) -> None:
     } <= notes
     find_plugins([str(site)])
     assert not (tmp_path / "marker").exists(), "Deskmate ran nothing of it"
+    places = Places(data=tmp_path / "d", cache=tmp_path / "c", config=tmp_path / "e")
+    monkeypatch.setattr(sys, "path", [str(site)])
+    check = doctor._plugins(Session(places=places))
+    assert check.state == "warn"
+    assert "zz_hook.pth runs at every start of Python" in check.cause
+    assert "deskmate_evil 1.0: its build ran here" in check.cause
+    assert check.cure == "deskmate plugin audit"
+    assert not (tmp_path / "marker").exists()

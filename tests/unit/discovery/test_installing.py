@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from deskmate.discovery.audit import audit
 from deskmate.discovery.installed import Catalogue, find_plugins
 from deskmate.discovery.installing import (
     InstallOrder,
@@ -226,6 +227,21 @@ def test_a_changed_record_and_a_changed_file_are_noticed(
     record.write_text(record.read_text().replace("sha256=", "sha256=A"))
     (problem,) = found(store).problems
     assert "not what was installed" in problem.message
+
+
+def test_the_audit_looks_into_the_store_too(store: PluginStore, tmp_path: Path) -> None:
+    put(store, honest(tmp_path))
+    assert audit([], store=store.folder) == ()
+    next(store.folder.glob(f"items/*/site/{PACKAGE}/__init__.py")).write_text("evil = 1\n")
+    (note,) = audit([], store=store.folder)
+    assert (note.kind, note.what) == ("changed", f"{PACKAGE}/__init__.py was changed since")
+    assert "in the plugin store" in note.distribution
+    next(store.folder.glob("items/*/site/*.dist-info/RECORD")).unlink()
+    (note,) = audit([], store=store.folder)
+    assert "not what was installed" in note.what
+    (store.folder / "store.json").write_text("{")
+    (note,) = audit([], store=store.folder)
+    assert (note.kind, note.distribution) == ("unrecorded", "plugin store")
 
 
 @pytest.mark.parametrize(

@@ -41,15 +41,17 @@ def command(session: Session, quick: bool, fix: bool, as_json: bool) -> int:
 
 def _plugins(session: Session) -> Check:
     """Say in short what `plugin audit` says at length."""
-    from deskmate.discovery.audit import audit  # noqa: PLC0415
+    from deskmate.discovery.audit import WORST_FIRST, audit  # noqa: PLC0415
     from deskmate.sandbox.host_checks import Check  # noqa: PLC0415
 
-    notes = audit(store=session.places.plugins)
+    notes = sorted(
+        audit(store=session.places.plugins), key=lambda note: WORST_FIRST.index(note.kind)
+    )
     if not notes:
         return Check(name="plugins", state="ok", cause="nothing of them ran or changed here")
     labels = list(dict.fromkeys(note.distribution for note in notes))
-    first = "; ".join(f"{note.distribution}: {note.what}" for note in notes[:2])
-    more = f"; and {len(notes) - 2} more" if len(notes) > 2 else ""
+    first = "; ".join(f"{note.distribution}: {note.what}" for note in notes[:3])
+    more = f"; and {len(notes) - 3} more" if len(notes) > 3 else ""
     return Check(
         name="plugins",
         state="warn",

@@ -28,6 +28,9 @@ from deskmate.discovery.record import RecordedFile, read_record
 from deskmate.errors import PluginError
 
 NoteKind = Literal["startup", "script", "built", "editable", "outside", "changed", "unrecorded"]
+WORST_FIRST: tuple[NoteKind, ...] = (
+    "startup", "changed", "built", "outside", "script", "unrecorded", "editable",
+)  # fmt: skip
 _ARCHIVES = (".tar.gz", ".zip", ".tar.bz2", ".tgz")
 _COMMANDS = ("console_scripts", "gui_scripts")
 
