@@ -27,7 +27,7 @@ COMMANDS = {
     "doctor": "Say what works on this machine, what does not, and the cure.",
     "image": "Build and look after the virtual machine's image.",
     "model": "List and test models.",
-    "plugin": "Find, enable and disable plugins.",
+    "plugin": "Install, find, enable and disable plugins.",
     "secret": "Keep the keys that plugins need, outside of every machine and log.",
     "run": "Ask for something and let the agent work on it.",
     "skill": "List and show the skills of the installed plugins.",
