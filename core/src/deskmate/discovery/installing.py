@@ -313,12 +313,24 @@ def _fetch_guest(
     for plugin in plan.wanted:
         scratch = change.staging / f"guest-{number}-{plugin}"
         scratch.mkdir()
-        for wheel in plan.fetch(plugin, scratch, progress).values():
+        for wheel in _fetched(plan, plugin, scratch, progress):
             unpack_wheel(wheel, scratch / "trial" / wheel.name)  # refused now, not at the first run
             with wheel.open("rb") as stream:
                 guest[wheel.name] = hashlib.file_digest(stream, "sha256").hexdigest()
             wheel.replace(folder / wheel.name)
     return guest
+
+
+def _fetched(plan: GuestWheels, plugin: str, scratch: Path, progress: Progress) -> Sequence[Path]:
+    try:
+        return tuple(plan.fetch(plugin, scratch, progress).values())
+    except PluginError as error:
+        hint = "Without a network: deskmate plugin install … --wheelhouse FOLDER"
+        if plan.before and plan.wheelhouse is None:
+            hint = (
+                f"What the index got after {plan.before} is left out; --cooldown 0 takes it. {hint}"
+            )
+        raise PluginError(error.message, hint=hint) from error
 
 
 def _check_claims(results: Sequence[InstallResult], there: Catalogue) -> None:
