@@ -65,6 +65,8 @@ def serve(message: dict[str, Any]) -> None:
             answer(number, {"workspace": "/workspace"})
         case "tools/call" if params.get("name") == "evil":
             run(params["arguments"]["code"], number)
+        case "tools/call":
+            answer(number, text_result("nothing"))
         case _:
             answer(number, {})
 

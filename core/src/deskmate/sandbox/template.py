@@ -188,6 +188,8 @@ class Templates:
             "state_sha256": hashlib.sha256((work / "state").read_bytes()).hexdigest(),
         }
         (work / "template.json").write_text(json.dumps(about, sort_keys=True), "utf-8")
+        for file in work.iterdir():  # a guest's memory, as it was, in plain sight
+            file.chmod(0o600)
         shutil.rmtree(folder, ignore_errors=True)
         work.rename(folder)
         return ram, about
