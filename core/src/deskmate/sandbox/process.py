@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import socket
+import struct
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from importlib.util import MAGIC_NUMBER, cache_from_source
 from pathlib import Path
 from typing import Any
 
@@ -148,7 +151,7 @@ async def probe_walls() -> Mapping[str, Any]:
 
 def _spawn(plan: Mapping[str, Any], fds: tuple[int, ...]) -> tuple[subprocess.Popen[bytes], int]:
     report, far_report = os.pipe()
-    arguments = [sys.executable, "-I", "-S", launcher.__file__, str(os.getpid()), str(far_report)]
+    arguments = [sys.executable, "-I", "-S", _launcher(), str(os.getpid()), str(far_report)]
     try:
         child = subprocess.Popen(
             arguments,
@@ -166,6 +169,20 @@ def _spawn(plan: Mapping[str, Any], fds: tuple[int, ...]) -> tuple[subprocess.Po
         child.stdin.write(json.dumps(plan).encode() + b"\n")
         child.stdin.flush()
     return child, report
+
+
+@functools.cache
+def _launcher() -> str:
+    """Return the launcher's compiled form if it is that of its source: compiling it takes milliseconds."""
+    compiled = cache_from_source(launcher.__file__)
+    try:
+        source = Path(launcher.__file__).stat()
+        with Path(compiled).open("rb") as file:
+            header = file.read(16)
+    except OSError:
+        return launcher.__file__
+    times = struct.pack("<II", int(source.st_mtime) & 0xFFFFFFFF, source.st_size & 0xFFFFFFFF)
+    return compiled if header == MAGIC_NUMBER + bytes(4) + times else launcher.__file__
 
 
 def launch_plan(

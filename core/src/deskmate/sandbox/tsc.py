@@ -8,6 +8,7 @@ import mmap
 import os
 import platform
 import re
+import threading
 import time
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def tsc_khz(cache: Path) -> int:
     khz = _measured() or _told()
     if khz:
         cache.mkdir(parents=True, exist_ok=True, mode=0o700)
-        part = path.with_suffix(f".{os.getpid()}")
+        part = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}")  # threads measure too
         part.write_text(json.dumps({"machine": machine, "khz": khz}), "utf-8")
         part.replace(path)
     return khz
