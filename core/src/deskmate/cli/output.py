@@ -39,10 +39,9 @@ def say(text: str = "") -> None:
 
 
 def say_json(value: Any) -> None:
-    """Write one JSON document to stdout: every field, also the empty ones."""
-    click.echo(
-        json.dumps(to_json(value, defaults=True), ensure_ascii=False, indent=2, sort_keys=True)
-    )
+    """Write one JSON document to stdout: every field, also the empty ones; safe for a terminal as well."""
+    text = json.dumps(to_json(value, defaults=True), ensure_ascii=False, indent=2, sort_keys=True)
+    click.echo(_CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
 
 
 def progress() -> Callable[[str], None]:
