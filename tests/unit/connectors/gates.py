@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -80,8 +80,9 @@ class Gate:
     async def raw(self, data: bytes) -> Reply:
         """Send bytes to the proxy and return what it says until it hangs up."""
         async with self.connected() as guest:
-            await guest.send(data)
-            await guest.send_eof()
+            with suppress(anyio.BrokenResourceError):  # it may hang up before it has read all
+                await guest.send(data)
+                await guest.send_eof()
             return parse(await read_all(guest))
 
     async def plain(self, url: str, method: str = "GET", headers: Iterable[str] = ()) -> Reply:
