@@ -125,7 +125,7 @@ class PluginStore:
         """The promise that nothing of the store is imported on the host."""
         own = self.folder.resolve()
         for entry in sys.path:
-            if entry and Path(entry).resolve().is_relative_to(own):
+            if Path(entry).resolve().is_relative_to(own):
                 raise PluginError(
                     f"{entry} of the plugin store is on Python's path, so its code could run here.",
                     hint="Take it out of PYTHONPATH.",
