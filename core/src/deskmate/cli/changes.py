@@ -11,6 +11,7 @@ import anyio
 import click
 
 from deskmate.cli.output import Session, is_live, json_option, progress, say, say_json
+from deskmate.cli.own_thread import catalogue
 from deskmate.errors import UserError
 
 if TYPE_CHECKING:
@@ -41,11 +42,9 @@ def run_option(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def choose_thread(session: Session, thread: str | None) -> str:
     """Return the thread's id, or that of the one that changed last. Raises UserError."""
-    from deskmate.store.listing import list_threads  # noqa: PLC0415 - only commands need it
-
     if thread:
         return thread
-    threads = list_threads(session.places.threads)
+    threads = catalogue(session).summaries()
     for summary in threads:
         if not summary.problem:
             return str(summary.thread)

@@ -1,4 +1,4 @@
-"""`deskmate thread`: list, show, resume, export, import and verify threads."""
+"""`deskmate thread`: list, show, resume, export, import and verify threads; the rest is in `own_thread`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import click
 
 from deskmate.cli.changes import choose_thread, open_for_reading
 from deskmate.cli.output import Session, json_option, say, say_json
+from deskmate.cli.own_thread import COMMANDS, by_attention, catalogue
 from deskmate.types.codec import to_json
 
 if TYPE_CHECKING:
@@ -22,17 +23,31 @@ _TEXT_LIMIT = 120
 
 @click.group("thread")
 def command() -> None:
-    """List, show, resume, export and verify threads."""
+    """Find, show, resume, name, export and verify threads."""
 
 
-@command.command("list")
+for own in COMMANDS:
+    command.add_command(own)
+
+
+@command.command("list", short_help="List threads, those that need you first.")
+@click.option("--archived", is_flag=True, help="Archived threads as well.")
+@click.option("--deleted", is_flag=True, help="Deleted threads that can be brought back.")
 @json_option
 @click.pass_obj
-def list_command(session: Session, as_json: bool) -> None:
-    """List all threads, the one that changed last first."""
-    from deskmate.store.listing import list_threads  # noqa: PLC0415 - only commands need it
+def list_command(session: Session, archived: bool, deleted: bool, as_json: bool) -> None:
+    """List threads: what needs you, what is at work, what is pinned, then the rest, newest first."""
+    from deskmate.store.owning import deleted_threads  # noqa: PLC0415 - only commands need it
 
-    found = list_threads(session.places.threads)
+    if deleted:
+        gone = deleted_threads(session.places.threads)
+        if as_json:
+            say_json(gone)
+        for row in gone if not as_json else ():
+            say(f"{row.thread}  {row.days} days left  {row.title}")
+        return
+    every = by_attention(catalogue(session).summaries())
+    found = [summary for summary in every if archived or not summary.archived]
     if as_json:
         say_json(found)
         return
@@ -40,8 +55,13 @@ def list_command(session: Session, as_json: bool) -> None:
         say('There is no thread yet. Begin one: deskmate run "…"')
     for summary in found:
         pending = f"  {summary.pending} changes to review" if summary.pending else ""
+        mark = "  pinned" if summary.pinned else "  archived" if summary.archived else ""
         title = summary.problem or summary.title
-        say(f"{summary.thread}  {summary.state:<12}  {summary.changed[:19]}  {title}{pending}")
+        say(
+            f"{summary.thread}  {summary.state:<12}  {summary.changed[:19]}  {title}{pending}{mark}"
+        )
+    if hidden := len(every) - len(found):
+        say(f"{hidden} archived: deskmate thread list --archived")
 
 
 @command.command("show")
@@ -71,6 +91,7 @@ def _text(event: Event) -> str:
         ModelReplied,
         PluginsSet,
         ThreadCreated,
+        ThreadRenamed,
         ToolFinished,
         UserSaid,
         Validated,
@@ -78,7 +99,7 @@ def _text(event: Event) -> str:
     from deskmate.types.messages import text_of, tool_uses_of  # noqa: PLC0415
 
     match event.payload:
-        case ThreadCreated(title=text) | UserSaid(text=text):
+        case ThreadCreated(title=text) | ThreadRenamed(title=text) | UserSaid(text=text):
             return text
         case ModelReplied(content=content):
             uses = ", ".join(use.name for use in tool_uses_of(content))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from deskmate.types.ids import ThreadId
 
 _KINDS = (
     "ThreadCreated",
+    "ThreadRenamed",
+    "ThreadMarked",
     "PluginsSet",
     "UserSaid",
     "RunResumed",
@@ -33,8 +35,8 @@ class ThreadSummary:
     """One line about a thread.
 
     `state`: new, working, interrupted, needs you, done, rejected, over budget, stopped, failed or
-    damaged. `changed`: time of the last event. `pending`: changes that wait for a review. `problem`:
-    why a damaged thread cannot be read.
+    damaged. `changed`: time of the last event. `pending`: changes that wait for a review. `pinned`,
+    `archived`: as the user marked it. `problem`: why a damaged thread cannot be read.
     """
 
     thread: ThreadId
@@ -44,17 +46,28 @@ class ThreadSummary:
     events: int = 0
     pending: int = 0
     plugins: Mapping[str, str] = field(default_factory=dict)
+    pinned: bool = False
+    archived: bool = False
     problem: str = ""
 
 
 def list_threads(threads: Path) -> tuple[ThreadSummary, ...]:
     """Return all threads, the one changed last first. A damaged one is in the list, as such."""
     folders = sorted(threads.glob("t-*")) if threads.is_dir() else []
-    found = [_summary(folder) for folder in folders if (folder / schema.FILE).is_file()]
-    return tuple(sorted(found, key=lambda summary: summary.changed, reverse=True))
+    found = [summary_of(folder) for folder in folders if (folder / schema.FILE).is_file()]
+    placed = [running_state(summary, threads) for summary in found]
+    return tuple(sorted(placed, key=lambda summary: summary.changed, reverse=True))
 
 
-def _summary(folder: Path) -> ThreadSummary:
+def running_state(summary: ThreadSummary, threads: Path) -> ThreadSummary:
+    """Return the summary of a thread whose run has no end: interrupted, unless somebody works in it now."""
+    if summary.state != "working" or is_locked(threads / summary.thread / LOCK_FILE):
+        return summary
+    return replace(summary, state="interrupted")
+
+
+def summary_of(folder: Path) -> ThreadSummary:
+    """Return what a thread's log says of it; a run without an end counts as working."""
     thread = ThreadId(folder.name)
     try:
         db = schema.open_database(folder, write=False)
@@ -80,21 +93,26 @@ def _summary(folder: Path) -> ThreadSummary:
     return ThreadSummary(
         thread=thread,
         title=facts["title"],
-        state=_state(facts, folder),
+        state=_state(facts),
         changed=changed,
         events=size,
         pending=facts["pending"],
         plugins=facts["plugins"],
+        pinned=facts["pinned"],
+        archived=facts["archived"],
     )
 
 
 def _read(rows: list[tuple[str, str]]) -> dict[str, Any]:
     facts: dict[str, Any] = {"title": "", "plugins": {}, "pending": 0, "run": "", "reason": ""}
+    facts |= {"pinned": False, "archived": False}
     for kind, text in rows:
         payload = json.loads(text)
         match kind:
-            case "ThreadCreated":
+            case "ThreadCreated" | "ThreadRenamed":
                 facts["title"] = payload["title"]
+            case "ThreadMarked":
+                facts |= {name: bool(payload.get(name)) for name in ("pinned", "archived")}
             case "PluginsSet":
                 facts["plugins"] = payload["versions"]
             case "UserSaid" | "RunResumed":
@@ -111,11 +129,11 @@ def _read(rows: list[tuple[str, str]]) -> dict[str, Any]:
     return facts
 
 
-def _state(facts: Mapping[str, Any], folder: Path) -> str:
+def _state(facts: Mapping[str, Any]) -> str:
     if not facts["run"]:
         return "new"
     if not facts["reason"]:
-        return "working" if is_locked(folder / LOCK_FILE) else "interrupted"
+        return "working"
     if facts["reason"] == "done" and facts["pending"]:
         return "needs you"
     reason = str(facts["reason"])

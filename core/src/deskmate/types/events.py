@@ -42,6 +42,21 @@ class ThreadForked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ThreadRenamed:
+    """The user gave the thread another title."""
+
+    title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThreadMarked:
+    """Where the user wants the thread in lists: pinned on top, or archived out of sight."""
+
+    pinned: bool = False
+    archived: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PluginsSet:
     """The thread's enabled plugins from now on. `lock`: digest of the set; `versions`: name → version.
 
@@ -301,6 +316,8 @@ class EgressEnded:
 Payload = (
     ThreadCreated
     | ThreadForked
+    | ThreadRenamed
+    | ThreadMarked
     | PluginsSet
     | GrantsSet
     | UserSaid

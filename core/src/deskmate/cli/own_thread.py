@@ -1,0 +1,120 @@
+"""`deskmate thread search|rename|pin|archive|delete|restore`: threads as things that people own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+import click
+
+from deskmate.cli.output import Session, json_option, say, say_json
+
+if TYPE_CHECKING:
+    from deskmate.store.catalogue import Catalogue
+    from deskmate.store.listing import ThreadSummary
+
+_ATTENTION = ("needs you", "interrupted", "over budget", "damaged")
+
+
+def catalogue(session: Session) -> Catalogue:
+    """Return the catalogue of the user's threads."""
+    from deskmate.store.catalogue import Catalogue  # noqa: PLC0415 - only commands need it
+
+    return Catalogue(session.places.data, session.places.threads)
+
+
+def by_attention(threads: tuple[ThreadSummary, ...]) -> list[ThreadSummary]:
+    """Return threads as people look for them: what needs them, what is at work, pinned, the rest."""
+
+    def rank(summary: ThreadSummary) -> int:
+        if summary.state in _ATTENTION:
+            return 0
+        return 1 if summary.state == "working" else 2 if summary.pinned else 3
+
+    return sorted(threads, key=rank)  # stable: the newest first in each group
+
+
+@click.command("search", short_help="Find words in all threads.")
+@click.argument("words", nargs=-1, required=True)
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, help="At most so many threads.")
+@json_option
+@click.pass_obj
+def search(session: Session, words: tuple[str, ...], limit: int, as_json: bool) -> None:
+    """Find words in all threads: what was said, what tools answered, names of results.
+
+    Every word must occur; the last one may be a beginning; "in quotes" is a phrase. Best first.
+    """
+    hits = catalogue(session).search(" ".join(words), limit=limit)
+    if as_json:
+        say_json(hits)
+        return
+    last = ""
+    for hit in hits:
+        if hit.thread != last:
+            say(f"{hit.thread}  {hit.changed[:10]}  {hit.title}")
+            last = hit.thread
+        say(f"  {hit.seq:>5}  {hit.snippet}")
+    if not hits:
+        say("Found nothing. Try fewer words, or the beginning of one.")
+
+
+@click.command("rename")
+@click.argument("thread")
+@click.argument("title", nargs=-1, required=True)
+@click.pass_obj
+def rename(session: Session, thread: str, title: tuple[str, ...]) -> None:
+    """Give a thread another title."""
+    from deskmate.store.owning import rename_thread  # noqa: PLC0415
+
+    anyio.run(rename_thread, session.places.threads, thread, " ".join(title))
+    say(f"{thread} is now: {' '.join(title)}")
+
+
+@click.command("pin")
+@click.argument("thread")
+@click.option("--off", is_flag=True, help="Unpin it.")
+@click.pass_obj
+def pin(session: Session, thread: str, off: bool) -> None:
+    """Keep a thread at the top of the list."""
+    from deskmate.store.owning import mark_thread  # noqa: PLC0415
+
+    anyio.run(lambda: mark_thread(session.places.threads, thread, pinned=not off))
+    say(f"{thread} is {'no longer ' if off else ''}pinned.")
+
+
+@click.command("archive", short_help="Take a thread out of the list, or bring it back.")
+@click.argument("thread")
+@click.option("--off", is_flag=True, help="Bring it back into the list.")
+@click.pass_obj
+def archive(session: Session, thread: str, off: bool) -> None:
+    """Take a thread out of the list; search still finds it, and nothing is removed."""
+    from deskmate.store.owning import mark_thread  # noqa: PLC0415
+
+    anyio.run(lambda: mark_thread(session.places.threads, thread, archived=not off))
+    say(f"{thread} is {'no longer ' if off else ''}archived.")
+
+
+@click.command("delete", short_help="Delete a thread, so that it can be restored.")
+@click.argument("thread")
+@click.pass_obj
+def delete(session: Session, thread: str) -> None:
+    """Delete a thread; for 30 days `thread restore` brings it back. Your own files stay as they are."""
+    from deskmate.store.owning import KEPT_DAYS, delete_thread  # noqa: PLC0415
+
+    delete_thread(session.places.threads, thread)
+    say(f"{thread} is deleted. For {KEPT_DAYS} days: deskmate thread restore {thread}")
+
+
+@click.command("restore")
+@click.argument("thread")
+@click.pass_obj
+def restore(session: Session, thread: str) -> None:
+    """Bring a deleted thread back."""
+    from deskmate.store.owning import restore_thread  # noqa: PLC0415
+
+    restore_thread(session.places.threads, thread)
+    say(f"{thread} is back.")
+
+
+COMMANDS = (search, rename, pin, archive, delete, restore)
+"""What `deskmate thread` takes in beside its own."""

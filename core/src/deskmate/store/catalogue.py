@@ -1,0 +1,271 @@
+"""The catalogue of all threads: their summaries and a full-text index, rebuilt from the logs whenever it is gone."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deskmate.errors import CorruptData, DeskmateError, UserError
+from deskmate.store import schema
+from deskmate.store.listing import ThreadSummary, running_state, summary_of
+from deskmate.types.codec import from_json, to_json
+from deskmate.types.ids import ThreadId
+
+FILE = "catalogue.db"
+_VERSION = 1
+_BUSY_S = 10.0
+_TEXT_LIMIT = 200_000
+"""Characters of one event that are indexed; what is longer stays in the log."""
+_WORD = re.compile(r"\w+", re.UNICODE)
+_HITS_PER_THREAD = 3
+_TEXTS = ("UserSaid", "ModelReplied", "ToolFinished", "ChangesStaged", "RunFinished", "GrantsSet")
+_SCHEMA = """
+create table threads (thread text primary key, stamp text not null, seq integer not null,
+  changed text not null, summary text not null) strict;
+create virtual table texts using fts5 (text, thread unindexed, seq unindexed, kind unindexed,
+  tokenize = "unicode61 remove_diacritics 2", prefix = "2 3");
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """A place where words were found. `snippet`: some words around them, the found ones in ⟦ ⟧."""
+
+    thread: ThreadId
+    title: str
+    changed: str
+    seq: int
+    kind: str
+    snippet: str
+
+
+class Catalogue:
+    """Over `<data>/catalogue.db`. Removing that file loses nothing."""
+
+    def __init__(self, data: Path, threads: Path) -> None:
+        """`threads`: the folder of the logs, which are the truth."""
+        self._path = data / FILE
+        self._threads = threads
+
+    def summaries(self) -> tuple[ThreadSummary, ...]:
+        """Return all threads, those that changed last first; a damaged one is in the list, as such."""
+        with self._opened() as db:
+            rows = db.execute("select summary from threads order by changed desc").fetchall()
+        found = (from_json(ThreadSummary, json.loads(text)) for (text,) in rows)
+        return tuple(running_state(summary, self._threads) for summary in found)
+
+    def search(self, words: str, *, limit: int = 20) -> tuple[Hit, ...]:
+        """Return the best places of at most `limit` threads: all words, the last one may be a beginning.
+
+        Raises UserError if there is no word to search for.
+        """
+        query = match_of(words)
+        with self._opened() as db:
+            rows = db.execute(
+                "select thread, seq, kind, snippet(texts, 0, '⟦', '⟧', '…', 16), rank from texts"
+                " where texts match ? order by rank limit ?",
+                (query, limit * _HITS_PER_THREAD * 4),
+            ).fetchall()
+            found = {row[0] for row in rows}
+            about = {
+                thread: json.loads(text)
+                for thread in found
+                for (text,) in db.execute("select summary from threads where thread = ?", (thread,))
+            }
+        return tuple(_best(rows, about, limit))
+
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        """Yield the catalogue, brought up to the logs; a damaged one is made anew."""
+        for attempt in (1, 2):
+            try:
+                db = self._open()
+            except sqlite3.OperationalError as error:
+                raise _unusable(error, self._path) from error
+            except sqlite3.DatabaseError:
+                self._remove()
+                db = self._open()
+            try:
+                self._refresh(db)
+                yield db
+                return
+            except sqlite3.OperationalError as error:
+                raise _unusable(error, self._path) from error
+            except sqlite3.DatabaseError as error:
+                if attempt == 2:
+                    raise _unusable(error, self._path) from error
+                self._remove()
+            finally:
+                db.close()
+
+    def _open(self) -> sqlite3.Connection:
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        db = sqlite3.connect(self._path, timeout=_BUSY_S, isolation_level=None)
+        try:
+            db.execute("pragma journal_mode=wal")
+            db.execute("pragma synchronous=normal")
+            if db.execute("pragma user_version").fetchone()[0] != _VERSION:
+                db.close()
+                self._remove()
+                db = sqlite3.connect(self._path, timeout=_BUSY_S, isolation_level=None)
+                db.execute("pragma journal_mode=wal")
+                db.executescript(f"begin; {_SCHEMA} pragma user_version={_VERSION}; commit;")
+            self._path.chmod(0o600)
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def _remove(self) -> None:
+        for ending in ("", "-wal", "-shm"):
+            self._path.with_name(FILE + ending).unlink(missing_ok=True)
+
+    def _refresh(self, db: sqlite3.Connection) -> None:
+        """Read the logs that changed since they were read last."""
+        stamps = dict(_stamps(self._threads))
+        known = {
+            thread: (stamp, seq)
+            for thread, stamp, seq in db.execute("select thread, stamp, seq from threads")
+        }
+        gone = [thread for thread in known if thread not in stamps]
+        stale = [thread for thread, stamp in stamps.items() if known.get(thread, ("",))[0] != stamp]
+        if not gone and not stale:
+            return
+        db.execute("begin immediate")
+        try:
+            for thread in gone:
+                _forget(db, thread)
+            for thread in stale:
+                _take(db, self._threads / thread, stamps[thread], known.get(thread, ("", 0))[1])
+            db.execute("commit")
+        except BaseException:
+            with suppress(sqlite3.Error):
+                db.execute("rollback")
+            raise
+
+
+def match_of(words: str) -> str:
+    """Return a full-text query: every word must occur; "…" is a phrase; the last word may go on.
+
+    Raises UserError if there is no word in it.
+    """
+    parts: list[str] = []
+    for phrase, rest in re.findall(r'"([^"]*)"|([^"]+)', words):
+        found = _WORD.findall(phrase or rest)
+        parts += [" ".join(found)] if phrase and found else found
+    if not parts:
+        raise UserError("There is no word to search for.", hint="deskmate thread search indemnity")
+    ends_open = not words.rstrip().endswith('"')
+    return " ".join(f'"{part}"' for part in parts) + ("*" if ends_open else "")
+
+
+def _stamps(threads: Path) -> Iterator[tuple[str, str]]:
+    """Yield thread → what changes when its log does."""
+    try:
+        entries = list(os.scandir(threads))
+    except FileNotFoundError:
+        return
+    for entry in entries:
+        if not entry.name.startswith("t-"):
+            continue
+        marks = []
+        for ending in ("", "-wal"):
+            with suppress(OSError):
+                about = os.stat(f"{entry.path}/{schema.FILE}{ending}")  # noqa: PTH116 - a Path a thread costs more than the call
+                # a reader leaves an empty write-ahead log behind: that is no change
+                if about.st_size:
+                    marks.append(f"{about.st_ino}.{about.st_size}.{about.st_mtime_ns}")
+        if marks:
+            yield entry.name, " ".join(marks)
+
+
+def _forget(db: sqlite3.Connection, thread: str) -> None:
+    db.execute("delete from threads where thread = ?", (thread,))
+    db.execute("delete from texts where thread = ?", (thread,))
+
+
+def _take(db: sqlite3.Connection, folder: Path, stamp: str, after: int) -> None:
+    """Bring one thread's rows up to its log. `after`: the last event that is indexed."""
+    summary = summary_of(folder)
+    if summary.events < after:  # another log came in its place
+        _forget(db, folder.name)
+        after = 0
+    rows = [] if summary.problem else _texts(folder, after)
+    db.executemany("insert into texts (thread, seq, kind, text) values (?, ?, ?, ?)", rows)
+    db.execute(
+        "insert or replace into threads values (?, ?, ?, ?, ?)",
+        (folder.name, stamp, summary.events, summary.changed, json.dumps(to_json(summary))),
+    )
+
+
+def _texts(folder: Path, after: int) -> list[tuple[str, int, str, str]]:
+    try:
+        log = schema.open_database(folder, write=False)
+    except DeskmateError:
+        return []
+    try:
+        marks = ", ".join("?" for _ in _TEXTS)
+        found = log.conn.execute(
+            f"select seq, kind, payload from events where seq > ? and kind in ({marks})",  # noqa: S608 - question marks only
+            (after, *_TEXTS),
+        ).fetchall()
+    except sqlite3.Error:
+        return []
+    finally:
+        log.close()
+    rows = []
+    for seq, kind, payload in found:
+        with suppress(ValueError):
+            text = "\n".join(_words(json.loads(payload)))[:_TEXT_LIMIT].strip()
+            if text:
+                rows.append((folder.name, seq, kind, text))
+    return rows
+
+
+def _words(value: Any, name: str = "") -> Iterator[str]:
+    """Yield what people wrote or read in a payload: texts, and the names of files."""
+    if isinstance(value, str):
+        if name in ("text", "path"):
+            yield value
+    elif isinstance(value, Mapping):
+        for key, part in value.items():
+            yield from _words(part, key)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _words(part, name)
+
+
+def _best(
+    rows: list[tuple[str, int, str, str, float]], about: Mapping[str, Mapping[str, Any]], limit: int
+) -> Iterator[Hit]:
+    """Yield the hits, best thread first and at most three of each."""
+    groups: dict[str, list[tuple[str, int, str, str, float]]] = {}
+    for row in rows:
+        groups.setdefault(row[0], []).append(row)
+    for thread, hits in list(groups.items())[:limit]:
+        summary = about.get(thread, {})
+        for _, seq, kind, snippet, _ in hits[:_HITS_PER_THREAD]:
+            yield Hit(
+                thread=ThreadId(thread),
+                title=str(summary.get("title", "")),
+                changed=str(summary.get("changed", "")),
+                seq=seq,
+                kind=kind,
+                snippet=" ".join(snippet.split()),
+            )
+
+
+def _unusable(error: sqlite3.Error, path: Path) -> DeskmateError:
+    if "full" in str(error):
+        return DeskmateError(
+            f"The disk is full: {path} cannot be written; no thread is harmed.",
+            hint="Free some space and try again.",
+        )
+    return CorruptData(f"{path} cannot be used: {error}.", hint="Remove it; it is made anew.")
