@@ -42,14 +42,19 @@ def places() -> Places:
     return found
 
 
-@pytest.fixture(scope="session")
-def sandbox(places: Places) -> Iterator[QemuSandbox]:
+def make_sandbox(places: Places) -> QemuSandbox:
+    """Return a sandbox over real machines. Close it."""
     catalogue = find_plugins()
 
     def layer_for(plugins: Sequence[str], progress: Progress) -> Layer:
         return build_layer(plugins, catalogue, places, progress)
 
-    adapter = QemuSandbox(places, layer_for, check_registry)
+    return QemuSandbox(places, layer_for, check_registry)
+
+
+@pytest.fixture(scope="session")
+def sandbox(places: Places) -> Iterator[QemuSandbox]:
+    adapter = make_sandbox(places)
     yield adapter
     adapter.close()
 

@@ -14,12 +14,14 @@ TARGETS = frozenset({"pdf", "docx", "xlsx", "pptx"})
 
 _KINDS = (
     ("com.sun.star.sheet.SpreadsheetDocument", "calc"),
+    ("com.sun.star.text.WebDocument", "web"),
     ("com.sun.star.text.TextDocument", "writer"),
     ("com.sun.star.presentation.PresentationDocument", "impress"),
     ("com.sun.star.drawing.DrawingDocument", "draw"),
 )
 _FILTERS = {
     ("writer", "pdf"): "writer_pdf_Export",
+    ("web", "pdf"): "writer_web_pdf_Export",
     ("calc", "pdf"): "calc_pdf_Export",
     ("impress", "pdf"): "impress_pdf_Export",
     ("draw", "pdf"): "draw_pdf_Export",
