@@ -84,6 +84,7 @@ async def test_a_running_machine_keeps_its_image_and_the_next_takes_the_newer(
     assert find_image(own).digest == new.digest
 
 
+@pytest.mark.slow
 async def test_an_image_that_was_pulled_boots(own: Places, tmp_path: Path) -> None:
     archive = tmp_path / "image.tar"
     export_image(find_image(own), archive, silent)

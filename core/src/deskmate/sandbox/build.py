@@ -137,7 +137,8 @@ def _debian(work: Path, recipe: Recipe) -> None:
         hooks.append(recipe_part(name).decode())
     run_tool(
         [
-            *("mmdebstrap", "--quiet", "--variant=minbase"),
+            # the last script cleans up after apt; a second time fails in a plain user's namespace
+            *("mmdebstrap", "--quiet", "--variant=minbase", "--skip=cleanup/apt"),
             f"--include={','.join(recipe.packages)}",
             *(f"--dpkgopt=path-exclude=/{folder}/*" for folder in _UNWANTED),
             "--dpkgopt=path-exclude=/usr/share/doc/*",

@@ -85,7 +85,8 @@ def run_tool(command: list[str], *, folder: Path | None = None) -> bytes:
             f"building the image: {command[0]} does not start: {error.strerror}"
         ) from error
     except subprocess.CalledProcessError as error:
-        words = error.stderr.decode("utf-8", "replace").strip().splitlines()
+        lines = error.stderr.decode("utf-8", "replace").strip().splitlines()
+        words = [line for line in lines if not line.startswith("Unsuccessful stat")]  # perl's noise
         raise UserError(
             f"building the image failed in {command[0]}: {words[-1] if words else 'no message'}",
             hint="the step's last lines: " + " | ".join(words[-4:-1]),
