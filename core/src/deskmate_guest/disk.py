@@ -132,6 +132,10 @@ class WorkspaceDisk:
             self._own(self.lower / name, 0o775)
         self.opened = True
 
+    def close(self) -> None:
+        """Undo `open` of no folders: it was rehearsed."""
+        self.opened = bool(self._grants)
+
     @property
     def grants(self) -> frozenset[str]:
         """Names of the granted folders."""

@@ -11,7 +11,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from deskmate.errors import ProtocolError
@@ -28,14 +28,12 @@ _LONGEST_SLEEP_S = 1.0
 Done = Callable[[int], None]
 
 
-@dataclass(order=True, slots=True)
+@dataclass(slots=True)
 class Timer:
     """A call at a time. Set `cancelled` to drop it."""
 
-    at: float
-    number: int
-    action: Callable[[], None] = field(compare=False)
-    cancelled: bool = field(default=False, compare=False)
+    action: Callable[[], None]
+    cancelled: bool = False
 
 
 class Loop:
@@ -44,7 +42,7 @@ class Loop:
     def __init__(self) -> None:
         self._epoll = select.epoll()
         self._handlers: dict[int, Callable[[int], None]] = {}
-        self._timers: list[Timer] = []
+        self._timers: list[tuple[float, int, Timer]] = []
         self._numbers = itertools.count()
         self._children: dict[int, Done] = {}
         self._soon: deque[Callable[[], None]] = deque()
@@ -72,8 +70,8 @@ class Loop:
 
     def after(self, seconds: float, action: Callable[[], None]) -> Timer:
         """Call `action` once, later."""
-        timer = Timer(time.monotonic() + seconds, next(self._numbers), action)
-        heapq.heappush(self._timers, timer)
+        timer = Timer(action)
+        heapq.heappush(self._timers, (time.monotonic() + seconds, next(self._numbers), timer))
         return timer
 
     def soon(self, action: Callable[[], None]) -> None:
@@ -115,17 +113,17 @@ class Loop:
 
     def step(self, longest_s: float) -> None:
         """Wait once, at most `longest_s`, and call what is due."""
-        while self._timers and self._timers[0].cancelled:
+        while self._timers and self._timers[0][2].cancelled:
             heapq.heappop(self._timers)
         wait = longest_s
         if self._timers:
-            wait = min(wait, max(0.0, self._timers[0].at - time.monotonic()))
+            wait = min(wait, max(0.0, self._timers[0][0] - time.monotonic()))
         for fd, events in self._epoll.poll(0 if self._soon else wait):
             if handler := self._handlers.get(fd):
                 handler(events)
         now = time.monotonic()
-        while self._timers and self._timers[0].at <= now:
-            timer = heapq.heappop(self._timers)
+        while self._timers and self._timers[0][0] <= now:
+            timer = heapq.heappop(self._timers)[2]
             if not timer.cancelled:
                 timer.action()
         while self._soon:
@@ -181,6 +179,10 @@ class Channel:
         """Write `line`, now or when the peer takes it."""
         if not self._open:
             return
+        if not self._out:
+            line = self._write(line)
+        if not line or not self._open:
+            return
         if len(self._out) + len(line) > _OUT_LIMIT_BYTES:
             self._end("does not read")
             return
@@ -219,16 +221,33 @@ class Channel:
                 if self._port:
                     return self._lines.clear()
                 return self._end("closed")
-            try:
-                lines = self._lines.feed(bytes(_BUFFER[:count]))
-            except ProtocolError as error:
-                self._lines.clear()
-                if self._port:
-                    continue
-                return self._end(error.message)
-            for line in lines:
-                if self._open:
-                    self._on_line(line)
+            self._take(bytes(_BUFFER[:count]))
+            if count < _READ_BYTES and not self._port:
+                return  # what comes now is told again; a port tells but once
+
+    def _take(self, data: bytes) -> None:
+        try:
+            lines = self._lines.feed(data)
+        except ProtocolError as error:
+            self._lines.clear()
+            if not self._port:
+                self._end(error.message)
+            return
+        for line in lines:
+            if self._open:
+                self._on_line(line)
+
+    def _write(self, data: bytes) -> bytes:
+        """Write what the peer takes now; return the rest."""
+        try:
+            while data:
+                data = data[os.write(self.fd, data[:_READ_BYTES]) :]
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            if not self._port:
+                self._end(f"write failed: {error.strerror}")
+        return data
 
     def _flush(self) -> None:
         waiting = self._watching_out

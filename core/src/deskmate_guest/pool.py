@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import socket
@@ -13,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deskmate.errors import ProtocolError
-from deskmate.types.frames import check_depth, encode_frame
+from deskmate.types.frames import check_depth, encode_frame, parse_json
 from deskmate_guest.cgroups import Cgroup
 from deskmate_guest.layout import Layout, PluginPlace
 from deskmate_guest.loop import Channel, Loop, Timer
@@ -275,7 +274,7 @@ def _read(line: bytes) -> Message:
     """Return a worker's message. Bounded, but not as strict as the host, which checks all of it again."""
     check_depth(line)
     try:
-        message = json.loads(line)
+        message = parse_json(line.decode())
     except (ValueError, RecursionError) as error:
         raise ProtocolError(f"not JSON: {error}") from error
     if not isinstance(message, dict):

@@ -212,6 +212,8 @@ class Supervisor:
             raise Refused(INVALID_REQUEST, f"open failed: {error}", request.id) from error
         for name, plugin in self._plugins.items():
             plugin.setup(Setup(config=request.params["config"].get(name, {})))
+        if request.id < 0:  # before the freeze: a copy will open it
+            self.transfers.disk.close()
         return {"workspace": str(self._layout.workspace)}
 
     def _open_way_out(self, request: Request) -> Reply:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ctypes
 import gc
-import json
 import os
 import resource
 import signal
@@ -21,7 +20,7 @@ from typing import Any
 
 from deskmate.errors import ProtocolError
 from deskmate.types.codec import to_json
-from deskmate.types.frames import LineBuffer, encode_frame
+from deskmate.types.frames import LineBuffer, encode_frame, parse_json
 from deskmate_guest.layout import GROUP, Layout, PluginPlace
 from deskmate_guest.loading import LoadedPlugin, PluginBroken, load_plugin
 from deskmate_guest.randomness import Reseeder
@@ -125,7 +124,9 @@ def _serve_worker(layout: Layout, plugin: LoadedPlugin, channel: socket.socket) 
     lines = LineBuffer()
     while data := channel.recv(1 << 16):
         for line in lines.feed(data):
-            _serve_line(runner, reseeder, channel, json.loads(line))  # the supervisor's own words
+            _serve_line(
+                runner, reseeder, channel, parse_json(line.decode())
+            )  # the supervisor's own words
     os._exit(0)
 
 

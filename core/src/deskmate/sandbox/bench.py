@@ -61,6 +61,7 @@ async def bench_sandbox(
     vms: int = 4,
 ) -> Figures:
     """Measure and return the figures. Raises SandboxMissing, SandboxUnavailable."""
+    await sandbox.registry(plugins, progress)  # as every run does; it settles which layer is meant
     template = await sandbox.template(plugins, progress)
     progress("cold boot")
     cold = await _cold(template, places)

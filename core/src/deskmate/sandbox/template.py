@@ -273,6 +273,7 @@ async def practise(guest: GuestClient) -> None:
                 machine_id="0" * 32,
                 hostname="template",
             )
+            await guest.open((), {}, "template")
             await guest.call(
                 _PRACTICE_TOOL, {"pattern": "*"}, key=f"practice-{number}",
                 timeout_s=_PRACTICE_S, on_progress=lambda line: None,
