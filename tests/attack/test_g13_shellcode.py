@@ -88,11 +88,11 @@ def _launch(
     plan["write_fds"] = []
     plan["keep_fds"] = sorted(set(fds.values()))
     reader, writer = os.pipe()
-    with os.fdopen(reader, "rb") as report:
+    with os.fdopen(reader, "rb") as report, SHELLCODE.open("rb") as stray:
         done = subprocess.run(
             [PYTHON, "-I", "-S", ground / "launcher.py", str(os.getpid()), str(writer)],
             input=json.dumps(plan).encode() + b"\n", capture_output=True, cwd="/", timeout=120,
-            pass_fds=[*plan["keep_fds"], writer], env={"SECRET": "of the host"}, **as_user,
+            pass_fds=[*plan["keep_fds"], writer, stray.fileno()], env={"SECRET": "of the host"}, **as_user,
         )  # fmt: skip
         os.close(writer)
         walls = json.loads(report.readline())

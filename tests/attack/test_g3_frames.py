@@ -142,6 +142,31 @@ def _tar(rng: random.Random) -> None:
     assert len(content) == 700
 
 
+def test_only_the_file_that_was_asked_for_comes_out_of_an_archive(attempt: Attempts) -> None:
+    head = bytearray(TAR[:512])
+    for kind in b"1234567DGKMNSVXLg\xff":
+        head[156] = kind
+        head[148:156] = b"%06o\0 " % (sum(head[:148]) + sum(head[156:]) + 256)
+        attempt(f"an entry of type {chr(kind)!r}", blocked=_refused(bytes(head) + TAR[512:]))
+    for name in (b"a/c", b"../a/b", b"/a/b", b"a/b/", b"A/B", b"a/b\n", b"./a/b"):
+        head = bytearray(TAR[:512])
+        head[:100] = name.ljust(100, b"\0")
+        head[148:156] = b"%06o\0 " % (sum(head[:148]) + sum(head[156:]) + 256)
+        attempt(f"the name {name!r}", blocked=_refused(bytes(head) + TAR[512:]))
+    attempt("bytes after the end", blocked=_refused(TAR + b"more" + bytes(508)))
+    assert not _refused(TAR)
+
+
+def _refused(data: bytes) -> bool:
+    received = Received(io.BytesIO(data), len(data))
+    try:
+        content = b"".join(received.file("a/b", 700))
+        received.end()
+    except ProtocolError:
+        return True
+    return len(content) != 700
+
+
 def _mux(rng: random.Random) -> None:
     frames = [
         Frame(FrameKind.OPEN, 1), Frame(FrameKind.DATA, 1, b"GET http://x/ HTTP/1.1\r\n"), credit(1, 5),

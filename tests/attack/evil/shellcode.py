@@ -13,6 +13,7 @@ import json
 import os
 import resource
 import socket
+import struct
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -29,6 +30,16 @@ def raw(number: int, *arguments: Any) -> int:
     if result < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
     return result
+
+
+CLONE_ARGUMENTS = struct.pack("<11Q", 0x10000000, 0, 0, 0, 17, *[0] * 6)
+
+
+def clone(number: int, *arguments: Any) -> None:
+    """Make a process in a user namespace of its own, where it would hold every right."""
+    if not (pid := raw(number, *arguments)):
+        os._exit(0)
+    os.waitpid(pid, 0)
 
 
 def connect(family: int, address: Any) -> None:
@@ -163,8 +174,8 @@ action("ask the kernel for routes", lambda: socket.socket(socket.AF_NETLINK, soc
 action("make raw packets", lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW))
 action("start a program", spawn)
 action("make a user namespace", lambda: raw(272, 0x10000000))
-action("clone into a user namespace", lambda: raw(56, 0x10000000 | 17, 0, 0, 0, 0))
-action("clone by the newer call", lambda: raw(435, 0, 88))
+action("clone into a user namespace", lambda: clone(56, 0x10000000 | 17, 0, 0, 0, 0))
+action("clone by the newer call", lambda: clone(435, CLONE_ARGUMENTS, len(CLONE_ARGUMENTS)))
 action("mount", lambda: raw(165, b"none", b"/mnt", b"tmpfs", 0, 0))
 action("load a program into the kernel", lambda: raw(321, 0, 0, 0))
 action("make an io_uring", lambda: raw(425, 1, 0))
