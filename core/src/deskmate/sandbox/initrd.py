@@ -33,7 +33,9 @@ def extract_kernel(work: Path, recipe: Recipe) -> Path:
 def unpack(tar: Path, root: Path) -> None:
     """Unpack a root file system's archive as the user who builds, and remove the archive."""
     root.mkdir()
-    run_tool(["tar", "-x", "-C", str(root), "-f", str(tar), "--no-same-owner", "--exclude=./dev/*"])
+    run_tool(
+        ["tar", "-xp", "-C", str(root), "-f", str(tar), "--no-same-owner", "--exclude=./dev/*"]
+    )
     tar.unlink()
 
 
