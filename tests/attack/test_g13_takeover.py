@@ -60,6 +60,7 @@ async def test_a_taken_over_qemu_does_nothing_to_the_host(
             server.accept()
 
 
+@pytest.mark.slow
 async def test_the_same_holds_when_a_plain_user_starts_it(
     sandbox: QemuSandbox, ground: Path, attempt: Attempts
 ) -> None:

@@ -21,7 +21,10 @@ BOMBS = {
 }
 
 
-@pytest.mark.parametrize("bomb", BOMBS)
+@pytest.mark.parametrize(
+    "bomb",
+    ["bash", *(pytest.param(name, marks=pytest.mark.slow) for name in ("python", "sessions"))],
+)
 async def test_a_fork_bomb_silences_nobody(
     bomb: str, open_machine: OpenMachine, attempt: Attempts
 ) -> None:

@@ -112,6 +112,7 @@ async def test_a_full_host_disk_pauses_the_machine_until_there_is_room(
         attempt(f"the disk is damaged: {text}", blocked=text.split()[0] == str(60 << 20))
 
 
+@pytest.mark.slow
 async def test_a_host_disk_that_stays_full_ends_the_machine_with_the_reason(
     cramped: QemuSandbox, attempt: Attempts, monkeypatch: pytest.MonkeyPatch
 ) -> None:

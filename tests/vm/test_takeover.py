@@ -17,7 +17,7 @@ from deskmate.sandbox.adapter import QemuSandbox
 from deskmate.sandbox.machine import QemuMachine
 from deskmate.types.ids import ThreadId
 
-pytestmark = [pytest.mark.vm, pytest.mark.anyio]
+pytestmark = [pytest.mark.vm, pytest.mark.anyio, pytest.mark.attack("G13")]
 
 
 @asynccontextmanager
