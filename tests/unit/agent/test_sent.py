@@ -89,6 +89,7 @@ async def test_after_a_crash_a_tool_that_sent_something_is_unknown_and_not_run_a
     assert finished.synthetic
     assert "not repeated" in finished.text
     assert lab.sandbox.calls == []
+    assert lab.sandbox.opened == 0
 
 
 @pytest.mark.parametrize(
