@@ -27,8 +27,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[TABLE] = Table()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
+        config.stash[TABLE].tested.update(_rows(item))
         for row in _rows(item):
             if row not in ROWS:
                 raise pytest.UsageError(f"{item.nodeid}: {row} is no row of tests/attack/rows.py")
@@ -79,12 +81,14 @@ def _note(
 
 
 def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+    terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config
 ) -> None:
     table = config.stash[TABLE]
     if not table.rows:
         return
     table.scope = f"selected by: {config.option.markexpr or config.option.keyword or 'all'}"
+    if exitstatus == pytest.ExitCode.INTERRUPTED:
+        table.scope += "; interrupted before the end"
     terminalreporter.section("attacks")
     for line in summary(table):
         terminalreporter.write_line(line)

@@ -50,11 +50,15 @@ class Attempts:
 
 @dataclass(slots=True)
 class Table:
-    """All rows of one test session. `facts`: what the tests saw of the machine under test."""
+    """All rows of one test session.
+
+    `facts`: what the tests saw of the machine under test. `tested`: rows that have a test at all.
+    """
 
     rows: dict[str, Result] = field(default_factory=dict)
     facts: dict[str, str] = field(default_factory=dict)
     scope: str = ""
+    tested: set[str] = field(default_factory=set)
 
     def add(self, row: str, test: str, attempts: Attempts, *, passed: bool, seconds: float) -> None:
         """Note a test that ran: each try it counted is one, or the whole test is one."""
@@ -72,7 +76,7 @@ class Table:
 
     def to_json(self) -> dict[str, Any]:
         """Return the table: `head`, then `rows` in the order of the list of attacks."""
-        rows = [_row(row, what, self.rows.get(row, Result())) for row, what in ROWS.items()]
+        rows = [self._row(row, what) for row, what in ROWS.items()]
         ran = [row for row in rows if row["run"]]
         head = {
             "rows_run": len(ran),
@@ -87,6 +91,27 @@ class Table:
             **self.facts,
         }
         return {"head": head, "rows": rows}
+
+    def _row(self, row: str, what: str) -> dict[str, Any]:
+        result = self.rows.get(row, Result())
+        note = "; ".join([f"got through: {name}" for name in result.open[:5]])
+        if result.skipped:
+            note += ("; " if note else "") + "; ".join(
+                f"not run: {test}: {why}" for test, why in result.skipped.items()
+            )
+        elif not result.run:
+            note = NO_PART_YET.get(row, "there is no test")
+            if row in self.tested:
+                note = "its tests were not selected, or not reached"
+        return {
+            "id": row,
+            "what": what,
+            "run": result.run,
+            "blocked": result.blocked,
+            "seconds": round(result.seconds, 1),
+            "state": result.state,
+            "note": note,
+        }
 
     def write(self, folder: Path) -> None:
         """Write `security-results.json` and `security-results.md`."""
@@ -106,26 +131,6 @@ def machine_facts() -> dict[str, str]:
         "qemu": "none was run",
         "accelerator": "none was run",
         "guest_kernel": "none was run",
-    }
-
-
-def _row(row: str, what: str, result: Result) -> dict[str, Any]:
-    state = result.state
-    note = "; ".join([f"got through: {name}" for name in result.open[:5]])
-    if result.skipped:
-        note += ("; " if note else "") + "; ".join(
-            f"not run: {test}: {why}" for test, why in result.skipped.items()
-        )
-    elif not result.run:
-        note = NO_PART_YET.get(row, "there is no test")
-    return {
-        "id": row,
-        "what": what,
-        "run": result.run,
-        "blocked": result.blocked,
-        "seconds": round(result.seconds, 1),
-        "state": state,
-        "note": note,
     }
 
 

@@ -27,6 +27,9 @@ def test_a_row_is_blocked_only_if_something_ran_and_all_of_it_was() -> None:
     ]
     assert rows["G4"]["note"] == "not run: four: no such wall"
     assert "a way" in rows["G2"]["note"]
+    assert rows["G5"]["note"] == "there is no test"
+    table.tested.add("G5")
+    assert "not reached" in {row["id"]: row for row in table.to_json()["rows"]}["G5"]["note"]
 
 
 def test_the_head_counts_only_what_ran() -> None:
