@@ -142,6 +142,7 @@ def _tar(rng: random.Random) -> None:
     assert len(content) == 700
 
 
+@pytest.mark.attack("F3")
 def test_only_the_file_that_was_asked_for_comes_out_of_an_archive(attempt: Attempts) -> None:
     head = bytearray(TAR[:512])
     for kind in b"1234567DGKMNSVXLg\xff":

@@ -24,6 +24,7 @@ class Crash(BaseException):
     """The process dies here."""
 
 
+@pytest.mark.attack("F6")
 @given(before=trees(), after=trees())
 @settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 async def test_any_tree_is_applied_whole_and_undone_to_the_byte(before: Tree, after: Tree) -> None:
@@ -122,6 +123,7 @@ async def test_a_crash_during_recovery_is_recovered_too(tmp_path: Path) -> None:
             assert contents(desk.root) in (original, dict(target))
 
 
+@pytest.mark.attack("F7")
 async def test_a_file_that_the_user_changed_is_left_out_and_the_rest_is_applied(
     tmp_path: Path,
 ) -> None:
@@ -134,6 +136,7 @@ async def test_a_file_that_the_user_changed_is_left_out_and_the_rest_is_applied(
     assert (desk.root / "nda.txt").read_bytes() == b"my own edit\n"
 
 
+@pytest.mark.attack("F7")
 @pytest.mark.parametrize("point", ["started", "planned", "temporaries"])
 async def test_a_change_in_the_last_moment_aborts_the_whole_plan(
     tmp_path: Path, point: str
@@ -152,6 +155,7 @@ async def test_a_change_in_the_last_moment_aborts_the_whole_plan(
     desk.balance()
 
 
+@pytest.mark.attack("F7")
 async def test_an_edit_between_crash_and_recovery_is_never_overwritten(tmp_path: Path) -> None:
     target: Tree = {**NDA, "a.txt": b"a\n", "nda.txt": b"redlined\n", "z.txt": b"z\n"}
     number, states = 0, set()
@@ -226,6 +230,7 @@ async def test_a_missing_blob_writes_nothing(tmp_path: Path) -> None:
     desk.balance()
 
 
+@pytest.mark.attack("F2")
 async def test_modes_are_kept_and_special_bits_never_set(tmp_path: Path) -> None:
     desk = Desk.make(tmp_path, {"a.sh": b"a", "b.txt": b"b"})
     (desk.root / "a.sh").chmod(0o4755)
@@ -262,6 +267,7 @@ async def test_extended_attributes_survive_apply_and_undo(tmp_path: Path) -> Non
     assert facts(desk.root) == original
 
 
+@pytest.mark.attack("F1")
 async def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
@@ -313,6 +319,7 @@ async def test_only_the_chosen_paths_are_applied_with_their_folders(tmp_path: Pa
         await desk.apply(digest, ApplyOptions(paths=("docs/ne",)))
 
 
+@pytest.mark.attack("F6")
 async def test_automatic_modes_never_delete(tmp_path: Path) -> None:
     desk = Desk.make(tmp_path, NDA)
     digest = desk.stage({"nda.txt": b"redlined\n", "memo.md": b"memo\n"})
@@ -324,6 +331,7 @@ async def test_automatic_modes_never_delete(tmp_path: Path) -> None:
     assert (desk.root / "old" / "memo.txt").exists()
 
 
+@pytest.mark.attack("F6")
 async def test_many_deletions_need_to_be_confirmed_and_moves_are_none(tmp_path: Path) -> None:
     tree: Tree = {f"{number:02}.txt": b"%d" % number for number in range(30)}
     desk = Desk.make(tmp_path, tree)
@@ -373,6 +381,7 @@ async def test_read_only_and_no_delete_grants_are_kept(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.attack("F4")
 async def test_protected_names_need_to_be_allowed_one_by_one(tmp_path: Path) -> None:
     desk = Desk.make(tmp_path, {})
     names = [".bashrc", ".GIT", ".GIT/hooks", ".GIT/hooks/x", ".git /config"]
@@ -392,6 +401,7 @@ async def test_protected_names_need_to_be_allowed_one_by_one(tmp_path: Path) -> 
     assert contents(desk.root) == {".bashrc": b"x"}
 
 
+@pytest.mark.attack("F2")
 @pytest.mark.parametrize(
     "path",
     [

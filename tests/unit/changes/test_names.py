@@ -5,6 +5,7 @@ import pytest
 from deskmate.changes.names import flags, fold, protection, refusal
 
 
+@pytest.mark.attack("F4")
 @pytest.mark.parametrize(
     "path",
     [
@@ -60,6 +61,7 @@ def test_names_are_text_below_a_grant() -> None:
     assert refusal("docs/" + "/".join("n" * 200 for _ in range(20))) == "its name is too long"
 
 
+@pytest.mark.attack("F5")
 @pytest.mark.parametrize(
     ("path", "mode", "flag"),
     [

@@ -65,6 +65,7 @@ async def test_every_change_stands_as_the_folder_is_now(tmp_path: Path) -> None:
     assert (changes.count("conflict"), changes.count("open")) == (3, 0)
 
 
+@pytest.mark.attack("F5")
 async def test_flags_say_what_is_new_about_a_file(tmp_path: Path) -> None:
     desk = Desk.make(tmp_path, {"a.sh": b"a"})
     changes = await _review(desk, {"a.sh": b"aa", "A.SH": b"b", "x.xlsm": b"x"}, mode=0o775)

@@ -85,6 +85,7 @@ def test_a_whiteout_of_nothing_is_nothing() -> None:
     assert _compare({"path": "docs/never", "kind": "gone"}).changes == ()
 
 
+@pytest.mark.attack("F2")
 @pytest.mark.parametrize(
     "path",
     [
@@ -99,6 +100,7 @@ def test_a_path_that_could_harm_is_refused(path: str) -> None:
     assert path_problem(path)
 
 
+@pytest.mark.attack("F2")
 @pytest.mark.parametrize(
     "path", ["docs/CON", "docs/nul.txt", "docs/dot.", "docs/space ", "docs/f:stream", "docs/A.TXT"]
 )
@@ -108,6 +110,7 @@ def test_a_new_name_that_means_something_else_elsewhere_is_refused(path: str) ->
     assert list(difference.refused) == [path]
 
 
+@pytest.mark.attack("F8")
 def test_a_file_outside_every_grant_is_refused() -> None:
     refused = _compare(_file("loose.txt"), _file("other/x.txt")).refused
     assert refused == dict.fromkeys(["loose.txt", "other/x.txt"], "it lies in no granted folder")
@@ -118,6 +121,7 @@ def test_a_thread_without_folders_keeps_its_files_at_the_top() -> None:
     assert _operations(compare((), facts)) == {"loose.txt": "create"}
 
 
+@pytest.mark.attack("F2")
 def test_devices_and_fifos_are_named_with_their_reason() -> None:
     difference = _compare({"path": "docs/pipe", "kind": "other", "reason": "a fifo"})
     assert difference.refused == {"docs/pipe": "a fifo"}
@@ -147,6 +151,7 @@ def test_a_document_of_another_shape_breaks_the_rules(document: bytes) -> None:
         read_facts(document)
 
 
+@pytest.mark.attack("F3")
 @pytest.mark.parametrize("filler", [b"{},", b"[],", b"0,"])
 def test_a_document_of_millions_of_tiny_values_is_refused_unparsed(filler: bytes) -> None:
     document = b'{"changes":[' + filler * 4_000_000 + b'0],"home":[]}'
