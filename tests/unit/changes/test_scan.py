@@ -45,6 +45,7 @@ def test_every_entry_is_recorded_and_every_content_kept(tmp_path: Path) -> None:
     assert (base.files, base.size, base.skipped) == (1, 7, {})
 
 
+@pytest.mark.attack("F8")
 def test_links_are_entries_and_never_followed(tmp_path: Path) -> None:
     (tmp_path / "secret").mkdir()
     (tmp_path / "secret" / "key").write_bytes(b"secret")
@@ -62,6 +63,7 @@ def test_links_are_entries_and_never_followed(tmp_path: Path) -> None:
     assert blobs.content == {}
 
 
+@pytest.mark.attack("F8")
 def test_what_cannot_be_copied_is_reported_and_hangs_nothing(tmp_path: Path) -> None:
     grant = _grant(tmp_path / "docs")
     os.mkfifo(tmp_path / "docs" / "pipe")
@@ -112,6 +114,7 @@ def test_a_missing_folder_is_a_user_error(tmp_path: Path) -> None:
         take_base([Grant(name="docs", folder=str(tmp_path / "file"))], MemoryBlobs())
 
 
+@pytest.mark.attack("F8")
 def test_overlapping_grants_and_twin_names_are_refused(tmp_path: Path) -> None:
     outer, inner = _grant(tmp_path / "a", "a"), _grant(tmp_path / "a" / "b", "b")
     near = _grant(tmp_path / "ab", "ab")
@@ -151,6 +154,7 @@ def test_folders_too_deep_and_deskmates_own_are_left_out(tmp_path: Path) -> None
     assert set(base.skipped) == {"docs/deskmate", "docs/1/2"}
 
 
+@pytest.mark.attack("F1")
 def test_a_folder_swapped_for_a_link_while_it_is_read_leads_nowhere(tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
