@@ -61,7 +61,7 @@ def _measured() -> int:
     ended, last = time.monotonic_ns(), counter()
     del counter, buffer
     code.close()
-    return round((last - first) * 1_000_000 / (ended - began))
+    return int((last - first) * 1_000_000 // (ended - began))
 
 
 def _told() -> int:
