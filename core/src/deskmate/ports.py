@@ -16,6 +16,7 @@ from deskmate.types.findings import Finding
 from deskmate.types.ids import Digest, ThreadId
 from deskmate.types.limits import Usage
 from deskmate.types.messages import Block, Message
+from deskmate.types.network import Sending
 from deskmate.types.registry import Registry, SkillSpec, ToolSpec
 
 if TYPE_CHECKING:
@@ -104,7 +105,19 @@ class Egress(Protocol):
 
 Record = Callable[[Payload], Awaitable[None]]
 """Stores one fact of the thread durably before it returns."""
-MakeEgress = Callable[[Record], Egress]
+
+
+class Gatekeeper(Protocol):
+    """Asks the user about what a VM wants to send."""
+
+    def asks(self, method: str, *, trusted: bool) -> bool:
+        """Say whether such a request has to be asked about now."""
+
+    async def permit(self, sending: Sending) -> None:
+        """Return if the request may go, which is stored. Raises ToolDenied, and what the store raises."""
+
+
+MakeEgress = Callable[[Record, Gatekeeper], Egress]
 """Makes the broker of one VM; every VM gets one of its own."""
 
 Flavour = Literal["base", "office"]

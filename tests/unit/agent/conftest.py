@@ -14,7 +14,6 @@ import pytest
 
 from deskmate.agent.asking import Patience
 from deskmate.agent.driver import Driver
-from deskmate.agent.policy import Rules
 from deskmate.agent.world import Setup, World
 from deskmate.errors import SandboxUnavailable
 from deskmate.ports import (
@@ -38,6 +37,7 @@ from deskmate.types.events import (
     Event,
     GrantsSet,
     Payload,
+    PolicySet,
     ThreadCreated,
     UserSaid,
 )
@@ -45,6 +45,7 @@ from deskmate.types.files import Deliverable, Entry, Evidence, Grant
 from deskmate.types.findings import Finding
 from deskmate.types.ids import Digest, RunId, ThreadId
 from deskmate.types.limits import Limits
+from deskmate.types.policy import Rules
 from deskmate.types.registry import Registry, RuleSpec, SkillSpec, ToolSpec
 
 THREAD = ThreadId("t-test")
@@ -289,6 +290,7 @@ class Lab:
                 (
                     ThreadCreated(thread=THREAD, title="T", version="0"),
                     GrantsSet(grants=(grant,)),
+                    *((PolicySet(rules=self.rules),) if self.rules != Rules() else ()),
                 )
             )
 
@@ -321,7 +323,6 @@ class Lab:
             registry=registry,
             plugins=("lab",),
             take_base=self.take_base,
-            rules=self.rules,
             tools_off=self.tools_off,
             egress=self.egress,
         )

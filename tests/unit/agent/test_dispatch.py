@@ -8,7 +8,6 @@ import pytest
 
 from deskmate.agent.dispatch import Call, Dispatcher, bound, check_arguments, finished
 from deskmate.agent.manifests import digest_of
-from deskmate.agent.policy import Rules
 from deskmate.agent.state import Use
 from deskmate.errors import ToolInputError
 from deskmate.ports import ToolOutcome
@@ -16,8 +15,10 @@ from deskmate.testing.memory import MemoryBlobs
 from deskmate.types.events import ApprovalAsked, ApprovalGiven, ToolFinished
 from deskmate.types.ids import Digest, ToolUseId
 from deskmate.types.messages import ToolUse
+from deskmate.types.policy import Rules
 from deskmate.types.registry import Registry, ToolSpec
 
+NOW = "2026-11-23T09:00:00.000000Z"
 SCHEMA = {
     "type": "object",
     "properties": {
@@ -47,7 +48,7 @@ def use(name: str = "p__t", decision: ApprovalGiven | None = None, **arguments: 
 
 def dispatcher(*tools: ToolSpec, **fields: Any) -> Dispatcher:
     registry = Registry(lock=Digest("0" * 64), tools=tools)
-    return Dispatcher(registry=registry, rules=Rules(), **fields)
+    return Dispatcher(registry=registry, rules=Rules(), now=NOW, **fields)
 
 
 def test_fitting_arguments_of_a_known_tool_make_a_call() -> None:

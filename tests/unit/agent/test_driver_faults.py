@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
-from deskmate.agent.policy import Rules
 from deskmate.errors import (
     ConfigError,
     CorruptData,
@@ -40,6 +39,7 @@ from deskmate.types.events import (
 from deskmate.types.ids import ToolUseId
 from deskmate.types.limits import Limits
 from deskmate.types.messages import NOTE, Text, ToolResult, ToolUse
+from deskmate.types.policy import Rule, Rules
 from deskmate.types.registry import RuleSpec, ToolSpec
 
 if TYPE_CHECKING:
@@ -372,7 +372,7 @@ async def test_unknown_tools_bad_arguments_and_denied_tools_are_told_to_the_mode
 ) -> None:
     lab = make_lab(
         ScriptedModel([(("lab__nothing", {}), ("workspace__read", {}), ("lab__memo", {})), "Hm."]),
-        rules=Rules(deny=frozenset({"lab__memo"})),
+        rules=Rules(rules=(Rule(decision="deny", tool="lab__memo"),)),
     )
     await lab.say("Go")
     assert [outcome for _, outcome, _ in results(lab)] == ["error", "error", "denied"]

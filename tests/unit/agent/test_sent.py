@@ -46,7 +46,7 @@ class Recording:
     trust = ""
     stand_ins: dict[str, dict[str, str]] = {}  # noqa: RUF012
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: Record, keeper: object) -> None:
         self.record = record
 
     async def serve(self, port: Any) -> None:

@@ -8,6 +8,8 @@ from deskmate.agent.state import ASK
 from deskmate.types.events import (
     ApplyFinished,
     ApplyStarted,
+    ApprovalAsked,
+    ApprovalGiven,
     ChangesDiscarded,
     Event,
     GrantsSet,
@@ -20,7 +22,7 @@ from deskmate.types.events import (
 )
 from deskmate.types.files import Grant
 from deskmate.types.findings import Finding
-from deskmate.types.ids import ToolUseId
+from deskmate.types.ids import Digest, ToolUseId
 from deskmate.types.messages import NOTE, Block, Message, Text, ToolResult, tool_uses_of
 
 CUT = f"{NOTE}Your reply was cut at the output limit. Go on from where it stopped, more briefly."
@@ -31,6 +33,8 @@ RESTORED = (
 )
 APPLIED = f"{NOTE}The user applied the changes; the folders now hold them."
 UNDONE = f"{NOTE}The user undid an applied change set; look at the files before you rely on them."
+ALLOWED = f"{NOTE}The user allowed the request {{request}}. Make it again now, exactly as it was."
+REFUSED = f"{NOTE}The request {{request}} is not allowed. Do not try it again, nor in another way."
 DISCARDED = f"{NOTE}The user discarded the changes; the workspace is as the user's folders are."
 
 
@@ -46,6 +50,7 @@ class _Talk:
         self.paused = False
         self.grants: tuple[Grant, ...] = ()
         self.machines = 0
+        self.requests: dict[Digest, str] = {}
         self.applying = APPLIED
 
     def say(self, text: str) -> None:
@@ -93,6 +98,11 @@ class _Talk:
                 self.say(self.applying)
             case ChangesDiscarded():
                 self.say(DISCARDED)
+            case ApprovalAsked(tool_use_id="", arguments=arguments, shown=shown):
+                self.requests[arguments] = str(shown.get("request", ""))
+            case ApprovalGiven(tool_use_id="", arguments=arguments, allow=allow) if not self.order:
+                request = self.requests.get(arguments, "")
+                self.say((ALLOWED if allow else REFUSED).format(request=request))
             case Validated(passed=False, findings=findings):
                 self.say(findings_text(findings))
 

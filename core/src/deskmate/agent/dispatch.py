@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from deskmate.agent.context import SKILL_TOOL, read_skill, tools_of
 from deskmate.agent.manifests import digest_of
-from deskmate.agent.policy import Rules, judge
+from deskmate.agent.policy import Exposure, is_over, judge, later
 from deskmate.agent.state import Use
 from deskmate.errors import ToolDenied, ToolError, ToolInputError
 from deskmate.ports import Blobs, ToolOutcome
 from deskmate.types.events import ApprovalAsked, Outcome, ToolFinished
 from deskmate.types.ids import Digest
+from deskmate.types.policy import WAIT_S, Rules
 from deskmate.types.registry import Registry, ToolSpec
 
 MAX_ERRORS_SHOWN = 5
@@ -31,12 +32,17 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dispatcher:
-    """Decides on tool uses by the registry and the thread's rules; has no effects of its own."""
+    """Decides on tool uses by the registry and the thread's rules; has no effects of its own.
+
+    `exposure`: what the conversation has seen. `now`: the time, for approvals that expire.
+    """
 
     registry: Registry
     rules: Rules
+    now: str
     connectors: frozenset[str] = frozenset()
     tools_off: str = ""
+    exposure: Exposure = field(default_factory=Exposure)
 
     def prepare(self, use: Use) -> Call | ApprovalAsked | ToolFinished:
         """Return the call to make, the approval to ask for, or the result where none is needed."""
@@ -64,25 +70,41 @@ class Dispatcher:
         check_arguments(call.spec, use.use.input)
         if call.spec == SKILL_TOOL:
             return self._read_skill(use)
-        judgement = judge(call.spec, self.rules, outside=call.outside)
+        judgement = judge(
+            call.spec,
+            self.rules,
+            outside=call.outside,
+            arguments=use.use.input,
+            exposure=self.exposure,
+        )
         if judgement.decision == "deny":
             raise ToolDenied(f"Denied: {judgement.why}")
-        if judgement.decision == "ask":
-            arguments = digest_of(use.use.input)
-            if use.decision is None or use.decision.arguments != arguments:
-                return ApprovalAsked(
-                    tool_use_id=use.use.id,
-                    tool=use.use.name,
-                    arguments=arguments,
-                    why=judgement.why,
-                )
-            if not use.decision.allow:
-                raise ToolDenied(
-                    "Denied by the user. Do not try again unless the user asks for it."
-                )
+        if judgement.decision == "ask" and (asked := self._question(use, judgement.why)):
+            return asked
         if self.tools_off and not call.outside:
             raise ToolInputError(f"Tools are off: {self.tools_off}")
         return call
+
+    def _question(self, use: Use, why: str) -> ApprovalAsked | None:
+        """Return the approval to ask for, None if there is one for exactly this call that still holds."""
+        arguments, decision = digest_of(use.use.input), use.decision
+        if decision is None or decision.arguments != arguments:
+            return self._asked(use, arguments, why)
+        if not decision.allow:
+            who = "by the user" if decision.by == "user" else "since nobody answered in time"
+            raise ToolDenied(f"Denied {who}. Do not try again unless the user asks for it.")
+        if is_over(decision.expires, self.now):
+            return self._asked(use, arguments, f"{why} Your approval has expired.")
+        return None
+
+    def _asked(self, use: Use, arguments: Digest, why: str) -> ApprovalAsked:
+        return ApprovalAsked(
+            tool_use_id=use.use.id,
+            tool=use.use.name,
+            arguments=arguments,
+            why=why,
+            expires=later(self.now, WAIT_S),
+        )
 
     def _read_skill(self, use: Use) -> ToolFinished:
         name = str(use.use.input["name"])
@@ -90,7 +112,7 @@ class Dispatcher:
         if body is None:
             names = ", ".join(sorted(skill.name for skill in self.registry.skills))
             raise ToolInputError(f"There is no skill {name!r}; there are: {names}.")
-        return _result(use, "ok", body)
+        return _result(use, "ok", body, untrusted=True)
 
 
 def check_arguments(spec: ToolSpec, arguments: Mapping[str, Any]) -> None:
@@ -116,11 +138,19 @@ def _place(error: Any) -> str:
 
 
 def finished(
-    use: Use, outcome: ToolOutcome, blobs: Blobs, limit_bytes: int, *, as_json: bool = False
+    use: Use,
+    outcome: ToolOutcome,
+    blobs: Blobs,
+    limit_bytes: int,
+    *,
+    as_json: bool = False,
+    untrusted: bool = False,
+    private: bool = False,
 ) -> ToolFinished:
     """Return the result of a call that ran, its text bounded; the whole text is kept in a blob.
 
     `as_json`: prefer the tool's JSON result to its text, for a model that only follows rules.
+    `untrusted`, `private`: what the log says of where it comes from.
     """
     text = outcome.text
     if outcome.structured is not None and (as_json or not text):
@@ -135,6 +165,8 @@ def finished(
         deliverables=outcome.deliverables,
         wrote=outcome.wrote,
         full=full,
+        untrusted=untrusted,
+        private=private,
     )
 
 
@@ -153,7 +185,14 @@ def closed(use: Use, outcome: Outcome, text: str) -> ToolFinished:
     return _result(use, outcome, text, synthetic=True)
 
 
-def _result(use: Use, outcome: Outcome, text: str, *, synthetic: bool = False) -> ToolFinished:
+def _result(
+    use: Use, outcome: Outcome, text: str, *, synthetic: bool = False, untrusted: bool = False
+) -> ToolFinished:
     return ToolFinished(
-        tool_use_id=use.use.id, tool=use.use.name, outcome=outcome, text=text, synthetic=synthetic
+        tool_use_id=use.use.id,
+        tool=use.use.name,
+        outcome=outcome,
+        text=text,
+        synthetic=synthetic,
+        untrusted=untrusted,
     )

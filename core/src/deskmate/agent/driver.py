@@ -21,6 +21,8 @@ from deskmate.agent.loop import (
     Validate,
     next_action,
 )
+from deskmate.agent.policy import is_over, later
+from deskmate.agent.sending import RequestKeeper
 from deskmate.agent.toolbox import Toolbox
 from deskmate.agent.workbench import Workbench
 from deskmate.agent.world import Setup, World
@@ -35,6 +37,7 @@ from deskmate.types.events import (
     UserSaid,
 )
 from deskmate.types.messages import NOT_FINISHED
+from deskmate.types.policy import VALID_S
 
 CLOSING_S = 20.0
 """How long the last events of a stopped run may take to be stored."""
@@ -55,7 +58,8 @@ class Driver:
         self._world = world
         self._setup = setup
         self._journal = Journal(world.store, observe)
-        self._bench = Workbench(world, setup, self._journal)
+        self._keeper = RequestKeeper(world, self._journal)
+        self._bench = Workbench(world, setup, self._journal, self._keeper)
         self._model = ModelCaller(world, setup, self._journal, patience)
         self._tools = Toolbox(world, setup, self._bench, self._journal)
         self._delivery = Delivery(world, setup, self._bench, self._journal)
@@ -92,6 +96,7 @@ class Driver:
             if run is None or (ended is not None and ended.reason in ("done", "rejected")):
                 return False
             await self._journal.record(RunResumed(run=run.run))
+            await self._keeper.ask_again()
         if self._setup.tools_off:
             await self._journal.record(Refused(what="tools", why=self._setup.tools_off))
         return True
@@ -140,10 +145,21 @@ class Driver:
         if call is None or asked is None:
             await self._journal.record(closed(use, "error", "Its tool is no longer there."))
             return
-        answer = await self._world.approver.approve(call.spec, use.use.input, asked.why)
+        now, by = self._world.clock.now, "user"
+        if is_over(asked.expires, now()):
+            answer: bool | None = False
+            by = "deadline"
+        else:
+            answer = await self._world.approver.approve(call.spec, use.use.input, asked.why)
         if answer is None:
             text = f"{call.spec.title or call.spec.name} waits for your approval: {asked.why}"
             await self._finish("needs_you", text)
             return
-        given = ApprovalGiven(tool_use_id=use.use.id, arguments=asked.arguments, allow=answer)
+        given = ApprovalGiven(
+            tool_use_id=use.use.id,
+            arguments=asked.arguments,
+            allow=answer,
+            by=by,
+            expires=later(now(), VALID_S) if answer else "",
+        )
         await self._journal.record(given)

@@ -201,6 +201,10 @@ def _wrap_up(state: State) -> Action:
         return Finish(reason="failed" if gave_up or state.grants else "done", text=text)
     if gave_up and state.reply is not None:
         return Finish(reason="failed", text=text_of(state.reply.content))
+    if state.questions:
+        asked = next(iter(state.questions.values()))
+        text = f"{asked.shown.get('request', asked.tool)} waits for your approval: {asked.why}"
+        return Finish(reason="needs_you", text=text)
     return Finish(reason="done", text=_done_text(state))
 
 

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from datetime import datetime, timedelta
+from typing import Any
 
+from deskmate.types.policy import Decision, Rules
 from deskmate.types.registry import ToolSpec
-
-Mode = Literal["ask", "auto-read", "auto"]
-Decision = Literal["allow", "ask", "deny"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
-    """What the user decided for this thread, by wire name.
+class Exposure:
+    """What the conversation has seen. `private`: the user's data; `untrusted`: what others wrote."""
 
-    `deny` and `ask` come first; `allow` is a standing rule and never covers sending. `mode` is about
-    connectors only: files are staged, so work inside the workspace needs no question.
-    """
+    private: bool = False
+    untrusted: bool = False
 
-    deny: frozenset[str] = frozenset()
-    ask: frozenset[str] = frozenset()
-    allow: frozenset[str] = frozenset()
-    mode: Mode = "auto-read"
+    @property
+    def both(self) -> bool:
+        """Say whether a text of others could carry the user's data away."""
+        return self.private and self.untrusted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,22 +32,98 @@ class Judgement:
     why: str
 
 
-def judge(spec: ToolSpec | None, rules: Rules, *, outside: bool) -> Judgement:
-    """Return what the policy says. `outside`: the tool runs at a connector, not in the VM."""
+TAINTED = (
+    "Your data and texts that others wrote are both in this thread, so nothing leaves it unasked."
+)
+
+
+def judge(
+    spec: ToolSpec | None,
+    rules: Rules,
+    *,
+    outside: bool,
+    arguments: Mapping[str, Any] | None = None,
+    exposure: Exposure | None = None,
+) -> Judgement:
+    """Return what the policy says: deny, forced ask, rule, the tool's risk, the mode, else ask.
+
+    `outside`: the tool runs at a connector, not in the VM. A rule that allows never covers sending; and
+    once the user's data and texts of others are both there, it covers no writing outside either.
+    """
     if spec is None:
-        return Judgement(decision="deny", why="The tool is not known.")
-    if spec.name in rules.deny:
-        return Judgement(decision="deny", why="You denied this tool for the thread.")
-    if spec.name in rules.ask:
-        return Judgement(decision="ask", why="You want to be asked about this tool.")
+        return _deny("The tool is not known.")
+    held = {
+        rule.decision
+        for rule in rules.rules
+        if rule.tool == spec.name and matches(rule.where, arguments or {})
+    }
+    tainted = exposure is not None and exposure.both
+    if "deny" in held:
+        return _deny("You denied this for the thread.")
+    if "ask" in held:
+        return _ask("You want to be asked about this.")
+    return _by_risk(spec, rules, "allow" in held, outside=outside, tainted=tainted)
+
+
+def _by_risk(
+    spec: ToolSpec, rules: Rules, allowed: bool, *, outside: bool, tainted: bool
+) -> Judgement:
+    """Return what follows where the user neither denied it nor wants to be asked."""
+    taint = f" {TAINTED}" if tainted else ""
     if spec.risk == "send":
-        return Judgement(decision="ask", why="It sends something outside.")
-    if spec.name in rules.allow:
-        return Judgement(decision="allow", why="You allowed this tool for the thread.")
+        return _ask(f"It sends something outside.{taint}")
+    if tainted and outside and spec.risk == "write":
+        return _ask(f"It writes outside the virtual machine.{taint}")
+    if allowed:
+        return _allow("You allowed this for the thread.")
     if not outside:
-        return Judgement(decision="allow", why="It works inside the virtual machine only.")
-    if spec.risk == "read" and rules.mode != "ask":
-        return Judgement(decision="allow", why="It only reads.")
-    if spec.risk == "write" and rules.mode == "auto":
-        return Judgement(decision="allow", why="The thread's mode allows it.")
-    return Judgement(decision="ask", why=f"It may {spec.risk} outside the virtual machine.")
+        return _allow("It works inside the virtual machine only.")
+    if tainted:
+        return _ask(f"What it asks for leaves this machine.{taint}")
+    if rules.mode == "auto" or (spec.risk == "read" and rules.mode != "ask"):
+        return _allow("The thread's mode allows it.")
+    return _ask(f"It may {spec.risk} outside the virtual machine.")
+
+
+def why_request(exposure: Exposure, *, reading: bool, trusted: bool) -> str:
+    """Return why a request of the VM has to be asked about, empty if it may go.
+
+    `reading`: GET or HEAD. `trusted`: the user lets the thread read from this host unasked.
+    """
+    if not reading and (exposure.private or exposure.untrusted):
+        seen = "your data" if exposure.private else "texts that others wrote"
+        return f"It may carry something out of a thread that holds {seen}."
+    if reading and exposure.private and not trusted:
+        return "Its address may carry something out of a thread that holds your data."
+    return ""
+
+
+def matches(where: Mapping[str, str], arguments: Mapping[str, Any]) -> bool:
+    """Say whether a call's arguments have exactly the values that a rule names, as text."""
+    return all(
+        isinstance(arguments.get(key), str) and arguments[key] == value
+        for key, value in where.items()
+    )
+
+
+def later(time: str, seconds: float) -> str:
+    """Return a time of the log that is so many seconds later."""
+    then = datetime.fromisoformat(time) + timedelta(seconds=seconds)
+    return then.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def is_over(expires: str, now: str) -> bool:
+    """Say whether a time has come; an empty one never does."""
+    return bool(expires) and datetime.fromisoformat(now) >= datetime.fromisoformat(expires)
+
+
+def _deny(why: str) -> Judgement:
+    return Judgement(decision="deny", why=why)
+
+
+def _ask(why: str) -> Judgement:
+    return Judgement(decision="ask", why=why)
+
+
+def _allow(why: str) -> Judgement:
+    return Judgement(decision="allow", why=why)

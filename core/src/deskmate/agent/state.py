@@ -7,19 +7,24 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from deskmate.agent.policy import Exposure
 from deskmate.types.events import (
     ApplyFinished,
     ApprovalAsked,
     ApprovalGiven,
+    ApprovalUsed,
     BaseTaken,
     ChangesDiscarded,
     ChangesStaged,
     CheckpointMade,
+    ContentTaken,
     EgressAsked,
+    EgressEnded,
     Event,
     GrantsSet,
     ModelFailed,
     ModelReplied,
+    PolicySet,
     Refused,
     RunFinished,
     RunResumed,
@@ -36,6 +41,7 @@ from deskmate.types.ids import Digest, ThreadId, ToolUseId
 from deskmate.types.limits import Limits, Usage
 from deskmate.types.messages import ToolUse, tool_uses_of
 from deskmate.types.network import READING
+from deskmate.types.policy import Rules
 
 ASK = "workspace__ask"
 """The tool whose result is the user's next message."""
@@ -82,8 +88,11 @@ class State:
 
     `turn`, `usage`, `repairs`, `active_s` count within the run. `cuts`: replies in a row that hit
     the output limit. `failures`: attempts in a row without a reply. `dirty`: the overlay differs
-    from the base. `rebase`: the next machine takes the base again. `settled`: plans carried out
+    from the base. `contents`: lists of the base's files that were read since it was listed; `lost`: those
+    that could not be. `rebase`: the next machine takes the base again. `settled`: plans carried out
     since the checkpoint; their paths are as the folders have them, its other changes are still open. `unstaged`, `unvalidated`: work since the last change set, since the last verdict.
+    `foreign`: the machine holds what others may have written. `exposure`: what the conversation has seen.
+    `questions`: requests of the machine that wait for the user, and `permits`: those that may go, by digest.
     `answered`: the model has seen the verdict. `tools_off`: why there was no machine in this run. `deliverables`: by path, not yet applied.
     """
 
@@ -103,6 +112,8 @@ class State:
     failures: int = 0
     failure: ModelFailed | None = None
     base: Digest | None = None
+    contents: tuple[Digest, ...] = ()
+    lost: tuple[str, ...] = ()
     rebase: bool = False
     checkpoint: Digest | None = None
     dirty: bool = False
@@ -114,6 +125,11 @@ class State:
     answered: bool = False
     repairs: int = 0
     tools_off: str = ""
+    rules: Rules = field(default_factory=Rules)
+    foreign: bool = False
+    exposure: Exposure = field(default_factory=Exposure)
+    questions: Mapping[Digest, ApprovalAsked] = field(default_factory=dict)
+    permits: Mapping[Digest, ApprovalGiven] = field(default_factory=dict)
 
     @property
     def active(self) -> bool:
@@ -227,7 +243,20 @@ def _finished_run(state: State, payload: RunFinished) -> dict[str, Any]:
 
 
 def _base(state: State, payload: BaseTaken) -> dict[str, Any]:
-    return {"base": payload.manifest, "rebase": False}
+    changes = {"base": payload.manifest, "contents": (), "lost": (), "rebase": False}
+    return changes | (_with_files(state) if payload.files else {})
+
+
+def _with_files(state: State) -> dict[str, Any]:
+    """The user's files are the user's data, and others may have written them."""
+    return {"foreign": True, "exposure": replace(state.exposure, private=True)}
+
+
+def _content(state: State, payload: ContentTaken) -> dict[str, Any]:
+    return {
+        "contents": (*state.contents, payload.manifest),
+        "lost": (*state.lost, *payload.lost),
+    }
 
 
 def _opened(state: State, payload: SandboxOpened) -> dict[str, Any]:
@@ -274,15 +303,36 @@ def _on_use(state: State, use_id: ToolUseId, **changes: Any) -> tuple[Use, ...]:
     return tuple(replace(use, **changes) if use.use.id == use_id else use for use in state.uses)
 
 
+def _policy(state: State, payload: PolicySet) -> dict[str, Any]:
+    return {"rules": payload.rules}
+
+
 def _approval_asked(state: State, payload: ApprovalAsked) -> dict[str, Any]:
-    return {"uses": _on_use(state, payload.tool_use_id, asked=payload)}
+    if not payload.tool_use_id:
+        return {"questions": {**state.questions, payload.arguments: payload}}
+    # asked anew, what was decided before no longer counts
+    return {"uses": _on_use(state, payload.tool_use_id, asked=payload, decision=None)}
 
 
 def _approval_given(state: State, payload: ApprovalGiven) -> dict[str, Any]:
     changes: dict[str, Any] = {"uses": _on_use(state, payload.tool_use_id, decision=payload)}
-    if state.ended is not None and state.ended.reason == "needs_you":
+    if not payload.tool_use_id:
+        changes["questions"] = _without(state.questions, payload.arguments)
+        permits = _without(state.permits, payload.arguments)
+        changes["permits"] = permits | ({payload.arguments: payload} if payload.allow else {})
+        if state.active and not state.open_uses:
+            changes["reply"] = None  # the model is told, and goes on
+    elif state.ended is not None and state.ended.reason == "needs_you":
         changes["ended"] = None
     return changes
+
+
+def _approval_used(state: State, payload: ApprovalUsed) -> dict[str, Any]:
+    return {"permits": _without(state.permits, payload.arguments)}
+
+
+def _without(known: Mapping[Digest, Any], digest: Digest) -> dict[Digest, Any]:
+    return {key: value for key, value in known.items() if key != digest}
 
 
 def _refused(state: State, payload: Refused) -> dict[str, Any]:
@@ -303,8 +353,18 @@ def _egress_asked(state: State, payload: EgressAsked) -> dict[str, Any]:
     return {"uses": uses}
 
 
+def _egress_ended(state: State, payload: EgressEnded) -> dict[str, Any]:
+    return {"foreign": True} if payload.received else {}
+
+
 def _finished(state: State, payload: ToolFinished) -> dict[str, Any]:
     changes: dict[str, Any] = {"uses": _on_use(state, payload.tool_use_id, finished=payload)}
+    if payload.untrusted:
+        changes["exposure"] = replace(
+            state.exposure,
+            untrusted=True,
+            private=state.exposure.private or payload.private,
+        )
     if payload.deliverables:
         new = {
             item.path: _presented(state.deliverables.get(item.path), item)
@@ -357,14 +417,18 @@ _HANDLERS: Mapping[type, Callable[[State, Any], dict[str, Any]]] = {
     RunResumed: _resumed,
     RunFinished: _finished_run,
     BaseTaken: _base,
+    ContentTaken: _content,
     SandboxOpened: _opened,
     ModelReplied: _replied,
     ModelFailed: _failed,
     ApprovalAsked: _approval_asked,
     ApprovalGiven: _approval_given,
+    ApprovalUsed: _approval_used,
+    PolicySet: _policy,
     Refused: _refused,
     ToolStarted: _started,
     EgressAsked: _egress_asked,
+    EgressEnded: _egress_ended,
     ToolFinished: _finished,
     CheckpointMade: _checkpoint,
     ChangesStaged: _staged,

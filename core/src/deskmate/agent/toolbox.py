@@ -54,9 +54,12 @@ class Toolbox:
     @property
     def dispatcher(self) -> Dispatcher:
         """What decides on a use now."""
+        state = self._journal.state
         return Dispatcher(
             registry=self._setup.registry,
-            rules=self._setup.rules,
+            rules=state.rules,
+            now=self._world.clock.now(),
+            exposure=state.exposure,
             connectors=frozenset(self._world.connectors),
             tools_off=self._tools_off,
         )
@@ -249,7 +252,14 @@ class Toolbox:
         as_json = self._world.model.name == "offline"
         limit = self._journal.state.limits.max_result_bytes
         limit = max(limit, RULES_ONLY_RESULT_BYTES) if as_json else limit
-        result = finished(call.use, outcome, self._world.blobs, limit, as_json=as_json)
+        result = finished(
+            call.use,
+            outcome,
+            self._world.blobs,
+            limit,
+            as_json=as_json,
+            untrusted=self._journal.state.foreign,
+        )
         if outcome.wrote:
             # Stored together: a result whose files could be lost would be a lie after a restore.
             made, _ = await self._bench.checkpoint()
@@ -291,12 +301,14 @@ class Toolbox:
         connector = self._world.connectors[call.spec.plugin]
         try:
             with anyio.fail_after(call.spec.timeout_s + GRACE_S):
-                outcome = await connector.call(call.spec.name, call.use.use.input)
+                answer = await connector.call(call.spec.name, call.use.use.input)
+                outcome = self._world.redact(answer)
         except (OutcomeUnknown, TimeoutError):
             await self._journal.record(closed(call.use, "unknown", UNKNOWN))
             return
         limit = self._journal.state.limits.max_result_bytes
-        await self._journal.record(finished(call.use, outcome, self._world.blobs, limit))
+        result = finished(call.use, outcome, self._world.blobs, limit, untrusted=True, private=True)
+        await self._journal.record(result)
 
 
 async def _together(

@@ -19,11 +19,12 @@ from deskmate.agent.manifests import (
     read_checkpoint,
     read_plan_paths,
 )
+from deskmate.agent.sending import RequestKeeper
 from deskmate.agent.state import State
 from deskmate.agent.supply import Supplier, content_taken
 from deskmate.agent.world import Setup, Taken, World
 from deskmate.errors import ProtocolError, SandboxUnavailable, ToolInputError
-from deskmate.ports import Machine, SandboxSpec
+from deskmate.ports import Egress, Gatekeeper, Machine, SandboxSpec
 from deskmate.types.events import BaseTaken, CheckpointMade, Payload, SandboxOpened
 from deskmate.types.files import Change, Difference, Entry
 from deskmate.types.ids import Digest, ThreadId
@@ -41,10 +42,14 @@ AT_ONCE_FILES, AT_ONCE_BYTES = 256, 16 << 20
 class Workbench:
     """Holds at most one machine. Use it as an async context manager, in one task."""
 
-    def __init__(self, world: World, setup: Setup, journal: Journal) -> None:
+    def __init__(
+        self, world: World, setup: Setup, journal: Journal, keeper: Gatekeeper | None = None
+    ) -> None:
+        """`keeper`: asks about what the machine wants to send."""
         self._world = world
         self._setup = setup
         self._journal = journal
+        self._keeper = keeper or RequestKeeper(world, journal)
         self._stack = AsyncExitStack()
         self._machine: Machine | None = None
         self._base: dict[str, Entry] = {}
@@ -210,7 +215,7 @@ class Workbench:
             plugins=self._setup.plugins,
             grants=state.grants,
             config=self._setup.config,
-            egress=self._setup.egress(self._journal.record) if self._setup.egress else None,
+            egress=self._egress(),
         )
         opening = self._world.sandbox.open(spec, self._journal.progress)
         machine = await self._stack.enter_async_context(opening)
@@ -233,6 +238,11 @@ class Workbench:
         }
         self._laid_bytes = sum(entry.size for entry in laid if entry.sha256 is not None)
         self._machine = machine
+
+    def _egress(self) -> Egress | None:
+        if self._setup.egress is None:
+            return None
+        return self._setup.egress(self._journal.record, self._keeper)
 
     async def _take_base(self, state: State) -> None:
         """Read the folders again and store their entries, and what of the work is still open.

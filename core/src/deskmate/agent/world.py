@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from deskmate.agent.policy import Rules
 from deskmate.ports import (
     Approver,
     Blobs,
@@ -53,6 +52,5 @@ class Setup:
     plugins: tuple[str, ...]
     take_base: TakeBase
     config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    rules: Rules = field(default_factory=Rules)
     tools_off: str = ""
     egress: MakeEgress | None = None

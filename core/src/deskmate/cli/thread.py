@@ -149,7 +149,8 @@ def allow(
     deskmate thread allow t-abc api.example.com:GET,POST
 
     Words after the colon: methods (GET and HEAD if none is named); `plain` for http on port 80 as well;
-    `credentials` to pass on what the virtual machine itself sends as such; `opaque` to tunnel unseen.
+    `trusted` to read from it unasked although the thread holds your files; `credentials` to pass on what the
+    virtual machine itself sends as such; `opaque` to tunnel unseen.
     A host's byte budget begins anew when it is allowed again.
     """  # noqa: D301 - click reads the backspace as "do not wrap"
     from deskmate.host import set_thread_hosts, thread_hosts  # noqa: PLC0415 - only commands need it

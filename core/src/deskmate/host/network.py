@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from deskmate.connectors.egress.outside import Outside
     from deskmate.ports import MakeEgress
 
-FORM = "HOST[:GET,POST,…|opaque|plain|credentials]"
-_FLAGS = ("opaque", "plain", "credentials")
+FORM = "HOST[:GET,POST,…|opaque|plain|credentials|trusted]"
+_FLAGS = ("opaque", "plain", "credentials", "trusted")
 Item = TypeVar("Item", NetworkRule, SecretGrant)
 
 
 def parse_allowed(text: str) -> NetworkRule:
     """Return the rule that a user wrote as `HOST[:WORD,…]`. Raises UserError.
 
-    Words: methods in capitals (GET and HEAD without any), `opaque`, `plain` and `credentials`.
+    Words: methods in capitals (GET and HEAD without any), `opaque`, `plain`, `credentials` and `trusted`.
     """
     from deskmate.connectors.egress.address import parse_host  # noqa: PLC0415
     from deskmate.connectors.egress.refused import why_refused  # noqa: PLC0415
@@ -53,6 +53,7 @@ def parse_allowed(text: str) -> NetworkRule:
         opaque="opaque" in words,
         plain="plain" in words,
         credentials="credentials" in words,
+        trusted="trusted" in words,
     )
     if why := why_refused(host, rule.methods):
         raise UserError(f"{host} cannot be allowed: {why}.")
@@ -165,4 +166,6 @@ def egress_for(
 
     policy = NetworkPolicy(rules=network.rules, secrets=network.secrets, models=models)
     budget = Budget(NetworkLimits(), before)
-    return lambda record: Broker(policy, outside, record, secrets=values, budget=budget)
+    return lambda record, keeper: Broker(
+        policy, outside, record, secrets=values, budget=budget, keeper=keeper
+    )

@@ -17,6 +17,7 @@ from deskmate.types.ids import Digest, RunId, ThreadId, ToolUseId
 from deskmate.types.limits import Limits, Usage
 from deskmate.types.messages import Block
 from deskmate.types.network import NetworkRule, SecretGrant
+from deskmate.types.policy import Rules
 
 StopReason = str
 Outcome = Literal["ok", "error", "denied", "timeout", "interrupted", "unknown"]
@@ -98,11 +99,24 @@ class RunResumed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaseTaken:
-    """The granted folders were read into blobs. `manifest`: blob with the list of entries."""
+    """The granted folders were listed. `manifest`: blob with the entries; small folders' content is in blobs."""
 
     manifest: Digest
     files: int
     size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContentTaken:
+    """Files of the base were read when first needed. `manifest`: blob with their entries as they then were.
+
+    These replace the base's. `lost`: path → why it could not be read; it is no longer in the base.
+    """
+
+    manifest: Digest
+    files: int
+    size: int
+    lost: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,23 +160,44 @@ class ModelFailed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PolicySet:
+    """What the user decided for the thread's tools from now on."""
+
+    rules: Rules
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalAsked:
-    """A call waits for the user. `arguments`: digest of the canonical arguments."""
+    """A call waits for the user. `arguments`: digest of the canonical arguments.
+
+    A request of the VM itself has no `tool_use_id`, and in `shown` what the user is shown of it: all that
+    it would send. `expires`: from then on the answer is no.
+    """
 
     tool_use_id: ToolUseId
     tool: str
     arguments: Digest
     why: str
+    shown: Mapping[str, Any] = field(default_factory=dict)
+    expires: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalGiven:
-    """The user's decision on one call; single use."""
+    """The decision on one call; single use, until `expires`. `by`: the user, or the deadline of the question."""
 
     tool_use_id: ToolUseId
     arguments: Digest
     allow: bool
     by: str = "user"
+    expires: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalUsed:
+    """Intent: the request of the VM that was approved is about to be sent. A tool's is `ToolStarted`."""
+
+    arguments: Digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +214,8 @@ class ToolFinished:
     """The one result of a tool use. `text` is what the model sees, already bounded.
 
     `synthetic`: made by the host, because the call never ran or its answer was lost.
-    `full`: blob with the whole text where it was cut.
+    `full`: blob with the whole text where it was cut. `untrusted`: others may have written it. `private`:
+    it holds the user's data from elsewhere than the granted folders.
     """
 
     tool_use_id: ToolUseId
@@ -191,6 +227,8 @@ class ToolFinished:
     wrote: bool = False
     synthetic: bool = False
     full: Digest | None = None
+    untrusted: bool = False
+    private: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -323,12 +361,15 @@ Payload = (
     | UserSaid
     | RunResumed
     | BaseTaken
+    | ContentTaken
     | SandboxOpened
     | ModelAsked
     | ModelReplied
     | ModelFailed
+    | PolicySet
     | ApprovalAsked
     | ApprovalGiven
+    | ApprovalUsed
     | ToolStarted
     | ToolFinished
     | CheckpointMade

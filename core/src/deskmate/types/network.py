@@ -19,7 +19,8 @@ class NetworkRule:
 
     `by`: the user, or the plugin whose manifest asks for it. `plain`: on port 80 without TLS as well.
     `opaque`: tunnelled, so neither methods nor content are seen. `credentials`: what the guest itself
-    sends as credentials is passed on.
+    sends as credentials is passed on. `trusted`: reading from it is not asked about, although an address
+    may carry the user's data there.
     """
 
     host: str
@@ -28,6 +29,21 @@ class NetworkRule:
     plain: bool = False
     opaque: bool = False
     credentials: bool = False
+    trusted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sending:
+    """A request of a VM, as the user is shown it: all that it would send but the secrets that the host adds.
+
+    `body` None: it cannot be seen, since it goes through a tunnel. `trusted`: see `NetworkRule`.
+    """
+
+    method: str
+    url: str
+    headers: tuple[str, ...] = ()
+    body: bytes | None = b""
+    trusted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from deskmate.connectors.egress.outside import Outside
 from deskmate.connectors.egress.policy import NetworkPolicy
 from deskmate.connectors.egress.records import Records
 from deskmate.errors import ProtocolError
-from deskmate.ports import Record
+from deskmate.ports import Gatekeeper, Record
 from deskmate.protocol.multiplex import Multiplexer
 from deskmate.types.events import Refused
 from deskmate.types.network import NetworkLimits
@@ -32,8 +32,12 @@ class Broker:
         *,
         secrets: Mapping[tuple[str, str], str] | None = None,
         budget: Budget | None = None,
+        keeper: Gatekeeper | None = None,
     ) -> None:
-        """`secrets`: (plugin, name) → value. `budget`: of the thread, shared by all its machines."""
+        """`secrets`: (plugin, name) → value. `budget`: of the thread, shared by all its machines.
+
+        `keeper`: asks the user about requests; without one the rules alone decide.
+        """
         self._policy = policy
         self._outside = outside
         self._record = record
@@ -46,6 +50,7 @@ class Broker:
             outside=outside,
             records=Records(record, budget),
             values=self._values,
+            keeper=keeper,
         )
 
     @property

@@ -28,7 +28,8 @@ from deskmate.connectors.egress.records import Records
 from deskmate.connectors.egress.resolving import resolve
 from deskmate.connectors.redaction import Redactor
 from deskmate.errors import ToolDenied
-from deskmate.types.network import READING
+from deskmate.ports import Gatekeeper
+from deskmate.types.network import READING, Sending
 
 if TYPE_CHECKING:
     import h11
@@ -41,17 +42,22 @@ BROKEN = (
     ssl.SSLError,
 )
 """What a stream raises when its other side is gone or late."""
+SHOWN_BYTES = 256 << 10
+"""The largest body that a person can be asked about."""
+UNSEEN = frozenset((b"host", b"connection", b"proxy-connection", b"accept-encoding"))
+"""Headers that the guest sends and that do not go out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """What every request of one VM shares. `values`: (plugin, secret) → value."""
+    """What every request of one VM shares. `values`: (plugin, secret) → value. `keeper`: asks the user."""
 
     policy: NetworkPolicy
     budget: Budget
     outside: Outside
     records: Records
     values: dict[tuple[str, str], str] = field(default_factory=dict)
+    keeper: Gatekeeper | None = None
 
     def secrets_for(self, host: str) -> Secrets:
         """Return the secrets that may go to a host."""
@@ -89,6 +95,7 @@ class Exchange:
         self._status: int | None = None
         self._body_sent = 0
         self._server: Peer | None = None
+        self._held: bytes | None = None
 
     async def carry_out(self, request: h11.Request, target: Target) -> None:
         """Answer the guest, whatever happens outside. Raises only what the guest's own stream raises."""
@@ -123,6 +130,7 @@ class Exchange:
         try:
             verdict, out, size = self._check(request, target, method)
             addresses = await resolve(target.host, self._desk.outside.resolver)
+            await self._ask(request, target, method, verdict)
         except Exception as error:  # noqa: BLE001 - fail closed: whatever goes wrong here is a no
             verdict = Verdict(allowed=False, why=why_of(error))
         if not verdict.allowed or out is None:
@@ -137,6 +145,40 @@ class Exchange:
             request=number, target=target, method=method, out=out, addresses=addresses,
             redactor=redactor, size=size,
         )  # fmt: skip
+
+    async def _ask(
+        self, request: h11.Request, target: Target, method: str, verdict: Verdict
+    ) -> None:
+        """Ask the user where that has to be, with the whole body in hand. Raises ToolDenied."""
+        keeper = self._desk.keeper
+        trusted = verdict.rule is not None and verdict.rule.trusted
+        if keeper is None or not keeper.asks(method, trusted=trusted):
+            return
+        self._held = await self._whole_body()
+        given = [(bytes(name).lower(), bytes(value)) for name, value in request.headers]
+        sending = Sending(
+            method=method,
+            url=f"{target.scheme}://{target.host}{target.path}",
+            headers=tuple(
+                f"{name.decode('latin-1')}: {value.decode('latin-1')}"
+                for name, value in given
+                if name not in UNSEEN
+            ),
+            body=self._held,
+            trusted=trusted,
+        )
+        await keeper.permit(sending)
+
+    async def _whole_body(self) -> bytes:
+        import h11  # noqa: PLC0415
+
+        held = bytearray()
+        while not isinstance(event := await self._guest_event(), h11.EndOfMessage):
+            if isinstance(event, h11.Data):
+                held += event.data
+            if len(held) > SHOWN_BYTES:
+                raise ToolDenied(f"over {SHOWN_BYTES} bytes are too many to be shown to the user")
+        return bytes(held)
 
     def _check(
         self, request: h11.Request, target: Target, method: str
@@ -198,12 +240,27 @@ class Exchange:
             h11.Request(method=order.method, target=target.path, headers=order.out.headers)
         )
         told = self._told(order.out.headers)
+        if self._held is not None:
+            await self._upload_held(order, told=told)
+            return
         while not isinstance(event := await self._guest_event(), h11.EndOfMessage):
             if isinstance(event, h11.Data):
                 self._body_sent += len(event.data)
                 if not told:
                     self._count(order, len(event.data))
                 await self._server.send(h11.Data(data=bytes(event.data)))
+        await self._server.send(h11.EndOfMessage())
+
+    async def _upload_held(self, order: _Order, *, told: bool) -> None:
+        import h11  # noqa: PLC0415
+
+        assert self._server is not None
+        assert self._held is not None
+        if self._held:
+            self._body_sent += len(self._held)
+            if not told:
+                self._count(order, len(self._held))
+            await self._server.send(h11.Data(data=self._held))
         await self._server.send(h11.EndOfMessage())
 
     def _told(self, headers: Headers) -> bool:

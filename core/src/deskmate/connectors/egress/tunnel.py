@@ -14,7 +14,7 @@ from deskmate.connectors.egress.peer import Peer
 from deskmate.connectors.egress.policy import Verdict
 from deskmate.connectors.egress.resolving import resolve
 from deskmate.errors import ToolDenied
-from deskmate.types.network import TUNNEL
+from deskmate.types.network import TUNNEL, Sending
 
 _READ_BYTES = 1 << 15
 _HELLO = 0x16
@@ -43,6 +43,7 @@ class Tunnel:
             if why or not verdict.allowed:
                 raise ToolDenied(why or verdict.why)
             addresses = await resolve(target.host, self._desk.outside.resolver)
+            await self._ask(target)
         except Exception as error:  # noqa: BLE001 - fail closed: whatever goes wrong here is a no
             why = why_of(error)
             await self._desk.records.asked(target, TUNNEL, Verdict(allowed=False, why=why))
@@ -54,6 +55,14 @@ class Tunnel:
             await self._carry(target, addresses, counts)
         finally:
             await self._desk.records.ended(number, None, counts.sent, counts.received, counts.why)
+
+    async def _ask(self, target: Target) -> None:
+        """Refuse what nobody could be shown. Raises ToolDenied."""
+        keeper = self._desk.keeper
+        if keeper is not None and keeper.asks(TUNNEL, trusted=False):
+            await keeper.permit(
+                Sending(method=TUNNEL, url=f"{target.host}:{target.port}", body=None)
+            )
 
     async def _carry(self, target: Target, addresses: tuple[str, ...], counts: _Counts) -> None:
         import h11  # noqa: PLC0415
