@@ -11,7 +11,8 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from deskmate.changes.apply import Outcome, Place, apply_changes, unfinished
+from deskmate.changes.apply import Outcome, Place, apply_changes
+from deskmate.changes.history import unfinished
 from deskmate.changes.journal import Journal
 from deskmate.changes.planning import ApplyOptions
 from deskmate.changes.scan import Base, take_base

@@ -71,7 +71,7 @@ async def test_flags_say_what_is_new_about_a_file(tmp_path: Path) -> None:
     changes = await _review(desk, {"a.sh": b"aa", "A.SH": b"b", "x.xlsm": b"x"}, mode=0o775)
     found = {item.path: item.flags for item in changes.items}
     assert found["docs/x.xlsm"] == ("may hold macros", "executable")
-    assert "another name differs only in case or accents" in found["docs/A.SH"]
+    assert "another name differs only in case or accents: a.sh" in found["docs/A.SH"]
     assert "executable" not in found["docs/a.sh"] or not desk.base.entries[0].mode & 0o111
 
 
@@ -96,7 +96,7 @@ async def test_text_is_shown_line_by_line_and_the_rest_by_digest(tmp_path: Path)
         change.path: list(describe_difference(change, desk.place.blobs))
         for change in read_difference(digest, desk.place.blobs).changes
     }
-    assert lines["docs/nda.txt"][2:] == ["@@ -1,2 +1,2 @@", " one", "-two", "+2"]
+    assert lines["docs/nda.txt"][2:] == ["@@ -1,2 +1,2 @@ hunk 1", " one", "-two", "+2"]
     assert lines["docs/memo.md"][0] == "--- /dev/null"
     assert lines["docs/logo.png"][0].startswith("- docs/logo.png: 6 bytes, sha256 ")
     assert lines["docs/logo.png"][1].startswith("+ docs/logo.png: 4 bytes, sha256 ")

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from tests.unit.changes.folder_trees import Desk, Tree, contents, facts
 
+from deskmate.changes.history import Applied, history
 from deskmate.changes.plan import Plan, Step, read_plan
 from deskmate.changes.planning import ApplyOptions
-from deskmate.changes.undo import Applied, UndoOptions, history, plan_undo, undo_changes
+from deskmate.changes.undo import UndoOptions, plan_undo, undo_changes
 from deskmate.errors import ConflictError, CorruptData, UserError
 from deskmate.testing.memory import MemoryBlobs
 from deskmate.types.ids import Digest

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import anyio
 import anyio.to_thread
 
 from deskmate.changes.carry import Failpoint, Work, carry_out, discard, finish
+from deskmate.changes.differ import cut
 from deskmate.changes.disk import Folders
+from deskmate.changes.history import settled_of, unfinished
 from deskmate.changes.journal import Journal
 from deskmate.changes.plan import Plan, read_plan, store_plan
-from deskmate.changes.planning import ApplyOptions, Selection, plan_apply
-from deskmate.changes.review import ChangeSet, read_difference, review
+from deskmate.changes.planning import ApplyOptions, Selection, guard_bulk, plan_apply
+from deskmate.changes.review import ChangeSet, add_flags, read_difference, review
 from deskmate.errors import DeskmateError, UserError
-from deskmate.ports import Blobs, Store
+from deskmate.ports import BlobReader, Blobs, Store
 from deskmate.types.events import ApplyFinished, ApplyStarted, Event
 from deskmate.types.files import Grant
 from deskmate.types.ids import Digest
@@ -26,13 +28,15 @@ from deskmate.types.ids import Digest
 class Outcome:
     """What was written. `plan`: None where there was nothing to do.
 
-    `written`: paths that changed. `left_out`: path → why it was not touched. `notes`: metadata that
-    could not be kept. `text`: why a plan was taken back, else empty.
+    `written`: paths that changed. `left_out`: path → why it was not touched. `waiting`: path → what the user
+    chose to leave out; it stays staged. `notes`: metadata that could not be kept. `text`: why a plan was
+    taken back, else empty.
     """
 
     plan: Digest | None = None
     written: tuple[str, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
+    waiting: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     text: str = ""
 
@@ -47,17 +51,51 @@ class Place:
     failpoint: Failpoint = lambda name: None
 
 
-async def review_changes(blobs: Blobs, difference: Digest, grants: Sequence[Grant]) -> ChangeSet:
+async def review_changes(
+    blobs: BlobReader, difference: Digest, grants: Sequence[Grant], events: Sequence[Event] = ()
+) -> ChangeSet:
     """Return a staged change set judged against the folders as they are now. Writes nothing.
+
+    `events`: the thread's log, for what became of the change set so far.
 
     Raises UserError if a granted folder is missing, CorruptData.
     """
 
     def work() -> ChangeSet:
+        settled = settled_of(events, difference, blobs)
         with Folders(grants) as folders:
-            return review(read_difference(difference, blobs), grants, folders)
+            found = review(read_difference(difference, blobs), grants, folders, blobs, settled)
+            return add_flags(found, folders, blobs)
 
     return await anyio.to_thread.run_sync(work)
+
+
+async def choose_changes(
+    place: Place,
+    difference: Digest,
+    grants: Sequence[Grant],
+    options: ApplyOptions,
+    *,
+    run: str = "",
+) -> Selection:
+    """Return what `apply_changes` would do. Writes nothing to the user's folders.
+
+    Raises UserError (a choice that names nothing, a folder that is missing), CorruptData.
+    """
+    events = await place.store.events()
+
+    def choose() -> Selection:
+        blobs = place.blobs
+        settled = settled_of(events, difference, blobs)
+        with Folders(grants) as folders:
+            found = review(read_difference(difference, blobs), grants, folders, blobs, settled)
+            changes = {item.path: item.change for item in found.items}
+            parts = cut(changes, options.hunks, settled.written, blobs)
+            return plan_apply(
+                found, grants, folders, options, source=difference, run=run, parts=parts
+            )
+
+    return await anyio.to_thread.run_sync(choose)
 
 
 async def apply_changes(
@@ -74,22 +112,24 @@ async def apply_changes(
     changed in the last moment; nothing was written), DeskmateError (disk; all was taken back).
     """
     chosen = options or ApplyOptions()
-
-    def choose() -> Selection:
-        with Folders(grants) as folders:
-            changes = review(read_difference(difference, place.blobs), grants, folders)
-            return plan_apply(changes, grants, folders, chosen, source=difference, run=run)
-
-    selection = await anyio.to_thread.run_sync(choose)
+    selection = await choose_changes(place, difference, grants, chosen, run=run)
+    guard_bulk(selection, chosen)
     if selection.plan is None:
-        return Outcome(left_out=selection.left_out)
-    return await perform(place, selection.plan, selection.left_out)
+        return Outcome(left_out=selection.left_out, waiting=selection.waiting)
+    by = "user" if chosen.mode == "review" else "policy"
+    outcome = await perform(place, selection.plan, selection.left_out, by=by)
+    return replace(outcome, waiting=selection.waiting)
 
 
 async def perform(
-    place: Place, plan: Plan, left_out: Mapping[str, str], *, undo_of: Digest | None = None
+    place: Place,
+    plan: Plan,
+    left_out: Mapping[str, str],
+    *,
+    by: str = "user",
+    undo_of: Digest | None = None,
 ) -> Outcome:
-    """Carry a plan out between its two events. Raises as `apply_changes`."""
+    """Carry a plan out between its two events. `by`: who wanted it. Raises as `apply_changes`."""
     journal = Journal(place.journal)
     if journal.pending():
         raise UserError(
@@ -97,7 +137,7 @@ async def perform(
         )
     with anyio.CancelScope(shield=True):  # once begun it is quicker to finish than to take back
         digest = await anyio.to_thread.run_sync(store_plan, plan, place.blobs)
-        await place.store.append(ApplyStarted(plan=digest, undo_of=undo_of))
+        await place.store.append(ApplyStarted(plan=digest, undo_of=undo_of, by=by))
         place.failpoint("started")
         try:
             lost = await anyio.to_thread.run_sync(_carry, place, plan, digest)
@@ -169,17 +209,6 @@ async def recover(place: Place) -> tuple[Outcome, ...]:
         for record in journal.pending():  # its outcome is in the log: only the removal was missing
             journal.remove(record.plan)
     return tuple(outcomes)
-
-
-def unfinished(events: Sequence[Event]) -> tuple[Digest, ...]:
-    """Return the plans that were started and have no outcome, in order."""
-    open_plans: dict[Digest, None] = {}
-    for event in events:
-        if isinstance(event.payload, ApplyStarted):
-            open_plans[event.payload.plan] = None
-        elif isinstance(event.payload, ApplyFinished):
-            open_plans.pop(event.payload.plan, None)
-    return tuple(open_plans)
 
 
 def _recover(place: Place, digest: Digest) -> str:

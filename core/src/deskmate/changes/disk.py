@@ -86,6 +86,18 @@ class Folders:
         with self.folder(above) as folder:
             yield folder, name
 
+    @contextmanager
+    def file(self, path: str) -> Iterator[int]:
+        """Yield a descriptor of the regular file at a workspace path. Raises OSError."""
+        with self.parent(path) as (folder, name):
+            opened = os.open(name, _READ, dir_fd=folder)
+        try:
+            if not stat.S_ISREG(os.fstat(opened).st_mode):
+                raise OSError(errno.EINVAL, "not a regular file")
+            yield opened
+        finally:
+            os.close(opened)
+
     def look(self, path: str, keep: Keep | None = None) -> State | None:
         """Return what is at a workspace path, None for nothing; a file's content is hashed.
 

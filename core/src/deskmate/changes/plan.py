@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from deskmate.changes.differ import Part
 from deskmate.errors import CorruptData
 from deskmate.ports import BlobReader, Blobs
 from deskmate.types.codec import from_json, to_json
@@ -85,6 +86,8 @@ class Plan:
     run: str = ""
     undoes: tuple[Digest, ...] = ()
     forced: bool = False
+    parts: Mapping[str, Part] = field(default_factory=dict)
+    waiting: Mapping[str, str] = field(default_factory=dict)
 
 
 def store_plan(plan: Plan, blobs: Blobs) -> Digest:

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from deskmate.changes.dangers import content_flags
+from deskmate.changes.differ import Part, sides_of
 from deskmate.changes.disk import Folders
-from deskmate.changes.names import flags, fold, protection, refusal
+from deskmate.changes.loss import Loss, hard_links, loss_of
+from deskmate.changes.moves import find_moves
+from deskmate.changes.names import flags, is_below, protection, refusal
 from deskmate.changes.plan import State
+from deskmate.changes.twins import Names, twin_flags
 from deskmate.errors import CorruptData, UserError
 from deskmate.ports import BlobReader
 from deskmate.types.codec import from_json
 from deskmate.types.files import Change, Difference, Entry, Grant, Operation
 from deskmate.types.ids import Digest
 
-Standing = Literal["open", "applied", "refused", "protected", "conflict"]
-_DIFF_LIMIT_BYTES = 1 << 20
+Standing = Literal["open", "applied", "discarded", "refused", "protected", "conflict"]
 _KEPT = "deleting is not allowed in this folder"
 
 
@@ -28,8 +31,10 @@ class Item:
     """One change, judged against the folders as they are now.
 
     `standing`: open (can be applied), applied (the folder has it already), refused (cannot be applied
-    at all), protected (only when allowed by name), conflict (the user's file is another one now).
-    `why`: of the last three. `moved_from`: the path whose deletion belongs to this creation.
+    at all), protected (only when allowed by name), conflict (the user's file is another one now),
+    discarded (the user threw it away). `why`: of the last four. `moved_from`: the path whose deletion
+    belongs to this creation. `parts`: pieces of `of` that the folder has already. `loss`: how a file that
+    stays is lost. `links`: how many names the user's file has.
     """
 
     change: Change
@@ -38,6 +43,11 @@ class Item:
     flags: tuple[str, ...] = ()
     moved_from: str = ""
     found: State | None = None
+    parts: tuple[str, ...] = ()
+    of: int = 0
+    loss: Loss = ""
+    loss_text: str = ""
+    links: int = 1
 
     @property
     def path(self) -> str:
@@ -80,66 +90,115 @@ def read_difference(digest: Digest, blobs: BlobReader) -> Difference:
         raise CorruptData(f"Change set {digest[:12]} is damaged: {error}.") from error
 
 
-def review(difference: Difference, grants: Sequence[Grant], folders: Folders) -> ChangeSet:
-    """Judge every change: names, grants, protected names, and what is in the folders now."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What became of a change set so far. `written`: path → the part of it that the folder has.
+
+    `discarded`: paths that were thrown away, with what is below them.
+    """
+
+    written: Mapping[str, Part] = field(default_factory=dict)
+    discarded: tuple[str, ...] = ()
+
+
+def review(
+    difference: Difference,
+    grants: Sequence[Grant],
+    folders: Folders,
+    blobs: BlobReader,
+    settled: Settled | None = None,
+) -> ChangeSet:
+    """Judge every change: names, grants, protected names, and what is in the folders now.
+
+    Raises CorruptData.
+    """
     modes = {grant.name: grant for grant in grants}
-    moves = _find_moves(difference.changes)
-    twins = Counter(fold(change.path) for change in difference.changes if change.after)
-    items = []
-    for change in sorted(difference.changes, key=lambda change: change.path):
-        item = _judge(change, modes.get(change.path.partition("/")[0]), folders)
-        found = _flags(change)
-        if change.after and twins[fold(change.path)] > 1:
-            found = (*found, "another name differs only in case or accents")
-        items.append(replace(item, flags=found, moved_from=moves.get(change.path, "")))
+    moves = find_moves(difference.changes)
+    judge = _Judge(folders, blobs, settled or Settled())
+    items = [
+        replace(
+            judge.item(change, modes.get(change.path.partition("/")[0])),
+            moved_from=moves.get(change.path, ""),
+        )
+        for change in sorted(difference.changes, key=lambda change: change.path)
+    ]
     return ChangeSet(items=tuple(items), refused=difference.refused)
 
 
-def _flags(change: Change) -> tuple[str, ...]:
-    if change.after is None or change.after.kind != "file":
+def add_flags(changes: ChangeSet, folders: Folders, blobs: BlobReader) -> ChangeSet:
+    """Add to every item what a reviewer should know. Reads the new content. Raises CorruptData."""
+    here = {item.path for item in changes.items if item.change.after}
+    gone = {item.path for item in changes.items if not item.change.after}
+    names = Names(folders, here, gone)
+    return replace(
+        changes,
+        items=tuple(replace(item, flags=_flags(item, names, blobs)) for item in changes.items),
+    )
+
+
+def _flags(item: Item, names: Names, blobs: BlobReader) -> tuple[str, ...]:
+    change = item.change
+    if change.after is None or item.standing == "refused":
         return ()
+    found = list(twin_flags(item.path, names)) if change.before is None else []
+    if item.loss_text:
+        found.append(item.loss_text)
+    if item.links > 1:
+        found.append("its other hard links keep the old content")
+    if change.after.kind != "file":
+        return tuple(found)
     # executable is news only where the file was not so before
     was = change.before.mode if change.before and change.before.kind == "file" else 0
-    return flags(change.path, change.after.mode & ~was)
+    found += flags(change.path, change.after.mode & ~was)
+    if not item.moved_from:
+        found += content_flags(change.path, change.before, change.after, blobs)
+    return tuple(found)
 
 
-def _find_moves(changes: Sequence[Change]) -> dict[str, str]:
-    """Pair a created file with a deleted one of equal content, where the pair is the only one."""
-    gone: dict[Digest, list[str]] = {}
-    come: dict[Digest, list[str]] = {}
-    for change in changes:
-        for entry, other, table in (
-            (change.before, change.after, gone),
-            (change.after, change.before, come),
-        ):
-            if other is None and entry and entry.kind == "file" and entry.sha256 and entry.size:
-                table.setdefault(entry.sha256, []).append(change.path)
-    return {
-        come[digest][0]: paths[0]
-        for digest, paths in gone.items()
-        if len(paths) == 1 and len(come.get(digest, ())) == 1
-    }
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    _folders: Folders
+    _blobs: BlobReader
+    _settled: Settled
 
+    def item(self, change: Change, grant: Grant | None) -> Item:
+        """Return one change with how it stands now."""
+        item = Item(change=change)
+        if why := _refuse(item, grant):
+            return replace(item, standing="refused", why=why)
+        try:
+            found = self._folders.look(change.path)
+            item = self._look_closer(replace(item, found=found))
+        except OSError as error:
+            return replace(item, standing="conflict", why=f"it cannot be read: {error.strerror}")
+        except UserError as error:
+            return replace(item, standing="conflict", why=error.message)
+        if item.standing != "open":
+            return item
+        if grant and grant.mode == "rw-no-delete" and item.loss in ("emptied", "cut short"):
+            return replace(item, standing="refused", why=f"{item.loss_text}: {_KEPT}")
+        if name := protection(change.path):
+            why = f"{name} is a protected name: other programs act on it"
+            return replace(item, standing="protected", why=why)
+        return item
 
-def _judge(change: Change, grant: Grant | None, folders: Folders) -> Item:
-    item = Item(change=change)
-    if why := _refuse(item, grant):
-        return replace(item, standing="refused", why=why)
-    try:
-        found = folders.look(change.path)
-    except OSError as error:
-        return replace(item, standing="conflict", why=f"it cannot be read: {error.strerror}")
-    except UserError as error:
-        return replace(item, standing="conflict", why=error.message)
-    item = replace(item, found=found)
-    if _is_there(found, change):
-        return replace(item, standing="applied")
-    if why := _differs(found, change.before):
-        return replace(item, standing="conflict", why=why)
-    if name := protection(change.path):
-        why = f"{name} is a protected name: other programs act on it"
-        return replace(item, standing="protected", why=why)
-    return item
+    def _look_closer(self, item: Item) -> Item:
+        """Compare with what is there. Raises OSError."""
+        change, found = item.change, item.found
+        if _is_there(found, change):
+            return replace(item, standing="applied")
+        written = self._settled.written.get(change.path)
+        if written and found and found.sha256 == written.sha256:
+            item = replace(item, parts=written.ids, of=written.of)
+        elif why := _differs(found, change.before):
+            return replace(item, standing="conflict", why=why)
+        if self._settled.discarded and is_below(change.path, self._settled.discarded):
+            return replace(item, standing="discarded", why="you threw it away")
+        if item.parts or found is None or found.kind != "file" or change.after is None:
+            return item
+        loss, text = loss_of(change, self._folders, self._blobs)
+        links = hard_links(self._folders, change.path)
+        return replace(item, loss=loss, loss_text=text, links=links)
 
 
 def _refuse(item: Item, grant: Grant | None) -> str:
@@ -170,6 +229,9 @@ def _differs(found: State | None, before: Entry | None) -> str:
         return "" if found is None else "something else was put there meanwhile"
     if found is None:
         return "it was deleted meanwhile"
+    if before.kind == found.kind == "file" and before.sha256 is None:  # nobody has read it
+        unread = (before.size, before.mtime_ns) == (found.size, found.mtime_ns)
+        return "" if unread else "it was changed meanwhile"
     return "" if _content(before) == found.content() else "it was changed meanwhile"
 
 
@@ -177,33 +239,25 @@ def _content(entry: Entry) -> tuple[str, str | None, str]:
     return entry.kind, entry.sha256, entry.target
 
 
-def describe_difference(change: Change, blobs: BlobReader) -> Iterator[str]:
-    """Yield the lines of a unified diff, or one line on what cannot be shown as text."""
-    before, after = _text(change.before, blobs), _text(change.after, blobs)
-    if before is None or after is None:
+def describe_difference(
+    change: Change, blobs: BlobReader, written: Collection[str] = ()
+) -> Iterator[str]:
+    """Yield a unified diff with numbered hunks, or one line on what cannot be shown as text.
+
+    `written`: hunks that the user's file has already; they are marked.
+    """
+    sides = sides_of(change, blobs)
+    if sides is not None and sides.differ is not None:
+        yield f"--- a/{change.path}" if change.before else "--- /dev/null"
+        yield f"+++ b/{change.path}" if change.after else "+++ /dev/null"
+        for piece in sides.pieces():
+            first, *lines = piece.lines
+            yield f"{first} (applied)" if piece.id in written else first
+            yield from lines
+    elif change.operation != "mode":
         yield from _describe_bytes(change)
-        return
-    yield from difflib.unified_diff(
-        before.splitlines(),
-        after.splitlines(),
-        f"a/{change.path}" if change.before else "/dev/null",
-        f"b/{change.path}" if change.after else "/dev/null",
-        lineterm="",
-    )
     if change.operation == "mode" and change.before and change.after:
         yield f"{change.path}: mode {change.before.mode:o} → {change.after.mode:o}"
-
-
-def _text(entry: Entry | None, blobs: BlobReader) -> str | None:
-    if entry is None:
-        return ""
-    if entry.kind != "file" or entry.sha256 is None or entry.size > _DIFF_LIMIT_BYTES:
-        return None
-    content = blobs.read(entry.sha256)
-    try:
-        return None if b"\0" in content else content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return None
 
 
 def _describe_bytes(change: Change) -> Iterator[str]:

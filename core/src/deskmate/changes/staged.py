@@ -52,7 +52,7 @@ def find_staged(events: Sequence[Event], run: str = "") -> Staged:
                 errors = 0
             case Validated(run=of, findings=findings) if found and of == found[0].run:
                 errors = sum(finding.level == "error" for finding in findings)
-            case ChangesDiscarded(difference=difference):
+            case ChangesDiscarded(difference=difference, paths=()):
                 discarded.add(difference)
     if found is None:
         raise UserError(

@@ -4,68 +4,18 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import anyio.to_thread
 
 from deskmate.changes.apply import Outcome, Place, perform
 from deskmate.changes.disk import Folders
-from deskmate.changes.plan import Plan, State, Step, read_plan, same
-from deskmate.changes.planning import is_below, with_parents
+from deskmate.changes.history import Applied, history
+from deskmate.changes.names import is_below
+from deskmate.changes.plan import Plan, State, Step, same
+from deskmate.changes.planning import folders_above, with_parents
 from deskmate.errors import ConflictError, UserError
-from deskmate.ports import BlobReader
-from deskmate.types.events import ApplyFinished, ApplyStarted, Event
 from deskmate.types.files import Grant
-from deskmate.types.ids import Digest
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Applied:
-    """One plan that was carried out. `seq`, `time`: of its outcome. `live`: paths not undone since."""
-
-    seq: int
-    time: str
-    digest: Digest
-    plan: Plan
-    live: frozenset[str] = frozenset()
-
-    @property
-    def is_undo(self) -> bool:
-        """Whether it took something back."""
-        return bool(self.plan.undoes)
-
-
-def history(events: Sequence[Event], blobs: BlobReader) -> tuple[Applied, ...]:
-    """Return all plans that were carried out, oldest first. Raises CorruptData."""
-    started = {
-        event.payload.plan: event for event in events if isinstance(event.payload, ApplyStarted)
-    }
-    found = [
-        Applied(
-            seq=event.seq,
-            time=event.time,
-            digest=event.payload.plan,
-            plan=read_plan(event.payload.plan, blobs),
-        )
-        for event in events
-        if isinstance(event.payload, ApplyFinished)
-        and event.payload.applied
-        and event.payload.plan in started
-    ]
-    return _mark_live(found)
-
-
-def _mark_live(applied: Sequence[Applied]) -> tuple[Applied, ...]:
-    """Newest first: an undo takes paths off its targets as far as it was not undone itself."""
-    undone: dict[Digest, set[str]] = {}
-    marked = []
-    for entry in reversed(applied):
-        paths = {step.path for step in entry.plan.steps if not step.is_frame}
-        paths -= undone.get(entry.digest, set())
-        for target in entry.plan.undoes:
-            undone.setdefault(target, set()).update(paths)
-        marked.append(replace(entry, live=frozenset(paths)))
-    return tuple(reversed(marked))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,11 +123,11 @@ def _spans(chosen: Sequence[Applied], options: UndoOptions) -> dict[str, _Span]:
     if options.paths:
         wanted = {path for path in wanted if is_below(path, options.paths)}
     # with a file come the folders above it: those that went with it, and the times of the others
+    above = {folder for path in wanted for folder in folders_above(path)}
     return {
         path: span
         for path, span in spans.items()
-        if path in wanted
-        or (span.before and span.before.kind == "dir" and any(is_below(w, [path]) for w in wanted))
+        if path in wanted or (span.before and span.before.kind == "dir" and path in above)
     }
 
 
@@ -193,10 +143,11 @@ def _keep_full_folders(
     steps: Sequence[Step], folders: Folders
 ) -> tuple[list[Step], dict[str, str]]:
     """Leave folders that Deskmate made where the user has put something of their own into them."""
-    going = {step.path for step in steps if step.after is None}
+    removing = {step.path: step for step in steps if step.after is None}
+    going = set(removing)
     left_out: dict[str, str] = {}
-    for path in sorted(going, reverse=True):
-        step = next(step for step in steps if step.path == path)
+    for path in sorted(removing, reverse=True):
+        step = removing[path]
         if step.before is None or step.before.kind != "dir":
             continue
         rest = [name for name in folders.names(path) if f"{path}/{name}" not in going]

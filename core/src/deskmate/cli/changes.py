@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import anyio.to_thread
 import click
 
-from deskmate.cli.output import Session, is_live, json_option, progress, say, say_json
+from deskmate.cli.output import Session, is_live, json_option, one_line, progress, say, say_json
 from deskmate.cli.own_thread import catalogue
 from deskmate.errors import UserError
 
 if TYPE_CHECKING:
     from deskmate.changes.apply import Outcome, Place
+    from deskmate.changes.history import Applied
+    from deskmate.changes.planning import ApplyOptions
     from deskmate.changes.review import ChangeSet, Item
     from deskmate.changes.staged import Staged
-    from deskmate.changes.undo import Applied
     from deskmate.store.blobs import BlobStore
     from deskmate.store.thread import ThreadStore
 
@@ -88,8 +90,9 @@ async def _review(session: Session, thread: str | None, run: str) -> tuple[Stage
     from deskmate.changes.staged import find_staged  # noqa: PLC0415
 
     async with open_for_reading(session, thread) as (store, blobs):
-        staged = find_staged(await store.events(), run)
-        return staged, await review_changes(blobs, staged.difference, staged.grants)
+        events = await store.events()
+        staged = find_staged(events, run)
+        return staged, await review_changes(blobs, staged.difference, staged.grants, events)
 
 
 @command.command("show", short_help="List what the last run wants to change.")
@@ -131,7 +134,7 @@ def _say_items(items: Sequence[Item]) -> None:
         say("  ".join(part for part in (*parts, *tables.remarks_of(item)) if part))
 
 
-@command.command("diff", short_help="Show changed text files line by line.")
+@command.command("diff", short_help="Show changed text files line by line, in numbered hunks.")
 @click.argument("paths", nargs=-1)
 @thread_option
 @run_option
@@ -142,26 +145,10 @@ def diff(
 ) -> None:
     """Show the changes of text files line by line; of other files size and digest.
 
-    PATHS: only these workspace paths and what is below them.
+    The hunks of a file are numbered: changes apply --hunks takes some of them. PATHS: only these workspace
+    paths and what is below them.
     """
-    from deskmate.changes.planning import is_below  # noqa: PLC0415
-    from deskmate.changes.review import describe_difference, read_difference  # noqa: PLC0415
-    from deskmate.changes.staged import find_staged  # noqa: PLC0415
-
-    async def work() -> list[dict[str, Any]]:
-        async with open_for_reading(session, thread) as (store, blobs):
-            staged = find_staged(await store.events(), run)
-            return [
-                {
-                    "path": change.path,
-                    "operation": change.operation,
-                    "lines": list(describe_difference(change, blobs)),
-                }
-                for change in read_difference(staged.difference, blobs).changes
-                if not paths or is_below(change.path, paths)
-            ]
-
-    changes = anyio.run(work)
+    changes = anyio.run(_differences, session, paths, thread, run)
     if as_json:
         say_json({"changes": changes})
         return
@@ -170,49 +157,140 @@ def diff(
             say(line)
 
 
+async def _differences(
+    session: Session, paths: tuple[str, ...], thread: str | None, run: str
+) -> list[dict[str, Any]]:
+    from deskmate.changes.differ import sides_of  # noqa: PLC0415
+    from deskmate.changes.history import settled_of  # noqa: PLC0415
+    from deskmate.changes.names import is_below  # noqa: PLC0415
+    from deskmate.changes.review import describe_difference, read_difference  # noqa: PLC0415
+    from deskmate.changes.staged import find_staged  # noqa: PLC0415
+
+    async with open_for_reading(session, thread) as (store, blobs):
+        events = await store.events()
+        staged = find_staged(events, run)
+        written = settled_of(events, staged.difference, blobs).written
+        found = []
+        for change in read_difference(staged.difference, blobs).changes:
+            if paths and not is_below(change.path, paths):
+                continue
+            sides = sides_of(change, blobs) if change.before and change.after else None
+            ids = written[change.path].ids if change.path in written else ()
+            found.append(
+                {
+                    "path": change.path,
+                    "operation": change.operation,
+                    "hunks": [piece.id for piece in sides.pieces()] if sides else [],
+                    "applied": list(ids),
+                    "lines": list(describe_difference(change, blobs, ids)),
+                }
+            )
+        return found
+
+
 @command.command("apply", short_help="Write the changes into your folders, all or nothing.")
 @click.argument("paths", nargs=-1)
 @thread_option
 @run_option
+@click.option("--leave-out", multiple=True, metavar="PATH", help="Not this; it stays staged.")
+@click.option(
+    "--hunks",
+    multiple=True,
+    metavar="FILE:1,3-5",
+    help="Of this text file only these hunks, as changes diff numbers them.",
+)
 @click.option("--allow-protected", multiple=True, metavar="PATH", help="Write this protected name.")
-@click.option("--confirm-bulk", is_flag=True, help="Many deletions at once are meant.")
+@click.option(
+    "--confirm-deletes",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Deleting exactly N files is meant; without it a terminal asks when there are many.",
+)
 @json_option
 @click.pass_obj
-def apply(
+def apply(  # noqa: PLR0913 - one parameter an option, as click wants it
     session: Session,
     paths: tuple[str, ...],
     thread: str | None,
     run: str,
+    leave_out: tuple[str, ...],
+    hunks: tuple[str, ...],
     allow_protected: tuple[str, ...],
-    confirm_bulk: bool,
+    confirm_deletes: int | None,
     as_json: bool,
 ) -> int:
     """Write the change set, or only PATHS of it, into your folders: all of it or, on an error, nothing.
 
-    Files that you changed meanwhile are left out and named; the exit code is then 4.
+    What you leave out stays staged: apply it later or discard it. With --hunks and without PATHS nothing but
+    those hunks is written. Files that you changed meanwhile are left out and named; the exit code is then 4.
     """
-    from deskmate.changes.apply import apply_changes  # noqa: PLC0415
     from deskmate.changes.planning import ApplyOptions  # noqa: PLC0415
+
+    pieces = _read_hunks(hunks)
+    options = ApplyOptions(
+        paths=(*paths, *pieces) if pieces else paths,
+        leave_out=leave_out,
+        hunks=pieces,
+        allow_protected=allow_protected,
+        confirm_deletes=confirm_deletes,
+    )
+    outcome = anyio.run(_apply, session, thread, run, options, as_json)
+    return _report(outcome, "written", as_json=as_json)
+
+
+def _read_hunks(words: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Return path → ids of what `--hunks` names. Raises UserError."""
+    found: dict[str, tuple[str, ...]] = {}
+    for word in words:
+        path, colon, listed = word.rpartition(":")
+        ids = [part.strip() for part in listed.split(",")]
+        if not colon or not path or not all(ids):
+            raise UserError(f"{word} names no hunks.", hint="Such as --hunks docs/nda.txt:1,3-5")
+        found[path] = (*found.get(path, ()), *(one for part in ids for one in _range(part)))
+    return found
+
+
+def _range(part: str) -> list[str]:
+    first, dash, last = part.partition("-")
+    if not (dash and first.isdecimal() and last.isdecimal()):
+        return [part]
+    if not int(first) <= int(last) < int(first) + 10_000:
+        raise UserError(f"{part} is no range of hunks.", hint="Such as 3-5.")
+    return [str(number) for number in range(int(first), int(last) + 1)]
+
+
+async def _apply(
+    session: Session, thread: str | None, run: str, options: ApplyOptions, as_json: bool
+) -> Outcome:
+    from dataclasses import replace  # noqa: PLC0415
+
+    from deskmate.changes.apply import apply_changes, choose_changes  # noqa: PLC0415
     from deskmate.changes.staged import find_staged  # noqa: PLC0415
 
-    async def work() -> Outcome:
-        async with open_for_changes(session, thread) as place:
-            staged = find_staged(await place.store.events(), run)
-            if staged.discarded:
-                raise UserError(f"The changes of run {staged.run} were discarded.")
-            if staged.errors:
-                progress()(f"! The output checks found {staged.errors} error(s) in what you apply.")
-            options = ApplyOptions(
-                paths=paths,
-                allow_protected=allow_protected,
-                confirm_bulk=confirm_bulk,
-                base_files=staged.base_files,
-            )
-            return await apply_changes(
-                place, staged.difference, staged.grants, options, run=staged.run
-            )
+    async with open_for_changes(session, thread) as place:
+        staged = find_staged(await place.store.events(), run)
+        if staged.discarded:
+            raise UserError(f"The changes of run {staged.run} were discarded.")
+        if staged.errors:
+            progress()(f"! The output checks found {staged.errors} error(s) in what you apply.")
+        options = replace(options, base_files=staged.base_files)
+        if options.confirm_deletes is None and sys.stdin.isatty() and not as_json:
+            selection = await choose_changes(place, staged.difference, staged.grants, options)
+            if selection.must_confirm:
+                number = await anyio.to_thread.run_sync(_ask_number, selection.losses)
+                options = replace(options, confirm_deletes=number)
+        return await apply_changes(place, staged.difference, staged.grants, options, run=staged.run)
 
-    return _report(anyio.run(work), "written", as_json=as_json)
+
+def _ask_number(losses: int) -> int:
+    """Let the user type how many files may be lost. Raises UserError if it is another number."""
+    click.echo(f"  This would delete, empty or scramble {losses} files.", err=True)
+    typed = click.prompt(
+        "  Type that number if it is meant", default="", show_default=False, err=True
+    )
+    if str(typed).strip() != str(losses):
+        raise UserError("Not confirmed; nothing was written.", hint="See deskmate changes show.")
+    return losses
 
 
 def _report(outcome: Outcome, verb: str, *, as_json: bool) -> int:
@@ -224,33 +302,54 @@ def _report(outcome: Outcome, verb: str, *, as_json: bool) -> int:
             say(f"  {path}")
         for path, why in sorted(outcome.left_out.items()):
             say(f"! {path} was left out: {why}")
+        for path, why in sorted(outcome.waiting.items()):
+            say(f"  still staged: {path}: {why}")
         for note in outcome.notes:
             say(f"! could not be kept: {note}")
     return NEEDS_YOU if outcome.left_out else 0
 
 
-@command.command("discard")
+@command.command("discard", short_help="Throw the changes, or some of them, away.")
+@click.argument("paths", nargs=-1)
 @thread_option
 @run_option
 @json_option
 @click.pass_obj
-def discard(session: Session, thread: str | None, run: str, as_json: bool) -> None:
-    """Throw the change set away. Your folders stay as they are."""
-    from deskmate.changes.staged import find_staged  # noqa: PLC0415
-    from deskmate.types.events import ChangesDiscarded  # noqa: PLC0415
+def discard(
+    session: Session, paths: tuple[str, ...], thread: str | None, run: str, as_json: bool
+) -> None:
+    """Throw the change set, or only PATHS of it, away. Your folders stay as they are.
+
+    Of a file of which some hunks were applied this throws the others away.
+    """
 
     async def work() -> Staged:
         async with open_for_changes(session, thread) as place:
-            staged = find_staged(await place.store.events(), run)
-            if not staged.discarded:
-                await place.store.append(ChangesDiscarded(difference=staged.difference))
-            return staged
+            return await _discard(place, paths, run)
 
     staged = anyio.run(work)
     if as_json:
-        say_json({"run": staged.run, "difference": staged.difference, "discarded": True})
+        document = {"run": staged.run, "difference": staged.difference, "discarded": True}
+        say_json({**document, "paths": list(paths)})
     else:
-        say(f"The changes of run {staged.run} are discarded.")
+        what = f"{len(paths)} path(s)" if paths else "The changes"
+        say(f"{what} of run {staged.run} are discarded.")
+
+
+async def _discard(place: Place, paths: tuple[str, ...], run: str) -> Staged:
+    from deskmate.changes.names import is_below  # noqa: PLC0415
+    from deskmate.changes.review import read_difference  # noqa: PLC0415
+    from deskmate.changes.staged import find_staged  # noqa: PLC0415
+    from deskmate.types.events import ChangesDiscarded  # noqa: PLC0415
+
+    staged = find_staged(await place.store.events(), run)
+    changes = read_difference(staged.difference, place.blobs).changes
+    for path in paths:
+        if not any(is_below(change.path, [path]) for change in changes):
+            raise UserError(f"{path} is not in the change set.", hint="See deskmate changes show.")
+    if not staged.discarded:
+        await place.store.append(ChangesDiscarded(difference=staged.difference, paths=paths))
+    return staged
 
 
 @command.command("undo", short_help="Bring your files back to what they were.")
@@ -281,41 +380,81 @@ def undo(
     return _report(anyio.run(work), "undone", as_json=as_json)
 
 
-@command.command("history")
+@command.command("history", short_help="List what was applied and undone: when, by whom, what.")
+@click.argument("paths", nargs=-1)
 @thread_option
+@click.option("--files", is_flag=True, help="List every file, too.")
 @json_option
 @click.pass_obj
-def history(session: Session, thread: str | None, as_json: bool) -> None:
-    """List what was applied and undone, oldest first."""
-    from deskmate.changes.undo import history as read_history  # noqa: PLC0415
+def history(
+    session: Session, paths: tuple[str, ...], thread: str | None, files: bool, as_json: bool
+) -> None:
+    """List what was applied and undone, oldest first: when, by whom, for which request, what.
 
-    async def work() -> tuple[Applied, ...]:
+    PATHS: only what touched these workspace paths or what is below them.
+    """
+    from deskmate.changes.history import history as read_history  # noqa: PLC0415
+    from deskmate.changes.names import is_below  # noqa: PLC0415
+    from deskmate.types.events import UserSaid  # noqa: PLC0415
+
+    async def work() -> list[dict[str, Any]]:
         async with open_for_reading(session, thread) as (store, blobs):
-            return read_history(await store.events(), blobs)
+            events = await store.events()
+            said = {
+                str(event.payload.run): event.payload.text
+                for event in events
+                if isinstance(event.payload, UserSaid)
+            }
+            found = read_history(events, blobs)
+        return [
+            _entry(applied, said)
+            for applied in found
+            if not paths or any(is_below(path, paths) for path in _paths(applied))
+        ]
 
-    found = anyio.run(work)
+    entries = anyio.run(work)
     if as_json:
-        say_json([_entry(applied) for applied in found])
+        say_json(entries)
         return
-    for applied in found:
-        what = "undo" if applied.is_undo else f"apply of {applied.plan.run}"
-        state = "" if applied.live else "  (undone)"
-        say(f"{applied.digest[:12]}  {applied.time}  {what}  {len(_paths(applied))} files{state}")
+    for entry in entries:
+        _say_entry(entry, files=files)
+
+
+def _say_entry(entry: dict[str, Any], *, files: bool) -> None:
+    what = "undo" if entry["undoes"] else f"apply of {entry['run']}"
+    counts = ", ".join(f"{count} {name}" for name, count in entry["operations"].items())
+    state = "  (undone)" if entry["undone"] else ""
+    by = f"by {entry['by']}" if entry["by"] else "by ?"
+    say(f"{entry['plan'][:12]}  {entry['time']}  {by}  {what}: {counts}{state}")
+    if entry["asked"]:
+        say(f"    asked: {one_line(entry['asked'], 100)}")
+    for path, ids in entry["parts"].items():
+        say(f"    of {path} only {', '.join(ids)}")
+    for path, why in entry["waiting"].items():
+        say(f"    still staged then: {path}: {why}")
+    for path in entry["paths"] if files else ():
+        say(f"    {path}")
 
 
 def _paths(applied: Applied) -> list[str]:
     return [step.path for step in applied.plan.steps if not step.is_frame]
 
 
-def _entry(applied: Applied) -> dict[str, Any]:
+def _entry(applied: Applied, said: Mapping[str, str]) -> dict[str, Any]:
+    plan = applied.plan
     return {
         "plan": applied.digest,
         "time": applied.time,
         "seq": applied.seq,
-        "run": applied.plan.run,
-        "undoes": applied.plan.undoes,
-        "forced": applied.plan.forced,
+        "by": applied.by,
+        "run": plan.run,
+        "asked": said.get(plan.run, ""),
+        "undoes": plan.undoes,
+        "forced": plan.forced,
+        "operations": applied.operations(),
         "paths": _paths(applied),
+        "parts": {path: part.ids for path, part in plan.parts.items()},
+        "waiting": plan.waiting,
         "undone": not applied.live,
     }
 

@@ -96,6 +96,7 @@ def sizes_of(item: Item) -> str:
 def remarks_of(item: Item) -> list[str]:
     """Return what else there is to say of a change: where from, flags, how it stands."""
     remarks = [f"moved from {item.moved_from}"] if item.moved_from else []
+    remarks += [f"{len(item.parts)} of {item.of} parts are applied"] if item.parts else []
     remarks += item.flags
     if item.standing != "open":
         remarks.append(f"[{item.standing}{': ' + item.why if item.why else ''}]")

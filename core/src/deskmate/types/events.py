@@ -275,10 +275,14 @@ class RunFinished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyStarted:
-    """Intent: a plan of file changes is about to be carried out. `plan`: blob."""
+    """Intent: a plan of file changes is about to be carried out. `plan`: blob.
+
+    `by`: `user`, or `policy` where the thread's mode applies without a review; empty in old logs.
+    """
 
     plan: Digest
     undo_of: Digest | None = None
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,9 +296,10 @@ class ApplyFinished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangesDiscarded:
-    """The user threw a change set away; its content stays in blobs until collected."""
+    """The user threw a change set away, or these paths of it; its content stays in blobs until collected."""
 
     difference: Digest
+    paths: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
