@@ -328,10 +328,16 @@ class Lab:
         )
         return Driver(world, setup, self.seen.append, patience=self.patience)
 
-    async def apply(self, *paths: str, undo: bool = False) -> None:
-        """Store what an apply of these paths stores; the files are the test's own affair."""
-        steps = [{"path": path} for path in paths]
-        plan = self.blobs.put(json.dumps({"steps": steps}).encode())
+    async def apply(self, *paths: str, undo: bool = False, part: bytes | None = None) -> None:
+        """Store what an apply of these paths stores; the files are the test's own affair.
+
+        `part`: what was written is only this part of each.
+        """
+        data: dict[str, Any] = {"steps": [{"path": path} for path in paths]}
+        if part is not None:
+            wrote = {"sha256": self.blobs.put(part), "size": len(part), "ids": ["1"], "of": 2}
+            data["parts"] = dict.fromkeys(paths, wrote)
+        plan = self.blobs.put(json.dumps(data).encode())
         await self.store.append(
             ApplyStarted(plan=plan, undo_of=plan if undo else None),
             ApplyFinished(plan=plan, applied=True),

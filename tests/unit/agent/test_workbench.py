@@ -119,6 +119,45 @@ async def test_discarded_work_is_gone_from_the_workspace(make_lab: MakeLab) -> N
 
 
 @pytest.mark.anyio
+async def test_what_was_discarded_by_path_is_gone_and_the_rest_of_the_work_stays(
+    make_lab: MakeLab,
+) -> None:
+    mine = ("workspace__write", {"path": "docs/a.txt", "content": "mine"})
+    new = ("workspace__write", {"path": "docs/new", "content": "1"})
+    read = ("workspace__read", {"path": "docs/a.txt"})
+    later = ("workspace__write", {"path": "docs/later", "content": "2"})
+    lab = make_lab(ScriptedModel([(mine, new), "One.", (read, later), "Two."]))
+    await lab.say("Go")
+    await lab.store.append(ChangesDiscarded(difference=A, paths=("docs/a.txt",)))
+    await lab.say("Again", run="r-2")
+    assert [done.text for done in lab.store.of(ToolFinished)][2] == "alpha"
+    staged = lab.store.of(ChangesStaged)[-1]
+    changes = read_difference(lab.blobs, staged.difference).changes
+    assert [change.path for change in changes] == ["docs/later", "docs/new"]
+
+
+@pytest.mark.anyio
+async def test_the_rest_of_a_file_of_which_a_part_was_applied_is_still_a_change(
+    make_lab: MakeLab,
+) -> None:
+    mine = ("workspace__write", {"path": "docs/a.txt", "content": "mine and yours"})
+    read = ("workspace__read", {"path": "docs/a.txt"})
+    later = ("workspace__write", {"path": "docs/later", "content": "2"})
+    lab = make_lab(ScriptedModel([(mine,), "One.", (read, later), "Two."]))
+    await lab.say("Go")
+    lab.files["docs/a.txt"] = b"mine"
+    await lab.apply("docs/a.txt", part=b"mine")
+    await lab.say("Again", run="r-2")
+    assert [done.text for done in lab.store.of(ToolFinished)][1] == "mine and yours"
+    staged = lab.store.of(ChangesStaged)[-1]
+    changes = {c.path: c for c in read_difference(lab.blobs, staged.difference).changes}
+    before = changes["docs/a.txt"].before
+    assert before is not None
+    assert lab.blobs.read(before.sha256 or A) == b"mine"
+    assert sorted(changes) == ["docs/a.txt", "docs/later"]
+
+
+@pytest.mark.anyio
 @pytest.mark.parametrize("undo", [False, True])
 async def test_after_apply_and_undo_the_workspace_is_as_the_folder_is(
     undo: bool, make_lab: MakeLab

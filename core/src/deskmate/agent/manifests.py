@@ -69,6 +69,17 @@ def read_plan_paths(blobs: BlobReader, digest: Digest) -> frozenset[str]:
         raise CorruptData(f"Blob {digest} is not a plan of file changes.") from error
 
 
+def read_plan_parts(blobs: BlobReader, digest: Digest) -> dict[str, tuple[Digest, int]]:
+    """Return the paths of which a plan wrote only a part: digest and size of what it wrote. Raises CorruptData."""
+    parts = _load(blobs, digest).get("parts", {})
+    try:
+        return {
+            str(path): (Digest(part["sha256"]), int(part["size"])) for path, part in parts.items()
+        }
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise CorruptData(f"Blob {digest} is not a plan of file changes.") from error
+
+
 def _load(blobs: BlobReader, digest: Digest) -> Any:
     try:
         return json.loads(blobs.read(digest))

@@ -90,7 +90,8 @@ class State:
     the output limit. `failures`: attempts in a row without a reply. `dirty`: the overlay differs
     from the base. `contents`: lists of the base's files that were read since it was listed; `lost`: those
     that could not be. `rebase`: the next machine takes the base again. `settled`: plans carried out
-    since the checkpoint; their paths are as the folders have them, its other changes are still open. `unstaged`, `unvalidated`: work since the last change set, since the last verdict.
+    since the checkpoint; their paths are as the folders have them, its other changes are still open.
+    `dropped`: paths that the user threw away since the checkpoint. `unstaged`, `unvalidated`: work since the last change set, since the last verdict.
     `foreign`: the machine holds what others may have written. `exposure`: what the conversation has seen.
     `questions`: requests of the machine that wait for the user, and `permits`: those that may go, by digest.
     `answered`: the model has seen the verdict. `tools_off`: why there was no machine in this run. `deliverables`: by path, not yet applied.
@@ -118,6 +119,7 @@ class State:
     checkpoint: Digest | None = None
     dirty: bool = False
     settled: tuple[Digest, ...] = ()
+    dropped: tuple[str, ...] = ()
     unstaged: bool = False
     unvalidated: bool = False
     deliverables: Mapping[str, Deliverable] = field(default_factory=dict)
@@ -383,7 +385,12 @@ def _presented(known: Deliverable | None, new: Deliverable) -> Deliverable:
 
 
 def _checkpoint(state: State, payload: CheckpointMade) -> dict[str, Any]:
-    return {"checkpoint": payload.manifest, "dirty": payload.files > 0, "settled": ()}
+    return {
+        "checkpoint": payload.manifest,
+        "dirty": payload.files > 0,
+        "settled": (),
+        "dropped": (),
+    }
 
 
 def _staged(state: State, payload: ChangesStaged) -> dict[str, Any]:
@@ -401,8 +408,10 @@ def _dropped(state: State, payload: ApplyFinished | ChangesDiscarded) -> dict[st
 
     What was left out of an apply is still work of the thread: see `settled`.
     """
+    if isinstance(payload, ChangesDiscarded) and payload.paths:
+        return {"rebase": True, "dropped": (*state.dropped, *payload.paths)}
     if isinstance(payload, ChangesDiscarded):
-        return {"rebase": True, "dirty": False, "settled": (), **_NOTHING_PENDING}
+        return {"rebase": True, "dirty": False, "settled": (), "dropped": (), **_NOTHING_PENDING}
     if not payload.applied:
         return {}
     settled = (*state.settled, payload.plan) if state.dirty or state.settled else ()

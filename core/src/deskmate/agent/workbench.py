@@ -17,6 +17,7 @@ from deskmate.agent.manifests import (
     put_manifest,
     read_base,
     read_checkpoint,
+    read_plan_parts,
     read_plan_paths,
 )
 from deskmate.agent.sending import RequestKeeper
@@ -258,9 +259,9 @@ class Workbench:
         payloads: list[Payload] = []
         if (state.dirty or state.settled) and state.checkpoint is not None:
             last = read_checkpoint(self._world.blobs, state.checkpoint)
-            changes = self._still_open(last.changes, state.settled)
+            changes = self._still_open(last.changes, state)
             entries = keep_originals(entries, changes)
-            if state.settled:
+            if state.settled or state.dropped:
                 payloads.append(self._checkpoint_of(changes, last.home))
         manifest = put_manifest(self._world.blobs, Entries(entries=entries))
         files = [entry for entry in entries if entry.kind == "file"]
@@ -284,11 +285,32 @@ class Workbench:
             names = ", ".join(changed[:3]) + more
             self._journal.progress(Note(f"changed in your folders since the last run: {names}"))
 
-    def _still_open(self, changes: Difference, plans: Iterable[Digest]) -> Difference:
-        """Return the changes that no plan has settled: those that an apply left out."""
-        settled = {path for plan in plans for path in read_plan_paths(self._world.blobs, plan)}
-        kept = tuple(change for change in changes.changes if change.path not in settled)
-        return Difference(changes=kept, refused=changes.refused)
+    def _still_open(self, changes: Difference, state: State) -> Difference:
+        """Return the changes that no plan has settled and nobody threw away: those that an apply left out.
+
+        Where a plan wrote a part of a file, the rest is a change of what it wrote.
+        """
+        blobs = self._world.blobs
+        settled = {path for plan in state.settled for path in read_plan_paths(blobs, plan)}
+        parts: dict[str, tuple[Digest, int]] = {}
+        for plan in state.settled:
+            for path in read_plan_paths(blobs, plan):
+                parts.pop(path, None)
+            parts |= read_plan_parts(blobs, plan)
+        kept = []
+        for change in changes.changes:
+            if any(
+                change.path == top or change.path.startswith(f"{top}/") for top in state.dropped
+            ):
+                continue
+            if change.path in parts and change.before is not None:
+                sha256, size = parts[change.path]
+                kept.append(
+                    replace(change, before=replace(change.before, sha256=sha256, size=size))
+                )
+            elif change.path not in settled:
+                kept.append(change)
+        return Difference(changes=tuple(kept), refused=changes.refused)
 
     def _checkpoint_of(self, changes: Difference, home: tuple[Entry, ...]) -> CheckpointMade:
         manifest = put_manifest(self._world.blobs, Checkpoint(changes=changes, home=home))

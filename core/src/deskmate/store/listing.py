@@ -123,7 +123,7 @@ def _read(rows: list[tuple[str, str]]) -> dict[str, Any]:
             case "ChangesStaged":
                 facts["pending"] = sum(payload[name] for name in ("created", "modified", "deleted"))
             case "ChangesDiscarded":
-                facts["pending"] = 0
+                facts["pending"] *= bool(payload.get("paths"))
             case "ApplyFinished":
                 facts["pending"] *= not payload["applied"]
     return facts
