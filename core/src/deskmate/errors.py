@@ -9,6 +9,7 @@ DeskmateError
 │   └── SandboxMissing     this machine cannot run the VM; `doctor` names the cure
 ├── ToolError              the model acts: the text becomes a tool result with is_error
 │   ├── ToolInputError     the arguments do not fit, or name something that is not there
+│   │   └── ContentMissing  a file is in the user's folder and not yet in the virtual machine
 │   └── ToolDenied         a policy, a grant or the user said no
 ├── Retryable              the kernel acts: bounded back-off
 │   ├── ModelUnavailable   overloaded, rate limited, unreachable, stream cut
@@ -70,6 +71,15 @@ class ToolError(DeskmateError):
 
 class ToolInputError(ToolError):
     """The arguments of a tool do not fit its schema or name something that is not there."""
+
+
+class ContentMissing(ToolInputError):
+    """A file's content is not in the virtual machine yet; the host brings it."""
+
+    def __init__(self, message: str, *, hint: str = "", paths: tuple[str, ...] = ()) -> None:
+        """`paths`: workspace paths of the files."""
+        super().__init__(message, hint=hint)
+        self.paths = paths
 
 
 class ToolDenied(ToolError):

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,27 +17,15 @@ _CHUNK = 1 << 20
 _SIZE_LIMIT_BYTES = 8 << 30
 
 
-def read_modes(path: Path) -> Mapping[str, int]:
-    """Return path → permission bits of the base as it was granted."""
-    if not path.exists():
-        return {}
-    rows = (row.split(" ", 1) for row in os.fsdecode(path.read_bytes()).split("\0") if row)
-    return {name: int(mode, 8) for mode, name in rows}
-
-
-def write_difference(
-    stream: BinaryIO, upper: Path, home: Path, modes: Mapping[str, int], grants: frozenset[str]
-) -> None:
+def write_difference(stream: BinaryIO, upper: Path, home: Path, grants: frozenset[str]) -> None:
     """Write `{"changes": [...], "home": [...]}` as one JSON document, one fact after the other."""
     changes = (
-        fact
-        for fact in walk(upper, modes)
-        if not (fact["kind"] == "dir" and fact["path"] in grants)
+        fact for fact in walk(upper) if not (fact["kind"] == "dir" and fact["path"] in grants)
     )
     stream.write(b'{"changes":[')
     _write_list(stream, changes)
     stream.write(b'],"home":[')
-    _write_list(stream, walk(home, {}))
+    _write_list(stream, walk(home))
     stream.write(b"]}")
 
 
@@ -49,7 +37,7 @@ def _write_list(stream: BinaryIO, facts: Iterator[Fact]) -> None:
         stream.write(json.dumps(fact, separators=(",", ":")).encode())
 
 
-def walk(root: Path, modes: Mapping[str, int]) -> Iterator[Fact]:
+def walk(root: Path) -> Iterator[Fact]:
     """Yield one fact for each entry below `root`, sorted, folders before what is in them."""
     stack = [""]
     while stack:
@@ -59,13 +47,13 @@ def walk(root: Path, modes: Mapping[str, int]) -> Iterator[Fact]:
             entries = sorted(rows, key=lambda row: row.name)
         for entry in entries:
             path = f"{inside}/{entry.name}" if inside else entry.name
-            yield _fact(root, path, entry.stat(follow_symlinks=False), modes)
+            yield _fact(root, path, entry.stat(follow_symlinks=False))
             if entry.is_dir(follow_symlinks=False):
                 folders.append(path)
         stack.extend(reversed(folders))
 
 
-def _fact(root: Path, path: str, status: os.stat_result, modes: Mapping[str, int]) -> Fact:
+def _fact(root: Path, path: str, status: os.stat_result) -> Fact:
     real = root / path
     fact: Fact = {"path": path, "mtime_ns": status.st_mtime_ns}
     for name in _REFUSED:
@@ -73,13 +61,14 @@ def _fact(root: Path, path: str, status: os.stat_result, modes: Mapping[str, int
             return {**fact, "kind": "other", "reason": f"it carries {name}"}
     if stat.S_ISDIR(status.st_mode):
         kind = "opaque" if _attribute(real, _OPAQUE) == b"y" else "dir"
-        return {**fact, "kind": kind, "mode": modes.get(path, 0o755)}
+        return {**fact, "kind": kind, "mode": 0o755}
     if stat.S_ISLNK(status.st_mode):
         return {**fact, "kind": "symlink", "mode": 0o777, "target": str(real.readlink())}
     if stat.S_ISREG(status.st_mode):
         if status.st_size > _SIZE_LIMIT_BYTES:  # a sparse file may claim to be of any size
             return {**fact, "kind": "other", "reason": f"{status.st_size} bytes are too many"}
-        mode = told_mode(status.st_mode, modes.get(path))
+        # as in git, only the owner's execute bit counts; the host knows what the others were
+        mode = 0o755 if status.st_mode & 0o100 else 0o644
         return {**fact, "kind": "file", "mode": mode, **_content(real)}
     if stat.S_ISCHR(status.st_mode) and status.st_rdev == 0:
         return {"path": path, "kind": "gone"}
@@ -92,21 +81,6 @@ _KINDS = {
     stat.S_IFBLK: "a block device",
     stat.S_IFCHR: "a character device",
 }
-
-
-def told_mode(mode: int, base: int | None) -> int:
-    """Return the permission bits to report: as git, only the owner's execute bit counts.
-
-    In the guest the group may always write, and programs replace files by new ones with other bits;
-    neither is the user's wish. `base`: the bits as granted, None for what was not there.
-    """
-    runs = bool(mode & 0o100)
-    if base is None:
-        return 0o755 if runs else 0o644
-    if runs == bool(base & 0o100):
-        return base
-    readers = (base & 0o444) >> 2
-    return base | readers if runs else base & ~0o111
 
 
 def _content(path: Path) -> Fact:

@@ -40,7 +40,7 @@ class WorkspaceDisk:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self._grants: dict[str, str] = {}
-        self._mounted = self._used = False
+        self._mounted = False
         self._prepared = False
         self.opened = False
 
@@ -58,11 +58,6 @@ class WorkspaceDisk:
     def upper(self) -> Path:
         """What changed: where the difference is read."""
         return self._layout.scratch / "upper"
-
-    @property
-    def modes(self) -> Path:
-        """Permission bits of the base as the grant had them, before the group was let in."""
-        return self._layout.scratch / "modes"
 
     @property
     def spare(self) -> Path:
@@ -93,12 +88,17 @@ class WorkspaceDisk:
             layout.home.mkdir(parents=True, exist_ok=True)
             mount(str(layout.scratch / "home"), layout.home, "", MS_BIND)
             self._mount_overlay()
-            self._practise()
+            self.rehearse()
             os.sync()  # nothing is left for a restored copy to write back
         self._prepared = True
 
-    def _practise(self) -> None:
-        """Mount an overlay once, so that a restored copy finds the kernel's part of it warm."""
+    def rehearse(self) -> None:
+        """Mount an overlay once and take it away, so that the real one finds the way warm.
+
+        Raises OSError.
+        """
+        if not self._layout.privileged:
+            return
         target = self.spare / "practice"
         folders = [
             self.spare / name for name in ("practice-lower", "practice-upper", "practice-work")
@@ -143,10 +143,7 @@ class WorkspaceDisk:
 
     def ensure_mounted(self) -> None:
         """Mount the overlay if it is not, folders granted read-only once more on top. Raises OSError."""
-        if not self.opened:
-            return
-        self._used = True
-        if self._mounted:
+        if self._mounted or not self.opened:
             return
         self._layout.workspace.mkdir(parents=True, exist_ok=True)
         if self._layout.privileged:
@@ -178,11 +175,13 @@ class WorkspaceDisk:
         return [name for name, mode in self._grants.items() if mode == "ro"]
 
     def base_folder(self) -> Path:
-        """Return where a base may be unpacked. Raises OSError if there is one, or it is too late."""
+        """Return where files of the base may be unpacked; the overlay over it is taken down for that.
+
+        The kernel does not allow what lies under an overlay to change while it is mounted. The next
+        call mounts it again. Raises OSError if the workspace is not open.
+        """
         if not self.opened:
             raise OSError("the workspace is not open")
-        if self._used or self.modes.exists():
-            raise OSError("the base is laid out once, before the first tool call")
         if not self._layout.privileged:
             return self._layout.workspace
         self._take_down()

@@ -129,6 +129,7 @@ def _load_tools(
             input_schema=signature.input_schema,
             risk=tool.risk,
             timeout_s=tool.timeout_s,
+            reads=None if tool.reads is None else tuple(tool.reads),
         )
         loaded[name] = LoadedTool(tool=tool, signature=signature, spec=spec)
     return loaded

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from deskmate.plugin.contributions import ToolAnswer
 from deskmate.types.codec import to_json
-from deskmate.types.wire import META_DELIVERABLES, META_EVIDENCE, META_WROTE
+from deskmate.types.wire import META_DELIVERABLES, META_EVIDENCE, META_NEEDS, META_WROTE
 
 Result = dict[str, Any]
 TEXT_LIMIT_BYTES = 512 * 1024
@@ -39,10 +40,11 @@ def answer_result(value: Any, *, wrote: bool) -> Result:
     return result
 
 
-def error_result(text: str, *, wrote: bool = False) -> Result:
-    """Return a failed result that tells the model `text`."""
+def error_result(text: str, *, wrote: bool = False, needs: Sequence[str] = ()) -> Result:
+    """Return a failed result that tells the model `text`. `needs`: files that were not there yet."""
     content = [{"type": "text", "text": text[:20_000]}]
-    return {"content": content, "isError": True, "_meta": {META_WROTE: wrote}}
+    meta: Result = {META_WROTE: wrote, **({META_NEEDS: list(needs)} if needs else {})}
+    return {"content": content, "isError": True, "_meta": meta}
 
 
 def _compact(value: Any) -> str:

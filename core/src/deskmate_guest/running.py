@@ -9,14 +9,18 @@ from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
 
-from deskmate.errors import CorruptData, ToolError, ToolInputError
+from deskmate.errors import ContentMissing, CorruptData, ToolError, ToolInputError
 from deskmate.plugin.contexts import Sources, ToolContext, ValidationContext
+from deskmate.plugin.contributions import Tool
 from deskmate.types.codec import from_json
 from deskmate.types.files import Deliverable, Evidence
 from deskmate.types.findings import Finding
+from deskmate.types.registry import ToolSpec
 from deskmate_guest.layout import Layout
+from deskmate_guest.listed import Listed
 from deskmate_guest.loading import LoadedPlugin, LoadedTool
 from deskmate_guest.results import Result, answer_result, error_result
+from deskmate_guest.schema import read_signature
 
 Message = dict[str, Any]
 _FINDINGS_LIMIT = 200
@@ -30,6 +34,7 @@ class Runner:
         self, layout: Layout, plugin: LoadedPlugin, send: Callable[[Mapping[str, Any]], None]
     ) -> None:
         self._layout, self._plugin, self._send = layout, plugin, send
+        self._listed = Listed(layout.listing)
         self._config: Mapping[str, Any] = {}
         self._validation: Mapping[str, Any] = {}
 
@@ -51,16 +56,16 @@ class Runner:
                 return {"id": message["id"], "findings": found}
 
     def _warm(self) -> Result:
-        """Do what a call does, around no tool: its pages are then the template's, shared by all."""
+        """Do what a call does, with a tool that does nothing, so that the first real one finds it done."""
         for _ in range(_WARM_ROUNDS):
-            os.chdir("/")
-            ToolContext(workspace=self._layout.workspace, home=self._layout.home, resources=Path())
-            result = answer_result({"warm": [1, "two"]}, wrote=False)
+            result = self._call(_NOTHING, {"pattern": "*"}, 0)
         return result
 
     def call(self, name: str, arguments: Mapping[str, Any], number: int = 0) -> Result:
         """Run a tool and return its result; nothing it raises escapes."""
-        loaded = self._plugin.tools[name]
+        return self._call(self._plugin.tools[name], arguments, number)
+
+    def _call(self, loaded: LoadedTool, arguments: Mapping[str, Any], number: int) -> Result:
         wrote = loaded.tool.risk != "read"
         if self._layout.workspace.is_dir():
             os.chdir(self._layout.workspace)
@@ -70,9 +75,13 @@ class Runner:
             )
         except ToolError as error:
             text = f"{error.message} {error.hint}" if error.hint else error.message
-            return error_result(text, wrote=wrote)
+            needs = error.paths if isinstance(error, ContentMissing) else ()
+            return error_result(text, wrote=wrote, needs=needs)
         except Exception as error:  # noqa: BLE001 — tool dispatch: a tool may raise anything
             traceback.print_exc()
+            if path := self._unread(error):
+                text = f"The tool {loaded.spec.name} did not find {path}: it is not copied in yet."
+                return error_result(text, wrote=wrote, needs=(path,))
             return error_result(
                 f"The tool {loaded.spec.name} failed; this is a fault of the plugin "
                 f"{self._plugin.place.name}, not of the call: {brief(error)}",
@@ -80,6 +89,17 @@ class Runner:
             )
         finally:
             os.chdir("/")
+
+    def _unread(self, error: BaseException | None) -> str:
+        """Return the listed file that a tool tried to open by itself, or nothing."""
+        while error is not None:
+            if isinstance(error, FileNotFoundError) and isinstance(error.filename, str):
+                real = Path(self._layout.workspace, error.filename)
+                if real.is_relative_to(self._layout.workspace):
+                    path = real.relative_to(self._layout.workspace).as_posix()
+                    return path if path in self._listed else ""
+            error = error.__cause__ or error.__context__
+        return ""
 
     def _bind(
         self, loaded: LoadedTool, arguments: Mapping[str, Any], number: int
@@ -100,6 +120,7 @@ class Runner:
                 home=self._layout.home_of(self._plugin.place),
                 resources=self._plugin.place.resources,
                 config=self._config,
+                listed=self._listed,
                 on_progress=lambda line: self._send({"id": number, "progress": str(line)[:500]}),
             )
         return bound
@@ -143,6 +164,25 @@ class Runner:
             others={path: real for path, real in made.items() if path != deliverable.path},
             resources=self._plugin.place.resources,
         )
+
+
+def _nothing(context: ToolContext, pattern: str = "") -> dict[str, Any]:
+    """Look at the workspace, change nothing.
+
+    Args:
+        pattern: any text.
+        context: filled in by Deskmate.
+    """
+    return {"files": [path.name for path in context.workspace.glob(pattern)], "warm": [1, "two"]}
+
+
+_NOTHING = LoadedTool(
+    tool=Tool(function=_nothing),
+    signature=read_signature(_nothing),
+    spec=ToolSpec(
+        plugin="", name="nothing", title="", description="", input_schema={}, risk="read"
+    ),
+)
 
 
 def failed_rule(rule: str, path: str, why: str) -> Finding:

@@ -81,6 +81,8 @@ class Supervisor:
             "tools/call": self._call_tool,
             wire.PING: lambda request: {},
             wire.RESUME: self._resume,
+            wire.REHEARSE: self._rehearse,
+            wire.CLOCK: self._set_clock,
             wire.REGISTRY: lambda request: self._registry.json(),
             wire.OPEN: self._open,
             wire.EGRESS: self._open_way_out,
@@ -96,10 +98,10 @@ class Supervisor:
     def _on_loaded(self, name: str, report: Mapping[str, Any]) -> None:
         self._registry.add(name, report)
         if self._registry.complete:
-            self._warm(_WARM_CALLS)
+            self._warm(_WARM_CALLS, self._ready)
 
-    def _warm(self, rounds: int) -> None:
-        """Have every worker do some calls' work before the freeze, then tell the host that we are ready.
+    def _warm(self, rounds: int, done: Callable[[], None]) -> None:
+        """Have every worker do some calls' work before the freeze, then call `done`.
 
         What runs for the first time touches, and so copies, many pages: better once in the template.
         """
@@ -108,10 +110,10 @@ class Supervisor:
         def one_done(name: str, reply: Reply, failure: str) -> None:
             waiting.discard(name)
             if not waiting:
-                self._warm(rounds - 1)
+                self._warm(rounds - 1, done)
 
         if not waiting or not rounds:
-            self._ready()
+            done()
             return
         for name in tuple(waiting):
             job = Job(message={"op": "warm"}, timeout_s=_WARM_S, done=partial(one_done, name))
@@ -203,6 +205,23 @@ class Supervisor:
         for plugin in self._plugins.values():
             plugin.fresh()
         return {"workers": [name for name, plugin in self._plugins.items() if plugin.alive]}
+
+    def _rehearse(self, request: Request) -> None:
+        if self.transfers.disk.opened or any(plugin.busy for plugin in self._plugins.values()):
+            raise Refused(INVALID_REQUEST, "a machine rehearses before it is opened", request.id)
+        try:
+            self.transfers.disk.rehearse()
+        except OSError as error:
+            raise Refused(INVALID_REQUEST, f"rehearsing failed: {error}", request.id) from error
+        for plugin in self._plugins.values():
+            plugin.setup(Setup())
+            plugin.fresh()
+        self._warm(1, lambda: self._answer(request.id, {}))
+
+    def _set_clock(self, request: Request) -> Reply:
+        if self._layout.privileged:
+            machine.set_clock(request.params["time_ns"])
+        return {}
 
     def _open(self, request: Request) -> Reply:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import select
 import stat
@@ -12,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from deskmate_guest.difference import read_modes, write_difference
+from deskmate_guest.difference import write_difference
 from deskmate_guest.disk import WorkspaceDisk
 from deskmate_guest.layout import AGENT_UID, GROUP, Layout
 from deskmate_guest.loop import Loop
@@ -29,10 +30,6 @@ _SETPRIV = f"setpriv --reuid={AGENT_UID} --regid={GROUP} --clear-groups --no-new
 _UNPACK = """cd "$1" || exit 1
 dd bs=64k count="$2" iflag=fullblock,count_bytes status=none | {{ umask 022; {user} tar -xpv --no-same-owner --delay-directory-restore \
 --quoting-style=escape -f - > "$3"; code=$?; cat > /dev/null; exit $code; }} || exit 1
-"""
-# modes as granted are noted, then the group is let in: plugins' users work on the same files
-_BASE = """find . -mindepth 1 ! -type l -printf '%m %P\\0' > "$4" &&
-find . -mindepth 1 ! -type l -exec chmod g=u,ug-s {} +
 """
 # only what lies in the upper already: a chmod copies a file up
 _OVERLAY = """cd "$4" && find . -mindepth 1 \\( -type f -o -type d \\) -print0 |
@@ -115,13 +112,13 @@ class Transfers:
 
     def _put(self, params: Mapping[str, Any], done: Done) -> None:
         what, size = params["what"], params["bytes"]
-        if what not in ("base", "overlay", "home", "clean") or size < 0:
+        if what not in ("base", "listing", "overlay", "home", "clean") or size < 0:
             raise OSError(f"put {what!r} of {size} bytes is not a thing")
         folder, script, extra = self._put_plan(what)
         spare = self._spare()
         names, gone = spare / "names", spare / "delete"
         gone.write_bytes(b"\0".join(_inside(path) for path in params["delete"]))
-        user = _SETPRIV if self._layout.privileged and what != "clean" else ""
+        user = _SETPRIV if self._layout.privileged and what not in ("clean", "listing") else ""
         head = _DELETE.format(user=user) if what == "overlay" else ""
         text = head + _UNPACK.format(user=user) + script
         argv = ["/bin/sh", "-c", text, "put", *map(str, (folder, size, names, extra, gone))]
@@ -130,6 +127,8 @@ class Transfers:
             if code:
                 done({}, f"the {what} could not be unpacked (tar's code {code})")
             else:
+                if what == "base" and params["delete"]:
+                    self._strike(params["delete"])
                 lines = names.read_bytes().splitlines()
                 done({"files": sum(not line.endswith(b"/") for line in lines)}, "")
             self._next()
@@ -143,7 +142,10 @@ class Transfers:
     def _put_plan(self, what: str) -> tuple[Path, str, Path]:
         """Return the folder, the script that follows, and its fourth argument."""
         if what == "base":
-            return self.disk.base_folder(), _BASE, self.disk.modes
+            return self.disk.base_folder(), "", self.disk.lower
+        if what == "listing":
+            self._layout.listing.mkdir(parents=True, exist_ok=True, mode=0o755)
+            return self._layout.listing, "", self._layout.listing
         if what == "clean":
             # root's own and read-only: a plugin's rule must not touch what another one looks at
             self._layout.clean.mkdir(parents=True, exist_ok=True)
@@ -154,6 +156,16 @@ class Transfers:
         if what == "home":
             return self._layout.scratch / "home", _HOME, self._layout.home
         return self._layout.workspace, _OVERLAY if self._layout.privileged else "", self.disk.upper
+
+    def _strike(self, paths: list[Any]) -> None:
+        """Note that these files are no longer listed only: they came in, or are gone."""
+        folder = self._layout.listing
+        folder.mkdir(parents=True, exist_ok=True, mode=0o755)
+        number = sum(1 for _ in folder.iterdir()) + 1
+        part = folder / f".{number}"
+        part.write_text(json.dumps([str(path) for path in paths]))
+        part.chmod(0o644)
+        part.rename(folder / f"{number}.json")
 
     def _start(self, argv: list[str], ended: Callable[[int], None]) -> None:
         self._loop.spawn(argv, ended, stdin=self._bulk)
@@ -206,7 +218,6 @@ class Transfers:
                 stream,
                 self.disk.upper,
                 self._layout.scratch / "home",
-                read_modes(self.disk.modes),
                 self.disk.grants,
             )
         return ""

@@ -203,18 +203,22 @@ def _read(folders: Folders, path: str) -> bytes | None:
     return b"".join(found)
 
 
-def test_a_file_that_grows_without_end_is_left_out(tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", [1, 9 << 20])
+def test_a_file_that_grows_without_end_is_left_out(tmp_path: Path, size: int) -> None:
     grant = _grant(tmp_path / "docs")
     file = tmp_path / "docs" / "log"
-    file.write_bytes(b"x")
+    file.write_bytes(b"x" * size)
 
     class GrowingBlobs(MemoryBlobs):
         def put(self, content: bytes | Iterable[bytes]) -> Digest:
-            assert not isinstance(content, bytes)
+            if isinstance(content, bytes):
+                with file.open("ab") as stream:
+                    stream.write(b"more")
+                return super().put(content)
 
             def grown() -> Iterable[bytes]:
                 for count, piece in enumerate(content):
-                    assert count < 10, "it is read without end"
+                    assert count < 100, "it is read without end"
                     with file.open("ab") as stream:
                         stream.write(b"more")
                     yield piece

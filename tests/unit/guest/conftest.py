@@ -45,7 +45,7 @@ class RunningGuest:
     async def put(
         self, what: PutKind, files: Mapping[str, bytes | str], delete: Sequence[str] = ()
     ) -> int:
-        data = make_tar(files)
+        data = make_tar(files, shared=what == "base")
         counts: list[int] = []
 
         async def ask() -> None:
@@ -80,15 +80,18 @@ class RunningGuest:
         await self.client.open(grants, {}, "t-test")
 
 
-def make_tar(files: Mapping[str, bytes | str]) -> bytes:
-    """Bytes are a file, text ending in `/` in the name a folder, other text a link's target."""
+def make_tar(files: Mapping[str, bytes | str], *, shared: bool = False) -> bytes:
+    """Bytes are a file, text ending in `/` in the name a folder, other text a link's target.
+
+    `shared`: the group may do what the owner may, as the host sends a base.
+    """
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for name, content in files.items():
             info = tarfile.TarInfo(name.rstrip("/"))
             info.mode, info.mtime, info.uid, info.gid = 0o644, 1_700_000_000, 1000, 3000
             if name.endswith("/"):
-                info.type, info.mode = tarfile.DIRTYPE, 0o755
+                info.type, info.mode = tarfile.DIRTYPE, 0o775 if shared else 0o755
                 tar.addfile(info)
             elif isinstance(content, str):
                 info.type, info.linkname = tarfile.SYMTYPE, content
@@ -96,6 +99,7 @@ def make_tar(files: Mapping[str, bytes | str]) -> bytes:
             else:
                 info.size = len(content)
                 info.mode = 0o755 if name.endswith(".sh") else 0o640 if "private" in name else 0o644
+                info.mode |= (info.mode & 0o700) >> 3 if shared else 0
                 tar.addfile(info, io.BytesIO(content))
     return buffer.getvalue()
 

@@ -5,35 +5,14 @@ import json
 import os
 from pathlib import Path
 
-import pytest
-
-from deskmate_guest.difference import read_modes, told_mode, walk, write_difference
-
-
-@pytest.mark.parametrize(
-    ("mode", "base", "told"),
-    [
-        (0o100664, None, 0o644),
-        (0o100600, None, 0o644),
-        (0o100775, None, 0o755),
-        (0o100664, 0o644, 0o644),
-        (0o100600, 0o640, 0o640),
-        (0o100775, 0o644, 0o755),
-        (0o100700, 0o600, 0o700),
-        (0o100664, 0o755, 0o644),
-        (0o104775, 0o755, 0o755),
-        (0o100444, 0o444, 0o444),
-    ],
-)
-def test_only_the_owners_execute_bit_is_told(mode: int, base: int | None, told: int) -> None:
-    assert told_mode(mode, base) == told
+from deskmate_guest.difference import walk, write_difference
 
 
 def test_entries_come_sorted_with_folders_before_what_is_in_them(tmp_path: Path) -> None:
     for name in ("b/d.txt", "b/a.txt", "a.txt", "c/x/y.txt"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
-    found = [fact["path"] for fact in walk(tmp_path, {})]
+    found = [fact["path"] for fact in walk(tmp_path)]
     assert set(found) == {"a.txt", "b", "b/a.txt", "b/d.txt", "c", "c/x", "c/x/y.txt"}
     assert all(
         found.index(path) > found.index(path.rpartition("/")[0]) for path in found if "/" in path
@@ -49,7 +28,7 @@ def test_names_that_are_not_unicode_are_told_so_that_the_host_can_refuse_them(
     (Path(os.fsdecode(os.fsencode(upper) + b"/bad\xff"))).write_text("x")
     os.mkfifo(upper / "pipe")
     stream = io.BytesIO()
-    write_difference(stream, upper, home, {}, frozenset())
+    write_difference(stream, upper, home, frozenset())
     rows = {row["path"]: row for row in json.loads(stream.getvalue())["changes"]}
     assert rows["bad\udcff"]["kind"] == "file"
     assert rows["pipe"]["reason"] == "a fifo"
@@ -60,12 +39,6 @@ def test_a_sparse_file_is_told_with_its_apparent_size_unless_that_is_absurd(tmp_
         stream.truncate(5 << 20)
     with (tmp_path / "huge").open("wb") as stream:
         stream.truncate(9 << 30)
-    big, huge = walk(tmp_path, {})
+    big, huge = walk(tmp_path)
     assert big["size"] == 5 << 20
     assert (huge["kind"], huge["reason"]) == ("other", f"{9 << 30} bytes are too many")
-
-
-def test_modes_are_read_as_they_were_noted(tmp_path: Path) -> None:
-    (tmp_path / "modes").write_bytes(b"644 docs/a b.txt\x00755 docs/\xff.sh\x00")
-    assert read_modes(tmp_path / "modes") == {"docs/a b.txt": 0o644, "docs/\udcff.sh": 0o755}
-    assert read_modes(tmp_path / "none") == {}

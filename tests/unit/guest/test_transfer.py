@@ -69,7 +69,7 @@ async def test_every_kind_of_change_is_a_fact(start_real_guest: Any, workspace_r
     assert found["docs/pipe"]["reason"] == "a fifo"
 
 
-async def test_modes_are_told_as_granted_although_the_group_may_write(
+async def test_of_modes_only_the_owners_execute_bit_is_told(
     start_real_guest: Any, workspace_row: Any
 ) -> None:
     async with start_real_guest(workspace_row) as guest:
@@ -79,7 +79,7 @@ async def test_modes_are_told_as_granted_although_the_group_may_write(
         await guest.call("workspace__shell", command=command)
         found = by_path(await guest.difference())
     modes = {path: row["mode"] for path, row in found.items()}
-    assert modes == {"docs/a.txt": 0o644, "docs/private.txt": 0o640, "docs/run.sh": 0o755}
+    assert modes == {"docs/a.txt": 0o644, "docs/private.txt": 0o644, "docs/run.sh": 0o755}
 
 
 async def test_a_checkpoint_is_carried_out_through_the_overlay(

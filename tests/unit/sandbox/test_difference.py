@@ -56,6 +56,64 @@ def test_a_copy_that_changed_nothing_is_left_out() -> None:
     assert _compare(_file("docs/a.txt", A)).changes == ()
 
 
+@pytest.mark.parametrize(
+    ("granted", "told", "after"),
+    [
+        (0o644, 0o644, 0o644),
+        (0o640, 0o644, 0o640),
+        (0o644, 0o755, 0o755),
+        (0o600, 0o755, 0o700),
+        (0o755, 0o644, 0o644),
+        (0o444, 0o644, 0o444),
+        (0o755, 0o755, 0o755),
+    ],
+)
+def test_of_permission_bits_only_the_owners_execute_bit_is_a_change(
+    granted: int, told: int, after: int
+) -> None:
+    base = (Entry(path="docs/a", kind="file", mode=granted, size=1, sha256=A),)
+    facts = read_facts(json.dumps({"changes": [_file("docs/a", B, told)], "home": []}).encode())
+    (change,) = compare(base, facts, {"docs"}).changes
+    assert change.after is not None
+    assert change.after.mode == after
+
+
+UNREAD = (
+    Entry(path="docs/sub", kind="dir", mode=0o755),
+    Entry(path="docs/sub/c.txt", kind="file", mode=0o644, size=1),
+    Entry(path="docs/sub/read.txt", kind="file", mode=0o644, size=1, sha256=A),
+    Entry(path="docs/top.txt", kind="file", mode=0o644, size=1),
+)
+
+
+def _compare_unread(*rows: dict[str, Any]) -> Difference:
+    facts = read_facts(json.dumps({"changes": rows, "home": []}).encode())
+    return compare(UNREAD, facts, {"docs"})
+
+
+def test_a_file_that_was_never_read_is_no_change_when_the_machine_says_nothing_of_it() -> None:
+    difference = _compare_unread({"path": "docs", "kind": "dir", "mode": 0o755})
+    assert (difference.changes, difference.refused) == ((), {})
+
+
+@pytest.mark.parametrize("kind", ["gone", "opaque"])
+def test_a_removed_folder_keeps_what_was_never_read_in_it(kind: str) -> None:
+    difference = _compare_unread({"path": "docs/sub", "kind": kind, "mode": 0o755})
+    assert _operations(difference) == {"docs/sub/read.txt": "delete"}
+    assert "docs/sub/c.txt" in difference.refused
+
+
+def test_a_file_in_the_place_of_a_folder_with_unread_files_is_refused() -> None:
+    difference = _compare_unread(_file("docs/sub"))
+    assert _operations(difference) == {"docs/sub/read.txt": "delete"}
+    assert difference.refused.keys() == {"docs/sub", "docs/sub/c.txt"}
+
+
+def test_an_unread_file_that_was_written_over_is_a_change_of_what_is_not_known_yet() -> None:
+    (change,) = _compare_unread(_file("docs/top.txt")).changes
+    assert (change.operation, change.before) == ("modify", UNREAD[3])
+
+
 def test_a_deleted_folder_lists_all_it_held() -> None:
     assert _operations(_compare({"path": "docs/sub", "kind": "gone"})) == {
         "docs/sub": "rmdir",

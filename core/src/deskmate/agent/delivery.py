@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from deskmate.agent.journal import Journal
-from deskmate.agent.manifests import put_manifest, read_checkpoint, read_entries
+from deskmate.agent.manifests import put_manifest, read_base, read_checkpoint
 from deskmate.agent.validation import build_validation, earlier_verdict, inputs_of, validate
 from deskmate.agent.workbench import Workbench
 from deskmate.agent.world import Setup, World
 from deskmate.errors import ProtocolError, SandboxUnavailable
 from deskmate.types.events import ChangesStaged, Payload
-from deskmate.types.files import Difference
+from deskmate.types.files import Difference, Entry
 
 
 class Delivery:
@@ -40,7 +40,9 @@ class Delivery:
         """Store the verdict over the deliverables; the same inputs are not checked twice."""
         journal, setup = self._journal, self._setup
         state = journal.state
-        base = read_entries(self._world.blobs, state.base) if state.base else ()
+        base: tuple[Entry, ...] = ()
+        if state.base is not None:
+            base = read_base(self._world.blobs, state.base, state.contents, state.lost)
         request = build_validation(
             state.deliverables.values(),
             self._last_difference(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +49,18 @@ def put_manifest(blobs: Blobs, value: Entries | Checkpoint | Difference) -> Dige
 def read_entries(blobs: BlobReader, digest: Digest) -> tuple[Entry, ...]:
     """Return a base's entries. Raises CorruptData."""
     return from_json(Entries, _load(blobs, digest)).entries
+
+
+def read_base(
+    blobs: BlobReader, base: Digest, contents: Iterable[Digest], lost: Iterable[str]
+) -> tuple[Entry, ...]:
+    """Return a base's entries with what was read since it was listed. Raises CorruptData."""
+    entries = {entry.path: entry for entry in read_entries(blobs, base)}
+    for digest in contents:
+        entries |= {entry.path: entry for entry in read_entries(blobs, digest)}
+    for path in lost:
+        entries.pop(path, None)
+    return tuple(entries[path] for path in sorted(entries))
 
 
 def read_checkpoint(blobs: BlobReader, digest: Digest) -> Checkpoint:

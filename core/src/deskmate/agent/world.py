@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +21,23 @@ from deskmate.types.files import Entry
 from deskmate.types.registry import Registry
 
 TakeBase = Callable[[], tuple[Entry, ...]]
-"""Read the granted folders, store every file's content in the blobs, return the entries by path."""
+"""Return the granted folders' entries by path; a file's digest only where its content is in the blobs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """Files that were read into the blobs. `entries`: as they were then. `lost`: path → why it was not."""
+
+    entries: tuple[Entry, ...] = ()
+    lost: Mapping[str, str] = field(default_factory=dict)
+
+
+TakeContent = Callable[[Sequence[Entry]], Taken]
+"""Read these files of the granted folders, as they are now, into the blobs."""
+
+
+def _take_nothing(wanted: Sequence[Entry]) -> Taken:
+    return Taken(lost={entry.path: "it cannot be read" for entry in wanted})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +59,7 @@ class Setup:
     """How this thread works.
 
     `registry`: what the enabled plugins bring. `plugins`: their names, in order. `config`: plugin →
-    setting → value. `take_base`: blocking, runs in a thread of its own. `tools_off`: why there is no
+    setting → value. `take_base`, `take_content`: blocking, run in a thread of their own. `tools_off`: why there is no
     virtual machine, empty if there is one; tools are then not offered, and never run elsewhere. `egress`:
     makes each machine's way out; None: there is none.
     """
@@ -51,6 +67,7 @@ class Setup:
     registry: Registry
     plugins: tuple[str, ...]
     take_base: TakeBase
+    take_content: TakeContent = _take_nothing
     config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     tools_off: str = ""
     egress: MakeEgress | None = None

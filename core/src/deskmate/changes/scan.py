@@ -1,22 +1,22 @@
-"""The base: every entry of the granted folders as it is now, with the files' content in blobs."""
+"""The base: every entry of the granted folders as it is now. Content is read in `content`."""
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from deskmate.changes.disk import Folders, names_in, pieces, stamp
+from deskmate.changes.content import take_content
+from deskmate.changes.digests import Digests, Lookup, stamp_of
+from deskmate.changes.disk import Folders, names_in
 from deskmate.changes.names import refusal
 from deskmate.errors import UserError
-from deskmate.ports import Blobs
+from deskmate.ports import BlobReader, Blobs
 from deskmate.types.files import Entry, Grant
-from deskmate.types.ids import Digest
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,28 +46,60 @@ class Base:
         return sum(entry.size for entry in self.entries)
 
 
+def list_base(
+    grants: Sequence[Grant],
+    *,
+    exclude: Sequence[Path] = (),
+    limits: ScanLimits | None = None,
+    digests: Digests | None = None,
+    blobs: BlobReader | None = None,
+) -> Base:
+    """Return what is in the granted folders: links as entries, never followed; no file is read.
+
+    A file's digest is there only if `digests` knows it for the file as it is now and `blobs` has its
+    content. Pipes, sockets, devices and names that are not text are left out and reported in `skipped`.
+    `exclude`: folders of Deskmate itself, left out.
+
+    Raises UserError if a folder is missing, two grants overlap, or there is more than `limits`.
+    """
+    check_grants(grants)
+    with (digests or Digests(Path(os.devnull))).known() as known, Folders(grants) as folders:
+        scan = _Scan(limits or ScanLimits(), exclude, known, blobs)
+        for grant in grants:
+            with folders.folder(grant.name) as root:
+                scan.walk(root, grant.name, 1)
+    entries = tuple(sorted(scan.entries, key=lambda entry: entry.path))
+    return Base(entries=entries, skipped=dict(sorted(scan.skipped.items())))
+
+
 def take_base(
     grants: Sequence[Grant],
     blobs: Blobs,
     *,
     exclude: Sequence[Path] = (),
     limits: ScanLimits | None = None,
+    digests: Digests | None = None,
 ) -> Base:
-    """Read the granted folders: each file once, into `blobs`; links as entries, never followed.
+    """Return what is in the granted folders, the content of every file in `blobs`.
 
-    Pipes, sockets, devices, unreadable files, files that do not stand still and names that are not
-    text are left out and reported in `skipped`. `exclude`: folders of Deskmate itself, left out.
-
-    Raises UserError if a folder is missing, two grants overlap, or there is more than `limits`.
+    Unreadable files and such that do not stand still are in `skipped` too. Raises as `list_base`.
     """
-    check_grants(grants)
-    scan = _Scan(blobs, limits or ScanLimits(), exclude)
-    with Folders(grants) as folders:
-        for grant in grants:
-            with folders.folder(grant.name) as root:
-                scan.walk(root, grant.name, 1)
-    entries = tuple(sorted(scan.entries, key=lambda entry: entry.path))
-    return Base(entries=entries, skipped=dict(sorted(scan.skipped.items())))
+    listed = list_base(grants, exclude=exclude, limits=limits, digests=digests, blobs=blobs)
+    return read_all(listed, grants, blobs, digests=digests)
+
+
+def read_all(
+    listed: Base, grants: Sequence[Grant], blobs: Blobs, *, digests: Digests | None = None
+) -> Base:
+    """Return a listed base with the content of all its files in `blobs`."""
+    missing = [entry for entry in listed.entries if entry.is_listed_only]
+    taken = take_content(grants, missing, blobs, digests=digests)
+    entries = {entry.path: entry for entry in listed.entries if not entry.is_listed_only}
+    entries |= {entry.path: entry for entry in taken.entries}
+    return Base(
+        entries=tuple(entries[path] for path in sorted(entries)),
+        skipped=dict(sorted({**listed.skipped, **taken.lost}.items())),
+    )
 
 
 def check_grants(grants: Sequence[Grant]) -> None:
@@ -90,14 +122,19 @@ def check_grants(grants: Sequence[Grant]) -> None:
         roots[real] = grant
 
 
+@dataclass(slots=True)
 class _Scan:
-    def __init__(self, blobs: Blobs, limits: ScanLimits, exclude: Sequence[Path]) -> None:
-        self.entries: list[Entry] = []
-        self.skipped: dict[str, str] = {}
-        self._blobs = blobs
-        self._limits = limits
-        self._size = 0
-        self._exclude = {_identity(path.stat()) for path in exclude if path.is_dir()}
+    _limits: ScanLimits
+    _excluded: Sequence[Path]
+    _known: Lookup
+    _blobs: BlobReader | None
+    entries: list[Entry] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+    _size: int = 0
+    _exclude: set[tuple[int, int]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._exclude = {_identity(path.stat()) for path in self._excluded if path.is_dir()}
 
     def walk(self, folder: int, path: str, depth: int) -> None:
         """Add everything below an open folder."""
@@ -118,7 +155,7 @@ class _Scan:
         elif stat.S_ISDIR(status.st_mode):
             self._add_folder(folder, name, path, depth)
         elif stat.S_ISREG(status.st_mode):
-            self._add_file(folder, name, path)
+            self._add_file(path, status)
         else:
             self.skipped[path] = "it is neither a file nor a folder"
 
@@ -148,22 +185,21 @@ class _Scan:
         finally:
             os.close(opened)
 
-    def _add_file(self, folder: int, name: str, path: str) -> None:
-        for _ in range(_TRIES):
-            file = os.open(name, _READ, dir_fd=folder)
-            try:
-                status = os.fstat(file)
-                self._size += status.st_size
-                self._check_limits()
-                content = _Content(file, status.st_size)
-                digest = self._blobs.put(content)
-                if content.left == 0 and stamp(status) == stamp(os.fstat(file)):
-                    self._keep(_file_entry(path, status, digest))
-                    return
-                self._size -= status.st_size
-            finally:
-                os.close(file)
-        self.skipped[path] = "it was being changed while it was read"
+    def _add_file(self, path: str, status: os.stat_result) -> None:
+        digest = self._known.digest(stamp_of(status))
+        if digest is not None and not (self._blobs and self._blobs.has(digest)):
+            digest = None
+        self._size += status.st_size
+        self._keep(
+            Entry(
+                path=path,
+                kind="file",
+                mode=stat.S_IMODE(status.st_mode) & 0o777,
+                size=status.st_size,
+                sha256=digest,
+                mtime_ns=status.st_mtime_ns,
+            )
+        )
 
     def _keep(self, entry: Entry) -> None:
         self.entries.append(entry)
@@ -180,32 +216,6 @@ class _Scan:
                 f"The granted folders hold more than {self._limits.size / (1 << 30):.3g} GiB.",
                 hint="Grant a smaller folder.",
             )
-
-
-class _Content:
-    """A file's pieces, to its stated size or one piece beyond: one that grows without end must not fill the disk."""
-
-    def __init__(self, file: int, size: int) -> None:
-        self.left = size
-        self._file = file
-
-    def __iter__(self) -> Iterator[bytes]:
-        for piece in pieces(self._file):
-            self.left -= len(piece)
-            yield piece
-            if self.left < 0:
-                return
-
-
-def _file_entry(path: str, status: os.stat_result, digest: Digest) -> Entry:
-    return Entry(
-        path=path,
-        kind="file",
-        mode=stat.S_IMODE(status.st_mode) & 0o777,
-        size=status.st_size,
-        sha256=digest,
-        mtime_ns=status.st_mtime_ns,
-    )
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:

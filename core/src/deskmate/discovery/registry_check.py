@@ -38,6 +38,7 @@ _SCHEMA_LIMIT_BYTES = 32 * 1024
 _STEPS_LIMIT = 20_000
 _PROCEDURE_LIMIT_BYTES = 64 * 1024
 _TIMEOUT_LIMIT_S = 3_600
+_READS_LIMIT = 50
 _WIRE_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 Spec = TypeVar("Spec", PromptSpec, ToolSpec, SkillSpec, RuleSpec)
@@ -174,6 +175,10 @@ def _check_tool(tool: ToolSpec, manifest: Manifest) -> str:
         return "its title is too long"
     if not 0 < tool.timeout_s <= _TIMEOUT_LIMIT_S:
         return f"its time limit is {tool.timeout_s} s"
+    if tool.reads is not None and (
+        len(tool.reads) > _READS_LIMIT or any(len(item) > _LINE_LIMIT for item in tool.reads)
+    ):
+        return f"it reads more than {_READS_LIMIT} kinds of files, or one of more than {_LINE_LIMIT} characters"
     return _check_schema(tool.input_schema)
 
 

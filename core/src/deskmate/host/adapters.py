@@ -18,6 +18,7 @@ from deskmate.types.places import Places
 from deskmate.types.registry import Layer, Manifest
 
 if TYPE_CHECKING:
+    from deskmate.changes.digests import Digests
     from deskmate.connectors.egress.outside import Outside
     from deskmate.connectors.redaction import Redactor
     from deskmate.connectors.vault import Vault
@@ -76,6 +77,12 @@ class Adapters:
         from deskmate.store.blobs import BlobStore  # noqa: PLC0415
 
         return BlobStore(self.places.blobs)
+
+    def digests(self) -> Digests:
+        """Return what is known of files that were read before."""
+        from deskmate.changes.digests import Digests  # noqa: PLC0415
+
+        return Digests(self.places.cache / "digests.sqlite")
 
     def layer(self, plugins: Sequence[str], progress: Progress) -> Layer:
         """Return the disk for a set of plugins, built if needed. Blocks."""

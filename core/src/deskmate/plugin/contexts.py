@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from deskmate.errors import ToolInputError
+from deskmate.errors import ContentMissing, ToolInputError
 from deskmate.types.files import Evidence
 
 API_VERSION = "1.0"
@@ -36,6 +36,8 @@ class ToolContext:
     `home`: for the built-in workspace tools the agent's folder, kept in checkpoints, never shown to the
     user as a change; for every other plugin a folder of its own, gone with the machine.
     `config`: the plugin's settings, defaults filled in. `resources`: the plugin's package folder.
+    `listed`: workspace path → bytes of the files whose content is not there yet; they are not in the
+    folders either. `file` and `target` have the host bring such a file; see `Tool.reads`.
     """
 
     workspace: Path
@@ -43,6 +45,7 @@ class ToolContext:
     resources: Path
     config: Mapping[str, Any] = field(default_factory=dict)
     on_progress: Callable[[str], None] = lambda line: None
+    listed: Mapping[str, int] = field(default_factory=dict)
 
     def file(self, path: str) -> Path:
         """Return the real path of an existing workspace file.
@@ -65,12 +68,22 @@ class ToolContext:
 
         Raises:
             ToolInputError: it would leave the workspace.
+            ContentMissing: there is such a file, and its content is not here yet.
         """
         text = path.removeprefix("/workspace/")
         real = (self.workspace / text).resolve()
-        if not real.is_relative_to(self.workspace.resolve()):
+        top = self.workspace.resolve()
+        if not real.is_relative_to(top):
             raise ToolInputError(f"{path} is outside the workspace.")
+        if self.listed:
+            self._need(real.relative_to(top).as_posix(), real)
         return real
+
+    def _need(self, name: str, real: Path) -> None:
+        if name in self.listed and not real.exists():
+            raise ContentMissing(
+                f"{name} has not been copied into the virtual machine yet.", paths=(name,)
+            )
 
     def name_of(self, real: Path) -> str:
         """Return the workspace path of a real path."""

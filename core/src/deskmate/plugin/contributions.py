@@ -34,11 +34,18 @@ class Tool:
     annotated `ToolContext` is filled in by Deskmate and not part of the schema. The function returns
     JSON (dict, list, str, number) or a `ToolAnswer`; it raises ToolError (or ToolInputError) for what
     the model should be told. `risk` must be the one in plugin.toml.
+
+    `reads`: which files of the granted folders it looks at; large folders are copied into the virtual
+    machine only as far as tools need them. None (the default): it may look at any, so all are copied in
+    before it runs. A tuple: files that its arguments or its plugin's settings name, and besides
+    `"*.docx"` files by name (or by path where the pattern has a `/`), `"{path}"` the file or folder that
+    the argument `path` names, everything where it is empty. Other files may not be there for it.
     """
 
     function: Callable[..., Any]
     risk: Risk = "read"
     timeout_s: int = 120
+    reads: tuple[str, ...] | None = None
 
     @property
     def name(self) -> str:

@@ -11,10 +11,11 @@ from deskmate.types.codec import from_json
 from deskmate.types.files import Deliverable, Evidence
 from deskmate.types.findings import Finding
 from deskmate.types.registry import Registry
-from deskmate.types.wire import META_DELIVERABLES, META_EVIDENCE, META_WROTE
+from deskmate.types.wire import META_DELIVERABLES, META_EVIDENCE, META_NEEDS, META_WROTE
 
 T = TypeVar("T")
 _TEXT_PARTS_LIMIT = 64
+_NEEDS_LIMIT = 1000
 _RESULT_PARTS = {"content", "isError", "structuredContent", "_meta", "resultType"}
 
 
@@ -66,6 +67,7 @@ def read_outcome(reply: Any) -> ToolOutcome:
         evidence=_read_all(Evidence, meta.get(META_EVIDENCE, [])),
         deliverables=_read_all(Deliverable, meta.get(META_DELIVERABLES, [])),
         wrote=wrote,
+        needs=_needs(meta.get(META_NEEDS, [])),
     )
 
 
@@ -79,6 +81,14 @@ def read_report(reply: Mapping[str, Any], paths: Set[str]) -> ValidationReport:
     if not all(isinstance(rule, str) for rule in reply["rules"]):
         raise ProtocolError("the guest's report names rules that are no names")
     return ValidationReport(findings=findings, rules=tuple(reply["rules"]))
+
+
+def _needs(rows: Any) -> tuple[str, ...]:
+    if not isinstance(rows, list) or len(rows) > _NEEDS_LIMIT:
+        raise ProtocolError("a tool's result does not say which files it needs")
+    if not all(isinstance(path, str) for path in rows):
+        raise ProtocolError("a tool's result needs files that are no paths")
+    return tuple(rows)
 
 
 def _text(content: Any) -> str:

@@ -37,7 +37,7 @@ _ENVELOPE: Mapping[str, Any] = {
     "io.modelcontextprotocol/clientInfo": {"name": "deskmate", "version": "1"},
     "io.modelcontextprotocol/clientCapabilities": {},
 }
-PutKind = Literal["base", "overlay", "home", "clean"]
+PutKind = Literal["base", "listing", "overlay", "home", "clean"]
 
 
 @asynccontextmanager
@@ -73,6 +73,10 @@ class GuestClient:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    def number_from(self, first_id: int) -> None:
+        """Number later requests from here: negative ids are practice, which a guest forgets."""
+        self._connection.number_from(first_id)
+
     async def wait_ready(self, timeout_s: float) -> float:
         """Wait for the guest's first line; returns its uptime in seconds."""
         return await self._connection.wait_ready(timeout_s)
@@ -103,6 +107,15 @@ class GuestClient:
             "hostname": hostname,
         }
         return read_workers(await self._connection.request(wire.RESUME, params, timeout_s))
+
+    async def rehearse(self, timeout_s: float = QUICK_S) -> None:
+        """Have a restored guest do what its first call will do, without a trace."""
+        _empty(await self._connection.request(wire.REHEARSE, {}, timeout_s), wire.REHEARSE)
+
+    async def set_clock(self, time_ns: int, timeout_s: float = QUICK_S) -> None:
+        """Tell a guest that was stopped for a while what time it is."""
+        params = {"time_ns": time_ns}
+        _empty(await self._connection.request(wire.CLOCK, params, timeout_s), wire.CLOCK)
 
     async def registry(self, timeout_s: float = QUICK_S) -> Registry:
         """Return what the plugins registered. Untrusted: names and texts are the guest's."""

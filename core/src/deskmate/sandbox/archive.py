@@ -7,7 +7,7 @@ asked for, in that order, and nothing else. Nothing is ever unpacked to a path.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from deskmate.errors import ProtocolError
@@ -36,10 +36,21 @@ class Item:
         return self.entry.sha256 if self.entry.kind == "file" else None
 
 
-def items_of(entries: Iterable[Entry], prefix: str = "") -> tuple[Item, ...]:
-    """Return the entries as items, parents before children; `prefix` goes before every name."""
+def items_of(
+    entries: Iterable[Entry], prefix: str = "", *, shared: bool = False
+) -> tuple[Item, ...]:
+    """Return the entries as items, parents before children; `prefix` goes before every name.
+
+    `shared`: in the guest the group may do what the owner may, so that workers share the files.
+    """
     ordered = sorted(entries, key=lambda entry: entry.path.split("/"))
+    if shared:
+        ordered = [replace(entry, mode=_shared(entry.mode)) for entry in ordered]
     return tuple(Item(name=prefix + entry.path, entry=entry) for entry in ordered)
+
+
+def _shared(mode: int) -> int:
+    return mode & 0o707 | (mode & 0o700) >> 3
 
 
 def stream_size(items: Iterable[Item]) -> int:

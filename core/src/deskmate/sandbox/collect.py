@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from typing import BinaryIO
 
 import anyio.to_thread
 
 from deskmate.errors import ProtocolError
-from deskmate.ports import Blobs
+from deskmate.ports import BlobReader, Blobs
 from deskmate.protocol.client import GuestClient
 from deskmate.sandbox.archive import Received
 from deskmate.sandbox.bulk import Bulk
 from deskmate.sandbox.difference import compare, read_facts
 from deskmate.types.files import Difference, Entry
+from deskmate.types.ids import Digest
 from deskmate.types.wire import HOME, WORKSPACE
 
 _DOCUMENT_LIMIT_BYTES = 128 << 20
@@ -31,8 +32,11 @@ async def collect(
     base: Sequence[Entry],
     blobs: Blobs,
     grants: Set[str],
+    sizes: dict[Digest, int],
 ) -> tuple[Difference, tuple[Entry, ...]]:
     """Return the difference and the home folder's entries; their content is in `blobs`.
+
+    `sizes`: digest → bytes of content that was looked at before; it grows.
 
     A file that changes while it is read is asked for anew, with all facts, three times at most.
     Raises ProtocolError when the guest breaks the rules or never holds still.
@@ -43,9 +47,27 @@ async def collect(
         after = [change.after for change in difference.changes if change.after is not None]
         wanted = {f"{WORKSPACE}/{entry.path}": entry for entry in after if entry.sha256}
         wanted |= {f"{HOME}/{entry.path}": entry for entry in facts.home if entry.sha256}
+        sizes |= {entry.sha256: entry.size for entry in base if entry.sha256}
+        await anyio.to_thread.run_sync(_check_sizes, wanted, blobs, sizes)
         if await _take(guest, bulk, wanted, blobs):
+            sizes |= {entry.sha256: entry.size for entry in wanted.values() if entry.sha256}
             return difference, facts.home
     raise ProtocolError("the workspace keeps changing while it is read")
+
+
+def _check_sizes(wanted: Mapping[str, Entry], blobs: BlobReader, sizes: dict[Digest, int]) -> None:
+    """Make sure that what is here already has the size that the guest says it has."""
+    for path, entry in wanted.items():
+        digest = entry.sha256
+        if digest is None or not blobs.has(digest):
+            continue
+        if digest not in sizes:
+            sizes[digest] = sum(len(piece) for piece in blobs.chunks(digest))
+        if sizes[digest] != entry.size:
+            raise ProtocolError(
+                f"the guest says that {path!r} has {entry.size} bytes; content of that digest has "
+                f"{sizes[digest]}"
+            )
 
 
 async def _document(guest: GuestClient, bulk: Bulk) -> bytes:

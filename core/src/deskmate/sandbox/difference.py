@@ -6,7 +6,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from deskmate.errors import ProtocolError
@@ -157,7 +157,7 @@ def compare(base: Sequence[Entry], facts: Facts, grants: Set[str] = frozenset())
     `grants`: names of the granted folders; with none the thread's files lie at the workspace's top.
 
     Copies that changed nothing are left out, a deleted or replaced folder becomes the deletion of all
-    the base had in it, and new names that could harm on some system are refused.
+    the base had in it and the guest knew, and new names that could harm on some system are refused.
     """
     before = {entry.path: entry for entry in base}
     after = dict(before)
@@ -168,13 +168,19 @@ def compare(base: Sequence[Entry], facts: Facts, grants: Set[str] = frozenset())
         for kind, entry in facts.changes
         if kind in ("file", "symlink") and _is(before.get(entry.path), "dir")
     }
+    unread = {path for path, entry in before.items() if entry.is_listed_only}
+    kept = _unread_below(unread, replaced)
     for path in before:
-        if any(parent in replaced for parent in _parents(path)):
+        if path not in kept and any(parent in replaced for parent in _parents(path)):
             del after[path]
     for kind, entry in facts.changes:
+        if entry.path in kept:
+            refused[entry.path] = "its place holds files that the agent has not read"
+            continue
         after.pop(entry.path, None)
         if kind != "gone":
-            after[entry.path] = entry
+            after[entry.path] = _as_granted(entry, before.get(entry.path))
+    refused |= dict.fromkeys(kept & unread, "it stays: the agent has not read it")
     _refuse(before, after, refused, grants)
     changes = []
     for path in sorted(before.keys() | after.keys()):
@@ -182,6 +188,37 @@ def compare(base: Sequence[Entry], facts: Facts, grants: Set[str] = frozenset())
         if change is not None:
             changes.append(change)
     return Difference(changes=tuple(changes), refused=refused)
+
+
+def _unread_below(unread: Set[str], replaced: Set[str]) -> set[str]:
+    """Return the files in removed folders that were never in the guest, and the folders above them.
+
+    Who removed the folder there removed what it saw.
+    """
+    kept: set[str] = set()
+    for path in unread if replaced else ():
+        parents = _parents(path)
+        if any(parent in replaced for parent in parents):
+            kept |= {path, *parents}
+    return kept
+
+
+def _as_granted(entry: Entry, before: Entry | None) -> Entry:
+    """Return an entry with the permission bits to tell: as git, only the owner's execute bit counts.
+
+    In the guest the group may always write, and programs replace files by new ones with other bits;
+    neither is the user's wish.
+    """
+    if entry.kind == "symlink":
+        return replace(entry, mode=0o777)
+    if before is None or before.kind != entry.kind:
+        runs = entry.kind == "dir" or bool(entry.mode & 0o100)
+        return replace(entry, mode=0o755 if runs else 0o644)
+    if entry.kind == "dir" or bool(entry.mode & 0o100) == bool(before.mode & 0o100):
+        return replace(entry, mode=before.mode)
+    readers = (before.mode & 0o444) >> 2
+    runs = bool(entry.mode & 0o100)
+    return replace(entry, mode=before.mode | readers if runs else before.mode & ~0o111)
 
 
 def _refuse(

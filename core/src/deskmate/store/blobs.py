@@ -20,6 +20,7 @@ from deskmate.errors import CorruptData, DeskmateError
 from deskmate.types.ids import Digest
 
 CHUNK_BYTES = 1 << 20
+_SMALL_BYTES = 8 << 20  # content up to here is hashed, looked up and compressed in one piece
 _LEVEL = 3  # the fastest level that still halves office documents' XML and logs
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _LEFTOVER_S = 86_400
@@ -34,6 +35,7 @@ class BlobStore:
         self._root = root
         self._swept = False
         self._batch = threading.local()
+        self._folders: set[Path] = set()
 
     def put(self, content: bytes | Iterable[bytes]) -> Digest:
         """Store content durably and return its sha256.
@@ -42,16 +44,26 @@ class BlobStore:
         Raises DeskmateError when the disk is full or fails, and what the pieces' source raises;
         nothing half-written stays.
         """
-        pieces = _split(content) if isinstance(content, bytes) else content
+        return self._put(content, getattr(self._batch, "names", None))
+
+    def _put(self, content: bytes | Iterable[bytes], names: list[Path] | None) -> Digest:
+        """`names`: where a blob that is made durable later is noted; None: it is durable at once."""
         temporary = self._root / f".{secrets.token_hex(8)}.tmp"
         try:
-            make_folder(self._root)
-            self._sweep()
+            self._prepare()
             try:
-                digest = _compress(pieces, temporary)
-                self._keep(temporary, digest)
-            finally:
+                if isinstance(content, bytes) and len(content) <= _SMALL_BYTES:
+                    digest = Digest(hashlib.sha256(content).hexdigest())
+                    if self._holds(digest, len(content)):
+                        return digest
+                    _compress_whole(content, temporary)
+                else:
+                    pieces = _split(content) if isinstance(content, bytes) else content
+                    digest = _compress(pieces, temporary)
+                self._keep(temporary, digest, names)
+            except BaseException:
                 temporary.unlink(missing_ok=True)
+                raise
         except _SourceFailed as failed:
             raise failed.error from None
         except OSError as error:
@@ -59,16 +71,17 @@ class BlobStore:
         return digest
 
     @contextmanager
-    def batch(self) -> Iterator[None]:
+    def batch(self) -> Iterator[Batch]:
         """Put much at once: what this thread puts inside is durable when the block ends, not before.
 
-        A crash inside may leave damaged blobs; nothing can refer to them yet, and putting the same
-        content again replaces them. Raises DeskmateError as `put`.
+        So is what any thread puts through the `Batch`. A crash inside may leave damaged blobs; nothing
+        can refer to them yet, and putting the same content again replaces them. Raises DeskmateError as
+        `put`.
         """
         names: list[Path] = []
         self._batch.names = names
         try:
-            yield
+            yield Batch(self, names)
         finally:
             del self._batch.names
         if names:
@@ -77,21 +90,32 @@ class BlobStore:
             except OSError as error:
                 raise _disk_error(error, self._root) from error
 
-    def _sweep(self) -> None:
-        """Once: remove temporary files that a crash left. None lives for a day."""
-        if not self._swept:
-            self._swept = True
-            for leftover in self._root.glob(".*.tmp"):
-                with suppress(FileNotFoundError):
-                    if time.time() - leftover.stat().st_mtime > _LEFTOVER_S:
-                        leftover.unlink()
+    def _prepare(self) -> None:
+        """Once: make the folder, and remove temporary files that a crash left. None lives for a day."""
+        if self._swept:
+            return
+        make_folder(self._root)
+        for leftover in self._root.glob(".*.tmp"):
+            with suppress(FileNotFoundError):
+                if time.time() - leftover.stat().st_mtime > _LEFTOVER_S:
+                    leftover.unlink()
+        self._swept = True
 
-    def _keep(self, temporary: Path, digest: Digest) -> None:
+    def _holds(self, digest: Digest, size: int) -> bool:
+        """Say whether content is here and sound."""
+        try:
+            return sum(len(piece) for piece in self.chunks(digest)) == size
+        except CorruptData:
+            return False
+
+    def _keep(self, temporary: Path, digest: Digest, names: list[Path] | None) -> None:
         path = self._path(digest)
         if path.exists() and filecmp.cmp(temporary, path, shallow=False):
+            temporary.unlink()
             return
-        make_folder(path.parent)
-        names = getattr(self._batch, "names", None)
+        if path.parent not in self._folders:
+            make_folder(path.parent)
+            self._folders.add(path.parent)
         if names is not None:
             temporary.replace(path)
             names.append(path)
@@ -138,6 +162,21 @@ class BlobStore:
         return self._root / digest[:2] / f"{digest}.zst"
 
 
+class Batch(BlobStore):
+    """A store's view for many puts from several threads; all durable when the batch ends."""
+
+    def __init__(self, store: BlobStore, names: list[Path]) -> None:
+        """`names`: of the blobs that are made durable together."""
+        super().__init__(store._root)
+        self._names = names
+        self._swept = store._swept
+        self._folders = store._folders
+
+    def put(self, content: bytes | Iterable[bytes]) -> Digest:
+        """Store content and return its sha256; see `BlobStore.put`."""
+        return self._put(content, self._names)
+
+
 _REPAIR = "Import an export of the thread to bring it back."
 
 
@@ -180,6 +219,26 @@ def _from_source(pieces: Iterable[bytes]) -> Iterator[bytes]:
         yield from pieces
     except OSError as error:
         raise _SourceFailed(error) from error
+
+
+_compressors = threading.local()
+"""One a thread: making one costs more than compressing a small file."""
+
+
+def _compress_whole(content: bytes, path: Path) -> None:
+    import zstandard  # noqa: PLC0415 - a compiled library that --help must not load
+
+    compressor = getattr(_compressors, "one", None)
+    if compressor is None:
+        compressor = _compressors.one = zstandard.ZstdCompressor(level=_LEVEL)
+    packed = compressor.compress(content)
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        view = memoryview(packed)
+        while view:
+            view = view[os.write(file, view) :]
+    finally:
+        os.close(file)
 
 
 def _compress(pieces: Iterable[bytes], path: Path) -> Digest:

@@ -18,6 +18,7 @@ from deskmate.types.ids import Digest
 
 _BLOB_FIELDS = {
     "BaseTaken": "manifest",
+    "ContentTaken": "manifest",
     "CheckpointMade": "manifest",
     "ChangesStaged": "difference",
     "ChangesDiscarded": "difference",

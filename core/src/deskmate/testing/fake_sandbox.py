@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import anyio
 
-from deskmate.errors import SandboxUnavailable, ToolError
+from deskmate.errors import ContentMissing, SandboxUnavailable, ToolError
 from deskmate.ports import (
     BlobReader,
     Blobs,
@@ -91,8 +91,21 @@ class FakeMachine:
         """Lay the base files out."""
         self._check()
         for entry in entries:
-            self._tree.lay(entry, blobs.read(entry.sha256) if entry.sha256 else b"")
+            if entry.is_listed_only:
+                self._tree.note(entry)
+            else:
+                self._tree.lay(entry, blobs.read(entry.sha256) if entry.sha256 else b"")
         progress(f"{len(entries)} entries copied in")
+
+    async def put_content(
+        self, entries: Sequence[Entry], gone: Sequence[str], blobs: BlobReader, progress: Progress
+    ) -> None:
+        """Lay the content of files that were only listed; what the tree changed there stays changed."""
+        self._check()
+        for path in gone:
+            self._tree.strike(path)
+        for entry in entries:
+            self._tree.fill(entry, blobs.read(entry.sha256) if entry.sha256 else b"")
 
     async def put_checkpoint(
         self, changes: Difference, home: Sequence[Entry], blobs: BlobReader
@@ -151,7 +164,10 @@ class FakeMachine:
         """Compare the tree with the base."""
         self._check()
         before = {entry.path: entry for entry in base}
-        after = {entry.path: entry for entry in self._tree.entries(blobs)}
+        unread = {path: entry for path, entry in before.items() if self._tree.lists(path)}
+        above = {parent for path in unread for parent in _parents(path) if parent in before}
+        after = {path: before[path] for path in above} | unread
+        after |= {entry.path: entry for entry in self._tree.entries(blobs)}
         changes = []
         for path in sorted(before.keys() | after.keys()):
             old, new = before.get(path), after.get(path)
@@ -179,11 +195,18 @@ class FakeMachine:
         return not self._closed
 
 
+def _parents(path: str) -> list[str]:
+    parts = path.split("/")
+    return ["/".join(parts[:length]) for length in range(1, len(parts))]
+
+
 async def _run(function: ToolFunction, tree: Tree, arguments: Mapping[str, Any]) -> ToolOutcome:
     try:
         result = function(tree, arguments)
         if hasattr(result, "__await__"):
             result = await result
+    except ContentMissing as error:
+        return ToolOutcome(text=error.message, is_error=True, needs=error.paths)
     except ToolError as error:
         return ToolOutcome(text=error.message, is_error=True)
     if isinstance(result, ToolOutcome):
@@ -252,6 +275,10 @@ class FakeSandbox:
             yield machine
         finally:
             machine.close()
+
+    def pooled(self) -> AbstractAsyncContextManager[None]:
+        """Nothing is made ahead: a fake machine costs nothing."""
+        return nullcontext()
 
     def _names(self, plugins: Sequence[str]) -> list[str]:
         return ["workspace", *(name for name in plugins if name != "workspace")]

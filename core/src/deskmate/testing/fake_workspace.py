@@ -11,7 +11,7 @@ from typing import Any
 
 import anyio
 
-from deskmate.errors import ToolInputError
+from deskmate.errors import ContentMissing, ToolInputError
 from deskmate.ports import Blobs
 from deskmate.types.files import Entry
 from deskmate.types.ids import Digest
@@ -27,6 +27,25 @@ class Tree:
         self._grants = set(grants)
         self._entries: dict[str, Entry] = {}
         self._content: dict[str, bytes] = {}
+        self._listed: dict[str, Entry] = {}
+
+    def note(self, entry: Entry) -> None:
+        """Note a base file by name and size; it is not in the tree."""
+        self._listed[entry.path] = entry
+
+    def lists(self, path: str) -> bool:
+        """Say whether a file is known by name only."""
+        return path in self._listed and path not in self._entries
+
+    def strike(self, path: str) -> None:
+        """Forget a file that was listed."""
+        self._listed.pop(path, None)
+
+    def fill(self, entry: Entry, content: bytes) -> None:
+        """Put a listed file, unless something was put in its place meanwhile."""
+        listed = self._listed.pop(entry.path, None)
+        if listed is not None and entry.path not in self._entries:
+            self.lay(entry, content)
 
     def lay(self, entry: Entry, content: bytes) -> None:
         """Put a base entry as it was."""
@@ -52,6 +71,8 @@ class Tree:
     def read(self, path: str) -> bytes:
         """Return a file's content."""
         path = self._inside(path)
+        if self.lists(path):
+            raise ContentMissing(f"{path} has not been copied in yet.", paths=(path,))
         if path not in self._content:
             raise ToolInputError(f"{path} is not a file in the workspace.")
         return self._content[path]
@@ -78,7 +99,7 @@ class Tree:
 
     def paths(self) -> list[str]:
         """Return all paths, sorted."""
-        return sorted(self._entries)
+        return sorted(self._entries.keys() | self._listed.keys())
 
     def _inside(self, path: str) -> str:
         path = posixpath.normpath(path.removeprefix("/workspace/"))
@@ -137,11 +158,19 @@ def workspace_tools() -> list[
     tuple[str, ToolSpec, Callable[[Tree, Mapping[str, Any]], Any | Awaitable[Any]]]
 ]:
     """Return the workspace tools that the fake has: wire name, spec, function."""
-    rows: list[tuple[str, Risk, dict[str, Any], Callable[[Tree, Mapping[str, Any]], Any]]] = [
-        ("write", "write", _object(path="string", content="string"), _write),
-        ("read", "read", _object(path="string"), _read),
-        ("glob", "read", _object(pattern="string"), _glob),
-        ("shell", "write", _object(command="string"), _shell),
+    rows: list[
+        tuple[
+            str,
+            Risk,
+            dict[str, Any],
+            Callable[[Tree, Mapping[str, Any]], Any],
+            tuple[str, ...] | None,
+        ]
+    ] = [
+        ("write", "write", _object(path="string", content="string"), _write, ()),
+        ("read", "read", _object(path="string"), _read, ()),
+        ("glob", "read", _object(pattern="string"), _glob, ()),
+        ("shell", "write", _object(command="string"), _shell, None),
     ]
     return [
         (
@@ -153,8 +182,9 @@ def workspace_tools() -> list[
                 description=f"The fake's {name}.",
                 input_schema=schema,
                 risk=risk,
+                reads=reads,
             ),
             function,
         )
-        for name, risk, schema, function in rows
+        for name, risk, schema, function, reads in rows
     ]

@@ -32,7 +32,8 @@ class Entry:
     """One file system entry as it was at one moment.
 
     `path`: workspace path. `mode`: permission bits, 0–0o777. `size`: bytes, 0 for directories.
-    `sha256`: of the content, None for directories and symlinks. `target`: of symlinks, text only.
+    `sha256`: of the content, None for directories, symlinks, and files of a base that nobody has read yet.
+    `target`: of symlinks, text only.
     `mtime_ns`: nanoseconds since the epoch.
     """
 
@@ -43,6 +44,11 @@ class Entry:
     sha256: Digest | None = None
     target: str = ""
     mtime_ns: int = 0
+
+    @property
+    def is_listed_only(self) -> bool:
+        """Say whether this is a file whose name is known and whose content is not."""
+        return self.kind == "file" and self.sha256 is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -86,7 +86,10 @@ class PromptSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolSpec:
-    """A tool as the model and the policy see it. `name` is the wire name `<plugin>__<tool>`."""
+    """A tool as the model and the policy see it. `name` is the wire name `<plugin>__<tool>`.
+
+    `reads`: which files of the granted folders it looks at, as `deskmate.plugin.Tool` says; None: any.
+    """
 
     plugin: str
     name: str
@@ -95,6 +98,7 @@ class ToolSpec:
     input_schema: Mapping[str, Any]
     risk: Risk
     timeout_s: int = 120
+    reads: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

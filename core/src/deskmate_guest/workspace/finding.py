@@ -26,9 +26,7 @@ def glob(context: ToolContext, pattern: str = "**/*") -> dict[str, Any]:
     """
     wanted = _as_regex(pattern.removeprefix("/workspace/"))
     rows = (
-        {"path": path, "bytes": status.st_size}
-        for path, status in _files(context.workspace)
-        if wanted.fullmatch(path)
+        {"path": path, "bytes": size} for path, size in _names(context) if wanted.fullmatch(path)
     )
     files = list(itertools.islice(rows, _MOST_NAMES + 1))
     result: dict[str, Any] = {"files": files[:_MOST_NAMES]}
@@ -106,6 +104,15 @@ def _files(root: Path) -> Iterator[tuple[str, os.stat_result]]:
             real = Path(folder, name)
             if not real.is_symlink() and real.is_file():
                 yield real.relative_to(root).as_posix(), real.stat()
+
+
+def _names(context: ToolContext) -> Iterator[tuple[str, int]]:
+    """Yield path and size of all files, sorted by folder: those that are only listed, too."""
+    there = {path: status.st_size for path, status in _files(context.workspace)}
+    listed = {path: size for path, size in context.listed.items() if "/.git/" not in f"/{path}"}
+    if not listed:
+        return iter(there.items())
+    return iter(sorted({**listed, **there}.items(), key=lambda row: row[0].rpartition("/")))
 
 
 def _as_regex(pattern: str) -> re.Pattern[str]:
