@@ -278,6 +278,9 @@ class Sandbox(Protocol):
     ) -> AbstractAsyncContextManager[Machine]:
         """Restore a pristine VM without grants for one validation."""
 
+    def pooled(self) -> AbstractAsyncContextManager[None]:
+        """While this lasts, VMs may be restored ahead of need. What is handed out is as fresh as ever."""
+
 
 class Store(Protocol):
     """The log of one thread. One writer at a time, enforced."""

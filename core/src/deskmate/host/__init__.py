@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
 from deskmate import __version__
@@ -73,8 +74,12 @@ class Host:
 
         self._check(order, new=thread is None)
         thread = thread or await self.create_thread(order.text)
-        async with open_thread(self._threads, thread) as store:
+        async with open_thread(self._threads, thread) as store, self.pooled():
             return await Job(self._adapters, store, order, observer, approver).carry_out()
+
+    def pooled(self) -> AbstractAsyncContextManager[None]:
+        """While this lasts, machines are restored ahead of need, also for the runs after this one."""
+        return self._adapters.sandbox().pooled()
 
     async def create_thread(self, title: str) -> ThreadId:
         """Make an empty thread and return its id."""

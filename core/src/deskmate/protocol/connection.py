@@ -45,6 +45,10 @@ class Connection:
         self._writing = anyio.Lock()
         self._notices = 0
 
+    def number_from(self, first_id: int) -> None:
+        """Number later requests from here; a guest takes ids that grow only."""
+        self._numbers = itertools.count(first_id)
+
     async def serve(self) -> None:
         """Read until the stream ends or the guest breaks a rule; then every request fails."""
         lines = LineBuffer()

@@ -6,18 +6,20 @@ import json
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import anyio
 import anyio.to_thread
 
-from deskmate.errors import CorruptData
+from deskmate.errors import CorruptData, ProtocolError, SandboxUnavailable
 from deskmate.ports import Flavour, Progress, SandboxSpec
 from deskmate.sandbox.acceleration import find_acceleration
+from deskmate.sandbox.host_checks import available_mib
 from deskmate.sandbox.image import Image, find_image
-from deskmate.sandbox.machine import QemuMachine, machine_of
+from deskmate.sandbox.machine import QemuMachine, machine_of, spare_of
+from deskmate.sandbox.pool import Pool
 from deskmate.sandbox.process import probe_walls
 from deskmate.sandbox.qemu import Qemu, Shape, find_qemu
 from deskmate.sandbox.recipes import FLAVOURS, find_recipe, flavour_for
@@ -38,6 +40,8 @@ CheckRegistry = Callable[[Mapping[str, Any], Layer], Registry]
 MEMORY_CLASSES_MIB = (384, 512, 1024)
 OFFICE_MACHINES = 2
 """How many machines of flavour `office` one process has at once; more wait their turn."""
+KEPT_FREE_MIB = 1024
+"""No machine is made ahead of need that would leave less memory to everything else."""
 FAILURE_KEPT_S = 600.0
 """After so long a plugin that did not load is tried again: a kill or a slow boot heals."""
 
@@ -66,6 +70,7 @@ class QemuSandbox:
         self._templates: Templates | None = None
         self._layers: dict[tuple[str, ...], Layer] = {}
         self._office = anyio.Semaphore(OFFICE_MACHINES)
+        self._pool: Pool[QemuMachine] | None = None
 
     async def registry(self, plugins: Sequence[str], progress: Progress) -> Registry:
         """Return what the plugins bring, asked of a guest once per layer.
@@ -120,12 +125,69 @@ class QemuSandbox:
             yield machine
 
     @asynccontextmanager
+    async def pooled(self) -> AsyncIterator[None]:
+        """While this lasts, a machine of each template in use is restored ahead of need."""
+        if self._pool is not None:
+            yield
+            return
+        try:
+            async with anyio.create_task_group() as tasks:
+                self._pool = Pool(tasks, self._spare, room_for)
+                try:
+                    yield
+                finally:
+                    self._pool = None
+                    tasks.cancel_scope.cancel()
+        except BaseExceptionGroup as group:
+            if len(group.exceptions) > 1:
+                raise
+            raise group.exceptions[0] from None  # the caller's own: the pool never raises
+
+    @property
+    def waiting(self) -> int:
+        """How many machines wait to be taken."""
+        return self._pool.waiting if self._pool is not None else 0
+
+    @asynccontextmanager
     async def _restored(self, template: Template) -> AsyncIterator[QemuMachine]:
-        qemu = find_qemu()
+        """Yield a machine that is a thread's or a clean room's own: a waiting one, else a new one."""
+        if self._pool is None or template.image.flavour == "office":
+            async with self._new(template) as machine:
+                yield machine
+            return
+        async with AsyncExitStack() as stack:
+            waiting = await self._waiting(stack, self._pool, template)
+            self._pool.want(template)
+            if waiting is None:
+                waiting = await stack.enter_async_context(self._new(template))
+            yield waiting
+
+    async def _waiting(
+        self, stack: AsyncExitStack, pool: Pool[QemuMachine], template: Template
+    ) -> QemuMachine | None:
+        """Return a machine out of the pool, resumed; None if none is there that works."""
+        machine = await stack.enter_async_context(pool.take(template))
+        if machine is not None:
+            try:
+                await machine.resume()
+            except (ProtocolError, SandboxUnavailable):
+                return None
+        return machine
+
+    @asynccontextmanager
+    async def _new(self, template: Template) -> AsyncIterator[QemuMachine]:
         async with (
             self._office if template.image.flavour == "office" else nullcontext(),
-            restored(qemu, template, self._places.machines) as vm,
+            restored(find_qemu(), template, self._places.machines) as vm,
             machine_of(vm, template, self._places.machines) as machine,
+        ):
+            yield machine
+
+    @asynccontextmanager
+    async def _spare(self, template: Template) -> AsyncIterator[QemuMachine]:
+        async with (
+            restored(find_qemu(), template, self._places.machines) as vm,
+            spare_of(vm, template, self._places.machines) as machine,
         ):
             yield machine
 
@@ -178,6 +240,12 @@ class QemuSandbox:
         if self._templates is not None:
             self._templates.close()
             self._templates = None
+
+
+def room_for(template: Template) -> bool:
+    """Say whether memory is left for a machine that only waits."""
+    free = available_mib()
+    return free is not None and free >= template.shape.memory_mib + KEPT_FREE_MIB
 
 
 def flavour_of(layer: Layer) -> Flavour:

@@ -29,7 +29,7 @@ from deskmate.sandbox.collect import collect
 from deskmate.sandbox.fulldisk import CURE, FULL, disk_is_full, wait_for_room
 from deskmate.sandbox.listing import batches, listing
 from deskmate.sandbox.process import Process
-from deskmate.sandbox.template import Template
+from deskmate.sandbox.template import FIRST_SPARE_ID, Template, practise
 from deskmate.types.files import Difference, Entry
 from deskmate.types.ids import Digest
 from deskmate.types.progress import Counted
@@ -42,6 +42,8 @@ FULL_DISK_WAIT_S = 120.0
 CLOCK_ERROR_S = 0.5
 """What the guest's clock may be late by."""
 _CLOCK_TRIES = 4
+SPARE_ROUNDS = 2
+"""Rounds of practice of a waiting machine: what it does first is translated by then."""
 _SLOWEST_BYTES_PER_S = 1 << 20
 _FIXED_S = 120.0
 _VALIDATE_S = 600.0
@@ -87,6 +89,15 @@ class QemuMachine:
     def template(self) -> Digest:
         """Key of the template it was restored from."""
         return self._template.key
+
+    @property
+    def fit(self) -> bool:
+        """Whether its process still lives."""
+        return self._vm.running
+
+    async def wake(self) -> None:
+        """Let a machine that waited run again; `resume` must follow. Raises SandboxUnavailable."""
+        await self._vm.qmp.execute("cont")
 
     async def resume(self) -> None:
         """Make the copy a machine of its own: time, random bytes, names.
@@ -331,6 +342,22 @@ async def machine_of(vm: Process, template: Template, folder: Path) -> AsyncIter
             raise SandboxUnavailable(error.message) from error
         try:
             yield machine
+        finally:
+            await vm.kill()
+
+
+@asynccontextmanager
+async def spare_of(vm: Process, template: Template, folder: Path) -> AsyncIterator[QemuMachine]:
+    """Yield a machine that waits, stopped: practised, but without a clock, names or random bytes of its own.
+
+    `wake` makes it run, `resume` makes it somebody. Its process is dead on exit.
+    """
+    async with connect_guest(vm.agent, FIRST_SPARE_ID) as guest:
+        try:
+            await practise(guest, rounds=SPARE_ROUNDS, settle_s=0)
+            guest.number_from(1)
+            await vm.qmp.execute("stop")
+            yield QemuMachine(vm, guest, Bulk(vm.bulk, folder), template)
         finally:
             await vm.kill()
 

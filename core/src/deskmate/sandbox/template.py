@@ -54,6 +54,8 @@ _READ = os.O_RDONLY | os.O_CLOEXEC
 _READY_LIMIT_BYTES = 1 << 16
 _ARRIVING = ("inmigrate", "postmigrate")
 FIRST_PRACTICE_ID = -(1 << 30)
+FIRST_SPARE_ID = -(1 << 29)
+"""Of the practice of a restored machine that nobody uses yet: greater than all before the freeze."""
 _PRACTICE_ROUNDS = 20
 _PRACTICE_TOOL = "workspace__glob"
 _PRACTICE_S = 60.0
@@ -259,14 +261,16 @@ async def _write_down(vm: Process, state: Path) -> None:
     await vm.qmp.execute("quit")
 
 
-async def practise(guest: GuestClient) -> None:
+async def practise(
+    guest: GuestClient, *, rounds: int = _PRACTICE_ROUNDS, settle_s: float = _SETTLE_S
+) -> None:
     """Have a guest do what every copy of it does first, so often that nothing is new to it.
 
     What a process writes to for the first time after a fork is copied page by page; code of Python that
     ran often is in its fast form. Both are better done once, before the freeze.
     """
     try:
-        for number in range(_PRACTICE_ROUNDS):
+        for number in range(rounds):
             await guest.resume(
                 time_ns=time.time_ns(),
                 seed=secrets.token_bytes(64),
@@ -282,7 +286,7 @@ async def practise(guest: GuestClient) -> None:
         raise SandboxUnavailable(
             f"the virtual machine failed before its freeze: {error.message}"
         ) from error
-    await anyio.sleep(_SETTLE_S)
+    await anyio.sleep(settle_s)
 
 
 @contextmanager
