@@ -5,7 +5,7 @@ The built-in `office` plugin's hooks live here; plugins import the modules below
 
 from __future__ import annotations
 
-from deskmate.plugin import PluginContext, Prompt, Tool, Validator, hookimpl
+from deskmate.plugin import PluginContext, Prompt, SkillSource, Tool, Validator, hookimpl
 
 
 @hookimpl
@@ -17,9 +17,9 @@ def deskmate_prompts(context: PluginContext) -> list[Prompt]:
 
 @hookimpl
 def deskmate_tools(context: PluginContext) -> list[Tool]:
-    """Bring the tools that read documents and settle tracked changes."""
+    """Bring the tools that read documents, settle tracked changes, and read and edit workbooks."""
     # Plugins import this package for its modules; only the office plugin itself needs the tools.
-    from deskmate_documents.office import tools  # noqa: PLC0415
+    from deskmate_documents.office import sheet_tools, tools  # noqa: PLC0415
 
     return [
         Tool(function=tools.document_read),
@@ -27,16 +27,28 @@ def deskmate_tools(context: PluginContext) -> list[Tool]:
         Tool(function=tools.document_quote),
         Tool(function=tools.docx_accept, risk="write"),
         Tool(function=tools.docx_reject, risk="write"),
+        Tool(function=sheet_tools.sheet_map, reads=("{path}",)),
+        Tool(function=sheet_tools.sheet_read, reads=("{path}",)),
+        Tool(function=sheet_tools.sheet_edit, risk="write", reads=("{path}",)),
+    ]
+
+
+@hookimpl
+def deskmate_skills(context: PluginContext) -> list[SkillSource]:
+    """Bring the ways of working with office files, one folder each."""
+    return [
+        SkillSource(folder=path.parent)
+        for path in sorted(context.resources.glob("skills/*/SKILL.md"))
     ]
 
 
 @hookimpl
 def deskmate_validators(context: PluginContext) -> list[Validator]:
     """Bring the rules that hold for documents of every profession."""
+    from deskmate_documents.office.difference_gate import check_difference  # noqa: PLC0415
     from deskmate_documents.office.package_gate import check_package  # noqa: PLC0415
     from deskmate_documents.office.placeholder_gate import check_placeholders  # noqa: PLC0415
     from deskmate_documents.office.quote_gate import check_quotes  # noqa: PLC0415
-    from deskmate_documents.office.redline_gate import check_redline  # noqa: PLC0415
 
     return [
         Validator(
@@ -56,7 +68,7 @@ def deskmate_validators(context: PluginContext) -> list[Validator]:
         ),
         Validator(
             rule="G-DIFF",
-            title="A document with tracked changes gives an original back when they are rejected.",
-            function=check_redline,
+            title="An edited file differs from its original only where its edits say so.",
+            function=check_difference,
         ),
     ]

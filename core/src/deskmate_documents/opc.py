@@ -41,6 +41,11 @@ _STRICT = (
     (b"http://purl.oclc.org/ooxml/officeDocument/relationships", OFFICE_RELS.encode()),
     (b"http://purl.oclc.org/ooxml/officeDocument/math",
      b"http://schemas.openxmlformats.org/officeDocument/2006/math"),
+    (b"http://purl.oclc.org/ooxml/spreadsheetml/main",
+     b"http://schemas.openxmlformats.org/spreadsheetml/2006/main"),
+    (b"http://purl.oclc.org/ooxml/presentationml/main",
+     b"http://schemas.openxmlformats.org/presentationml/2006/main"),
+    (b"http://purl.oclc.org/ooxml/drawingml/", b"http://schemas.openxmlformats.org/drawingml/2006/"),
 )  # fmt: skip
 _FIRST_ELEMENT = re.compile(rb"<[A-Za-z_]")
 _FIXED_TIME = (1980, 1, 1, 0, 0, 0)
@@ -77,6 +82,7 @@ class Package:
         self.name = path.name
         self._changed: dict[str, bytes] = {}
         self._strict: set[str] = set()
+        self._gone: set[str] = set()
         raw = _read_bounded(path)
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(raw))
@@ -114,11 +120,13 @@ class Package:
     def names(self) -> tuple[str, ...]:
         """Names of all parts, in the order of the file; added parts last."""
         added = [name for name in self._changed if name not in self._by_name]
-        return tuple(info.filename for info in self._infos) + tuple(added)
+        there = (info.filename for info in self._infos if info.filename not in self._gone)
+        return tuple(there) + tuple(added)
 
     def __contains__(self, name: str) -> bool:
         """Say whether the package has this part."""
-        return name in self._changed or name.lower() in self._lower
+        real = self._lower.get(name.lower())
+        return name in self._changed or (real is not None and real not in self._gone)
 
     def read(self, name: str) -> bytes:
         """Return a part's bytes.
@@ -129,7 +137,9 @@ class Package:
         if name in self._changed:
             return self._changed[name]
         real = self._lower.get(name.lower())
-        if real is None:
+        if real in self._changed:
+            return self._changed[real]
+        if real is None or real in self._gone:
             raise self.error(f"lacks its part {name}")
         if self._by_name[real].file_size > PART_LIMIT_BYTES:
             raise self.error(f"has a part of more than 64 MiB ({name}); refused")
@@ -155,24 +165,62 @@ class Package:
         Raises:
             ToolInputError: missing, not well-formed, or with a document type or entities.
         """
-        data = self.read(name)
+        data = self.xml(name)
         if len(data) > XML_LIMIT_BYTES:
             raise self.error(f"has more than 32 MiB of XML in {name}; refused")
+        return parse_xml(data, f"{self.name} ({name})")
+
+    def xml(self, name: str) -> bytes:
+        """Return an XML part's bytes, unparsed; Strict Open XML with the names of the ordinary one.
+
+        Raises:
+            ToolInputError: it is missing, damaged or too large.
+        """
+        data = self.read(name)
         if b"purl.oclc.org/ooxml/" in data:
             self._strict.add(name)
             for strict, transitional in _STRICT:
                 data = data.replace(strict, transitional)
-        return parse_xml(data, f"{self.name} ({name})")
+        return data
+
+    def remove(self, name: str) -> None:
+        """Take out a part with its own relationships, its content type and what `owner`s say of it.
+
+        Only relationships of the main part and of the package are looked at.
+        """
+        main = self.main_part()
+        for owner in ("", main):
+            rels = rels_name(owner)
+            root = self.parse(rels) if rels in self else ()
+            gone = [
+                n
+                for n in root
+                if n.get("TargetMode") != "External" and resolve(owner, n.get("Target", "")) == name
+            ]
+            for node in gone:
+                node.getparent().remove(node)
+            if gone:
+                self.write_xml(rels, root)
+        types = self.parse(TYPES_PART)
+        for node in types.findall(f"{{{TYPES_NS}}}Override"):
+            if node.get("PartName", "").lstrip("/").lower() == name.lower():
+                types.remove(node)
+                self.write_xml(TYPES_PART, types)
+        for part in (name, rels_name(name)):
+            self._changed.pop(part, None)
+            self._gone.add(self._lower.get(part.lower(), part))
 
     def write(self, name: str, data: bytes) -> None:
         """Replace or add a part."""
-        self._changed[self._lower.get(name.lower(), name)] = data
+        real = self._lower.get(name.lower(), name)
+        self._gone.discard(real)
+        self._changed[real] = data
 
     def write_xml(self, name: str, root: Element) -> None:
         """Replace or add an XML part."""
         if name in self._strict:
             raise self.error(
-                "is saved as Strict Open XML; save it as an ordinary .docx in Word first"
+                "is saved as Strict Open XML; save it as an ordinary Office file first"
             )
         self.write(
             name, etree.tostring(root, xml_declaration=True, encoding="UTF-8", standalone=True)
@@ -183,6 +231,8 @@ class Package:
         out = io.BytesIO()
         with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
             for info in self._zip.infolist():
+                if info.filename in self._gone:
+                    continue
                 archive.writestr(_copy(info), b"" if info.is_dir() else self._bytes(info))
             for name, data in self._changed.items():
                 if name not in self._by_name:
@@ -310,6 +360,25 @@ def parse_xml(data: bytes, name: str) -> Element:
     return root
 
 
+def canonical(node: Element) -> bytes:
+    """Return an element in a form that is equal where it says the same: prefixes, order of attributes and
+    blanks between elements do not count, nor what follows the element.
+    """
+    out: list[str] = []
+    for event, child in etree.iterwalk(node, events=("start", "end")):
+        if not isinstance(child.tag, str):
+            continue
+        if event == "start":
+            attributes = sorted(child.attrib.items())
+            text = child.text or ""
+            kept = text if len(child) == 0 or text.strip() else ""
+            out.append(f"<{child.tag}{attributes}>{kept}")
+        else:
+            tail = child.tail or "" if child is not node else ""
+            out.append(f"</>{tail if tail.strip() else ''}")
+    return "".join(out).encode("utf-8", "surrogatepass")
+
+
 def rels_name(part: str) -> str:
     """Return the name of the part that holds a part's relationships."""
     folder, name = posixpath.split(part)
@@ -349,6 +418,6 @@ def _read_bounded(path: Path) -> bytes:
         if "EncryptedPackage".encode("utf-16-le") in raw:
             raise ToolInputError(f"{path.name} is encrypted with a password.")
         raise ToolInputError(
-            f"{path.name} is an old binary Office file (.doc, .xls or .ppt); save it as .docx first."
+            f"{path.name} is an old binary Office file (.doc, .xls or .ppt); save it as .docx, .xlsx or .pptx first."
         )
     return raw

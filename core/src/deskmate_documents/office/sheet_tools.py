@@ -1,0 +1,269 @@
+"""Tools for workbooks: a map, windows of cells with what they read, and edits that patch the file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deskmate.plugin import Deliverable, Evidence, ToolAnswer, ToolContext, ToolInputError
+from deskmate.types.ids import Digest
+
+if TYPE_CHECKING:
+    from deskmate_documents.xlsx.book import Sheet, Workbook
+    from deskmate_documents.xlsx.cells import Value
+    from deskmate_documents.xlsx.declared import Declared
+    from deskmate_documents.xlsx.graph import Graph
+
+KINDS = frozenset({".xlsx", ".xlsm", ".xltx", ".xltm"})
+CELLS_LIMIT = 600
+TRACE_LIMIT = 60
+DOUBTS_LIMIT = 80
+STALE_SHOWN = 40
+FEATURES_SHOWN = 20
+
+
+def sheet_map(
+    path: str, context: ToolContext, sheet: str = "", lint: bool = False
+) -> dict[str, Any]:
+    """Show how an Excel workbook is built, before you read or edit it: sheets, headers, names, tables, pivots.
+
+    Without `sheet` the whole workbook, a line a sheet; with `sheet` that one in detail: columns with kinds and
+    number formats, formulas grouped by pattern, conditional formats and validations with their numbers.
+
+    Args:
+        path: workspace path of the workbook.
+        context: filled in by Deskmate.
+        sheet: name of a sheet; empty for all.
+        lint: also list what is doubtful: errors, literals in formulas, broken patterns, hidden sheets.
+
+    Returns:
+        Without empty fields. `sheets`: list of {name, state, used, cells, formulas, header_row, headers, …};
+        `results_may_be_old`: stored results are from before an edit. With `sheet`: `columns`, `formulas`
+        (list of {cells, formula}), `rules`, `validations`, `hidden_rows`, …. `doubts`: list of {rule, level,
+        location, message}. `left_out` says what was cut.
+    """
+    from deskmate_documents.xlsx.book import Workbook  # noqa: PLC0415
+    from deskmate_documents.xlsx.sheetmap import detail, overview  # noqa: PLC0415
+
+    real = _workbook(path, context)
+    book = Workbook(real)
+    answer: dict[str, Any] = {"path": context.name_of(real)}
+    answer |= detail(book, book.sheet(sheet)) if sheet else overview(book)
+    if lint:
+        answer |= _doubts(book, sheet)
+    return answer
+
+
+def _doubts(book: Workbook, sheet: str) -> dict[str, Any]:
+    from deskmate_documents.xlsx.lint import lint  # noqa: PLC0415
+
+    found = [
+        d for d in lint(book) if not sheet or d.location.split("!")[0].lower() == sheet.lower()
+    ]
+    found.sort(key=lambda d: ("error", "warning", "note").index(d.level))
+    shown = [
+        {"rule": d.rule, "level": d.level, "location": d.location, "message": d.message}
+        for d in found[:DOUBTS_LIMIT]
+    ]
+    return {"doubts": shown, "doubts_left_out": max(len(found) - DOUBTS_LIMIT, 0)}
+
+
+def sheet_read(path: str, cells: str, context: ToolContext, trace: bool = False) -> ToolAnswer:
+    """Read a window of cells of an Excel workbook: values, formulas, formats; each value is recorded as evidence.
+
+    Args:
+        path: workspace path of the workbook.
+        cells: what to read, such as `Model!A1:H40` or `'P&L 2025'!C7`.
+        context: filled in by Deskmate.
+        trace: also say which cells each formula reads (`reads`) and which formulas read each cell (`read_by`).
+
+    Returns:
+        `cells`: list of {cell, value, kind, formula, date, format, unit, old}, empty cells left out, at most 600;
+        numbers are decimal texts as stored, `date` is the ISO date that a number shows, `old`: the stored result
+        may be from before an edit. `next`: the area to go on with, missing at the end.
+    """
+    from deskmate_documents.xlsx.book import Workbook, parse_target  # noqa: PLC0415
+    from deskmate_documents.xlsx.graph import Graph  # noqa: PLC0415
+    from deskmate_documents.xlsx.refs import Area, quote_sheet  # noqa: PLC0415
+
+    real = _workbook(path, context)
+    book = Workbook(real)
+    sheet, area = parse_target(book, cells)
+    limit = TRACE_LIMIT if trace else CELLS_LIMIT
+    graph = Graph(book) if trace else None
+    digest = Digest(hashlib.sha256(real.read_bytes()).hexdigest())
+    shown: list[dict[str, Any]] = []
+    evidence: list[Evidence] = []
+    following = ""
+    for value in book.values(sheet, area):
+        if value.kind == "empty" and not value.formula:
+            continue
+        if len(shown) == limit:
+            rest = Area(value.place[0], area.left, area.bottom, area.right)
+            following = f"{quote_sheet(sheet.name)}!{rest}"
+            shown, evidence = _whole_rows(shown, evidence, value.place[0])
+            break
+        entry = _entry(book, value)
+        shown.append(entry | (_trace(graph, sheet, value) if graph is not None else {}))
+        if value.kind in ("number", "text") and not entry.get("old") and value.text:
+            evidence.append(_evidence(digest, context.name_of(real), sheet, value, entry))
+    answer = {"path": context.name_of(real), "sheet": sheet.name, "cells": shown}
+    if following:
+        answer["next"] = following
+    return ToolAnswer(result=answer, evidence=tuple(evidence))
+
+
+def _whole_rows(
+    shown: list[dict[str, Any]], evidence: list[Evidence], row: int
+) -> tuple[list[dict[str, Any]], list[Evidence]]:
+    """Return both without the row that did not fit, unless it is the only one."""
+    digits = str(row)
+    kept = [
+        entry for entry in shown if entry["cell"].lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ") != digits
+    ]
+    names = {entry["cell"] for entry in kept}
+    return (
+        (kept, [e for e in evidence if e.locator["cell"] in names]) if kept else (shown, evidence)
+    )
+
+
+def _entry(book: Workbook, value: Value) -> dict[str, Any]:
+    from deskmate_documents.xlsx.cells import as_date  # noqa: PLC0415
+    from deskmate_documents.xlsx.refs import name_of  # noqa: PLC0415
+    from deskmate_documents.xlsx.styles import is_date, unit_of  # noqa: PLC0415
+
+    code = book.styles.code(value.style)
+    number = value.kind == "number"
+    entry = {
+        "cell": name_of(value.place),
+        "value": value.text[:4_000],
+        "kind": value.kind,
+        "formula": f"={value.formula}" if value.formula else "",
+        "fills": value.array,
+        "date": as_date(value.text, date1904=book.date1904) if number and is_date(code) else "",
+        "format": code if number and code != "General" else "",
+        "unit": unit_of(code) if number else "",
+        "old": bool(value.formula) and (book.is_stale or value.kind == "empty"),
+    }
+    return {name: content for name, content in entry.items() if content not in ("", False)}
+
+
+def _trace(graph: Graph, sheet: Sheet, value: Value) -> dict[str, Any]:
+    from deskmate_documents.xlsx.refs import name_of, quote_sheet  # noqa: PLC0415
+
+    found: dict[str, Any] = {}
+    if value.formula:
+        reads = graph.precedents(value.formula, sheet.name, value.place)
+        found["reads"] = [f"{quote_sheet(where)}!{area}" for where, area in reads[:40]]
+    readers = sorted(set(graph.readers(sheet.name, value.place)))
+    if readers:
+        found["read_by"] = [
+            f"{quote_sheet(where)}!{name_of(place)}" for where, place in readers[:20]
+        ]
+        if len(readers) > 20:
+            found["read_by_more"] = len(readers) - 20
+    return found
+
+
+def _evidence(
+    digest: Digest, path: str, sheet: Sheet, value: Value, entry: dict[str, Any]
+) -> Evidence:
+    number = value.kind == "number"
+    label = f"{sheet.name}!{entry['cell']}"
+    return Evidence(
+        id=f"cell-{digest[:8]}-{hashlib.sha256(label.encode()).hexdigest()[:10]}",
+        source=digest,
+        path=path,
+        locator={"sheet": sheet.name, "cell": entry["cell"]},
+        quote="" if number else value.text[:2_000],
+        value=value.text if number else "",
+        unit=str(entry.get("unit", "")),
+    )
+
+
+def sheet_edit(
+    path: str,
+    edits: list[dict[str, Any]],
+    context: ToolContext,
+    target: str = "",
+    allow_protected: bool = False,
+) -> ToolAnswer:
+    """Edit an Excel workbook in place or into a new file; pivots, charts, rules and all else stay as they are.
+
+    Args:
+        path: workspace path of the workbook.
+        edits: all are made or none; such as [{"op": "set", "cells": "Model!C7", "value": 0.035}]. By `op`:
+            set {cells, value | values (rows) | formula (moved along over the cells), number_format, bold, italic,
+            color, fill, align, wrap}, a date is {"date": "2026-03-31"}; clear {cells}; style {cells, number_format, …};
+            name {name, refers_to (null deletes), sheet}; append {table, rows: lists or objects by column};
+            rule {cells, rule: {type, operator, formulas, text, colors, points, icons, rank, format: {fill, color,
+            bold}}}, types as Excel stores them: cellIs, expression, colorScale, dataBar, iconSet, top10, …;
+            rule_change {sheet, number, rule: {cells, formulas, operator, colors, format}}; rule_remove {sheet,
+            number}, numbers as in sheet_map; validation {cells, validation: {type, operator, formulas, prompt,
+            error}}; validation_remove {cells}.
+        context: filled in by Deskmate.
+        target: workspace path of the result; empty: the same file.
+        allow_protected: edit locked cells of protected sheets; only if the user agrees.
+
+    Returns:
+        `path` of the result; `changed`: sheet → cells; `stale`: cells whose stored result is old until the file is
+        opened and calculated, `stale_more`: whether there are more; `notes`: what else to tell the user.
+    """
+    from deskmate_documents.xlsx.edit import edit_workbook  # noqa: PLC0415
+
+    source = _workbook(path, context)
+    result = context.target(target) if target else source
+    if result.suffix.lower() != source.suffix.lower():
+        raise ToolInputError(f"The target must end in {source.suffix}, as the source does.")
+    original, before = _history(source, context)
+    outcome = edit_workbook(source, result, edits, allow_protected=allow_protected)
+    declared = before.merged(outcome.declared)
+    _remember(result, original, declared, context)
+    name = context.name_of(result)
+    answer = {
+        "path": name,
+        "changed": {s: [str(a) for a in areas[:50]] for s, areas in outcome.declared.cells.items()},
+        "stale": list(outcome.stale[:STALE_SHOWN]),
+        "stale_more": outcome.more_stale or len(outcome.stale) > STALE_SHOWN,
+        "notes": list(outcome.notes),
+    }
+    deliverable = Deliverable(
+        path=name,
+        title=f"Edited workbook {result.name}",
+        role="workbook",
+        sources={"original": original},
+        data={"declared": declared.to_json()},
+    )
+    return ToolAnswer(result=answer, deliverables=(deliverable,))
+
+
+def _workbook(path: str, context: ToolContext) -> Path:
+    real = context.file(path)
+    if real.suffix.lower() not in KINDS:
+        raise ToolInputError(f"{path} is not an Excel workbook (.xlsx or .xlsm).")
+    return real
+
+
+def _record(file: Path, context: ToolContext) -> Path:
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    return context.home / ".sheet-edits" / f"{digest}.json"
+
+
+def _history(source: Path, context: ToolContext) -> tuple[str, Declared]:
+    """Return the original that a file was edited from, and what was declared then; a file of the user's is its own."""
+    from deskmate_documents.xlsx.declared import Declared  # noqa: PLC0415
+
+    record = _record(source, context)
+    if not record.is_file():
+        return context.name_of(source), Declared()
+    known = json.loads(record.read_text("utf-8"))
+    return str(known["original"]), Declared.from_json(known["declared"])
+
+
+def _remember(result: Path, original: str, declared: Declared, context: ToolContext) -> None:
+    record = _record(result, context)
+    record.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({"original": original, "declared": declared.to_json()})
+    record.write_text(text, "utf-8")

@@ -1,0 +1,286 @@
+"""The difference of two workbooks by meaning: cells, formulas, styles, sheets, names and what is around them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from deskmate.errors import ToolInputError
+from deskmate_documents.inventory import compare, inventory, part_changes
+from deskmate_documents.opc import TYPES_PART, Element, canonical
+from deskmate_documents.xlsx.book import Sheet, Workbook
+from deskmate_documents.xlsx.cells import Value
+from deskmate_documents.xlsx.declared import Declared
+from deskmate_documents.xlsx.graph import Graph
+from deskmate_documents.xlsx.refs import Place, name_of
+from deskmate_documents.xlsx.sheetpart import q
+
+CHANGES_LIMIT = 2_000
+_RULES = frozenset({"conditional format", "conditional format (2010)"})
+_VALIDATIONS = frozenset({"data validation", "data validation (2010)"})
+Kind = Literal["value", "formula", "result", "style", "row", "sheet", "feature", "part"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One difference. `sheet`, `place`: of a cell. `result`: only the stored result of an equal formula."""
+
+    kind: Kind
+    message: str
+    sheet: str = ""
+    place: Place | None = None
+    location: str = ""
+
+
+def changes(before: Workbook, after: Workbook) -> Iterator[Change]:
+    """Yield every difference between the cells of two workbooks, sheet by sheet, and missing or new sheets."""
+    old = {sheet.name: sheet for sheet in before.sheets}
+    new = {sheet.name: sheet for sheet in after.sheets}
+    for name in old.keys() - new.keys():
+        yield Change(kind="sheet", sheet=name, message=f"The sheet {name} is gone.")
+    for name in new.keys() - old.keys():
+        yield Change(kind="sheet", sheet=name, message=f"The sheet {name} is new.")
+    shared = [s.name for s in before.sheets if s.name in new]
+    if shared != [s.name for s in after.sheets if s.name in old]:
+        yield Change(kind="sheet", message="The sheets are in another order.")
+    for name in shared:
+        if old[name].state != new[name].state:
+            text = f"The sheet {name} was {old[name].state} and is {new[name].state}."
+            yield Change(kind="sheet", sheet=name, message=text)
+        if old[name].kind == new[name].kind == "worksheet":
+            yield from _cells(before, after, old[name], new[name])
+
+
+def _cells(before: Workbook, after: Workbook, old: Sheet, new: Sheet) -> Iterator[Change]:
+    same = before.package.read(old.part) == after.package.read(new.part)
+    if same and _same_support(before, after):
+        return
+    left = {value.place: value for value in before.values(old)}
+    for value in after.values(new):
+        yield from _cell(before, after, new.name, left.pop(value.place, None), value)
+    for value in left.values():
+        yield from _cell(before, after, new.name, value, None)
+    if not same:
+        yield from _rows(before, after, old, new)
+    before.forget(old)
+    after.forget(new)
+
+
+def _same_support(before: Workbook, after: Workbook) -> bool:
+    """Say whether texts and styles have the same numbers in both, so that equal bytes mean equal cells."""
+    return before.strings == after.strings and all(
+        before.styles.meaning(n) == after.styles.meaning(n) for n in range(before.styles.count)
+    )
+
+
+def _cell(
+    before: Workbook, after: Workbook, sheet: str, old: Value | None, new: Value | None
+) -> Iterator[Change]:
+    place = (new or old).place  # type: ignore[union-attr]
+    label = f"{sheet}!{name_of(place)}"
+
+    def change(kind: Kind, was: str, now: str) -> Change:
+        message = f"{label} was {was[:80] or 'empty'} and is {now[:80] or 'empty'}."
+        return Change(kind=kind, sheet=sheet, place=place, location=label, message=message)
+
+    was, now = _shown(old), _shown(new)
+    formulas = [(v.formula, v.array) if v else ("", "") for v in (old, new)]
+    if formulas[0] != formulas[1]:
+        yield change("formula", was, now)
+    elif (old.kind if old else "empty", old.text if old else "") != (
+        new.kind if new else "empty",
+        new.text if new else "",
+    ):
+        plain = not (new and new.formula)
+        yield change(
+            "value" if plain else "result", old.text if old else "", new.text if new else ""
+        )
+    looks = [book.styles.meaning(v.style) if v else "" for book, v in ((before, old), (after, new))]
+    if looks[0] != looks[1] and (
+        (old and new) or _is_styled(before, old) or _is_styled(after, new)
+    ):
+        yield change("style", "of another style" if old else "", "of a new one" if new else "")
+
+
+def _is_styled(book: Workbook, value: Value | None) -> bool:
+    return value is not None and value.style != 0
+
+
+def _shown(value: Value | None) -> str:
+    if value is None:
+        return ""
+    return f"={value.formula}" if value.formula else value.text
+
+
+def _rows(before: Workbook, after: Workbook, old: Sheet, new: Sheet) -> Iterator[Change]:
+    """Yield rows whose height, visibility or style differs; a new row without any is none."""
+    looks = []
+    for book, sheet in ((before, old), (after, new)):
+        found = {}
+        for number, row in book.part(sheet).rows():
+            kept = {
+                k: v
+                for k, v in row.attrib.items()
+                if k not in ("r", "spans") and "dyDescent" not in k
+            }
+            if kept:
+                found[number] = kept
+        looks.append(found)
+    for number in sorted(looks[0].keys() | looks[1].keys()):
+        if looks[0].get(number) != looks[1].get(number):
+            text = f"Row {number} of {new.name} has another height, visibility or style."
+            yield Change(
+                kind="row", sheet=new.name, location=f"{new.name}, row {number}", message=text
+            )
+
+
+def undeclared(before: Workbook, after: Workbook, declared: Declared) -> Iterator[Change]:
+    """Yield the differences that no edit declared: cells, rows, sheets, features and parts.
+
+    Stored results may differ where a declared cell reaches them, or a volatile function makes them.
+    """
+    starts = [
+        (sheet, place)
+        for sheet, areas in declared.cells.items()
+        for area in areas
+        for place in area.cells()
+    ]
+    graph = Graph(before)
+    reached = graph.dependents(starts, limit=1_000_000)[0]
+    for change in changes(before, after):
+        spot = (change.sheet, change.place) if change.place else None
+        if change.place and declared.allows(change.sheet, change.place):
+            continue
+        if change.kind == "result" and spot in reached:
+            continue
+        yield change
+    yield from _features(before, after, declared)
+    yield from _parts(before, after, declared)
+
+
+def _features(before: Workbook, after: Workbook, declared: Declared) -> Iterator[Change]:
+    found = compare(inventory(before.package), inventory(after.package))
+    for verb, features in (("lost", found.lost), ("new", found.gained), ("changed", found.changed)):
+        for feature in features:
+            if feature.kind in _RULES and feature.where in declared.rules:
+                continue
+            if feature.kind in _VALIDATIONS and feature.where in declared.validations:
+                continue
+            if feature.kind == "defined name" and feature.name in declared.names:
+                continue
+            if (
+                feature.kind == "calculation settings"
+                and verb != "lost"
+                and _only_calculates(before, after)
+            ):
+                continue
+            if (
+                feature.kind in ("table", "filter")
+                and verb == "changed"
+                and _is_declared_table(before, feature.name, declared)
+            ):
+                continue
+            where = f" of {feature.where}" if feature.where else ""
+            name = f" {feature.name}" if feature.name else ""
+            yield Change(
+                kind="feature",
+                location=feature.where,
+                message=f"{feature.kind}{name}{where}: {verb}.",
+            )
+
+
+def _is_declared_table(book: Workbook, name: str, declared: Declared) -> bool:
+    return any(
+        name in (table.name, table.part.rpartition("/")[2], str(table.area))
+        for table in book.tables
+        if table.name in declared.tables
+    ) or bool(declared.tables and ":" in name)
+
+
+def _only_calculates(before: Workbook, after: Workbook) -> bool:
+    old, new = (dict(_attributes(book.root.find(q("calcPr")))) for book in (before, after))
+    new.pop("fullCalcOnLoad", None)
+    old.pop("fullCalcOnLoad", None)
+    return old == new
+
+
+def _attributes(node: Element | None) -> dict[str, str]:
+    return dict(node.attrib) if node is not None else {}
+
+
+def _parts(before: Workbook, after: Workbook, declared: Declared) -> Iterator[Change]:
+    """Yield parts that differ by meaning and that neither cells nor features tell of."""
+    told = {sheet.part for sheet in (*before.sheets, *after.sheets)} | {after.main, TYPES_PART}
+    told |= {table.part for table in before.tables if table.name in declared.tables}
+    for name, verb in part_changes(before.package, after.package).items():
+        if name.endswith("calcChain.xml") or (name.endswith(".rels") and verb == "changed"):
+            continue
+        if verb == "changed" and (name in told or _same_meaning(before, after, name)):
+            continue
+        if name == before.styles_part and declared.styles and _only_appended(before, after):
+            continue
+        yield Change(kind="part", location=name, message=f"The part {name} is {verb}.")
+    yield from _frames(before, after, declared)
+
+
+def _same_meaning(before: Workbook, after: Workbook, name: str) -> bool:
+    if not name.lower().endswith((".xml", ".rels", ".vml")):
+        return False
+    try:
+        return canonical(before.package.parse(name)) == canonical(after.package.parse(name))
+    except ToolInputError:
+        return False
+
+
+def _only_appended(before: Workbook, after: Workbook) -> bool:
+    """Say whether every style, font, fill and number format is still there under its number."""
+    for group in before.styles.root:
+        other = after.styles.root.find(group.tag)
+        if other is None or len(other) < len(group):
+            return False
+        if any(canonical(a) != canonical(b) for a, b in zip(group, other, strict=False)):
+            return False
+    return True
+
+
+def _frames(before: Workbook, after: Workbook, declared: Declared) -> Iterator[Change]:
+    """Yield what a worksheet or the workbook holds besides rows, rules, validations and names, if it differs."""
+    new = {sheet.name: sheet for sheet in after.sheets}
+    for sheet in before.sheets:
+        other = new.get(sheet.name)
+        if other is None or sheet.kind != "worksheet" or other.kind != "worksheet":
+            continue
+        if before.package.read(sheet.part) == after.package.read(other.part):
+            continue
+        frames = [book.part(s).skeleton() for book, s in ((before, sheet), (after, other))]
+        texts = [_stripped(frame, declared, sheet.name) for frame in frames]
+        before.forget(sheet)
+        after.forget(other)
+        if texts[0] != texts[1]:
+            text = (
+                f"Something besides the cells of {sheet.name} differs (layout, links or settings)."
+            )
+            yield Change(kind="feature", location=sheet.name, message=text)
+    roots = [_bare_workbook(book) for book in (before, after)]
+    if roots[0] != roots[1]:
+        yield Change(
+            kind="feature", location="workbook", message="Something of the workbook itself differs."
+        )
+
+
+def _stripped(frame: Element, declared: Declared, sheet: str) -> bytes:
+    gone = {q("dimension"), q("sheetData")}
+    if sheet in declared.rules:
+        gone |= {q("conditionalFormatting"), q("extLst")}
+    if sheet in declared.validations:
+        gone |= {q("dataValidations"), q("extLst")}
+    for node in [n for n in frame if n.tag in gone]:
+        frame.remove(node)
+    return b"".join(canonical(node) for node in frame)
+
+
+def _bare_workbook(book: Workbook) -> bytes:
+    return b"".join(
+        canonical(node) for node in book.root if node.tag not in (q("definedNames"), q("calcPr"))
+    )

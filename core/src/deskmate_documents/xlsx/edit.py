@@ -1,0 +1,334 @@
+"""Edits of a workbook, made in its parts: every row, part and feature that no edit names stays byte for byte."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deskmate.errors import ToolInputError
+from deskmate_documents.xlsx import cells, naming, rules
+from deskmate_documents.xlsx.book import Sheet, Workbook, parse_target
+from deskmate_documents.xlsx.declared import Declared
+from deskmate_documents.xlsx.formula import SPILLING, areas, functions, moved, stored
+from deskmate_documents.xlsx.graph import Graph
+from deskmate_documents.xlsx.pivots import pivots
+from deskmate_documents.xlsx.refs import Area, Place, name_of, parse_areas, split_sheet
+from deskmate_documents.xlsx.sheetedit import SheetEdit
+from deskmate_documents.xlsx.tablegrow import append_rows, rename_header
+
+EDITS_LIMIT = 1_000
+CELLS_LIMIT = 50_000
+STALE_LIMIT = 5_000
+_STYLE = ("number_format", "bold", "italic", "color", "fill", "align", "wrap", "locked")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What edits did. `declared`: what they may have changed. `stale`: cells whose stored result is old now."""
+
+    declared: Declared
+    stale: tuple[str, ...]
+    more_stale: bool
+    notes: tuple[str, ...]
+
+
+class Editor:
+    """A workbook while it is edited; nothing is written before `save`."""
+
+    def __init__(self, source: Path, *, allow_protected: bool = False) -> None:
+        """Open the workbook.
+
+        Raises:
+            ToolInputError: it cannot be read, or is kept in a form that is not patched here.
+        """
+        self.book = Workbook(source)
+        if self.book.is_strict:
+            raise self.book.package.error(
+                "is saved as Strict Open XML; save it as an ordinary .xlsx first"
+            )
+        if any(name.startswith("_xmlsignatures/") for name in self.book.package.names):
+            raise self.book.package.error("is digitally signed; an edit would break the signature")
+        self.allow_protected = allow_protected
+        self.declared = Declared()
+        self.notes: list[str] = []
+        self.sheets: dict[str, SheetEdit] = {}
+        self._touched: set[tuple[str, Place]] = set()
+        self._calculates = False
+        self._workbook_changed = False
+
+    def apply(self, edits: Sequence[Mapping[str, Any]]) -> Outcome:
+        """Make the edits in order; the first that is impossible stops all, and nothing is written.
+
+        Raises:
+            ToolInputError: what is wrong with which edit.
+        """
+        if not 1 <= len(edits) <= EDITS_LIMIT:
+            raise ToolInputError(f"Give 1 to {EDITS_LIMIT} edits.")
+        graph = Graph(self.book)
+        known: dict[str, Callable[[Mapping[str, Any]], None]] = {
+            "set": self._set, "clear": self._clear, "style": self._style, "name": self._name,
+            "append": self._append, "rule": self._rule, "rule_change": self._rule_change,
+            "rule_remove": self._rule_remove, "validation": self._validation,
+            "validation_remove": self._validation_remove,
+        }  # fmt: skip
+        for number, edit in enumerate(edits, 1):
+            action = known.get(str(edit.get("op", "set")))
+            if action is None:
+                raise ToolInputError(f"Edit {number}: op is one of {', '.join(known)}.")
+            try:
+                action(edit)
+            except ToolInputError as error:
+                raise ToolInputError(f"Edit {number}: {error.message}") from error
+            except (TypeError, ValueError, AttributeError) as error:
+                raise ToolInputError(
+                    f"Edit {number} has a field of the wrong kind ({error})."
+                ) from error
+        return self._outcome(graph)
+
+    def _outcome(self, graph: Graph) -> Outcome:
+        stale, more = (
+            graph.dependents(self._touched, STALE_LIMIT) if self._touched else (set(), False)
+        )
+        stale = (
+            stale | {s for s in self._touched if s in self._written_formulas()}
+        ) - self._constants()
+        self._calculates = self._calculates or bool(stale)
+        self._note_pivots()
+        ordered = sorted(stale, key=lambda s: (s[0], s[1]))
+        return Outcome(
+            declared=self.declared,
+            stale=tuple(f"{sheet}!{name_of(place)}" for sheet, place in ordered),
+            more_stale=more,
+            notes=tuple(dict.fromkeys(self.notes)),
+        )
+
+    def _note_pivots(self) -> None:
+        tables = {table.name.lower(): table for table in self.book.tables}
+        for pivot in pivots(self.book):
+            table = tables.get(pivot.source.lower())
+            sheet, text = (table.sheet, str(table.area)) if table else split_sheet(pivot.source)
+            read = parse_areas(text)
+            if any(
+                where == sheet and place in area for where, place in self._touched for area in read
+            ):
+                self.notes.append(
+                    f"The pivot table {pivot.name} ({pivot.sheet}) reads edited cells; it shows old figures until refreshed."
+                )
+
+    def _written_formulas(self) -> set[tuple[str, Place]]:
+        return {(name, place) for name, edit in self.sheets.items() for place in edit.formulas}
+
+    def _constants(self) -> set[tuple[str, Place]]:
+        return self._touched - self._written_formulas()
+
+    def on(self, sheet: Sheet) -> SheetEdit:
+        """Return the edit of one sheet."""
+        if sheet.name not in self.sheets:
+            self.sheets[sheet.name] = SheetEdit(
+                self.book, sheet, allow_protected=self.allow_protected
+            )
+        return self.sheets[sheet.name]
+
+    def target(self, edit: Mapping[str, Any], *, limit: int = CELLS_LIMIT) -> tuple[Sheet, Area]:
+        """Return the sheet and area of an edit's `cells`.
+
+        Raises:
+            ToolInputError: missing, unknown or too many cells.
+        """
+        if not isinstance(edit.get("cells"), str):
+            raise ToolInputError('cells is missing, such as "Sheet1!B7".')
+        sheet, area = parse_target(self.book, edit["cells"])
+        if area.size > limit:
+            raise ToolInputError(f"{edit['cells']} has {area.size} cells; at most {limit} at once.")
+        return sheet, area
+
+    def touch(self, sheet: Sheet, place: Place) -> None:
+        """Note that a cell's value changes."""
+        self._touched.add((sheet.name, place))
+        self.declared.add_cells(sheet.name, Area(*place, *place))
+
+    def _set(self, edit: Mapping[str, Any]) -> None:
+        sheet, area = self.target(edit)
+        given = [key for key in ("value", "values", "formula") if key in edit]
+        if len(given) != 1:
+            raise ToolInputError("Give one of value, values and formula.")
+        if given == ["formula"]:
+            self._set_formula(sheet, area, edit)
+        else:
+            rows = edit["values"] if given == ["values"] else None
+            if rows is not None and area.size == 1:
+                area = Area(
+                    area.top, area.left, area.top + len(rows) - 1, area.left + len(rows[0]) - 1
+                )
+            if rows is not None and [len(r) for r in rows] != [area.right - area.left + 1] * (
+                area.bottom - area.top + 1
+            ):
+                raise ToolInputError(f"values must have as many rows and columns as {area}.")
+            for row, column in area.cells():
+                value = edit["value"] if rows is None else rows[row - area.top][column - area.left]
+                self.write(sheet, (row, column), value, as_text=bool(edit.get("as_text")))
+        wanted = {key: edit[key] for key in _STYLE if key in edit}
+        if wanted:
+            self._restyle(sheet, area, wanted)
+
+    def write(self, sheet: Sheet, place: Place, value: Any, *, as_text: bool = False) -> None:
+        """Give a cell a constant; a table's header renames its column.
+
+        Raises:
+            ToolInputError: the cell cannot be edited, or the value is none.
+        """
+        if isinstance(value, str) and value.startswith("=") and not as_text:
+            raise ToolInputError(f"Give {value[:40]!r} as formula, not as value.")
+        rename_header(self, sheet, place, value)
+        node = self.on(sheet).cell(place)
+        cells.put(node, value, known=self.book.plain_strings, date1904=self.book.date1904)
+        self.touch(sheet, place)
+
+    def _set_formula(self, sheet: Sheet, area: Area, edit: Mapping[str, Any]) -> None:
+        text = stored(str(edit["formula"]))
+        self._check_references(text, sheet, area)
+        if functions(text) & SPILLING and not edit.get("single"):
+            raise ToolInputError(
+                "This formula fills several cells; such formulas are not written yet. Use one that gives one value, "
+                "or say single: true to take its first value."
+            )
+        for place in area.cells():
+            formula = moved(text, place[0] - area.top, place[1] - area.left)
+            self.write_formula(sheet, place, formula)
+
+    def write_formula(self, sheet: Sheet, place: Place, formula: str) -> None:
+        """Give a cell a formula in stored form.
+
+        Raises:
+            ToolInputError: the cell cannot be edited.
+        """
+        if any(
+            table.sheet == sheet.name
+            and table.header_rows
+            and place[0] == table.area.top
+            and place in table.area
+            for table in self.book.tables
+        ):
+            raise ToolInputError(f"{name_of(place)} is the header of a table; it holds text only.")
+        self.on(sheet).put_formula(place, formula)
+        self._calculates = True
+        self.touch(sheet, place)
+
+    def _check_references(self, text: str, sheet: Sheet, area: Area) -> None:
+        names = {known.name.lower() for known in self.book.sheets}
+        for where, read in areas(text):
+            parts = where.lower().split(":")
+            if where and "[" not in where and not all(part in names for part in parts):
+                raise ToolInputError(
+                    f"The formula refers to the sheet {where!r}, which is not there."
+                )
+            own = not where or where.lower() == sheet.name.lower()
+            if own and (area.top, area.left) in read:
+                raise ToolInputError(
+                    f"The formula of {name_of((area.top, area.left))} would refer to itself."
+                )
+
+    def _clear(self, edit: Mapping[str, Any]) -> None:
+        sheet, area = self.target(edit)
+        for place in area.cells():
+            if self.on(sheet).has(place):
+                rename_header(self, sheet, place, None)
+                cells.clear(self.on(sheet).cell(place))
+                self.touch(sheet, place)
+
+    def _style(self, edit: Mapping[str, Any]) -> None:
+        sheet, area = self.target(edit, limit=20_000)
+        wanted = {key: edit[key] for key in _STYLE if key in edit}
+        if not wanted:
+            raise ToolInputError(f"Say which of {', '.join(_STYLE)} to change.")
+        self._restyle(sheet, area, wanted)
+
+    def _restyle(self, sheet: Sheet, area: Area, wanted: Mapping[str, Any]) -> None:
+        for place in area.cells():
+            node = self.on(sheet).cell(place, content=False)
+            node.set("s", str(self.book.styles.derived(int(node.get("s", "0")), wanted)))
+        self.declared.add_cells(sheet.name, area)
+        self.declared.styles = True
+
+    def _name(self, edit: Mapping[str, Any]) -> None:
+        name = naming.set_name(self.book, edit)
+        self._workbook_changed = self._calculates = True
+        self.declared.names.append(name)
+
+    def _append(self, edit: Mapping[str, Any]) -> None:
+        append_rows(self, edit)
+
+    def _rule(self, edit: Mapping[str, Any]) -> None:
+        sheet, area = self.target(edit, limit=1 << 40)
+        rules.add_rule(
+            self.on(sheet).open_frame(), area, dict(edit.get("rule", {})), self.book.styles
+        )
+        self._declare_rules(sheet)
+
+    def _numbered(self, edit: Mapping[str, Any]) -> tuple[Sheet, rules.Rule]:
+        sheet = self.book.sheet(str(edit.get("sheet", "")))
+        return sheet, rules.numbered(self.on(sheet).open_frame(), edit.get("number"))
+
+    def _rule_change(self, edit: Mapping[str, Any]) -> None:
+        sheet, rule = self._numbered(edit)
+        rules.change_rule(
+            self.on(sheet).open_frame(), rule, dict(edit.get("rule", {})), self.book.styles
+        )
+        self._declare_rules(sheet)
+
+    def _rule_remove(self, edit: Mapping[str, Any]) -> None:
+        sheet, rule = self._numbered(edit)
+        rules.remove_rule(self.on(sheet).open_frame(), rule)
+        self._declare_rules(sheet)
+
+    def _declare_rules(self, sheet: Sheet) -> None:
+        self.declared.add_rules(sheet.name)
+        self.declared.styles = True
+
+    def _validation(self, edit: Mapping[str, Any]) -> None:
+        sheet, area = self.target(edit, limit=1 << 40)
+        rules.add_validation(self.on(sheet).open_frame(), area, dict(edit.get("validation", {})))
+        self.declared.add_validations(sheet.name)
+
+    def _validation_remove(self, edit: Mapping[str, Any]) -> None:
+        sheet, area = self.target(edit, limit=1 << 40)
+        rules.remove_validations(self.on(sheet).open_frame(), area)
+        self.declared.add_validations(sheet.name)
+
+    def save(self, target: Path) -> None:
+        """Write the result; without any edit it equals the source part for part."""
+        package = self.book.package
+        for edit in self.sheets.values():
+            edit.finish()
+        dropped = [(e.sheet, place) for e in self.sheets.values() for place in e.lost_formulas]
+        if dropped:
+            naming.drop_from_chain(self.book, dropped)
+        if self.book.styles.changed:
+            package.write_xml(self.book.styles_part, self.book.styles.root)
+        if self._calculates:
+            naming.calculate_on_load(self.book)
+        if self._workbook_changed or self._calculates:
+            package.write_xml(self.book.main, self.book.root)
+        package.save(target)
+
+
+def edit_workbook(
+    source: Path, target: Path, edits: Sequence[Mapping[str, Any]], *, allow_protected: bool = False
+) -> Outcome:
+    """Make edits in a workbook and write the result to `target`, which may be the source.
+
+    Args:
+        source: the workbook.
+        target: where the result goes.
+        edits: list of {op, …}; see docs/reference/sheets.md.
+        allow_protected: edit locked cells of protected sheets too.
+
+    Raises:
+        ToolInputError: what is wrong with which edit; nothing is written then.
+    """
+    editor = Editor(source, allow_protected=allow_protected)
+    outcome = editor.apply(edits)
+    editor.save(target)
+    return outcome

@@ -1,0 +1,142 @@
+"""What is doubtful in a workbook: errors, literals in formulas, rows that break their pattern, hidden things."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from deskmate_documents.xlsx.book import Sheet, Workbook
+from deskmate_documents.xlsx.cells import Value
+from deskmate_documents.xlsx.formula import Token, bare, relative, tokens, unprefixed
+from deskmate_documents.xlsx.refs import Place, name_of
+
+ALLOWED = frozenset({"0", "1", "2", "12", "100", "365", "360", "1000"})
+"""Literals that a formula may hold: months, days, percent, signs."""
+_LOOKS_NUMERIC = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?%?")
+_COUNTING = frozenset(
+    {"ROUND", "ROUNDUP", "ROUNDDOWN", "MROUND", "DATE", "INDEX", "VLOOKUP", "HLOOKUP", "OFFSET", "LEFT", "RIGHT",
+     "MID", "CHOOSE", "LARGE", "SMALL", "SUBTOTAL", "AGGREGATE", "EDATE", "EOMONTH", "TEXT", "LOG"}
+)  # fmt: skip
+Level = Literal["error", "warning", "note"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """One thing to look at. `rule`: error-value, dead-reference, prefix, literal, pattern, text-number, external, hidden."""
+
+    rule: str
+    level: Level
+    location: str
+    message: str
+
+
+def lint(book: Workbook) -> Iterator[Doubt]:
+    """Yield what is doubtful, sheet by sheet."""
+    for sheet in book.sheets:
+        if sheet.state != "visible":
+            yield Doubt(
+                rule="hidden",
+                level="note",
+                location=sheet.name,
+                message=f"The sheet is {sheet.state}.",
+            )
+        if sheet.kind == "worksheet":
+            yield from _sheet(book, sheet)
+    for part in book.package.related(book.main, "externalLink"):
+        for rel in book.package.relationships(part).values():
+            yield Doubt(
+                rule="external",
+                level="warning",
+                location="workbook",
+                message=f"It reads another workbook: {rel.target[:160]}",
+            )
+    for name in book.names:
+        if "#REF!" in name.refers_to:
+            yield Doubt(
+                rule="dead-reference",
+                level="warning",
+                location=name.name,
+                message=f"The name {name.name} refers to #REF!.",
+            )
+
+
+def _sheet(book: Workbook, sheet: Sheet) -> Iterator[Doubt]:
+    patterns: dict[Place, str] = {}
+    for value in book.values(sheet):
+        label = f"{sheet.name}!{name_of(value.place)}"
+        if value.kind == "error":
+            yield Doubt(
+                rule="error-value",
+                level="error",
+                location=label,
+                message=f"The cell shows {value.text}.",
+            )
+        if value.formula:
+            patterns[value.place] = relative(value.formula, value.place)
+            yield from _formula(value, label)
+        elif value.kind == "text" and _LOOKS_NUMERIC.fullmatch(value.text.strip()):
+            yield Doubt(
+                rule="text-number",
+                level="warning",
+                location=label,
+                message=f"The number {value.text[:30]} is stored as text.",
+            )
+    for place in broken_patterns(patterns):
+        text = "The formula differs from its neighbours, which are copies of one another."
+        yield Doubt(
+            rule="pattern", level="warning", location=f"{sheet.name}!{name_of(place)}", message=text
+        )
+
+
+def _formula(value: Value, label: str) -> Iterator[Doubt]:
+    if "#REF!" in value.formula:
+        yield Doubt(
+            rule="dead-reference",
+            level="error",
+            location=label,
+            message=f"={value.formula[:80]} refers to cells that are gone.",
+        )
+    missing = unprefixed(value.formula)
+    if missing:
+        text = f"{', '.join(missing)} is stored without _xlfn.; Excel shows #NAME?."
+        yield Doubt(rule="prefix", level="error", location=label, message=text)
+    literals = literals_of(value.formula)
+    if literals:
+        text = f"={value.formula[:80]} holds the literal {', '.join(literals[:4])}."
+        yield Doubt(rule="literal", level="warning", location=label, message=text)
+
+
+def literals_of(formula: str) -> tuple[str, ...]:
+    """Return the figures written into a formula that belong into an input cell.
+
+    Digits to round to, positions and the like, as arguments of functions that count, are none.
+    """
+    parts = tokens(formula)
+    stack: list[str] = []
+    found = []
+    for number, token in enumerate(parts):
+        if token.text == "(":
+            before = parts[number - 1] if number else Token("mark", "")
+            stack.append(bare(before.text) if before.kind == "function" else "")
+        elif token.text == ")" and stack:
+            stack.pop()
+        elif token.kind == "number" and token.text not in ALLOWED:
+            holder = next((name for name in reversed(stack) if name), "")
+            if holder not in _COUNTING:
+                found.append(token.text)
+    return tuple(found)
+
+
+def broken_patterns(patterns: dict[Place, str]) -> Iterator[Place]:
+    """Yield the cells whose formula differs while those before and after, in row or column, are copies."""
+    for place, text in sorted(patterns.items()):
+        row, column = place
+        for step in ((0, 1), (1, 0)):
+            near = [patterns.get((row + k * step[0], column + k * step[1])) for k in (-2, -1, 1, 2)]
+            before, after = near[1], near[2]
+            alike = before is not None and before == after and before != text
+            if alike and (near[0] == before or near[3] == after):
+                yield place
+                break
