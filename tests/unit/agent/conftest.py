@@ -14,7 +14,7 @@ import pytest
 
 from deskmate.agent.asking import Patience
 from deskmate.agent.driver import Driver
-from deskmate.agent.world import Setup, World
+from deskmate.agent.world import Setup, Taken, World
 from deskmate.errors import SandboxUnavailable
 from deskmate.ports import (
     Connector,
@@ -282,6 +282,8 @@ class Lab:
     extra_rules: tuple[RuleSpec, ...] = ()
     seen: list[Event | Delta] = field(default_factory=list)
     egress: MakeEgress | None = None
+    listed_only: bool = False
+    taken: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if not self.store.stored:
@@ -295,11 +297,24 @@ class Lab:
             )
 
     def take_base(self) -> tuple[Entry, ...]:
-        """Read the folder into blobs."""
+        """Read the folder into blobs, or only list it."""
         return tuple(
-            Entry(path=path, kind="file", mode=0o644, size=len(data), sha256=self.blobs.put(data))
-            for path, data in sorted(self.files.items())
+            replace(self._entry(path), sha256=None) if self.listed_only else self._entry(path)
+            for path in sorted(self.files)
         )
+
+    def take_content(self, wanted: Sequence[Entry]) -> Taken:
+        """Read files of the folder as they are now."""
+        self.taken += [entry.path for entry in wanted]
+        return Taken(
+            entries=tuple(self._entry(e.path) for e in wanted if e.path in self.files),
+            lost={e.path: "it was removed" for e in wanted if e.path not in self.files},
+        )
+
+    def _entry(self, path: str) -> Entry:
+        data = self.files[path]
+        digest = self.blobs.put(data)
+        return Entry(path=path, kind="file", mode=0o644, size=len(data), sha256=digest)
 
     async def driver(self) -> Driver:
         """A fresh process's driver over the same store and blobs."""
@@ -323,6 +338,7 @@ class Lab:
             registry=registry,
             plugins=("lab",),
             take_base=self.take_base,
+            take_content=self.take_content,
             tools_off=self.tools_off,
             egress=self.egress,
         )

@@ -55,6 +55,7 @@ class Workbench:
         self._machine: Machine | None = None
         self._base: dict[str, Entry] = {}
         self._absent: dict[str, Entry] = {}
+        self._kept_back: dict[str, str] = {}
         self._laid_bytes = 0
         self._lost_answers = 0
 
@@ -128,9 +129,11 @@ class Workbench:
         """
         if self._machine is None:
             raise SandboxUnavailable("The virtual machine is gone.")
-        wanted = [self._absent[path] for path in sorted(set(paths)) if path in self._absent]
+        asked = sorted(set(paths))
+        kept_back = {path: self._kept_back[path] for path in asked if path in self._kept_back}
+        wanted = [self._absent[path] for path in asked if path in self._absent]
         if not wanted:
-            return {}
+            return kept_back
         self._check_space(wanted)
         supplier = self._supplier()
         taken = await supplier.bring(self._machine, wanted)
@@ -140,7 +143,7 @@ class Workbench:
         for entry in wanted:
             self._absent.pop(entry.path, None)
         self._laid_bytes += sum(entry.size for entry in wanted)
-        return taken.lost
+        return {**taken.lost, **kept_back}
 
     def _check_space(self, wanted: Sequence[Entry]) -> None:
         size = self._laid_bytes + sum(entry.size for entry in wanted)
@@ -167,16 +170,23 @@ class Workbench:
         """Put the overlay's difference and the home folder into blobs; the caller stores the event."""
         if self._machine is None:
             raise SandboxUnavailable("The virtual machine is gone.")
-        base = tuple(self._base[path] for path in sorted(self._base))
+        base = tuple(self._seen(self._base[path]) for path in sorted(self._base))
         changes, home = await self._machine.difference(base, self._world.blobs)
         changes = await self._with_originals(changes)
+        self._keep_back(changes.refused)
         return self._checkpoint_of(changes, home), changes
+
+    def _seen(self, entry: Entry) -> Entry:
+        """Return an entry as this machine knows it: what is known from elsewhere was not seen there."""
+        there = entry.path not in self._absent and entry.path not in self._kept_back
+        return entry if there else replace(entry, sha256=None)
 
     async def _with_originals(self, changes: Difference) -> Difference:
         """Return changes whose `before` has a digest: of files that were replaced unread, too.
 
         Where the user changed such a file since it was listed, the change is left out and says so.
         """
+        changes = self._without_kept_back(changes)
         unread = {
             change.path: change.before
             for change in changes.changes
@@ -184,9 +194,9 @@ class Workbench:
         }
         if not unread:
             return changes
-        taken = await self._supplier().read(tuple(unread.values()))
-        await self._journal.record(content_taken(self._world.blobs, taken))
-        self._take_in(taken)
+        taken = await self._supplier().read([self._base[path] for path in unread])
+        if any(self._base[path].is_listed_only for path in unread):
+            await self._journal.record(content_taken(self._world.blobs, taken))
         found = {entry.path: entry for entry in taken.entries}
         kept: list[Change] = []
         refused = dict(changes.refused)
@@ -197,8 +207,27 @@ class Workbench:
             elif now is None or (now.size, now.mtime_ns) != (listed.size, listed.mtime_ns):
                 refused[change.path] = "it changed in your folder before the agent had read it"
             else:
+                self._base[change.path] = now
                 kept.append(replace(change, before=now))
         return Difference(changes=tuple(kept), refused=refused)
+
+    def _without_kept_back(self, changes: Difference) -> Difference:
+        """Return the changes without those that were left out before: this machine never gets the original."""
+        if not self._kept_back:
+            return changes
+        kept = tuple(one for one in changes.changes if one.path not in self._kept_back)
+        again = {one.path for one in changes.changes} & self._kept_back.keys()
+        refused = {path: self._kept_back[path] for path in again}
+        return Difference(changes=kept, refused={**changes.refused, **refused})
+
+    def _keep_back(self, refused: Mapping[str, str]) -> None:
+        """Do not lay unread files where the machine has something else: it would seem to be removed.
+
+        The next machine has the files again, for it is given the changes that were taken alone.
+        """
+        for path in refused.keys() & self._absent.keys():
+            self._kept_back[path] = refused[path]
+            del self._absent[path]
 
     async def _open(self) -> None:
         state = self._journal.state
@@ -233,10 +262,9 @@ class Workbench:
         )
         self._base = {entry.path: entry for entry in base}
         self._absent = {
-            entry.path: self._base[entry.path]
-            for entry in laid
-            if entry.is_listed_only and entry.path not in changes.refused
+            entry.path: self._base[entry.path] for entry in laid if entry.is_listed_only
         }
+        self._kept_back = {}
         self._laid_bytes = sum(entry.size for entry in laid if entry.sha256 is not None)
         self._machine = machine
 

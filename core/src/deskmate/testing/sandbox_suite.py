@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from deskmate.errors import SandboxUnavailable
@@ -126,6 +127,74 @@ async def a_checkpoint_moves_to_the_next_machine(sandbox: Sandbox, blobs: Blobs)
         assert _operations(after) == _operations(before)
 
 
+def _listed(blobs: Blobs, *paths: str) -> tuple[Entry, ...]:
+    return tuple(replace(e, sha256=None) if e.path in paths else e for e in _base(blobs))
+
+
+@asynccontextmanager
+async def _listing_machine(
+    sandbox: Sandbox, blobs: Blobs, *paths: str
+) -> AsyncIterator[tuple[Machine, tuple[Entry, ...]]]:
+    base = _listed(blobs, *paths)
+    async with sandbox.open(_SPEC, _quiet) as machine:
+        await machine.put_base(base, blobs, _quiet)
+        yield machine, base
+
+
+async def a_listed_file_is_named_and_comes_when_it_is_put(sandbox: Sandbox, blobs: Blobs) -> None:
+    """A file without content is listed, is no change, is asked for by who reads it, and is then there."""
+    async with _listing_machine(sandbox, blobs, "docs/b.txt", "docs/sub/c.txt") as (machine, base):
+        outcome = await _call(machine, "glob", "k1", pattern="**/*")
+        for name in ("docs/a.txt", "docs/b.txt", "docs/sub/c.txt"):
+            assert name in outcome.text
+        early = await _call(machine, "read", "k2", path="docs/sub/c.txt")
+        assert early.is_error
+        assert early.needs == ("docs/sub/c.txt",)
+        difference, _ = await machine.difference(base, blobs)
+        assert difference == Difference(changes=())
+        wanted = [entry for entry in _base(blobs) if entry.path == "docs/sub/c.txt"]
+        await machine.put_content(wanted, (), blobs, _quiet)
+        outcome = await _call(machine, "read", "k3", path="docs/sub/c.txt")
+        assert "gamma" in outcome.text
+        difference, _ = await machine.difference(_listed(blobs, "docs/b.txt"), blobs)
+        assert difference == Difference(changes=())
+
+
+async def a_listed_file_that_is_gone_is_no_longer_named(sandbox: Sandbox, blobs: Blobs) -> None:
+    """What the user removed before it was read is not listed and not asked for again."""
+    async with _listing_machine(sandbox, blobs, "docs/b.txt") as (machine, _):
+        await machine.put_content((), ("docs/b.txt",), blobs, _quiet)
+        outcome = await _call(machine, "glob", "k1", pattern="**/*")
+        assert "docs/a.txt" in outcome.text
+        assert "docs/b.txt" not in outcome.text
+        outcome = await _call(machine, "read", "k2", path="docs/b.txt")
+        assert outcome.is_error
+        assert outcome.needs == ()
+
+
+async def a_move_over_a_listed_file_is_a_change_and_stays(sandbox: Sandbox, blobs: Blobs) -> None:
+    """What took the place of an unread file is not undone by the file's content coming later."""
+    async with _listing_machine(sandbox, blobs, "docs/b.txt") as (machine, base):
+        await _call(machine, "shell", "k1", command="mv docs/a.txt docs/b.txt")
+        expected = {"docs/a.txt": "delete", "docs/b.txt": "modify"}
+        difference, _ = await machine.difference(base, blobs)
+        assert _operations(difference) == expected
+        wanted = [entry for entry in _base(blobs) if entry.path == "docs/b.txt"]
+        await machine.put_content(wanted, (), blobs, _quiet)
+        outcome = await _call(machine, "read", "k2", path="docs/b.txt")
+        assert "alpha" in outcome.text
+        difference, _ = await machine.difference(_base(blobs), blobs)
+        assert _operations(difference) == expected
+
+
+async def a_removed_folder_keeps_what_was_only_listed(sandbox: Sandbox, blobs: Blobs) -> None:
+    """Who removes a folder removes what was in it there; a file that was never read is not deleted."""
+    async with _listing_machine(sandbox, blobs, "docs/sub/c.txt") as (machine, base):
+        await _call(machine, "shell", "k1", command="rm -rf docs/sub")
+        difference, _ = await machine.difference(base, blobs)
+        assert difference.changes == ()
+
+
 async def one_key_runs_once(sandbox: Sandbox, blobs: Blobs) -> None:
     """A repeated key returns the first result and does nothing."""
     async with _machine(sandbox, blobs) as machine:
@@ -218,6 +287,10 @@ CHECKS: tuple[Check, ...] = (
     an_equal_copy_is_no_change,
     a_deleted_folder_lists_all_it_held,
     a_checkpoint_moves_to_the_next_machine,
+    a_listed_file_is_named_and_comes_when_it_is_put,
+    a_listed_file_that_is_gone_is_no_longer_named,
+    a_move_over_a_listed_file_is_a_change_and_stays,
+    a_removed_folder_keeps_what_was_only_listed,
     one_key_runs_once,
     the_ledger_knows_what_became_of_a_key,
     a_failing_tool_is_an_outcome,
