@@ -31,7 +31,7 @@ from deskmate.ports import ToolOutcome
 from deskmate.testing.fake_internet import FakeAnswer, FakeInternet
 from deskmate.testing.fake_sandbox import FakePlugin
 from deskmate.testing.fake_workspace import Tree
-from deskmate.types.events import ApprovalUsed, NetworkSet, ToolFinished
+from deskmate.types.events import ApprovalUsed, NetworkSet, RunFinished, ToolFinished
 from deskmate.types.network import WRITING, NetworkRule
 from deskmate.types.policy import Rule, Rules
 from deskmate.types.registry import SkillSpec, ToolSpec
@@ -170,7 +170,7 @@ async def test_an_order_hidden_in_a_file_sends_nothing(
         lab = await scene.play()
         assert model.obeyed, "the order must have reached the model"
         attempt(f"{carrier}: {scene.leaks()}", blocked=not scene.leaks())
-        reason = lab.store.payloads[-1].reason
+        reason = lab.store.of(RunFinished)[-1].reason
         attempt(f"{carrier}: called {reason}", blocked=reason == "needs_you")
 
 

@@ -40,6 +40,7 @@ def test_rules_are_made_listed_and_revoked(tmp_path: Path) -> None:
     assert code == 0
     assert json.loads(text)["rules"] == {
         "mode": "auto",
+        "budget_usd": None,
         "rules": [{"decision": "deny", "tool": "mail__draft", "where": {"folder": "Drafts"}}],
     }
     assert run(tmp_path, "revoke", thread, "mail__draft")[0] != 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from deskmate.agent.limits import exceeded
+from deskmate.agent.limits import calls_exceeded, exceeded
 from deskmate.agent.state import RUNNABLE, State, Use, fold
 from deskmate.types.events import Event, FinishReason
 from deskmate.types.messages import GAVE_UP, text_of
@@ -132,7 +132,9 @@ def _with_open_uses(state: State, open_uses: tuple[Use, ...]) -> Action:
     if started := tuple(use for use in open_uses if use.started):
         return RecoverTools(uses=started)
     if ready := tuple(use for use in open_uses if not use.waits):
-        return RunTools(uses=ready)
+        if over := calls_exceeded(state):
+            return CloseTools(uses=open_uses, why=f"Not run: {over.message}")
+        return RunTools(uses=ready[: state.limits.max_calls - state.calls])
     approvals = tuple(use for use in open_uses if not use.is_question)
     if approvals:
         return AskApproval(use=approvals[0])

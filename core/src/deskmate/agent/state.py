@@ -93,6 +93,7 @@ class State:
     since the checkpoint; their paths are as the folders have them, its other changes are still open.
     `dropped`: paths that the user threw away since the checkpoint. `unstaged`, `unvalidated`: work since the last change set, since the last verdict.
     `foreign`: the machine holds what others may have written. `exposure`: what the conversation has seen.
+    `calls`: tool calls that were begun in the run. `spent_usd`: known prices of all runs of the thread.
     `questions`: requests of the machine that wait for the user, and `permits`: those that may go, by digest.
     `answered`: the model has seen the verdict. `tools_off`: why there was no machine in this run. `deliverables`: by path, not yet applied.
     """
@@ -130,6 +131,8 @@ class State:
     rules: Rules = field(default_factory=Rules)
     foreign: bool = False
     exposure: Exposure = field(default_factory=Exposure)
+    calls: int = 0
+    spent_usd: float = 0.0
     questions: Mapping[Digest, ApprovalAsked] = field(default_factory=dict)
     permits: Mapping[Digest, ApprovalGiven] = field(default_factory=dict)
 
@@ -209,7 +212,7 @@ def _said(state: State, payload: UserSaid) -> dict[str, Any]:
         "uses": _overtake(state.uses, payload.text) if state.open_uses else (),
     }
     if state.run is None or state.run.run != payload.run:
-        changes |= {"turn": 0, "usage": Usage(), "active_s": 0.0, "repairs": 0}
+        changes |= {"turn": 0, "usage": Usage(), "active_s": 0.0, "repairs": 0, "calls": 0}
         if not any(use.is_question for use in state.open_uses):  # an answer goes on with the work
             changes["verdict"] = None
         changes["tools_off"] = ""
@@ -275,6 +278,7 @@ def _replied(state: State, payload: ModelReplied) -> dict[str, Any]:
         "uses": tuple(Use(use=use) for use in tool_uses_of(payload.content)),
         "turn": state.turn + 1,
         "usage": add_usage(state.usage, payload.usage),
+        "spent_usd": state.spent_usd + (payload.usage.cost_usd or 0.0),
         "failures": 0,
         "failure": None,
         "cuts": state.cuts + 1 if payload.stop_reason == "max_tokens" else 0,
@@ -342,7 +346,8 @@ def _refused(state: State, payload: Refused) -> dict[str, Any]:
 
 
 def _started(state: State, payload: ToolStarted) -> dict[str, Any]:
-    return {"uses": _on_use(state, payload.tool_use_id, started=payload)}
+    uses = _on_use(state, payload.tool_use_id, started=payload)
+    return {"uses": uses, "calls": state.calls + 1}
 
 
 def _egress_asked(state: State, payload: EgressAsked) -> dict[str, Any]:

@@ -32,6 +32,7 @@ COMMANDS = {
     "secret": "Keep the keys that plugins need, outside of every machine and log.",
     "run": "Ask for something and let the agent work on it.",
     "skill": "List and show the skills of the installed plugins.",
+    "stop": "Stop runs and their virtual machines now.",
     "template": "List and remove frozen virtual machines.",
     "thread": "List, show, resume, export and verify threads.",
 }

@@ -45,9 +45,7 @@ def list_command(session: Session, thread: str, as_json: bool) -> None:
     if as_json:
         say_json(standing)
         return
-    say(f"mode {standing.rules.mode}")
-    for rule in standing.rules.rules:
-        say(f"{_shown(rule)}  {_WORDS[rule.decision]}")
+    _say_rules(standing.rules)
     for asked in standing.waiting:
         request = asked.shown.get("request", "")
         say(f"waits for you until {asked.expires[:19]}: {asked.tool} {request}")
@@ -109,6 +107,18 @@ def mode_command(session: Session, thread: str, mode: str, as_json: bool) -> Non
     _change(session, thread, lambda rules: replace(rules, mode=cast(Mode, mode)), as_json=as_json)
 
 
+@command.command("budget", short_help="Say what a thread's runs together may cost.")
+@click.argument("thread")
+@click.argument("usd", type=click.FloatRange(min=0), required=False)
+@json_option
+@click.pass_obj
+def budget_command(session: Session, thread: str, usd: float | None, as_json: bool) -> None:
+    """Say what all runs of a thread together may cost, in US dollars; without USD there is no limit."""
+    from dataclasses import replace  # noqa: PLC0415
+
+    _change(session, thread, lambda rules: replace(rules, budget_usd=usd), as_json=as_json)
+
+
 def _change(
     session: Session, thread: str, change: Callable[[Rules], Rules], *, as_json: bool
 ) -> None:
@@ -118,7 +128,13 @@ def _change(
     if as_json:
         say_json(rules)
         return
+    _say_rules(rules)
+
+
+def _say_rules(rules: Rules) -> None:
     say(f"mode {rules.mode}")
+    if rules.budget_usd is not None:
+        say(f"budget {rules.budget_usd:.2f} USD")
     for rule in rules.rules:
         say(f"{_shown(rule)}  {_WORDS[rule.decision]}")
 

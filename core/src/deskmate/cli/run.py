@@ -7,7 +7,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import click
@@ -34,6 +34,12 @@ EXIT_CODES = {
     "stopped": 130,
 }
 _RESUMABLE = ("failed", "over_budget", "stopped")
+_LIMITS = {
+    "turns": "max_turns",
+    "calls": "max_calls",
+    "tokens": "max_tokens",
+    "seconds": "seconds",
+}
 _MODES = ("ro", "rw", "rw-no-delete")
 
 
@@ -51,6 +57,18 @@ def parse_folder(value: str) -> Grant:
     if not folder.is_dir():
         raise UserError(f"{folder} is not a folder.", hint=f"Give --folder {folder.parent}")
     return Grant(name=folder.name or "root", folder=str(folder), mode=mode)  # type: ignore[arg-type]
+
+
+def parse_limits(words: tuple[str, ...], budget: float | None) -> Limits:
+    """Return the limits that were written as NAME=NUMBER. Raises UserError."""
+    found: dict[str, Any] = {"cost_usd": budget} if budget is not None else {}
+    for word in words:
+        name, _, number = word.partition("=")
+        if name not in _LIMITS or not number.isdecimal() or int(number) < 1:
+            names = ", ".join(_LIMITS)
+            raise UserError(f"{word!r} is no limit.", hint=f"Use {names}: --limit seconds=600")
+        found[_LIMITS[name]] = int(number)
+    return Limits(**found)
 
 
 @click.command("run")
@@ -77,6 +95,13 @@ def parse_folder(value: str) -> Grant:
 )
 @click.option("--budget", type=float, metavar="USD", help="Stop before the run costs more.")
 @click.option(
+    "--limit",
+    "limits",
+    multiple=True,
+    metavar="NAME=NUMBER",
+    help="Stop before the run uses more: turns, calls (of tools), tokens or seconds.",
+)
+@click.option(
     "--apply",
     "apply_mode",
     type=click.Choice(["review", "new", "all"]),
@@ -97,6 +122,7 @@ def command(  # noqa: PLR0913 - one parameter an option, as click wants it
     hosts: tuple[str, ...],
     model: str | None,
     budget: float | None,
+    limits: tuple[str, ...],
     apply_mode: ApplyMode,
     record: Path | None,
     as_json: bool,
@@ -119,7 +145,7 @@ def command(  # noqa: PLR0913 - one parameter an option, as click wants it
         model=model,
         plugins=plugins,
         grants=tuple(parse_folder(folder) for folder in folders),
-        limits=Limits(cost_usd=budget),
+        limits=parse_limits(limits, budget),
         apply=apply_mode,
         record=record,
         hosts=tuple(parse_allowed(host) for host in hosts),

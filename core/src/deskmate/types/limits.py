@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one run may use. None means no limit of that kind."""
+    """What one run may use. None means no limit of that kind. `max_calls`: of tools."""
 
     max_turns: int = 60
+    max_calls: int = 2_000
     max_tokens: int | None = None
     cost_usd: float | None = None
     seconds: float | None = None

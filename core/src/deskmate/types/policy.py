@@ -28,7 +28,11 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What holds for a thread. `mode` is about connectors: work inside the virtual machine is staged."""
+    """What holds for a thread. `mode` is about connectors: work inside the virtual machine is staged.
+
+    `budget_usd`: what all its runs together may cost; None: no limit.
+    """
 
     mode: Mode = "auto-read"
     rules: tuple[Rule, ...] = ()
+    budget_usd: float | None = None
