@@ -148,7 +148,7 @@ def test_thousands_of_damaged_requests_leave_the_guest_answering(agent: socket.s
         ("deskmate/take", {"paths": ["/etc/passwd"]}),
         ("tools/call", {"name": "workspace__ask", "arguments": {"question": "?"}, "_meta": meta}),
         ("prompts/get", {"name": "workspace__workspace", "_meta": meta}),
-        ("deskmate/validate", {"deliverables": [], "files": {}, "sources": [], "evidence": []}),
+        ("deskmate/validate", {"deliverables": [], "files": {}, "config": {}}),
     ]
     for number in range(1, 5_000):
         method, params = rng.choice(requests)

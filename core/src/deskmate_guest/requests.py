@@ -32,9 +32,6 @@ _PARAMS: Mapping[str, Mapping[str, type]] = {
     wire.VALIDATE: {
         "deliverables": list,
         "files": dict,
-        "sources": list,
-        "evidence": list,
-        "facts": dict,
         "config": dict,
     },
 }

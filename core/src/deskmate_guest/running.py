@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import traceback
 from collections.abc import Callable, Mapping
@@ -16,6 +17,7 @@ from deskmate.types.codec import from_json
 from deskmate.types.files import Deliverable, Evidence
 from deskmate.types.findings import Finding
 from deskmate.types.registry import ToolSpec
+from deskmate.types.wire import GIVEN
 from deskmate_guest.layout import Layout
 from deskmate_guest.listed import Listed
 from deskmate_guest.loading import LoadedPlugin, LoadedTool
@@ -37,6 +39,7 @@ class Runner:
         self._listed = Listed(layout.listing)
         self._config: Mapping[str, Any] = {}
         self._validation: Mapping[str, Any] = {}
+        self._given: Mapping[str, Any] | None = None
 
     def serve(self, message: Message) -> Message | None:
         """Return the reply to one message, None where it has none."""
@@ -44,6 +47,7 @@ class Runner:
             case "setup":
                 self._config = message["config"]
                 self._validation = message["validation"]
+                self._given = None
                 os.environ.update(message["environment"])
                 return None
             case "warm":
@@ -149,7 +153,9 @@ class Runner:
         self, deliverable: Deliverable, deliverables: list[Deliverable]
     ) -> ValidationContext:
         clean = self._layout.clean
-        data = self._validation
+        if self._given is None:
+            self._given = json.loads((clean / GIVEN).read_bytes())
+        data = self._given
         digests = {row["path"]: row["sha256"] for row in data["sources"]}
         originals = {path: clean / "sources" / path for path in digests}
         made = {item.path: clean / "deliverables" / item.path for item in deliverables}

@@ -160,8 +160,9 @@ class Transfers:
     def _strike(self, paths: list[Any]) -> None:
         """Note that these files are no longer listed only: they came in, or are gone."""
         folder = self._layout.listing
-        folder.mkdir(parents=True, exist_ok=True, mode=0o755)
-        number = sum(1 for _ in folder.iterdir()) + 1
+        if not (folder / "0.json").exists():
+            return
+        number = sum(1 for _ in folder.glob("*.json"))
         part = folder / f".{number}"
         part.write_text(json.dumps([str(path) for path in paths]))
         part.chmod(0o644)

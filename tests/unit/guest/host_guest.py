@@ -19,6 +19,7 @@ def main(root: Path, agent: int, bulk: int, real: bool) -> None:
         workspace=root / "workspace",
         home=root / "home",
         clean=root / "clean",
+        listing=root / "listing",
         scratch=root / "scratch",
         scratch_device="",
         cgroups=root / "no-cgroups",

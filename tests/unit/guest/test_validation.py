@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from deskmate.ports import SourceFile
+from deskmate.types.codec import to_json
 from deskmate.types.files import Claim, Deliverable, Evidence
 from deskmate.types.ids import Digest
 
@@ -20,7 +22,7 @@ RULES = """
             rule="ACME-SEES", level="note", message=" ".join([
                 context.file.read_text(), source.read_text(), str("docs/gone.txt" in context.sources),
                 context.evidence[0].quote, context.facts["date"], ",".join(context.others),
-                context.config["limit"],
+                context.config["limit"], str(len(context.evidence[1].quote)),
             ]),
         )
 
@@ -69,24 +71,30 @@ async def test_every_rule_that_fits_runs_and_what_fails_is_an_error_finding(
             "deliverables/docs/memo.md": b"memo",
             "deliverables/docs/other.md": b"other",
             "sources/docs/a.txt": b"alpha",
+            "given.json": json.dumps(
+                {
+                    "sources": [
+                        {"path": f"docs/{name}.txt", "sha256": digest} for name in ("a", "gone")
+                    ],
+                    "evidence": [
+                        to_json(evidence),
+                        to_json(replace(evidence, id="e2", quote="q" * (3 << 19))),
+                    ],
+                    "facts": {"date": "2026-01-31"},
+                }
+            ).encode(),
         }
-        assert await guest.put("clean", files) == 3
+        assert await guest.put("clean", files) == 4
         report = await guest.client.validate(
             deliverables=(memo, other),
             files={"docs/memo.md": digest, "docs/other.md": digest},
-            sources=(
-                SourceFile(path="docs/a.txt", sha256=digest),
-                SourceFile(path="docs/gone.txt", sha256=digest),
-            ),
-            evidence=(evidence,),
-            facts={"date": "2026-01-31"},
             config={"acme": {"limit": "7"}},
             timeout_s=60,
         )
         assert (guest.root / "clean/deliverables/docs/memo.md").read_text() == "memo"
     found = {item.rule: item for item in report.findings}
     assert len(found) == len(report.findings)
-    assert found["ACME-SEES"].message == "memo alpha False q 2026-01-31 docs/other.md 7"
+    assert found["ACME-SEES"].message == "memo alpha False q 2026-01-31 docs/other.md 7 1572864"
     errors = {rule for rule, item in found.items() if item.level == "error"}
     assert errors == {"ACME-CRASH", "ACME-DIES", "ACME-ODD", "ACME-WRITES"}
     assert "ValueError: bad luck" in found["ACME-CRASH"].message

@@ -234,9 +234,6 @@ async def test_a_finding_about_another_file_is_refused() -> None:
             await client.validate(
                 deliverables=(),
                 files={},
-                sources=(),
-                evidence=(),
-                facts={},
                 config={},
                 timeout_s=5,
             )

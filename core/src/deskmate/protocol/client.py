@@ -13,7 +13,7 @@ import anyio
 from anyio.abc import ByteStream
 
 from deskmate.errors import ProtocolError
-from deskmate.ports import CallState, SourceFile, ToolOutcome, ValidationReport
+from deskmate.ports import CallState, ToolOutcome, ValidationReport
 from deskmate.protocol.answers import (
     field,
     read_outcome,
@@ -25,7 +25,7 @@ from deskmate.protocol.answers import (
 from deskmate.protocol.connection import Connection, Progress
 from deskmate.types import wire
 from deskmate.types.codec import to_json
-from deskmate.types.files import Deliverable, Evidence, Grant
+from deskmate.types.files import Deliverable, Grant
 from deskmate.types.registry import Registry
 
 QUICK_S = 30.0
@@ -193,19 +193,13 @@ class GuestClient:
         *,
         deliverables: Sequence[Deliverable],
         files: Mapping[str, str],
-        sources: Sequence[SourceFile],
-        evidence: Sequence[Evidence],
-        facts: Mapping[str, Any],
         config: Mapping[str, Mapping[str, Any]],
         timeout_s: float,
     ) -> ValidationReport:
-        """Run the rules over what was put as `clean`. All of it must fit in one line of 1 MiB."""
+        """Run the rules over what was put as `clean`, with what `given.json` there says."""
         params = {
             "deliverables": to_json(tuple(deliverables)),
             "files": dict(files),
-            "sources": [{"path": item.path, "sha256": item.sha256} for item in sources],
-            "evidence": to_json(tuple(evidence)),
-            "facts": to_json(facts),
             "config": to_json(config),
         }
         reply = await self._connection.request(wire.VALIDATE, params, timeout_s)

@@ -1,4 +1,4 @@
-"""What a guest is told of files whose content stays on the host: one JSON document in a tar stream."""
+"""What a guest is told that a line of the channel cannot hold: JSON documents in a tar stream."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 
 from deskmate.errors import CorruptData
+from deskmate.ports import ValidationRequest
 from deskmate.sandbox.archive import Item
+from deskmate.types.codec import to_json
 from deskmate.types.files import Entry
 from deskmate.types.ids import Digest
+from deskmate.types.wire import GIVEN
 
 
 class Document:
@@ -54,6 +57,16 @@ def listing(entries: Iterable[Entry]) -> Document:
     """Return rows of [path, bytes, time in ns] for files that are listed only."""
     rows = [[entry.path, entry.size, entry.mtime_ns] for entry in entries]
     return Document("0.json", json.dumps(rows, separators=(",", ":")).encode())
+
+
+def given(request: ValidationRequest) -> Document:
+    """Return what rules know besides the files: the sources' digests, the evidence, the facts."""
+    data = {
+        "sources": [{"path": item.path, "sha256": item.sha256} for item in request.sources],
+        "evidence": to_json(tuple(request.evidence)),
+        "facts": to_json(request.facts),
+    }
+    return Document(GIVEN, json.dumps(data, separators=(",", ":")).encode())
 
 
 def batches(paths: Sequence[str], limit_bytes: int) -> list[list[str]]:

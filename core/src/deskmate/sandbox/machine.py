@@ -27,7 +27,7 @@ from deskmate.sandbox.archive import Item, items_of, stream, stream_size
 from deskmate.sandbox.bulk import Bulk
 from deskmate.sandbox.collect import collect
 from deskmate.sandbox.fulldisk import CURE, FULL, disk_is_full, wait_for_room
-from deskmate.sandbox.listing import batches, listing
+from deskmate.sandbox.listing import batches, given, listing
 from deskmate.sandbox.process import Process
 from deskmate.sandbox.template import FIRST_SPARE_ID, Template, practise
 from deskmate.types.files import Difference, Entry
@@ -304,13 +304,12 @@ class QemuMachine:
         folders = {parent.as_posix() for path in files for parent in Path(path).parents}
         entries += [Entry(path=path, kind="dir", mode=0o755) for path in folders - {"."}]
         await self._put("clean", items_of(entries), blobs)
+        document = given(request)
+        await self._put("clean", (document.item,), document)
         try:
             return await self._guest.validate(
                 deliverables=request.deliverables,
                 files=request.files,
-                sources=request.sources,
-                evidence=request.evidence,
-                facts=request.facts,
                 config=request.config,
                 timeout_s=_VALIDATE_S,
             )

@@ -12,8 +12,16 @@ from dataclasses import replace
 from typing import Any
 
 from deskmate.errors import SandboxUnavailable
-from deskmate.ports import Blobs, Machine, Sandbox, SandboxSpec, ToolOutcome, ValidationRequest
-from deskmate.types.files import Deliverable, Difference, Entry, Grant
+from deskmate.ports import (
+    Blobs,
+    Machine,
+    Sandbox,
+    SandboxSpec,
+    SourceFile,
+    ToolOutcome,
+    ValidationRequest,
+)
+from deskmate.types.files import Deliverable, Difference, Entry, Evidence, Grant
 from deskmate.types.ids import ThreadId
 
 Check = Callable[[Sandbox, Blobs], Awaitable[None]]
@@ -280,6 +288,25 @@ async def the_clean_room_runs_every_rule_of_the_registry(sandbox: Sandbox, blobs
     assert [finding for finding in report.findings if finding.level == "error"] == []
 
 
+async def the_clean_room_takes_evidence_of_any_size(sandbox: Sandbox, blobs: Blobs) -> None:
+    """Evidence and sources that no line of a channel could hold reach the rules."""
+    digest = blobs.put(b"A short note.\n")
+    quotes = tuple(
+        Evidence(id=f"e{number}", source=digest, path="docs/a.txt", locator={}, quote="q" * 10_000)
+        for number in range(150)
+    )
+    request = ValidationRequest(
+        deliverables=(Deliverable(path="docs/note.txt", title="Note", role="note"),),
+        files={"docs/note.txt": digest},
+        sources=(SourceFile(path="docs/a.txt", sha256=digest),),
+        evidence=quotes,
+        facts={"date": "2026-01-31"},
+    )
+    async with sandbox.clean_room((), _quiet) as machine:
+        report = await machine.validate(request, blobs)
+    assert [finding for finding in report.findings if finding.level == "error"] == []
+
+
 CHECKS: tuple[Check, ...] = (
     the_registry_names_the_workspace_tools,
     the_base_is_readable_and_unchanged,
@@ -298,4 +325,5 @@ CHECKS: tuple[Check, ...] = (
     machines_do_not_see_each_other,
     a_closed_machine_says_so,
     the_clean_room_runs_every_rule_of_the_registry,
+    the_clean_room_takes_evidence_of_any_size,
 )

@@ -59,6 +59,8 @@ LISTING = "/run/workspace"
 """What the guest knows of files whose content is not there: 0.json, and what came in since."""
 LAYER = "/opt/deskmate"
 """Where the layer disk is mounted: lib/ (Deskmate's own guest code), plugins/<name>/, wheels/, lock.json."""
+GIVEN = "given.json"
+"""In the clean room's folder: `{"sources": [{"path","sha256"}], "evidence": [Evidence], "facts": {...}}`."""
 CLEAN = "/clean"
 """Where a clean room's input lies: deliverables/, sources/."""
 
