@@ -90,3 +90,51 @@ def test_twins_of_other_file_systems_fold_together() -> None:
     assert fold("docs/A.TXT") == fold("docs/a.txt")
     assert fold("docs/ä") == fold("docs/a\u0308")
     assert fold("docs/a") != fold("docs/b")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "docs/VSCODE~1/tasks.json",
+        "docs/CLAUDE~1",
+        "docs/BASHRC~1",
+        "docs/ssh~2/config",
+        "docs/a/autostart/x",
+        "docs/Programs/Startup/x.txt",
+        "docs/.config",
+        "docs/profile.ps1",
+        "docs/look.url",
+        "docs/look.SCF",
+        "docs/x.library-ms",
+        "docs/.circleci/config.yml",
+        "docs/Jenkinsfile",
+        "docs/.cargo/config.toml",
+    ],
+)
+def test_short_names_and_what_starts_by_being_looked_at_are_protected(path: str) -> None:
+    assert protection(path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["docs/report~1", "docs/Startup/plan.docx", "docs/url", "docs/git~guide/x", "docs/a~1.txt"],
+)
+def test_what_only_looks_like_it_is_not(path: str) -> None:
+    assert protection(path) == ""
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["docs/CON", "docs/aux.txt", "docs/com1 .txt", "docs/CON /x", "docs/a.", "docs/a ", "docs/a:b", "docs/x./y"],
+)  # fmt: skip
+def test_names_that_fail_on_windows_are_flagged_in_every_part_of_a_path(path: str) -> None:
+    assert "its name does not work on Windows" in flags(path, 0o644)
+
+
+def test_long_paths_and_texts_that_other_assistants_follow_are_flagged() -> None:
+    assert flags("docs/" + "/".join(["n" * 60] * 4), 0o644) == (
+        "its path may be too long for Windows",
+    )
+    assert flags("docs/CLAUDE.md", 0o644) == ("other assistants follow what it says",)
+    assert flags("docs/cafe\u0301/x", 0o644) == ("its name is not normalised",)
+    assert flags("docs/Console.log", 0o644) == ()
