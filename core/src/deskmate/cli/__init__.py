@@ -19,7 +19,7 @@ from deskmate.errors import DeskmateError
 from deskmate.types.places import find_places
 
 COMMANDS = {
-    "audit": "Verify and export the record of what was done.",
+    "audit": "Verify, sign and export the record of what was done.",
     "bench": "Measure this machine against the figures Deskmate holds itself to.",
     "changes": "Review, apply, discard and undo what runs changed.",
     "chat": "Talk to a thread, turn by turn.",

@@ -1,10 +1,10 @@
-"""`deskmate audit`: verify and export the record of what was done."""
+"""`deskmate audit`: verify, sign and export the record of what was done."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import click
@@ -12,12 +12,17 @@ import click
 from deskmate.cli.changes import open_for_reading, thread_option
 from deskmate.cli.output import Session, json_option, say, say_json
 from deskmate.cli.thread import say_report, verify_one
-from deskmate.errors import UserError
+from deskmate.errors import DeskmateError, UserError
+from deskmate.types.codec import to_json
+
+if TYPE_CHECKING:
+    from deskmate.store.chain import ChainReport
+    from deskmate.store.signing import SignedCheckpoint
 
 
 @click.group("audit")
 def command() -> None:
-    """Verify and export the record of what was done."""
+    """Verify, sign and export the record of what was done."""
 
 
 @command.command("verify", short_help="Check an exported log, a thread, or all threads.")
@@ -30,43 +35,134 @@ def command() -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Length and head of the log as you kept them; finds a cut or rewritten log.",
 )
+@click.option(
+    "--key", metavar="HEX", help="The public key that must have signed FILE's checkpoints."
+)
 @json_option
 @click.pass_obj
 def verify(
-    session: Session, file: Path | None, thread: str | None, checkpoint: Path | None, as_json: bool
+    session: Session,
+    file: Path | None,
+    thread: str | None,
+    checkpoint: Path | None,
+    key: str | None,
+    as_json: bool,
 ) -> int:
     """Check an exported log FILE by itself, or a thread here, or without both all threads.
 
-    Every altered, missing, added or reordered record is found, up to the last checkpoint that is
-    kept elsewhere. Exit code 1 if something is wrong.
+    Every altered, missing, added or reordered record is found, up to the last checkpoint that is signed
+    or kept elsewhere. Exit code 1 if something is wrong.
     """
     if file:
-        return _verify_file(file, checkpoint, as_json=as_json)
-    if checkpoint:
+        return _verify_file(file, checkpoint, key or "", as_json=as_json)
+    if checkpoint or key:
         raise UserError(
-            "A checkpoint is compared with a FILE.", hint="deskmate audit export first."
+            "Checkpoints and keys are compared with a FILE.", hint="deskmate audit export first."
         )
     return _verify_threads(session, thread, as_json=as_json)
 
 
-def _verify_file(file: Path, checkpoint: Path | None, *, as_json: bool) -> int:
-    from deskmate.store import chain  # noqa: PLC0415 - only this command needs it
+def _verify_file(file: Path, checkpoint: Path | None, key: str, *, as_json: bool) -> int:
+    from dataclasses import replace  # noqa: PLC0415
+
+    from deskmate.store import chain, signing  # noqa: PLC0415 - only this command needs it
     from deskmate.store.verify import parse_checkpoint  # noqa: PLC0415
 
+    wanted = signing.parse_key(key) if key else ""
     known = parse_checkpoint(checkpoint.read_text("utf-8")) if checkpoint else None
     with file.open(encoding="utf-8", errors="replace", newline="\n") as lines:
-        report = chain.check(chain.read_lines(lines), known)
+        records, signed, unread = signing.split(lines)
+    report = chain.check(records, known)
+    problem = report.problem or unread
+    if not problem:
+        found = (signing.problem_of(one, records, wanted) for one in signed)
+        problem = next(filter(None, found), "")
+    if wanted and not signed and not problem:
+        problem = "there is no signed checkpoint in it"
+    report = replace(report, problem=problem)
     if as_json:
-        say_json(report)
+        say_json({**to_json(report, defaults=True), "checkpoints": signed})
     elif report.problem:
         say(f"! {report.problem}")
         say(f"  the {report.size} records before it are sound")
     else:
         say(f"{report.thread or file}: sound; {report.size} records")
         say(f"  head {report.head}")
-        if not known:
-            say("  without a checkpoint a cut end or a log rewritten as a whole cannot be seen")
+        _say_trust(signed, wanted, has_checkpoint=known is not None)
     return 1 if report.problem else 0
+
+
+def _say_trust(signed: list[SignedCheckpoint], key: str, *, has_checkpoint: bool) -> None:
+    """Say how far the check reaches."""
+    if signed:
+        last = max(signed, key=lambda one: one.size)
+        say(f"  signed up to record {last.size} on {last.time[:19]}")
+        if not key:
+            say(f"  by the key {last.key}; whose it is, only you can know: --key")
+    elif not has_checkpoint:
+        say("  without a checkpoint a cut end or a log rewritten as a whole cannot be seen")
+
+
+@command.command("key", short_help="Print the public key of your checkpoints.")
+@json_option
+@click.pass_obj
+def key_command(session: Session, as_json: bool) -> None:
+    """Print the public key that your checkpoints are signed with, and say where the private one is."""
+    from deskmate.host.signing_key import signing_key  # noqa: PLC0415
+
+    key = signing_key(session.places)
+    if as_json:
+        say_json({"key": key.public, "place": key.place})
+        return
+    say(key.public)
+    click.echo(f"  the private key is in {key.place}", err=True)
+
+
+@command.command("sign", short_help="Sign the heads of logs as they are now.")
+@click.option("--thread", "-t", help="Without it: all threads.")
+@click.option("--output", "-o", type=click.Path(path_type=Path), help="File; default: stdout.")
+@click.pass_obj
+def sign_command(session: Session, thread: str | None, output: Path | None) -> int:
+    """Sign the length and head of each log as JSON Lines, to be kept where nobody on this machine can change it.
+
+    A copy stays in Deskmate's data folder. Exit code 1 if a log is damaged; it is not signed.
+    """
+    from deskmate.host.signing_key import keep_checkpoint, signing_key  # noqa: PLC0415
+    from deskmate.store import chain  # noqa: PLC0415
+    from deskmate.store.listing import list_threads  # noqa: PLC0415
+
+    if output and output.exists():
+        raise UserError(f"{output} exists already.", hint="Choose another name.")
+    key = signing_key(session.places)
+    if key.fresh:
+        click.echo(f"  a new signing key is in {key.place}", err=True)
+    names = (
+        [thread] if thread else [str(one.thread) for one in list_threads(session.places.threads)]
+    )
+    lines, failed = [], False
+    for name in names:
+        try:
+            made = anyio.run(_signed, session, name, key.private)
+        except DeskmateError as error:
+            click.echo(f"! {name}: {error.message}", err=True)
+            failed = True
+            continue
+        keep_checkpoint(session.places, made)
+        lines.append(chain.canonical({"checkpoint": to_json(made)}) + b"\n")
+    if output:
+        output.write_bytes(b"".join(lines))
+        say(f"{output}: {len(lines)} signed checkpoints")
+    else:
+        click.echo(b"".join(lines), nl=False)
+    return 1 if failed else 0
+
+
+async def _signed(session: Session, thread: str, private: str) -> SignedCheckpoint:
+    from deskmate.store import chain, signing  # noqa: PLC0415
+    from deskmate.store.thread import utc_now  # noqa: PLC0415
+
+    async with open_for_reading(session, thread) as (store, _):
+        return signing.sign(chain.check(await store.rows()), private, time=utc_now())
 
 
 def _verify_threads(session: Session, thread: str | None, *, as_json: bool) -> int:
@@ -87,7 +183,7 @@ def _verify_threads(session: Session, thread: str | None, *, as_json: bool) -> i
     return 1 if damaged or any(report.problems for report in reports) else 0
 
 
-@command.command("export")
+@command.command("export", short_help="Write a thread's log to a file or a collector.")
 @thread_option
 @click.option("--output", "-o", type=click.Path(path_type=Path), help="File; default: stdout.")
 @click.option(
@@ -95,31 +191,89 @@ def _verify_threads(session: Session, thread: str | None, *, as_json: bool) -> i
     type=click.Path(path_type=Path),
     help="Write length and head here, to be kept where nobody on this machine can change it.",
 )
+@click.option("--sign", "signed", is_flag=True, help="End the file with a signed checkpoint.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["jsonl", "otlp"]),
+    default="jsonl",
+    help="Records with their hashes, or OpenTelemetry spans.",
+)
+@click.option("--content", is_flag=True, help="otlp: also what was said, arguments and results.")
+@click.option("--endpoint", metavar="URL", help="otlp: send it to a collector on this machine.")
 @click.pass_obj
 def export(
-    session: Session, thread: str | None, output: Path | None, checkpoint: Path | None
+    session: Session,
+    thread: str | None,
+    output: Path | None,
+    checkpoint: Path | None,
+    signed: bool,
+    form: str,
+    content: bool,
+    endpoint: str | None,
 ) -> None:
-    """Write a thread's log as JSON Lines, each record with its hash."""
+    """Write a thread's log as JSON Lines, each record with its hash, or as OpenTelemetry spans.
+
+    A file with a signed checkpoint is checked with itself and the public key alone: audit verify FILE
+    --key HEX. Spans hold no text unless you say --content.
+    """
     from deskmate.store import chain  # noqa: PLC0415
-    from deskmate.store.archive import as_lines  # noqa: PLC0415
 
     async def work() -> tuple[Mapping[str, Any], ...]:
         async with open_for_reading(session, thread) as (store, _):
             return await store.rows()
 
+    if form == "jsonl" and (content or endpoint):
+        raise UserError("--content and --endpoint are for spans.", hint="Add --format otlp.")
+    if form == "otlp" and (signed or checkpoint):
+        raise UserError("Spans are not signed.", hint="Export the log itself: --format jsonl")
     records = anyio.run(work)
     for path in (output, checkpoint):
         if path and path.exists():
             raise UserError(f"{path} exists already.", hint="Choose another name.")
     report = chain.check(records)
-    text = b"".join(as_lines(records))
-    if output:
-        output.write_bytes(text)
-        say(f"{output}: {len(records)} records")
-    else:
-        click.echo(text, nl=False)
+    text = _spans(records, content) if form == "otlp" else _log(session, records, report, signed)
+    _put_out(text, len(records), output, endpoint)
     if checkpoint:
         head = {"thread": report.thread, "size": report.size, "head": report.head}
         checkpoint.write_bytes(chain.canonical(head) + b"\n")
     if report.problem:
         raise UserError(f"The log was exported, but is damaged: {report.problem}.")
+
+
+def _log(
+    session: Session, records: tuple[Mapping[str, Any], ...], report: ChainReport, signed: bool
+) -> bytes:
+    from deskmate.store import chain, signing  # noqa: PLC0415
+    from deskmate.store.archive import as_lines  # noqa: PLC0415
+    from deskmate.store.thread import utc_now  # noqa: PLC0415
+
+    lines = [*as_lines(records)]
+    if signed:
+        from deskmate.host.signing_key import keep_checkpoint, signing_key  # noqa: PLC0415
+
+        made = signing.sign(report, signing_key(session.places).private, time=utc_now())
+        keep_checkpoint(session.places, made)
+        lines.append(chain.canonical({"checkpoint": to_json(made)}) + b"\n")
+    return b"".join(lines)
+
+
+def _spans(records: tuple[Mapping[str, Any], ...], content: bool) -> bytes:
+    from deskmate import __version__  # noqa: PLC0415
+    from deskmate.store import chain  # noqa: PLC0415
+    from deskmate.store.telemetry import as_otlp  # noqa: PLC0415
+
+    return chain.canonical(as_otlp(records, version=__version__, content=content)) + b"\n"
+
+
+def _put_out(text: bytes, count: int, output: Path | None, endpoint: str | None) -> None:
+    if endpoint:
+        from deskmate.host.collector import send_spans  # noqa: PLC0415
+
+        send_spans(text, endpoint)
+        say(f"{endpoint}: {count} records")
+    if output:
+        output.write_bytes(text)
+        say(f"{output}: {count} records")
+    elif not endpoint:
+        click.echo(text, nl=False)
