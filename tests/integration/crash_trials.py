@@ -1,10 +1,10 @@
 """Runs one scripted job again and again, killed by SIGKILL at random moments and resumed until it is done.
 
-usage: crash_trials.py FOLDER KILLS SEED [vm]. Prints one JSON object a trial: kills, how many of them hit while a
+usage: crash_trials.py FOLDER KILLS SEED [vm] [listed]. Prints one JSON object a trial: kills, how many of them hit while a
 virtual machine ran, final files, problems; the first is undisturbed. Goes on until KILLS attempts were really
 killed. A process that has everything imported forks each attempt, so that kills hit the work and not the imports.
 `vm`: tools run in real virtual machines, from the user's own image; each attempt is a session, so that a machine
-that outlives it is seen.
+that outlives it is seen. `listed`: the folder counts as a large one, whose files come in when they are needed.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pathlib import Path
 
 import anyio
 
+from deskmate.agent import workbench
 from deskmate.host import Host, RunOrder
 from deskmate.ports import Delta, Sandbox
 from deskmate.store.thread import open_thread
@@ -227,9 +228,11 @@ def trial(root: Path, delays: list[float], vm: bool) -> dict[str, object]:
 def main() -> None:
     """Measure undisturbed runs, then disturb as many as it takes."""
     folder, wanted, seed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-    vm = sys.argv[4:] == ["vm"]
+    vm = "vm" in sys.argv[4:]
     for name in LOADED_LATE:
         importlib.import_module(name)
+    if "listed" in sys.argv[4:]:
+        workbench.AT_ONCE_FILES = 0
     chance = random.Random(seed)
     durations = []
     for number in range(3):

@@ -230,6 +230,9 @@ class FlakySandbox:
     ) -> AbstractAsyncContextManager[Machine]:
         return self._clean_room(plugins, progress)
 
+    def pooled(self) -> AbstractAsyncContextManager[None]:
+        return self.inner.pooled()
+
 
 class FlakyMachine:
     """Passes everything on to the fake machine, until it is killed."""

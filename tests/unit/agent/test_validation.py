@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -60,6 +61,27 @@ def test_sources_are_the_originals_and_files_are_as_the_overlay_has_them(
     assert [item.path for item in request.deliverables] == ["d/gone", "d/new", "d/old", "d/same"]
     assert [(item.id, item.path) for item in request.evidence] == [("1", "d/old"), ("2", "d/old")]
     assert request.facts == {"date": "2026-11-23", "paths_read": ["d/old"]}
+
+
+def test_of_more_originals_than_a_clean_room_holds_those_come_that_are_named_or_changed(
+    make_log: MakeLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = tuple(replace(entry(f"d/{name}", A), size=10) for name in ("a", "b", "c", "z"))
+    change = Change(path="d/b", operation="modify", before=base[1], after=entry("d/b", B))
+    arguments: Any = (
+        [Deliverable(path="d/c", title="")],
+        Difference(changes=(change,)),
+        base,
+        make_log(found("1", "d/a")),
+        "2026-11-23",
+    )
+    monkeypatch.setattr(validation, "SOURCES_BYTES", 40)
+    every = build_validation(*arguments)
+    assert [source.path for source in every.sources] == ["d/a", "d/b", "d/c", "d/z"]
+    monkeypatch.setattr(validation, "SOURCES_BYTES", 39)
+    some = build_validation(*arguments)
+    assert [source.path for source in some.sources] == ["d/a", "d/b", "d/c"]
+    assert some.files == every.files == {"d/c": A}
 
 
 def test_a_verdict_is_used_again_for_the_same_inputs_and_rules_only(make_log: MakeLog) -> None:

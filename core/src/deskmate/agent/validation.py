@@ -18,6 +18,8 @@ from deskmate.types.registry import Registry
 
 ATTEMPTS = 2
 DEADLINE_S = 900.0
+SOURCES_BYTES = 64 << 20
+"""More originals than this are not put into a clean room, whose files lie in its memory, unasked."""
 NO_VERDICT = "G-CLEAN-ROOM"
 MISSING = "G-PRESENT"
 NOT_RUN = "G-RULE-RAN"
@@ -32,9 +34,12 @@ def build_validation(
 ) -> ValidationRequest:
     """Return what goes into the clean room: files by their digests, the originals, the evidence.
 
-    `date`: ISO date of the run. A deliverable that has no file is missing in `files`.
+    `date`: ISO date of the run. A deliverable that has no file is missing in `files`. Of originals that were
+    read, all are sources; where they are more than a clean room holds, those that evidence names and those
+    of changed files.
     """
-    originals = {entry.path: entry.sha256 for entry in base if entry.sha256 is not None}
+    files = {entry.path: entry for entry in base if entry.sha256 is not None}
+    originals = {path: entry.sha256 for path, entry in files.items() if entry.sha256 is not None}
     contents = dict(originals)
     for change in difference.changes:
         if change.after is None or change.after.sha256 is None:
@@ -43,6 +48,10 @@ def build_validation(
             contents[change.path] = change.after.sha256
     chosen = tuple(sorted(deliverables, key=lambda deliverable: deliverable.path))
     evidence = _evidence(events)
+    if sum(entry.size for entry in files.values()) > SOURCES_BYTES:
+        wanted = {item.path for item in evidence} | {item.path for item in chosen}
+        wanted |= {change.path for change in difference.changes}
+        originals = {path: sha256 for path, sha256 in originals.items() if path in wanted}
     return ValidationRequest(
         deliverables=chosen,
         files={item.path: contents[item.path] for item in chosen if item.path in contents},
