@@ -171,6 +171,10 @@ class Desk:
         place = Place(store=ListStore(), blobs=blobs, journal=folder / "apply")
         return cls(root, grants, take_base(grants, blobs), place)
 
+    def rescan(self) -> Base:
+        """The base as it is now."""
+        return take_base(self.grants, self.place.blobs)
+
     def stage(self, tree: Tree, mode: int = 0o664) -> Digest:
         found = difference(self.base.entries, "docs", tree, self.place.blobs, mode)
         return self.stage_changes(found)

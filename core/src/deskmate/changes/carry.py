@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from deskmate.changes.disk import Folders, dress_at, drop, write_new
+from deskmate.changes.disk import Folders, dress_at, drop, sync_at, write_new
 from deskmate.changes.journal import Journal
 from deskmate.changes.plan import Plan, State, Step, same
-from deskmate.errors import ConflictError, DeskmateError
+from deskmate.errors import ConflictError, CorruptData, DeskmateError
 from deskmate.ports import Blobs
 from deskmate.types.ids import Digest
 
@@ -27,7 +27,10 @@ _GONE = {errno.ENOENT, errno.ENOTDIR}
 
 @dataclass(slots=True, kw_only=True)
 class Work:
-    """One plan being carried out. `lost`: metadata that could not be kept, in words."""
+    """One plan being carried out. `lost`: metadata that could not be kept, in words.
+
+    `made`: the folders that the plan makes, once they were looked for.
+    """
 
     plan: Plan
     digest: Digest
@@ -38,6 +41,7 @@ class Work:
     stamps: dict[str, tuple[int, ...] | None] = field(default_factory=dict)
     lost: list[str] = field(default_factory=list)
     touched: set[str] = field(default_factory=set)
+    made: set[str] | None = None
 
 
 def carry_out(work: Work) -> None:
@@ -90,7 +94,9 @@ def verify(work: Work) -> None:
         try:
             if step.before is None or step.before.kind != "dir":
                 work.stamps[step.path] = work.folders.stamp(step.path)
-            found = work.folders.look(step.path, work.blobs.put)
+            found = work.folders.look(step.path)
+            if found and found.sha256 and not _is_kept(work.blobs, found.sha256):
+                found = work.folders.look(step.path, work.blobs.put)
         except OSError as error:
             raise ConflictError(f"{step.path} cannot be read: {error.strerror}.") from error
         if not same(found, step.before):
@@ -98,6 +104,18 @@ def verify(work: Work) -> None:
     if conflicts:
         raise conflict(conflicts)
     work.failpoint("verified")
+
+
+def _is_kept(blobs: Blobs, digest: Digest) -> bool:
+    """Say whether a content is in the blobs and can be read: reading costs far less than storing again."""
+    if not blobs.has(digest):
+        return False
+    try:
+        for _ in blobs.chunks(digest):
+            pass
+    except CorruptData:
+        return False
+    return True
 
 
 def conflict(paths: Iterable[str]) -> ConflictError:
@@ -117,38 +135,41 @@ def _check_stamps(work: Work) -> None:
         raise conflict(changed)
 
 
-def temporary_place(plan: Plan, digest: Digest, number: int) -> tuple[str, str]:
+def temporary_place(work: Work, number: int) -> tuple[str, str]:
     """Return folder and name of a step's temporary file: the nearest folder that stands already."""
-    made = {
-        step.path
-        for step in plan.steps
-        if step.after
-        and step.after.kind == "dir"
-        and not (step.before and step.before.kind == "dir")
-    }
-    folder = plan.steps[number].path.rpartition("/")[0]
-    while folder in made:
+    if work.made is None:
+        work.made = {
+            step.path
+            for step in work.plan.steps
+            if step.after
+            and step.after.kind == "dir"
+            and not (step.before and step.before.kind == "dir")
+        }
+    folder = work.plan.steps[number].path.rpartition("/")[0]
+    while folder in work.made:
         folder = folder.rpartition("/")[0]
-    return folder, f".deskmate-{digest[:16]}-{number}.tmp"
+    return folder, f".deskmate-{work.digest[:16]}-{number}.tmp"
 
 
 def write_temporaries(work: Work) -> None:
     """Write all new content beside where it goes, durably. Raises OSError, CorruptData."""
-    places = set()
+    written: dict[str, list[str]] = {}
     for number, step in enumerate(work.plan.steps):
-        if step.brings_content:
-            places.add(temporary_place(work.plan, work.digest, number)[0])
-            _write_temporary(work, number, step.after)
+        if step.brings_content and step.after is not None:
+            place, name = temporary_place(work, number)
+            _write_temporary(work, number, step.after, durable=False)
+            written.setdefault(place, []).extend([name] if step.after.kind == "file" else [])
             work.failpoint("temporary")
-    for place in sorted(places):
+    for place, names in sorted(written.items()):
         with work.folders.folder(place) as folder:
+            for name in names:
+                sync_at(folder, name)
             os.fsync(folder)
     work.failpoint("temporaries")
 
 
-def _write_temporary(work: Work, number: int, wanted: State | None) -> None:
-    assert wanted is not None
-    place, name = temporary_place(work.plan, work.digest, number)
+def _write_temporary(work: Work, number: int, wanted: State, *, durable: bool = True) -> None:
+    place, name = temporary_place(work, number)
     with work.folders.folder(place) as folder:
         drop(folder, name)
         if wanted.kind == "symlink":
@@ -156,14 +177,15 @@ def _write_temporary(work: Work, number: int, wanted: State | None) -> None:
             dress_at(folder, name, wanted)
             return
         assert wanted.sha256 is not None
-        lost = write_new(folder, name, work.blobs.chunks(wanted.sha256), wanted)
+        content = work.blobs.chunks(wanted.sha256)
+        lost = write_new(folder, name, content, wanted, durable=durable)
         work.lost += [f"{work.plan.steps[number].path}: {what}" for what in lost]
 
 
 def discard(work: Work) -> None:
     """Remove all temporary files of a plan. Raises OSError."""
     for number in range(len(work.plan.steps)):
-        place, name = temporary_place(work.plan, work.digest, number)
+        place, name = temporary_place(work, number)
         try:
             with work.folders.folder(place) as folder:
                 drop(folder, name)
@@ -247,7 +269,7 @@ def _bring(work: Work, number: int, wanted: State | None, *, fresh: bool) -> Non
             os.mkdir(name, 0o700, dir_fd=folder)
             work.failpoint("made")
             return
-        place, temporary = temporary_place(work.plan, work.digest, number)
+        place, temporary = temporary_place(work, number)
         if not fresh:  # after a crash nobody knows how far a temporary file got
             _write_temporary(work, number, wanted)
         with work.folders.folder(place) as source:

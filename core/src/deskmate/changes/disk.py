@@ -228,8 +228,13 @@ def _attributes(file: int) -> dict[str, str]:
     return found
 
 
-def write_new(folder: int, name: str, content: Iterable[bytes], state: State) -> tuple[str, ...]:
-    """Write a new file with a state's content and dress; durable. Returns as `dress`. OSError."""
+def write_new(
+    folder: int, name: str, content: Iterable[bytes], state: State, *, durable: bool = True
+) -> tuple[str, ...]:
+    """Write a new file with a state's content and dress. Returns as `dress`. Raises OSError.
+
+    `durable` False: the caller syncs it later; many files written first and synced then cost far less.
+    """
     file = os.open(name, _NEW, 0o600, dir_fd=folder)
     try:
         for piece in content:
@@ -237,10 +242,20 @@ def write_new(folder: int, name: str, content: Iterable[bytes], state: State) ->
             while view:
                 view = view[os.write(file, view) :]
         lost = dress(file, state)
-        os.fsync(file)
+        if durable:
+            os.fsync(file)
     finally:
         os.close(file)
     return lost
+
+
+def sync_at(folder: int, name: str) -> None:
+    """Make a file of an open folder durable. Raises OSError."""
+    file = os.open(name, _READ, dir_fd=folder)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
 
 
 def dress(file: int, state: State) -> tuple[str, ...]:
