@@ -25,6 +25,9 @@ from deskmate_documents.docx.wml import (
     w,
 )
 from deskmate_documents.opc import TYPES_NS, TYPES_PART, Element, Package
+from deskmate_documents.xlsx.book import Workbook
+from deskmate_documents.xlsx.integrity import workbook_problems
+from deskmate_documents.xlsx.sheetpart import MAIN
 
 RULE = "G-OOXML"
 KINDS = frozenset({".docx", ".docm", ".dotx", ".xlsx", ".xlsm", ".pptx", ".pptm"})
@@ -84,8 +87,11 @@ def problems(file: Path) -> Iterator[str]:
             yield from _relationships(package, name)
         elif extension == "xml" or name == main:
             yield from _references(package, name)
-    if package.parse(main).tag == w("document"):
+    tag = package.parse(main).tag
+    if tag == w("document"):
         yield from _document(package, main)
+    elif tag == f"{{{MAIN}}}workbook":
+        yield from workbook_problems(Workbook(file))
 
 
 def _relationships(package: Package, name: str) -> Iterator[str]:

@@ -32,7 +32,8 @@ Kind = Literal["number", "text", "bool", "error", "empty"]
 class Value:
     """A cell. `text`: its value as stored, numbers as in the file. `formula`: without `=`, "" for none.
 
-    `array`: the area that an array formula fills. `style`: number of its style.
+    `array`: the area that an array formula fills. `style`: number of its style. `meta`: what marks it as a
+    dynamic array or a rich value.
     """
 
     place: Place
@@ -41,6 +42,7 @@ class Value:
     formula: str = ""
     array: str = ""
     style: int = 0
+    meta: str = ""
 
 
 def read_value(
@@ -56,6 +58,7 @@ def read_value(
         formula=formula,
         array=array,
         style=int(style) if style.isascii() and style.isdigit() else 0,
+        meta=" ".join(filter(None, (node.get("cm"), node.get("vm")))),
     )
 
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from deskmate.errors import ToolInputError
-from deskmate_documents.inventory import compare, inventory, part_changes
+from deskmate_documents.inventory import Feature, compare, inventory, part_changes
 from deskmate_documents.opc import TYPES_PART, Element, canonical
 from deskmate_documents.xlsx.book import Sheet, Workbook
 from deskmate_documents.xlsx.cells import Value
 from deskmate_documents.xlsx.declared import Declared
 from deskmate_documents.xlsx.graph import Graph
 from deskmate_documents.xlsx.refs import Place, name_of
+from deskmate_documents.xlsx.rules import X14
 from deskmate_documents.xlsx.sheetpart import q
 
-CHANGES_LIMIT = 2_000
+AREA_LIMIT = 60_000
 _RULES = frozenset({"conditional format", "conditional format (2010)"})
 _VALIDATIONS = frozenset({"data validation", "data validation (2010)"})
 Kind = Literal["value", "formula", "result", "style", "row", "sheet", "feature", "part"]
@@ -85,7 +87,7 @@ def _cell(
         return Change(kind=kind, sheet=sheet, place=place, location=label, message=message)
 
     was, now = _shown(old), _shown(new)
-    formulas = [(v.formula, v.array) if v else ("", "") for v in (old, new)]
+    formulas = [(v.formula, v.array, v.meta) if v else ("", "", "") for v in (old, new)]
     if formulas[0] != formulas[1]:
         yield change("formula", was, now)
     elif (old.kind if old else "empty", old.text if old else "") != (
@@ -140,12 +142,14 @@ def undeclared(before: Workbook, after: Workbook, declared: Declared) -> Iterato
 
     Stored results may differ where a declared cell reaches them, or a volatile function makes them.
     """
-    starts = [
-        (sheet, place)
-        for sheet, areas in declared.cells.items()
-        for area in areas
-        for place in area.cells()
-    ]
+    starts: list[tuple[str, Place]] = []
+    for sheet, areas in declared.cells.items():
+        for area in areas:
+            if area.size > AREA_LIMIT or len(starts) > AREA_LIMIT:
+                text = f"The edits declare more than {AREA_LIMIT} cells ({sheet}!{area})."
+                yield Change(kind="feature", location=sheet, message=text)
+                return
+            starts += [(sheet, place) for place in area.cells()]
     graph = Graph(before)
     reached = graph.dependents(starts, limit=1_000_000)[0]
     for change in changes(before, after):
@@ -175,11 +179,7 @@ def _features(before: Workbook, after: Workbook, declared: Declared) -> Iterator
                 and _only_calculates(before, after)
             ):
                 continue
-            if (
-                feature.kind in ("table", "filter")
-                and verb == "changed"
-                and _is_declared_table(before, feature.name, declared)
-            ):
+            if _is_of_table(before, feature, declared):
                 continue
             where = f" of {feature.where}" if feature.where else ""
             name = f" {feature.name}" if feature.name else ""
@@ -190,12 +190,12 @@ def _features(before: Workbook, after: Workbook, declared: Declared) -> Iterator
             )
 
 
-def _is_declared_table(book: Workbook, name: str, declared: Declared) -> bool:
-    return any(
-        name in (table.name, table.part.rpartition("/")[2], str(table.area))
-        for table in book.tables
-        if table.name in declared.tables
-    ) or bool(declared.tables and ":" in name)
+def _is_of_table(book: Workbook, feature: Feature, declared: Declared) -> bool:
+    """Say whether a feature is a declared table, or the filter within it."""
+    parts = {t.part.rpartition("/")[2] for t in book.tables if t.name in declared.tables}
+    return (feature.kind == "table" and feature.name in parts) or (
+        feature.kind in ("filter", "sort order") and feature.where in parts
+    )
 
 
 def _only_calculates(before: Workbook, after: Workbook) -> bool:
@@ -211,10 +211,10 @@ def _attributes(node: Element | None) -> dict[str, str]:
 
 def _parts(before: Workbook, after: Workbook, declared: Declared) -> Iterator[Change]:
     """Yield parts that differ by meaning and that neither cells nor features tell of."""
-    told = {sheet.part for sheet in (*before.sheets, *after.sheets)} | {after.main, TYPES_PART}
+    told = {s.part for s in (*before.sheets, *after.sheets) if s.kind == "worksheet"} | {after.main}
     told |= {table.part for table in before.tables if table.name in declared.tables}
     for name, verb in part_changes(before.package, after.package).items():
-        if name.endswith("calcChain.xml") or (name.endswith(".rels") and verb == "changed"):
+        if name.endswith("/calcChain.xml"):
             continue
         if verb == "changed" and (name in told or _same_meaning(before, after, name)):
             continue
@@ -228,9 +228,19 @@ def _same_meaning(before: Workbook, after: Workbook, name: str) -> bool:
     if not name.lower().endswith((".xml", ".rels", ".vml")):
         return False
     try:
-        return canonical(before.package.parse(name)) == canonical(after.package.parse(name))
+        roots = [book.package.parse(name) for book in (before, after)]
     except ToolInputError:
         return False
+    if name == TYPES_PART or name.endswith(".rels"):
+        # in any order, and without the chain of calculation, which may go
+        lists = [
+            Counter(
+                tuple(sorted(n.attrib.items())) for n in root if "calcChain" not in str(n.attrib)
+            )
+            for root in roots
+        ]
+        return lists[0] == lists[1]
+    return canonical(roots[0]) == canonical(roots[1])
 
 
 def _only_appended(before: Workbook, after: Workbook) -> bool:
@@ -270,13 +280,17 @@ def _frames(before: Workbook, after: Workbook, declared: Declared) -> Iterator[C
 
 
 def _stripped(frame: Element, declared: Declared, sheet: str) -> bytes:
-    gone = {q("dimension"), q("sheetData")}
+    gone = [q("dimension"), q("sheetData")]
     if sheet in declared.rules:
-        gone |= {q("conditionalFormatting"), q("extLst")}
+        gone += [q("conditionalFormatting"), f"{{{X14}}}conditionalFormattings"]
     if sheet in declared.validations:
-        gone |= {q("dataValidations"), q("extLst")}
-    for node in [n for n in frame if n.tag in gone]:
-        frame.remove(node)
+        gone += [q("dataValidations"), f"{{{X14}}}dataValidations"]
+    for node in list(frame.iter(*gone)):
+        holder = node.getparent()
+        holder.remove(node)
+        while holder is not frame and len(holder) == 0:
+            holder, empty = holder.getparent(), holder
+            holder.remove(empty)
     return b"".join(canonical(node) for node in frame)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -113,7 +113,7 @@ def literals_of(formula: str) -> tuple[str, ...]:
 
     Digits to round to, positions and the like, as arguments of functions that count, are none.
     """
-    parts = tokens(formula)
+    parts = [token for token in tokens(formula) if token.kind != "space"]
     stack: list[str] = []
     found = []
     for number, token in enumerate(parts):
@@ -123,10 +123,17 @@ def literals_of(formula: str) -> tuple[str, ...]:
         elif token.text == ")" and stack:
             stack.pop()
         elif token.kind == "number" and token.text not in ALLOWED:
-            holder = next((name for name in reversed(stack) if name), "")
-            if holder not in _COUNTING:
+            counting = bool(stack) and stack[-1] in _COUNTING
+            if not counting or not _is_alone(parts, number):
                 found.append(token.text)
     return tuple(found)
+
+
+def _is_alone(parts: Sequence[Token], number: int) -> bool:
+    """Say whether a figure, with its sign, is an argument of its own."""
+    first = number - 1 if parts[number - 1].text in ("-", "+") else number
+    following = parts[number + 1].text if number + 1 < len(parts) else ""
+    return parts[first - 1].text in ("(", ",") and following in (",", ")")
 
 
 def broken_patterns(patterns: dict[Place, str]) -> Iterator[Place]:

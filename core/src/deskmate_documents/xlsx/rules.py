@@ -279,14 +279,16 @@ def remove_rule(skeleton: Element, rule: Rule) -> None:
     ]:
         group = node.getparent()
         group.remove(node)
-        if not len([n for n in group if str(n.tag).endswith("}cfRule")]):
-            holder = group.getparent()
-            holder.remove(group)
-            if not len(holder) and holder.getparent() is not None:
-                outer = holder.getparent()
-                outer.remove(holder)
-                if not len(outer) and outer.tag == q("extLst"):
-                    outer.getparent().remove(outer)
+        if not any(str(n.tag).endswith("}cfRule") for n in group):
+            _prune(skeleton, group)
+
+
+def _prune(skeleton: Element, node: Element) -> None:
+    """Take a node out, and whatever held nothing else."""
+    holder = node.getparent()
+    holder.remove(node)
+    if holder is not skeleton and len(holder) == 0:
+        _prune(skeleton, holder)
 
 
 def change_rule(skeleton: Element, rule: Rule, wanted: Mapping[str, Any], styles: Styles) -> None:
@@ -443,7 +445,7 @@ def remove_validations(skeleton: Element, area: Area) -> int:
         group.remove(node)
         group.set("count", str(len(group)))
         if not len(group):
-            group.getparent().remove(group)
+            _prune(skeleton, group)
         count += 1
     if not count:
         raise ToolInputError(f"{area} has no validation.")
