@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,8 @@ from deskmate.types.places import find_places
 
 BEFORE: Tree = {"nda.txt": b"one\n", "gone.txt": b"gone\n"}
 AFTER: Tree = {"nda.txt": b"two\n", "memo.md": b"memo\n", "\x1b[2J": b"x"}
+LONG: Tree = {"long.txt": b"a\nb\nc\nd\ne\nf\n"}
+MANY: Tree = {"a.txt": b"a", "b.txt": b"b", "c.txt": b"c", "d.txt": b"d"}
 APPLIED: Tree = {"nda.txt": b"two\n", "memo.md": b"memo\n"}
 
 
@@ -46,12 +50,12 @@ class Shell:
         return json.loads(self.run(*words, "--json")[1])
 
 
-async def _stage(home: Path, root: Path) -> str:
+async def _stage(home: Path, root: Path, after: Tree = AFTER) -> str:
     places = find_places({"DESKMATE_HOME": str(home)}, home)
     blobs = BlobStore(places.blobs)
     grants = (Grant(name="docs", folder=str(root)),)
     base = take_base(grants, blobs)
-    found = difference(base.entries, "docs", AFTER, blobs)
+    found = difference(base.entries, "docs", after, blobs)
     digest = blobs.put(json.dumps(to_json(found)).encode())
     manifest = blobs.put(json.dumps({"entries": to_json(base.entries)}).encode())
     thread = await create_thread(places.threads, "NDA", version="1")
@@ -67,15 +71,36 @@ async def _stage(home: Path, root: Path) -> str:
     return thread
 
 
+MakeShell = Callable[[Tree, Tree], Shell]
+
+
 @pytest.fixture
-def shell(
+def make(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Shell:
-    root = tmp_path / "docs"
-    root.mkdir()
-    lay(root, BEFORE)
-    monkeypatch.setenv("DESKMATE_HOME", str(tmp_path / "home"))
-    return Shell(root, anyio.run(_stage, tmp_path / "home", root), capsys)
+) -> MakeShell:
+    def made(before: Tree, after: Tree) -> Shell:
+        root = tmp_path / "docs"
+        root.mkdir()
+        lay(root, before)
+        monkeypatch.setenv("DESKMATE_HOME", str(tmp_path / "home"))
+        return Shell(root, anyio.run(_stage, tmp_path / "home", root, after), capsys)
+
+    return made
+
+
+@pytest.fixture
+def shell(make: MakeShell) -> Shell:
+    return make(BEFORE, AFTER)
+
+
+@pytest.fixture
+def long(make: MakeShell) -> Shell:
+    return make(LONG, {"long.txt": b"A\nb\nc\nd\ne\nF\n", "memo.md": b"memo\n"})
+
+
+@pytest.fixture
+def many(make: MakeShell) -> Shell:
+    return make(MANY, {"d.txt": b"d"})
 
 
 def test_the_change_set_is_shown_applied_and_undone(shell: Shell) -> None:
@@ -116,6 +141,91 @@ def test_json_says_the_same(shell: Shell) -> None:
     assert (listed["thread"], listed["state"]) == (shell.thread, "done")
     assert shell.json("thread", "show")[0]["kind"] == "ThreadCreated"
     assert shell.json("audit", "verify")["reports"][0]["problems"] == []
+
+
+def test_a_hunk_is_applied_by_its_number_and_the_rest_stays_staged(long: Shell) -> None:
+    code, out, _ = long.run("changes", "diff", "docs/long.txt")
+    assert (code, "@@ hunk 1\n" in out, "@@ hunk 2\n" in out) == (0, True, True)
+    code, out, _ = long.run("changes", "apply", "--hunks", "docs/long.txt:2")
+    assert code == 0
+    assert "still staged: docs/long.txt: 1 of 2 parts are left out" in out
+    assert contents(long.root)["long.txt"] == b"a\nb\nc\nd\ne\nF\n"
+    assert "hunk 2 (applied)" in long.run("changes", "diff")[1]
+    assert "1 of 2 parts are applied" in long.run("changes", "show")[1]
+    (found,) = long.json("changes", "diff", "docs/long.txt")["changes"]
+    assert (found["hunks"], found["applied"]) == (["1", "2"], ["2"])
+    assert long.run("changes", "apply", "--hunks", "docs/long.txt:1-2")[0] == 0
+    assert contents(long.root)["long.txt"] == b"A\nb\nc\nd\ne\nF\n"
+    assert [entry["parts"] for entry in long.json("changes", "history")] == [
+        {"docs/long.txt": ["2"]},
+        {},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--hunks", "docs/long.txt"), "names no hunks"),
+        (("--hunks", "docs/long.txt:"), "names no hunks"),
+        (("--hunks", "docs/long.txt:3-1"), "is no range of hunks"),
+        (("--hunks", "docs/long.txt:1-99999999"), "is no range of hunks"),
+        (("--hunks", "docs/long.txt:7"), "has no hunk 7"),
+        (("--leave-out", "docs/nothing"), "docs/nothing is not in the change set"),
+    ],
+)
+def test_a_choice_that_cannot_be_is_one_line(
+    long: Shell, words: tuple[str, ...], says: str
+) -> None:
+    before = facts(long.root)
+    code, _, err = long.run("changes", "apply", *words)
+    assert (code, says in err, err.startswith("deskmate: ")) == (2, True, True)
+    assert facts(long.root) == before
+
+
+def test_what_is_left_out_is_discarded_by_path(long: Shell) -> None:
+    code, out, _ = long.run("changes", "apply", "--leave-out", "docs/long.txt")
+    assert (code, "still staged: docs/long.txt: you left it out" in out) == (0, True)
+    assert "docs/memo.md is not in" not in out
+    assert long.run("changes", "discard", "docs/nope")[0] == 2
+    assert (
+        "1 path(s) of run r-1 are discarded" in long.run("changes", "discard", "docs/long.txt")[1]
+    )
+    assert "[discarded: you threw it away]" in long.run("changes", "show")[1]
+    assert "Nothing to be written." in long.run("changes", "apply")[1]
+    assert contents(long.root)["long.txt"] == LONG["long.txt"]
+
+
+def test_history_says_when_by_whom_for_what_and_which_files(shell: Shell) -> None:
+    shell.run("changes", "apply", "docs/memo.md")
+    shell.run("changes", "undo")
+    code, out, _ = shell.run("changes", "history", "--files")
+    assert code == 0
+    assert "by user  apply of r-1: 1 create  (undone)" in out
+    assert "asked: Review \\x1b[2J" in out
+    assert "by user  undo: 1 delete" in out
+    assert out.count("    docs/memo.md\n") == 2
+    assert shell.json("changes", "history", "docs/nda.txt") == []
+
+
+def test_many_deletions_want_their_number(many: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, _, err = many.run("changes", "apply")
+    assert (code, "--confirm-deletes 3" in err) == (2, True)
+    assert many.run("changes", "apply", "--confirm-deletes", "2")[0] == 2
+    assert contents(many.root) == MANY
+    monkeypatch.setattr("sys.stdin", _Terminal("4\n"))
+    code, _, err = many.run("changes", "apply")
+    assert (code, "Not confirmed; nothing was written." in err) == (2, True)
+    assert contents(many.root) == MANY
+    monkeypatch.setattr("sys.stdin", _Terminal("3\n"))
+    assert many.run("changes", "apply")[0] == 0
+    assert contents(many.root) == {"d.txt": b"d"}
+
+
+class _Terminal(io.StringIO):
+    """Somebody types."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 def test_discarded_changes_are_not_applied(shell: Shell) -> None:
