@@ -28,9 +28,11 @@ from tests.unit.connectors.gates import Gate
 from deskmate.errors import ToolInputError
 from deskmate.host.network import egress_for
 from deskmate.ports import ToolOutcome
+from deskmate.store.approvals import check_approvals
 from deskmate.testing.fake_internet import FakeAnswer, FakeInternet
 from deskmate.testing.fake_sandbox import FakePlugin
 from deskmate.testing.fake_workspace import Tree
+from deskmate.types.codec import to_json
 from deskmate.types.events import ApprovalUsed, NetworkSet, RunFinished, ToolFinished
 from deskmate.types.network import WRITING, NetworkRule
 from deskmate.types.policy import Rule, Rules
@@ -231,6 +233,14 @@ async def test_what_leaves_with_a_yes_was_shown_whole(canary: Canary, attempt: A
             attempt(place, blocked=not whole or canary.in_any(shown))
         sent = len(net.servers[HOST].requests) + len(net.servers[PLAIN_HOST].requests)
         attempt("a request without its own yes", blocked=sent <= len(lab.store.of(ApprovalUsed)))
+        records = [
+            {"seq": e.seq, "time": e.time, "kind": e.kind, "payload": to_json(e.payload)}
+            for e in lab.store.stored
+        ]
+        attempt(
+            f"misused approvals: {[*check_approvals(records)][:3]}",
+            blocked=not [*check_approvals(records)],
+        )
         bodies = [request.body for request in net.servers[HOST].requests if request.body]
         for body in bodies:
             attempt(

@@ -80,6 +80,8 @@ class RequestKeeper:
         )
         await self._journal.record(asked)
         if not await self.ask(asked):
+            if arguments in self._journal.state.questions:
+                raise ToolDenied("it waits for the user's approval; go on without it")
             raise ToolDenied("the user has not allowed this request; do not try another way")
 
     async def ask_again(self) -> None:

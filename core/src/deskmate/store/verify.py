@@ -1,4 +1,4 @@
-"""Checks a thread against what Deskmate promises of every log (I1 to I3) and of its blobs."""
+"""Checks a thread against what Deskmate promises of every log (I1 to I3, I11) and of its blobs."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import anyio.to_thread
 from deskmate.errors import CorruptData
 from deskmate.ports import BlobReader
 from deskmate.store import chain
+from deskmate.store.approvals import check_approvals
 from deskmate.store.thread import HEAD_FILE, ThreadStore
 from deskmate.types.ids import Digest
 
@@ -74,6 +75,7 @@ def _verify(
     sound = records[: report.size]
     problems += _check_tools(sound)
     problems += _check_intents(sound)
+    problems += check_approvals(sound)
     count = 0
     for digest, needed_by in sorted(needed_blobs(sound, blobs).items()):
         count += 1
