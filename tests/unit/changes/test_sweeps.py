@@ -120,7 +120,7 @@ async def test_a_folder_is_applied_in_any_order_and_undone_to_the_last_byte_bit_
                 await undo_changes(desk.place)
             assert facts(desk.root) == original, number
             desk.balance()
-    assert written > count / 2
+    assert written > count / 2, "nothing was written"
 
 
 def choices(desk: Desk, digest: Digest, chance: random.Random) -> list[ApplyOptions]:

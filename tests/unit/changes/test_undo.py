@@ -32,6 +32,23 @@ async def test_one_file_can_be_undone_and_the_rest_later(tmp_path: Path) -> None
     desk.balance()
 
 
+async def test_a_folder_gets_its_first_time_back_in_whatever_order_files_are_undone(
+    tmp_path: Path,
+) -> None:
+    tree: Tree = {"old": None, "old/a.txt": b"a\n", "old/b.txt": b"b\n"}
+    orders = [("docs/old/a.txt", "docs/old/b.txt"), ("docs/old/b.txt", "docs/old/a.txt")]
+    for number, undone in enumerate(orders):
+        for applied in orders:
+            desk = Desk.make(_made(tmp_path / f"{number}{applied[0][-5]}"), tree)
+            original = facts(desk.root)
+            digest = desk.stage({"old": None, "old/a.txt": b"A\n", "old/b.txt": b"B\n"})
+            for path in applied:
+                await desk.apply(digest, ApplyOptions(paths=(path,)))
+            await undo_changes(desk.place, UndoOptions(paths=undone[:1]))
+            await undo_changes(desk.place)
+            assert facts(desk.root) == original, (applied, undone)
+
+
 async def test_several_applies_are_undone_as_one(tmp_path: Path) -> None:
     desk = Desk.make(tmp_path, NDA)
     original = facts(desk.root)
