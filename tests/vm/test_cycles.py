@@ -44,6 +44,7 @@ async def call(machine: QemuMachine, key: str) -> None:
 async def test_machines_that_come_and_go_leave_nothing(
     cycles: int, sandbox: QemuSandbox, places: Places
 ) -> None:
+    await sandbox.registry((), lambda line: None)  # settles the layer, whatever is edited meanwhile
     async with sandbox.open(SPEC, lambda line: None) as machine:
         await call(machine, "first")  # what is opened once and kept is open now
     before = left(places)
