@@ -143,48 +143,14 @@ def _keep_times(
             first.setdefault(step.path, order[entry.digest])
     for entry in applied:
         targets = [order[target] for target in entry.plan.undoes if target in order]
-        if not targets:
-            continue
-        since = min(targets)
-        for step in entry.plan.steps:
-            span = spans.get(step.path)
-            if span is None:
-                spans[step.path] = _Span(before=step.before, after=step.after)
-            else:
-                span.broken |= not same(span.after, step.before)
-                span.after = step.after
-    wanted = {path for path, span in spans.items() if not _is_frame(span)}
-    if options.paths:
-        wanted = {path for path in wanted if is_below(path, options.paths)}
-    # with a file come the folders above it: those that went with it, and the times of the others
-    above = {folder for path in wanted for folder in folders_above(path)}
-    return {
-        path: span
-        for path, span in spans.items()
-        if path in wanted or (span.before and span.before.kind == "dir" and path in above)
-    }
-
-
-def _keep_times(
-    spans: Mapping[str, _Span], chosen: Sequence[Applied], applied: Sequence[Applied]
-) -> None:
-    """Give folders the time that an undo of an older entry has brought back already, not a younger one."""
-    order = {entry.digest: number for number, entry in enumerate(applied)}
-    first: dict[str, int] = {}
-    for entry in chosen:
-        for step in entry.plan.steps:
-            first.setdefault(step.path, order[entry.digest])
-    for entry in applied:
-        since = min(
-            (order[target] for target in entry.plan.undoes if target in order), default=None
-        )
-        for step in entry.plan.steps if since is not None else ():
+        for step in entry.plan.steps if targets else ():
             span = spans.get(step.path)
             if span is None or span.before is None or span.before.kind != "dir":
                 continue
-            if step.is_frame and step.after and since < first[step.path] < order[entry.digest]:
+            older = min(targets) < first[step.path] < order[entry.digest]
+            if older and step.is_frame and step.after:
                 span.before = replace(span.before, mtime_ns=step.after.mtime_ns)
-                first[step.path] = since
+                first[step.path] = min(targets)
 
 
 def _is_frame(span: _Span) -> bool:
