@@ -22,11 +22,11 @@ def deskmate_tools(context: PluginContext) -> list[Tool]:
     from deskmate_documents.office import sheet_tools, tools  # noqa: PLC0415
 
     return [
-        Tool(function=tools.document_read),
-        Tool(function=tools.document_outline),
-        Tool(function=tools.document_quote),
-        Tool(function=tools.docx_accept, risk="write"),
-        Tool(function=tools.docx_reject, risk="write"),
+        Tool(function=tools.document_read, reads=()),
+        Tool(function=tools.document_outline, reads=()),
+        Tool(function=tools.document_quote, reads=()),
+        Tool(function=tools.docx_accept, risk="write", reads=()),
+        Tool(function=tools.docx_reject, risk="write", reads=()),
         Tool(function=sheet_tools.sheet_map, reads=("{path}",)),
         Tool(function=sheet_tools.sheet_read, reads=("{path}",)),
         Tool(function=sheet_tools.sheet_edit, risk="write", reads=("{path}",)),

@@ -290,7 +290,8 @@ def result_of(thread: ThreadId, events: Sequence[Event], applied: str) -> RunRes
         label=reply.label if reply else "",
         deliverables=staged.deliverables if staged else (),
         findings=verdict.findings if verdict else (),
-        staged=state.dirty and staged is not None,
+        # what an earlier run staged waits, too
+        staged=state.dirty and last(events, ChangesStaged) is not None,
         applied=applied,
         usage=state.usage,
     )

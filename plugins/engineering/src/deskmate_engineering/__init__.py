@@ -28,7 +28,7 @@ def deskmate_tools(context: PluginContext) -> Iterable[Tool]:
         Tool(function=standup_from_git, risk="write"),
         Tool(function=review_diff),
         Tool(function=review_report, risk="write"),
-        Tool(function=secrets_scan),
+        Tool(function=secrets_scan, reads=("{path}",)),
     ]
 
 

@@ -24,7 +24,12 @@ def deskmate_prompts(context: PluginContext) -> Iterable[Prompt]:
 @hookimpl
 def deskmate_tools(context: PluginContext) -> Iterable[Tool]:
     """Return the tools."""
-    return [Tool(function=recon_match, risk="write"), Tool(function=trial_balance_check)]
+    return [
+        Tool(
+            function=recon_match, risk="write", reads=("{bank}", "{ledger}", "reconciliation*.xlsx")
+        ),
+        Tool(function=trial_balance_check, reads=("{path}",)),
+    ]
 
 
 @hookimpl

@@ -23,7 +23,10 @@ def deskmate_prompts(context: PluginContext) -> Iterable[Prompt]:
 @hookimpl
 def deskmate_tools(context: PluginContext) -> Iterable[Tool]:
     """Return the tools."""
-    return [Tool(function=people_report, risk="write"), Tool(function=policy_lookup)]
+    return [
+        Tool(function=people_report, risk="write", reads=("{path}", "people-report.*")),
+        Tool(function=policy_lookup, reads=("{folder}",)),
+    ]
 
 
 @hookimpl

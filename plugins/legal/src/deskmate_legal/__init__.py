@@ -35,11 +35,18 @@ def deskmate_tools(context: PluginContext) -> Iterable[Tool]:
     from deskmate_legal.tools.review import playbook_review  # noqa: PLC0415
     from deskmate_legal.tools.terms import terms_check  # noqa: PLC0415
 
-    reading = (contract_find, contract_parse, playbook_review, terms_check, nda_triage)
+    reading = (contract_parse, playbook_review, terms_check, nda_triage)
     writing = (contract_redline, memo_write, contract_compare)
+    playbook = ("*playbook*",)
+    # what an earlier result beside the contract may be called: it must be seen to be replaced
+    results = ("* - redline*.docx", "* - memo*.docx", "* - comparison*.docx")
     return [
-        *(Tool(function=function, timeout_s=300) for function in reading),
-        *(Tool(function=function, risk="write", timeout_s=300) for function in writing),
+        Tool(function=contract_find, timeout_s=300, reads=("*.docx", "*.pdf", "*.txt")),
+        *(Tool(function=function, timeout_s=300, reads=playbook) for function in reading),
+        *(
+            Tool(function=function, risk="write", timeout_s=300, reads=(*playbook, *results))
+            for function in writing
+        ),
     ]
 
 

@@ -24,9 +24,9 @@ def deskmate_prompts(context: PluginContext) -> Iterable[Prompt]:
 def deskmate_tools(context: PluginContext) -> Iterable[Tool]:
     """Return the tools."""
     return [
-        Tool(function=process_metrics, risk="write"),
-        Tool(function=sop_build, risk="write"),
-        Tool(function=vendor_scorecard, risk="write"),
+        Tool(function=process_metrics, risk="write", reads=("{path}", "process-metrics.xlsx")),
+        Tool(function=sop_build, risk="write", reads=("{path}", "*.docx")),
+        Tool(function=vendor_scorecard, risk="write", reads=("{path}", "vendor-scorecard.xlsx")),
     ]
 
 
