@@ -25,7 +25,7 @@ from deskmate.agent.state import State
 from deskmate.agent.supply import Supplier, content_taken
 from deskmate.agent.world import Setup, Taken, World
 from deskmate.errors import ProtocolError, SandboxUnavailable, ToolInputError
-from deskmate.ports import Egress, Gatekeeper, Machine, SandboxSpec
+from deskmate.ports import Gatekeeper, Machine, SandboxSpec
 from deskmate.types.events import BaseTaken, CheckpointMade, Payload, SandboxOpened
 from deskmate.types.files import Change, Difference, Entry
 from deskmate.types.ids import Digest, ThreadId
@@ -240,12 +240,13 @@ class Workbench:
         last = read_checkpoint(blobs, state.checkpoint) if state.checkpoint is not None else None
         changes = last.changes if last and state.dirty else Difference(changes=())
         laid = _at_once(base, changes)
+        make = self._setup.egress
         spec = SandboxSpec(
             thread=state.thread or ThreadId(""),
             plugins=self._setup.plugins,
             grants=state.grants,
             config=self._setup.config,
-            egress=self._egress(),
+            egress=make(self._journal.record, self._keeper) if make else None,
         )
         opening = self._world.sandbox.open(spec, self._journal.progress)
         machine = await self._stack.enter_async_context(opening)
@@ -267,11 +268,6 @@ class Workbench:
         self._kept_back = {}
         self._laid_bytes = sum(entry.size for entry in laid if entry.sha256 is not None)
         self._machine = machine
-
-    def _egress(self) -> Egress | None:
-        if self._setup.egress is None:
-            return None
-        return self._setup.egress(self._journal.record, self._keeper)
 
     async def _take_base(self, state: State) -> None:
         """Read the folders again and store their entries, and what of the work is still open.
