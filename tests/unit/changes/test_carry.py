@@ -35,6 +35,7 @@ import json, sys, anyio
 from pathlib import Path
 from deskmate.changes.apply import Place, apply_changes
 from deskmate.changes.planning import ApplyOptions
+from deskmate.changes.undo import undo_changes
 from deskmate.store.blobs import BlobStore
 from deskmate.store.thread import open_thread
 from deskmate.types.files import Grant
@@ -44,7 +45,10 @@ async def main(folder, thread, digest):
     async with open_thread(folder / "threads", thread) as store:
         place = Place(store=store, blobs=BlobStore(folder / "blobs"), journal=store.folder / "apply")
         print("go", flush=True)
-        await apply_changes(place, digest, grants, ApplyOptions(confirm_bulk=True))
+        if digest == "undo":
+            await undo_changes(place)
+        else:
+            await apply_changes(place, digest, grants, ApplyOptions(confirm_bulk=True))
 
 anyio.run(main, Path(sys.argv[1]), sys.argv[2], sys.argv[3])
 """
@@ -90,15 +94,66 @@ async def _inject(folder: Path, fault: str, number: int) -> tuple[bool, bool]:
     """Let one system call fail; return whether the process succeeded and whether all was applied."""
     thread, digest = await _stage(folder)
     original = facts(folder / "docs")
+    worked = _traced_child(folder, thread, digest, fault, number)
+    return worked, await _check(folder, thread, original)
+
+
+def _traced_child(folder: Path, thread: str, what: str, fault: str, number: int) -> bool:
     command = ["strace", "-f", "-o", "/dev/null", "-e", f"trace={_CALLS}"]
     command += ["-e", f"inject={_CALLS}:{fault}:when={number}"]
-    child = [sys.executable, "-c", _CHILD, str(folder), thread, digest]
+    child = [sys.executable, "-c", _CHILD, str(folder), thread, what]
     done = subprocess.run(
         [*command, *child], capture_output=True, text=True, timeout=100, check=False
     )
     if "ptrace" in done.stderr:
         pytest.skip("this system does not allow tracing")
-    return done.returncode == 0, await _check(folder, thread, original)
+    return done.returncode == 0
+
+
+async def _inject_undo(folder: Path, fault: str, number: int) -> tuple[bool, bool]:
+    """Let one system call of an undo fail; return whether the process succeeded and all was undone."""
+    thread, digest = await _stage(folder)
+    original = facts(folder / "docs")
+    grants = (Grant(name="docs", folder=str(folder / "docs")),)
+    async with open_thread(folder / "threads", thread) as store:
+        place = Place(
+            store=store, blobs=BlobStore(folder / "blobs"), journal=store.folder / "apply"
+        )
+        await apply_changes(place, Digest(digest), grants, ApplyOptions(confirm_bulk=True))
+    worked = _traced_child(folder, thread, "undo", fault, number)
+    async with open_thread(folder / "threads", thread) as store:
+        place = Place(
+            store=store, blobs=BlobStore(folder / "blobs"), journal=store.folder / "apply"
+        )
+        await recover(place)
+        undone = contents(folder / "docs") != dict(AFTER)
+        if not undone:
+            await undo_changes(place)
+        assert facts(folder / "docs") == original
+        assert (await verify_thread(store, place.blobs)).problems == ()
+        assert not list(place.journal.glob("*.json"))
+    assert not list((folder / "docs").rglob(".deskmate-*"))
+    return worked, undone
+
+
+@_traced
+@pytest.mark.parametrize(("fault", "number"), [*zip(_FAULTS, [7, 11, 17], strict=True)])
+async def test_a_fault_in_an_undo_leaves_all_or_nothing_of_it(
+    tmp_path: Path, fault: str, number: int
+) -> None:
+    await _inject_undo(tmp_path / "x", fault, number)
+
+
+@_traced
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("fault", _FAULTS)
+async def test_a_fault_at_any_point_of_an_undo_leaves_all_or_nothing_of_it(
+    tmp_path: Path, fault: str
+) -> None:
+    outcomes = {await _inject_undo(tmp_path / str(n), fault, n) for n in range(1, 60)}
+    assert (True, True) in outcomes
+    assert (False, False) in outcomes
 
 
 @_traced
