@@ -109,15 +109,15 @@ class FeatureChanges:
         return bool(self.lost or self.gained or self.changed)
 
 
-def inventory(package: Package) -> tuple[Feature, ...]:
-    """Return the features of a package, sorted.
+def inventory(package: Package, skip: frozenset[str] = frozenset()) -> tuple[Feature, ...]:
+    """Return the features of a package, sorted; `skip`: parts that are not looked into.
 
     Raises:
         ToolInputError: a part does not parse, or there are more than 100,000.
     """
     found: list[Feature] = []
     places = _sheet_names(package)
-    for feature in _features(package, places):
+    for feature in _features(package, places, skip):
         found.append(feature)
         if len(found) > FEATURES_LIMIT:
             raise package.error(f"has more than {FEATURES_LIMIT} features; refused")
@@ -163,11 +163,13 @@ def part_changes(before: Package, after: Package) -> dict[str, str]:
     return found
 
 
-def _features(package: Package, places: Mapping[str, str]) -> Iterator[Feature]:
+def _features(
+    package: Package, places: Mapping[str, str], skip: frozenset[str]
+) -> Iterator[Feature]:
     for name in package.names:
         if name.lower().endswith(".rels"):
             yield from _linked(package, name, places)
-        elif _is_xml(package, name):
+        elif name not in skip and _is_xml(package, name):
             yield from _elements(package, name, places)
 
 

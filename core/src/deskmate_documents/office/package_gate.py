@@ -27,7 +27,7 @@ from deskmate_documents.docx.wml import (
 from deskmate_documents.opc import TYPES_NS, TYPES_PART, Element, Package
 from deskmate_documents.xlsx.book import Workbook
 from deskmate_documents.xlsx.integrity import workbook_problems
-from deskmate_documents.xlsx.sheetpart import MAIN
+from deskmate_documents.xlsx.sheetpart import MAIN, SheetPart
 
 RULE = "G-OOXML"
 KINDS = frozenset({".docx", ".docm", ".dotx", ".xlsx", ".xlsm", ".pptx", ".pptm"})
@@ -112,10 +112,22 @@ def _relationships(package: Package, name: str) -> Iterator[str]:
 
 def _references(package: Package, name: str) -> Iterator[str]:
     known = package.relationships(name)
-    for node in package.parse(name).iter():
+    for node in _tree(package, name).iter():
         for attribute, value in node.attrib.items() if isinstance(node.tag, str) else ():
             if attribute.startswith(_R) and value and value not in known:
                 yield f"{name} uses the relationship {value}, which is not there."
+
+
+def _tree(package: Package, name: str) -> Element:
+    """Return a part's tree; of a worksheet without its rows, which hold no relationships and may be many."""
+    if not name.startswith("xl/worksheets/"):
+        return package.parse(name)
+    data = package.xml(name)
+    return (
+        SheetPart(data, f"{package.name} ({name})").skeleton()
+        if b"sheetData" in data
+        else package.parse(name)
+    )
 
 
 def _document(package: Package, main: str) -> Iterator[str]:

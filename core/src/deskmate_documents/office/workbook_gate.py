@@ -99,8 +99,11 @@ def _lost(before: Workbook, after: Workbook) -> Iterator[Finding]:
 
 
 def _new_doubts(before: Workbook, after: Workbook) -> Iterator[Finding]:
-    known = {_key(doubt) for doubt in lint(before)}
-    for doubt in lint(after):
+    from deskmate_documents.xlsx.difference import equal_sheets  # noqa: PLC0415
+
+    equal = equal_sheets(before, after)
+    known = {_key(doubt) for doubt in lint(before, equal)}
+    for doubt in lint(after, equal):
         if _key(doubt) in known or doubt.level == "note":
             continue
         # A stored error may be old; the formula that makes it is what counts.

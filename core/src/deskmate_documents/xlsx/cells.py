@@ -21,6 +21,7 @@ TEXT_LIMIT = 32_767
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _MUST_ESCAPE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)|\r")
 _SPACE = "{http://www.w3.org/XML/1998/namespace}space"
+_V, _IS = q("v"), q("is")
 _ERRORS = words(
     "#NULL! #DIV/0! #VALUE! #REF! #NAME? #NUM! #N/A #SPILL! #CALC! #GETTING_DATA #FIELD!"
 )
@@ -65,9 +66,9 @@ def read_value(
 def _content(node: Element, strings: Sequence[str]) -> tuple[Kind, str]:
     kind = node.get("t", "n")
     if kind == "inlineStr":
-        inline = node.find(q("is"))
+        inline = node.find(_IS)
         return "text", "" if inline is None else rich_text(inline)
-    stored = node.find(q("v"))
+    stored = node.find(_V)
     if stored is None or stored.text is None:
         return ("text", "") if kind == "str" else ("empty", "")
     text = str(stored.text)

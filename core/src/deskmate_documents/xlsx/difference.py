@@ -46,17 +46,20 @@ def changes(before: Workbook, after: Workbook) -> Iterator[Change]:
     shared = [s.name for s in before.sheets if s.name in new]
     if shared != [s.name for s in after.sheets if s.name in old]:
         yield Change(kind="sheet", message="The sheets are in another order.")
+    support = _same_support(before, after)
     for name in shared:
         if old[name].state != new[name].state:
             text = f"The sheet {name} was {old[name].state} and is {new[name].state}."
             yield Change(kind="sheet", sheet=name, message=text)
         if old[name].kind == new[name].kind == "worksheet":
-            yield from _cells(before, after, old[name], new[name])
+            yield from _cells(before, after, old[name], new[name], support)
 
 
-def _cells(before: Workbook, after: Workbook, old: Sheet, new: Sheet) -> Iterator[Change]:
+def _cells(
+    before: Workbook, after: Workbook, old: Sheet, new: Sheet, support: bool
+) -> Iterator[Change]:
     same = before.package.read(old.part) == after.package.read(new.part)
-    if same and _same_support(before, after):
+    if same and support:
         return
     left = {value.place: value for value in before.values(old)}
     for value in after.values(new):
@@ -164,7 +167,8 @@ def undeclared(before: Workbook, after: Workbook, declared: Declared) -> Iterato
 
 
 def _features(before: Workbook, after: Workbook, declared: Declared) -> Iterator[Change]:
-    found = compare(inventory(before.package), inventory(after.package))
+    equal = equal_sheets(before, after)
+    found = compare(inventory(before.package, equal), inventory(after.package, equal))
     for verb, features in (("lost", found.lost), ("new", found.gained), ("changed", found.changed)):
         for feature in features:
             if feature.kind in _RULES and feature.where in declared.rules:
@@ -188,6 +192,18 @@ def _features(before: Workbook, after: Workbook, declared: Declared) -> Iterator
                 location=feature.where,
                 message=f"{feature.kind}{name}{where}: {verb}.",
             )
+
+
+def equal_sheets(before: Workbook, after: Workbook) -> frozenset[str]:
+    """Return the worksheets' parts that have the same bytes and the same sheet name in both."""
+    old = {sheet.part: sheet for sheet in before.sheets}
+    return frozenset(
+        sheet.part
+        for sheet in after.sheets
+        if sheet.part in old
+        and old[sheet.part].name == sheet.name
+        and before.package.read(sheet.part) == after.package.read(sheet.part)
+    )
 
 
 def _is_of_table(book: Workbook, feature: Feature, declared: Declared) -> bool:

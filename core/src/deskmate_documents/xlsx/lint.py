@@ -32,8 +32,8 @@ class Doubt:
     message: str
 
 
-def lint(book: Workbook) -> Iterator[Doubt]:
-    """Yield what is doubtful, sheet by sheet."""
+def lint(book: Workbook, skip: frozenset[str] = frozenset()) -> Iterator[Doubt]:
+    """Yield what is doubtful, sheet by sheet; `skip`: parts of worksheets that are not looked into."""
     for sheet in book.sheets:
         if sheet.state != "visible":
             yield Doubt(
@@ -42,7 +42,7 @@ def lint(book: Workbook) -> Iterator[Doubt]:
                 location=sheet.name,
                 message=f"The sheet is {sheet.state}.",
             )
-        if sheet.kind == "worksheet":
+        if sheet.kind == "worksheet" and sheet.part not in skip:
             yield from _sheet(book, sheet)
     for part in book.package.related(book.main, "externalLink"):
         for rel in book.package.relationships(part).values():

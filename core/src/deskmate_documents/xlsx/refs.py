@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from deskmate.errors import ToolInputError
 
@@ -59,6 +60,7 @@ class Area:
                 yield row, column
 
 
+@lru_cache(maxsize=20_000)
 def column_name(number: int) -> str:
     """Return the letters of a column, 1 is A."""
     letters = ""
@@ -68,6 +70,7 @@ def column_name(number: int) -> str:
     return letters
 
 
+@lru_cache(maxsize=20_000)
 def column_number(letters: str) -> int:
     """Return the number of a column, A is 1."""
     number = 0

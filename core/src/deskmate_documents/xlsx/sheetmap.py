@@ -48,6 +48,25 @@ class _Survey:
     notes: list[str] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class _Column:
+    """What one pass over a column finds."""
+
+    kinds: Counter[str] = field(default_factory=Counter)
+    styles: Counter[int] = field(default_factory=Counter)
+    formulas: int = 0
+    first: str = ""
+
+    def add(self, value: Value) -> None:
+        """Count one cell."""
+        if not self.kinds:
+            self.first = value.text[:60]
+        self.kinds[value.kind] += 1
+        self.formulas += bool(value.formula)
+        if value.kind == "number":
+            self.styles[value.style] += 1
+
+
 def overview(book: Workbook) -> dict[str, Any]:
     """Return the whole workbook: a line for each sheet, names, tables, pivot tables, what else it holds."""
     features = counts(inventory(book.package))
@@ -169,11 +188,11 @@ def detail(book: Workbook, sheet: Sheet) -> dict[str, Any]:
     survey = _survey(book, sheet)
     row, headers = header(survey)
     titles = {value.place[1]: value.text for value in headers}
-    columns: dict[int, list[Value]] = defaultdict(list)
+    columns: dict[int, _Column] = defaultdict(_Column)
     formulas: dict[Place, Value] = {}
     for value in book.values(sheet):
         if value.place[0] > row and (value.kind != "empty" or value.formula):
-            columns[value.place[1]].append(value)
+            columns[value.place[1]].add(value)
         if value.formula:
             formulas[value.place] = value
     found = regions(formulas)
@@ -227,22 +246,22 @@ def detail(book: Workbook, sheet: Sheet) -> dict[str, Any]:
     return _filled(answer)
 
 
-def _column(book: Workbook, number: int, title: str, values: list[Value]) -> dict[str, Any]:
-    kinds = Counter(value.kind for value in values)
-    codes = Counter(book.styles.code(v.style) for v in values if v.kind == "number")
-    code = codes.most_common(1)[0][0] if codes else ""
+def _column(book: Workbook, number: int, title: str, column: _Column) -> dict[str, Any]:
+    usual = column.styles.most_common(1)
+    code = book.styles.code(usual[0][0]) if usual else ""
+    kinds = {
+        "date" if kind == "number" and is_date(code) else kind: n
+        for kind, n in column.kinds.items()
+    }
     return _filled(
         {
             "column": column_name(number),
             "header": title[:80],
-            "kinds": {
-                "date" if kind == "number" and is_date(code) else kind: n
-                for kind, n in kinds.items()
-            },
-            "formulas": sum(1 for value in values if value.formula),
+            "kinds": kinds,
+            "formulas": column.formulas,
             "format": code if code != "General" else "",
             "unit": unit_of(code),
-            "first": values[0].text[:60] if values else "",
+            "first": column.first,
         }
     )
 

@@ -11,11 +11,12 @@ from lxml import etree
 
 from deskmate.errors import ToolInputError
 from deskmate_documents.opc import Element, parse_xml
-from deskmate_documents.xlsx.refs import COLUMNS, ROWS, Place, column_number, name_of
+from deskmate_documents.xlsx.refs import COLUMNS, ROWS, Place, column_number
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _ATTRIBUTES = rb"""((?:\s+[\w:.\-]+\s*=\s*(?:"[^"]*"|'[^']*'))*)\s*(/?)>"""
 _NUMBER = re.compile(rb"""\sr\s*=\s*["'](\d+)["']""")
+_CELL = f"{{{MAIN}}}c"
 _CHUNK = 400
 
 
@@ -89,10 +90,15 @@ class SheetPart:
         """Numbers of the rows that are stored, ascending."""
         return tuple(row.number for row in self._rows)
 
-    def rows(self, first: int = 1, last: int = ROWS) -> Iterator[tuple[int, Element]]:
-        """Yield (number, row element) of stored rows; elements are copies."""
+    def rows(
+        self, first: int = 1, last: int = ROWS, *, formulas: bool = False
+    ) -> Iterator[tuple[int, Element]]:
+        """Yield (number, row element) of stored rows, or of those with formulas; elements are copies."""
         begin = bisect_left(self._rows, first, key=_number)
         chosen = self._rows[begin : bisect_right(self._rows, last, key=_number)]
+        if formulas:
+            mark = b"<" + self._prefix + b"f"
+            chosen = [row for row in chosen if self._data.find(mark, row.start, row.end) >= 0]
         for at in range(0, len(chosen), _CHUNK):
             chunk = chosen[at : at + _CHUNK]
             data = b"".join(self._data[row.start : row.end] for row in chunk)
@@ -203,11 +209,13 @@ def cells_of(number: int, row: Element) -> Iterator[tuple[Place, Element]]:
         ToolInputError: a cell's name is none.
     """
     column = 0
-    for node in row.iterfind(q("c")):
+    digits = str(number)
+    for node in row.iterfind(_CELL):
         given = node.get("r", "")
         letters = given.rstrip("0123456789")
-        column = column_number(letters) if letters.isalpha() and letters.isascii() else column + 1
-        if not 1 <= column <= COLUMNS or (given and given != name_of((number, column))):
+        known = letters.isalpha() and letters.isascii() and given[len(letters) :] == digits
+        column = column_number(letters) if known else column + 1
+        if not 1 <= column <= COLUMNS or (given and not known):
             raise ToolInputError(
                 f"A cell in row {number} has the name {given[:20]!r}; the sheet is damaged."
             )
