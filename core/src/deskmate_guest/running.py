@@ -144,10 +144,12 @@ class Runner:
         except Exception as error:  # noqa: BLE001 — a rule may raise anything: fail closed
             traceback.print_exc()
             found = [failed_rule(rule, deliverable.path, f"crashed: {brief(error)}")]
-        rows = []
-        for item in found[:_FINDINGS_LIMIT]:
-            rows.append({**item.to_json(), "rule": rule, "path": deliverable.path})
-        return rows
+        # what is cut off must never be what fails the file
+        found.sort(key=lambda item: item.level != "error")
+        return [
+            {**item.to_json(), "rule": rule, "path": deliverable.path}
+            for item in found[:_FINDINGS_LIMIT]
+        ]
 
     def _context(
         self, deliverable: Deliverable, deliverables: list[Deliverable]

@@ -90,6 +90,7 @@ def test_a_verdict_is_used_again_for_the_same_inputs_and_rules_only(make_log: Ma
     inputs = inputs_of(request, Registry(lock=A))
     assert inputs != inputs_of(request, Registry(lock=B))
     assert inputs != inputs_of(request, Registry(lock=A, rules=(rule,)))
+    assert inputs != inputs_of(request, Registry(lock=A, code=B)), "other code may judge otherwise"
     good = Validated(run=RunId("r"), inputs=inputs, rules=("R",), passed=True)
     no_room = Validated(run=RunId("r"), inputs=inputs, rules=())
     assert earlier_verdict(make_log(good), inputs) == good

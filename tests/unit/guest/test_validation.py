@@ -42,17 +42,22 @@ RULES = """
     def fine(deliverable, context):
         return []
 
+    def many(deliverable, context):
+        found = [Finding(rule="ACME-MANY", level="note", message=str(n)) for n in range(500)]
+        return [*found, Finding(rule="ACME-MANY", level="error", message="the last one")]
+
     @hookimpl
     def deskmate_validators(context):
         rows = [("SEES", sees, ("memo",)), ("CRASH", crashes, ("memo",)), ("DIES", dies, ("memo",)),
                 ("ODD", odd, ("memo",)), ("WRITES", writes, ("memo",)), ("FINE", fine, ()),
+                ("MANY", many, ("long",)),
                 ("NEVER", fine, ("sheet",))]
         return [Validator(rule=f"ACME-{name}", title="t", function=function, roles=roles)
                 for name, function, roles in rows]
 """
 MANIFEST = "\n".join(
     f"[validators.ACME-{name}]"
-    for name in ("SEES", "CRASH", "DIES", "ODD", "WRITES", "FINE", "NEVER")
+    for name in ("SEES", "CRASH", "DIES", "ODD", "WRITES", "FINE", "MANY", "NEVER")
 )
 
 
@@ -100,3 +105,24 @@ async def test_every_rule_that_fits_runs_and_what_fails_is_an_error_finding(
     assert "ValueError: bad luck" in found["ACME-CRASH"].message
     assert {item.path for item in report.findings} == {"docs/memo.md"}
     assert set(report.rules) == {"ACME-SEES", "ACME-FINE", *errors}
+
+
+async def test_an_error_is_told_however_many_notes_come_before_it(
+    start_real_guest: Any, plugin: Any
+) -> None:
+    row = plugin("acme", RULES, MANIFEST)
+    long = Deliverable(path="docs/long.md", title="L", role="long")
+    async with start_real_guest(row) as guest:
+        files = {
+            "deliverables/docs/long.md": b"long",
+            "given.json": json.dumps({"sources": [], "evidence": [], "facts": {}}).encode(),
+        }
+        await guest.put("clean", files)
+        report = await guest.client.validate(
+            deliverables=(long,),
+            files={"docs/long.md": Digest("0" * 64)},
+            config={"acme": {}},
+            timeout_s=60,
+        )
+    assert len(report.findings) < 500
+    assert [item.message for item in report.findings if item.level == "error"] == ["the last one"]

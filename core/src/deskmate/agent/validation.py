@@ -74,7 +74,8 @@ def _evidence(events: Iterable[Event]) -> tuple[Evidence, ...]:
 
 def inputs_of(request: ValidationRequest, registry: Registry) -> Digest:
     """Return the digest over everything a verdict depends on."""
-    return digest_of({"request": request, "lock": registry.lock, "rules": registry.rules})
+    code = {"lock": registry.lock, "code": registry.code, "rules": registry.rules}
+    return digest_of({"request": request, **code})
 
 
 def earlier_verdict(events: Iterable[Event], inputs: Digest) -> Validated | None:

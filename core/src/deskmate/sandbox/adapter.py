@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ from deskmate.sandbox.tsc import tsc_khz
 from deskmate.sandbox.walls import Demand, check_demand
 from deskmate.sandbox.way_out import way_out
 from deskmate.types.codec import from_json, to_json
+from deskmate.types.ids import Digest
 from deskmate.types.places import Places
 from deskmate.types.registry import Layer, Registry
 from deskmate.types.wire import REGISTRY_LIMIT_BYTES
@@ -93,7 +96,8 @@ class QemuSandbox:
             part = path.with_suffix(f".{os.getpid()}")
             part.write_text(json.dumps(report), "utf-8")
             part.replace(path)
-        return self._check_registry(report, layer)
+        code = Digest(hashlib.sha256(f"{layer.digest} {image.digest}".encode()).hexdigest())
+        return replace(self._check_registry(report, layer), code=code)
 
     async def _ask(self, layer: Layer, template: Template) -> dict[str, Any]:
         async with self._restored(template) as machine:

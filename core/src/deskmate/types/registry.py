@@ -131,7 +131,8 @@ class RuleSpec:
 class Registry:
     """All that one set of plugins brings, in the order that the model sees. Untrusted text.
 
-    `lock`: digest of the set it was made from.
+    `lock`: digest of the set it was made from. `code`: of all that runs beside it, Deskmate's own guest
+    code and the image too; None where nothing runs. The host says it, never the guest.
     """
 
     lock: Digest
@@ -140,6 +141,7 @@ class Registry:
     skills: tuple[SkillSpec, ...] = ()
     rules: tuple[RuleSpec, ...] = ()
     problems: tuple[str, ...] = ()
+    code: Digest | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
