@@ -172,7 +172,12 @@ def look_in(folder: int, name: str, path: str, keep: Keep) -> State:
     """Return what `name` is in an open folder. Raises OSError, UserError as `Folders.look`."""
     status = os.stat(name, dir_fd=folder, follow_symlinks=False)
     if stat.S_ISLNK(status.st_mode):
-        return _state(status, target=os.readlink(name, dir_fd=folder))
+        try:
+            return _state(status, target=os.readlink(name, dir_fd=folder))
+        except OSError as error:
+            if error.errno == errno.EINVAL:
+                error.strerror = "it was exchanged while it was looked at"
+            raise
     if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
         raise UserError(f"{path} is neither a file nor a folder.")
     opened = os.open(name, _READ, dir_fd=folder)

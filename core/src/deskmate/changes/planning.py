@@ -12,7 +12,7 @@ from deskmate.changes.disk import Folders
 from deskmate.changes.names import fold, is_below
 from deskmate.changes.plan import Plan, State, Step
 from deskmate.changes.review import ChangeSet, Item
-from deskmate.errors import UserError
+from deskmate.errors import ConflictError, UserError
 from deskmate.types.files import ApplyMode, Grant
 from deskmate.types.ids import Digest
 
@@ -305,12 +305,19 @@ def _umask() -> int:
 def with_parents(steps: Iterable[Step], look: Callable[[str], State | None]) -> tuple[Step, ...]:
     """Return the steps by path, with one for every folder whose time they change.
 
-    Such a step leaves the folder as it is; undo reads the folder's earlier time from it.
+    Such a step leaves the folder as it is; undo reads the folder's earlier time from it. Raises
+    ConflictError where such a folder cannot be read.
     """
     found = {step.path: step for step in steps}
     for path in list(found):
         above = path.rpartition("/")[0]
-        state = None if above in found else look(above)
+        try:
+            state = None if above in found else look(above)
+        except OSError as error:
+            raise ConflictError(
+                f"{above} cannot be read: {error.strerror}; nothing was written.",
+                hint="Look at deskmate changes show; your own version was kept.",
+            ) from error
         if state is not None and state.kind == "dir":
             found[above] = Step(path=above, before=state, after=replace(state, mtime_ns=None))
     return tuple(found[path] for path in sorted(found, key=lambda path: path.split("/")))

@@ -61,7 +61,7 @@ def plan_undo(applied: Sequence[Applied], options: UndoOptions) -> tuple[Plan, M
     with Folders(grants) as folders:
         steps, changed = [], []
         for path, span in spans.items():
-            found = folders.look(path)
+            found = _look(folders, path)
             if found is None and span.before is None:
                 continue
             if span.broken or not (same(found, span.after) or same(found, span.before)):
@@ -80,6 +80,16 @@ def plan_undo(applied: Sequence[Applied], options: UndoOptions) -> tuple[Plan, M
             forced=bool(changed),
         )
     return plan, left_out
+
+
+def _look(folders: Folders, path: str) -> State | None:
+    try:
+        return folders.look(path)
+    except OSError as error:
+        raise ConflictError(
+            f"{path} cannot be read: {error.strerror}; nothing was undone.",
+            hint="Undo other files by naming them.",
+        ) from error
 
 
 def _check_plan(applied: Sequence[Applied], plan: str) -> None:
@@ -183,5 +193,5 @@ def _conflict(paths: Sequence[str]) -> ConflictError:
     more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
     return ConflictError(
         f"Changed since they were applied: {', '.join(sorted(paths)[:3])}{more}; nothing was undone.",
-        hint="Undo other files with --path, or add --force: what is there now is kept, too.",
+        hint="Undo other files by naming them, or add --force: what is there now is kept, too.",
     )
