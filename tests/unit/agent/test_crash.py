@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from deskmate.agent.manifests import read_difference
+from deskmate.changes.review import read_difference
 from deskmate.ports import ToolOutcome
 from deskmate.testing.scripted_model import ScriptedModel
 from deskmate.types.codec import to_json
@@ -150,7 +150,7 @@ async def test_what_a_finished_tool_wrote_survives_every_crash(
             lab.store.die_at = None
             await lab.resume()
         staged = lab.store.of(ChangesStaged)[-1]
-        difference = read_difference(lab.blobs, staged.difference)
+        difference = read_difference(staged.difference, lab.blobs)
         after = next(c.after for c in difference.changes if c.path == "docs/n.txt")
         assert after is not None
         assert after.sha256 is not None

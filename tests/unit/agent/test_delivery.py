@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from deskmate.agent.manifests import read_difference
+from deskmate.changes.review import read_difference
 from deskmate.testing.fake_sandbox import FakeMachine
 from deskmate.testing.scripted_model import ScriptedModel
 from deskmate.types.events import ChangesStaged, CheckpointMade, UserSaid, Validated
@@ -69,7 +69,7 @@ async def test_what_was_refused_is_in_the_change_set(
     await lab.say("Go")
     (staged,) = lab.store.of(ChangesStaged)
     assert staged.refused == {"docs/fifo": "a fifo"}
-    assert read_difference(lab.blobs, staged.difference).refused == staged.refused
+    assert read_difference(staged.difference, lab.blobs).refused == staged.refused
 
 
 async def test_an_unchanged_deliverable_is_not_checked_twice_in_one_thread(

@@ -541,7 +541,7 @@ async def test_unapplied_work_is_there_in_the_next_run_and_gone_after_apply(
 
 
 async def test_new_folders_keep_the_originals_of_changed_files(make_lab: MakeLab) -> None:
-    from deskmate.agent.manifests import read_difference
+    from deskmate.changes.review import read_difference
     from deskmate.types.events import GrantsSet
     from deskmate.types.files import Grant
 
@@ -552,7 +552,7 @@ async def test_new_folders_keep_the_originals_of_changed_files(make_lab: MakeLab
     await lab.store.append(GrantsSet(grants=grants))
     lab.files["docs/a.txt"] = b"the user's own change"
     await lab.say("Again", run="r-2")
-    difference = read_difference(lab.blobs, lab.store.of(ChangesStaged)[-1].difference)
+    difference = read_difference(lab.store.of(ChangesStaged)[-1].difference, lab.blobs)
     before = next(c.before for c in difference.changes if c.path == "docs/a.txt")
     assert before is not None
     assert before.sha256 is not None

@@ -11,10 +11,10 @@ from deskmate.agent.manifests import (
     digest_of,
     put_manifest,
     read_checkpoint,
-    read_difference,
     read_entries,
     read_plan_paths,
 )
+from deskmate.changes.review import read_difference
 from deskmate.errors import CorruptData
 from deskmate.testing.memory import MemoryBlobs
 from deskmate.types.files import Change, Difference, Entry
@@ -32,7 +32,7 @@ def test_each_list_comes_back_as_it_was_even_with_names_that_are_no_text() -> No
     checkpoint = Checkpoint(changes=CHANGES, home=(ENTRY,))
     assert read_entries(blobs, put_manifest(blobs, Entries(entries=(ENTRY,)))) == (ENTRY,)
     assert read_checkpoint(blobs, put_manifest(blobs, checkpoint)) == checkpoint
-    assert read_difference(blobs, put_manifest(blobs, CHANGES)) == CHANGES
+    assert read_difference(put_manifest(blobs, CHANGES), blobs) == CHANGES
 
 
 def test_the_digest_does_not_depend_on_the_order_of_keys() -> None:

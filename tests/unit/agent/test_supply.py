@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from deskmate.agent.manifests import read_base, read_difference
+from deskmate.agent.manifests import read_base
 from deskmate.agent.state import fold
 from deskmate.agent.world import Taken
+from deskmate.changes.review import read_difference
 from deskmate.testing.fake_sandbox import FakeMachine, FakePlugin
 from deskmate.testing.fake_workspace import Tree
 from deskmate.testing.scripted_model import ScriptedModel
@@ -94,7 +95,7 @@ def operations(lab: Lab) -> Mapping[str, str]:
 
 def staged(lab: Lab) -> Difference:
     found = lab.store.of(ChangesStaged)
-    return read_difference(lab.blobs, found[-1].difference) if found else Difference(changes=())
+    return read_difference(found[-1].difference, lab.blobs) if found else Difference(changes=())
 
 
 def outcomes(lab: Lab) -> list[str]:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from deskmate.agent.manifests import read_difference, read_entries
+from deskmate.agent.manifests import read_entries
 from deskmate.agent.workbench import keep_originals
+from deskmate.changes.review import read_difference
 from deskmate.errors import ProtocolError
 from deskmate.testing.scripted_model import ScriptedModel
 from deskmate.types.events import (
@@ -102,7 +103,7 @@ async def test_what_an_apply_left_out_stays_in_the_workspace_and_in_the_change_s
     assert [done.text for done in lab.store.of(ToolFinished)][2] == "mine"
     staged = lab.store.of(ChangesStaged)[-1]
     assert (staged.created, staged.modified) == (1, 1)
-    difference = read_difference(lab.blobs, staged.difference)
+    difference = read_difference(staged.difference, lab.blobs)
     assert [change.path for change in difference.changes] == ["docs/a.txt", "docs/later"]
 
 
@@ -132,7 +133,7 @@ async def test_what_was_discarded_by_path_is_gone_and_the_rest_of_the_work_stays
     await lab.say("Again", run="r-2")
     assert [done.text for done in lab.store.of(ToolFinished)][2] == "alpha"
     staged = lab.store.of(ChangesStaged)[-1]
-    changes = read_difference(lab.blobs, staged.difference).changes
+    changes = read_difference(staged.difference, lab.blobs).changes
     assert [change.path for change in changes] == ["docs/later", "docs/new"]
 
 
@@ -150,7 +151,7 @@ async def test_the_rest_of_a_file_of_which_a_part_was_applied_is_still_a_change(
     await lab.say("Again", run="r-2")
     assert [done.text for done in lab.store.of(ToolFinished)][1] == "mine and yours"
     staged = lab.store.of(ChangesStaged)[-1]
-    changes = {c.path: c for c in read_difference(lab.blobs, staged.difference).changes}
+    changes = {c.path: c for c in read_difference(staged.difference, lab.blobs).changes}
     before = changes["docs/a.txt"].before
     assert before is not None
     assert lab.blobs.read(before.sha256 or A) == b"mine"

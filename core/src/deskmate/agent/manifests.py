@@ -68,11 +68,6 @@ def read_checkpoint(blobs: BlobReader, digest: Digest) -> Checkpoint:
     return from_json(Checkpoint, _load(blobs, digest))
 
 
-def read_difference(blobs: BlobReader, digest: Digest) -> Difference:
-    """Return a staged change set. Raises CorruptData."""
-    return from_json(Difference, _load(blobs, digest))
-
-
 def read_plan_paths(blobs: BlobReader, digest: Digest) -> frozenset[str]:
     """Return the workspace paths that a plan of file changes settles. Raises CorruptData."""
     plan = _load(blobs, digest)
