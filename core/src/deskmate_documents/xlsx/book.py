@@ -294,7 +294,7 @@ def _count(text: str | None, default: int) -> int:
 
 def _formula(node: Element, place: Place, shared: _Shared) -> tuple[str, str]:
     """Return a cell's formula without `=` and the area it fills, if it is an array or a data table."""
-    stored = node.find(_F)
+    stored = next(node.iterchildren(_F), None)
     if stored is None:
         return "", ""
     text, kind = stored.text or "", stored.get("t", "")

@@ -66,9 +66,9 @@ def read_value(
 def _content(node: Element, strings: Sequence[str]) -> tuple[Kind, str]:
     kind = node.get("t", "n")
     if kind == "inlineStr":
-        inline = node.find(_IS)
+        inline = next(node.iterchildren(_IS), None)
         return "text", "" if inline is None else rich_text(inline)
-    stored = node.find(_V)
+    stored = next(node.iterchildren(_V), None)
     if stored is None or stored.text is None:
         return ("text", "") if kind == "str" else ("empty", "")
     text = str(stored.text)

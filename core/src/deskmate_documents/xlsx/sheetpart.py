@@ -210,7 +210,7 @@ def cells_of(number: int, row: Element) -> Iterator[tuple[Place, Element]]:
     """
     column = 0
     digits = str(number)
-    for node in row.iterfind(_CELL):
+    for node in row.iterchildren(_CELL):
         given = node.get("r", "")
         letters = given.rstrip("0123456789")
         known = letters.isalpha() and letters.isascii() and given[len(letters) :] == digits
