@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,7 +14,7 @@ from deskmate_documents.xlsx.book import Sheet, Workbook
 from deskmate_documents.xlsx.cells import Value
 from deskmate_documents.xlsx.declared import Declared
 from deskmate_documents.xlsx.graph import Graph
-from deskmate_documents.xlsx.refs import Place, name_of
+from deskmate_documents.xlsx.refs import COLUMNS, Area, Place, name_of
 from deskmate_documents.xlsx.rules import X14
 from deskmate_documents.xlsx.sheetpart import q
 
@@ -61,15 +61,28 @@ def _cells(
     same = before.package.read(old.part) == after.package.read(new.part)
     if same and support:
         return
-    left = {value.place: value for value in before.values(old)}
-    for value in after.values(new):
-        yield from _cell(before, after, new.name, left.pop(value.place, None), value)
-    for value in left.values():
-        yield from _cell(before, after, new.name, value, None)
+    areas = _differing_rows(before, after, old, new) if support else [None]
+    for area in areas:
+        left = {value.place: value for value in before.values(old, area)}
+        for value in after.values(new, area):
+            yield from _cell(before, after, new.name, left.pop(value.place, None), value)
+        for value in left.values():
+            yield from _cell(before, after, new.name, value, None)
     if not same:
         yield from _rows(before, after, old, new)
     before.forget(old)
     after.forget(new)
+
+
+def _differing_rows(
+    before: Workbook, after: Workbook, old: Sheet, new: Sheet
+) -> Sequence[Area | None]:
+    """Return the rows whose bytes differ, or [None] for all, where equal bytes may mean different formulas."""
+    if any(b"shared" in book.package.read(s.part) for book, s in ((before, old), (after, new))):
+        return [None]
+    left, right = before.part(old).raw_rows, after.part(new).raw_rows
+    numbers = sorted(n for n in left.keys() | right.keys() if left.get(n) != right.get(n))
+    return [Area(number, 1, number, COLUMNS) for number in numbers]
 
 
 def _same_support(before: Workbook, after: Workbook) -> bool:

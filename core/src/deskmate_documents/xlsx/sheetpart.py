@@ -108,6 +108,11 @@ class SheetPart:
             for row, node in zip(chunk, nodes, strict=True):
                 yield row.number, node
 
+    @property
+    def raw_rows(self) -> dict[int, bytes]:
+        """Number → bytes of each stored row."""
+        return {row.number: self._data[row.start : row.end] for row in self._rows}
+
     def row(self, number: int) -> Element | None:
         """Return a copy of one row, or None."""
         return next((node for _, node in self.rows(number, number)), None)
