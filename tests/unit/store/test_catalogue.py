@@ -205,3 +205,19 @@ def test_what_is_not_there_is_said(threads: Path) -> None:
         delete_thread(threads, "t-nothing")
     with pytest.raises(UserError, match="no deleted thread"):
         restore_thread(threads, "t-nothing")
+
+
+def test_where_there_are_no_threads_nothing_is_made(
+    threads: Path, catalogue: Catalogue, tmp_path: Path
+) -> None:
+    assert catalogue.summaries() == ()
+    assert catalogue.search("alpha") == ()
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_where_the_catalogue_cannot_be_written_the_list_is_there_all_the_same(
+    threads: Path, tmp_path: Path
+) -> None:
+    await make(threads, "T", said("alpha"))
+    (tmp_path / "file").write_text("")
+    assert Catalogue(tmp_path / "file", threads).summaries() == list_threads(threads)

@@ -14,7 +14,7 @@ from typing import Any
 
 from deskmate.errors import CorruptData, DeskmateError, UserError
 from deskmate.store import schema
-from deskmate.store.listing import ThreadSummary, running_state, summary_of
+from deskmate.store.listing import ThreadSummary, list_threads, running_state, summary_of
 from deskmate.types.codec import from_json, to_json
 from deskmate.types.ids import ThreadId
 
@@ -55,9 +55,17 @@ class Catalogue:
         self._threads = threads
 
     def summaries(self) -> tuple[ThreadSummary, ...]:
-        """Return all threads, those that changed last first; a damaged one is in the list, as such."""
-        with self._opened() as db:
-            rows = db.execute("select summary from threads order by changed desc").fetchall()
+        """Return all threads, those that changed last first; a damaged one is in the list, as such.
+
+        Where the catalogue cannot be written the logs are read themselves, which takes longer.
+        """
+        if not self._threads.is_dir():
+            return ()
+        try:
+            with self._opened() as db:
+                rows = db.execute("select summary from threads order by changed desc").fetchall()
+        except (OSError, DeskmateError):
+            return list_threads(self._threads)
         found = (from_json(ThreadSummary, json.loads(text)) for (text,) in rows)
         return tuple(running_state(summary, self._threads) for summary in found)
 
@@ -67,6 +75,8 @@ class Catalogue:
         Raises UserError if there is no word to search for.
         """
         query = match_of(words)
+        if not self._threads.is_dir():
+            return ()
         with self._opened() as db:
             rows = db.execute(
                 "select thread, seq, kind, snippet(texts, 0, '⟦', '⟧', '…', 16), rank from texts"
