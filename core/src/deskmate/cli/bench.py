@@ -70,3 +70,38 @@ def store_(session: Session, as_json: bool) -> None:
     say(f"opening {figures.events:,} events            {figures.open_s:.3f} s")
     say(f"fetching and hashing their rows  {figures.rows_s:.3f} s")
     say(f"ratio                            {figures.open_ratio:.1f}")
+
+
+@command.command("files", short_help="Time a large folder: listing, first answer, full copy-in.")
+@click.option(
+    "--files", "count", default=10_000, show_default=True, type=click.IntRange(2, 100_000)
+)
+@click.option("--mib", default=1024, show_default=True, type=click.IntRange(1, 6144))
+@json_option
+@click.pass_obj
+def files_(session: Session, count: int, mib: int, as_json: bool) -> None:
+    """List a large folder, read one file of it, copy all of it in; beside tar, on the disk threads are on."""
+    from deskmate.host.bench_files import FileFigures, bench_files  # noqa: PLC0415
+
+    async def measure(progress: Progress) -> FileFigures:
+        sandbox = qemu_sandbox(session)
+        try:
+            return await bench_files(
+                sandbox, session.places.data, progress, files=count, size_mib=mib
+            )
+        finally:
+            sandbox.close()
+
+    with shown_progress(as_json=as_json) as progress:
+        figures = anyio.run(measure, progress)
+    if as_json:
+        say_json(figures)
+        return
+    say(f"listing on the host              {figures.list_s:.2f} s")
+    say(f"  again, digests known           {figures.list_again_s:.2f} s")
+    say(f"machine up to first listing      {figures.glob_s:.2f} s")
+    say(f"one file, read and brought in    {figures.read_s:.2f} s")
+    say(f"everything copied in             {figures.copy_in_s:.1f} s")
+    say(f"  into the next machine          {figures.again_s:.1f} s")
+    say(f"tar of the same                  {figures.tar_s:.1f} s")
+    say(f"ratio                            {figures.copy_ratio:.1f}")
