@@ -68,7 +68,7 @@ def build(session: Session, flavour: Flavour, suite: str, force: bool, as_json: 
         say(f"{_packages(image)} packages; see them with `deskmate image show {flavour}`")
 
 
-@command.command("list")
+@command.command("list", short_help="List images and what the cache takes on disk.")
 @json_option
 @click.pass_obj
 def list_(session: Session, as_json: bool) -> None:
@@ -93,7 +93,7 @@ def list_(session: Session, as_json: bool) -> None:
         say(f"  {usage.name:10} {usage.bytes >> 20:6} MiB{cap}  {usage.folder}")
 
 
-@command.command()
+@command.command(short_help="Show an image's digest, recipe and packages.")
 @_FLAVOUR
 @_SUITE
 @json_option
@@ -111,7 +111,7 @@ def show(session: Session, flavour: Flavour, suite: str, as_json: bool) -> None:
         say(f"{row['kind']:5} {row['name']:40} {row['version']:32} {row['licence']}")
 
 
-@command.command()
+@command.command(short_help="Hash all files of an image anew.")
 @_FLAVOUR
 @_SUITE
 @json_option
@@ -136,7 +136,7 @@ def verify(session: Session, flavour: Flavour, suite: str, as_json: bool) -> Non
         )
 
 
-@command.command()
+@command.command(short_help="Write an image to one file, for other machines.")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option("--flavour", default="base", type=click.Choice(FLAVOURS), show_default=True)
 @_SUITE
@@ -171,7 +171,7 @@ def export(
         say(f"{target}  {target.stat().st_size >> 20} MiB  --digest sha256:{image.digest}")
 
 
-@command.command()
+@command.command(short_help="Bring an exported image from a file or URL.")
 @click.argument("source", metavar="FILE|URL")
 @click.option("--digest", default="", help="sha256:… of the image, as its maker told it.")
 @json_option
@@ -220,7 +220,7 @@ def _pulled(session: Session, source: str, digest: str, progress: Progress) -> I
         part.unlink(missing_ok=True)
 
 
-@command.command()
+@command.command(short_help="Remove images that are no longer used.")
 @click.option("--all", "everything", is_flag=True, help="Also the images that would be used next.")
 @json_option
 @click.pass_obj

@@ -80,6 +80,7 @@ class QemuSandbox:
 
         Raises SandboxMissing, SandboxUnavailable, ProtocolError (the guest's report is no registry).
         """
+        await anyio.to_thread.run_sync(self._installed)  # without them no layer is worth building
         layer = await anyio.to_thread.run_sync(self._layer_for, tuple(plugins), progress)
         image, qemu = await anyio.to_thread.run_sync(self._installed, flavour_of(layer))
         self._layers[tuple(plugins)] = layer
