@@ -111,7 +111,7 @@ def test_without_an_image_or_qemu_nothing_is_done_and_the_cure_is_named(
         pytest.skip("QEMU is not installed here, so its lack is all there is to see")
     image = deskmate(*order, PATH=os.environ["PATH"])
     assert image.returncode == 1
-    assert "image has not been built. Build it once, in about a minute: deskmate image build" in (
+    assert "image has not been built. Build it once, in a few minutes: deskmate image build" in (
         image.stdout
     )
     again = deskmate("thread", "resume")
