@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import ItemsView, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,10 @@ class Listed(Mapping[str, int]):
 
     def __contains__(self, path: object) -> bool:
         return path in self._fresh()
+
+    def items(self) -> ItemsView[str, int]:
+        """Return paths with sizes; the notes are looked at once, not for each."""
+        return self._fresh().items()
 
     def _fresh(self) -> dict[str, int]:
         while (note := self._folder / f"{self._read}.json").exists():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import select
@@ -25,19 +26,20 @@ _PEER_STEP_S = 0.005
 _TAKE_LIMIT_BYTES = 8 << 30
 _SETPRIV = f"setpriv --reuid={AGENT_UID} --regid={GROUP} --clear-groups --no-new-privs"
 
-# $1 folder, $2 bytes, $3 list of names (out). The rest of a stream that tar refused is read and
-# thrown away: the next one must begin at its beginning.
+_PIPE_BYTES = 1 << 20
+# $1 folder, $2 list of names (out). The rest of a stream that tar refused is read and thrown away: the
+# next one must begin at its beginning. Large records: each one is a change of process, dear when emulated.
 _UNPACK = """cd "$1" || exit 1
-dd bs=64k count="$2" iflag=fullblock,count_bytes status=none | {{ umask 022; {user} tar -xpv --no-same-owner --delay-directory-restore \
---quoting-style=escape -f - > "$3"; code=$?; cat > /dev/null; exit $code; }} || exit 1
+umask 022; {user} tar -xpv --no-same-owner --delay-directory-restore --quoting-style=escape -b 128 \
+-f - > "$2"; code=$?; cat > /dev/null; [ $code = 0 ] || exit $code
 """
 # only what lies in the upper already: a chmod copies a file up
-_OVERLAY = """cd "$4" && find . -mindepth 1 \\( -type f -o -type d \\) -print0 |
+_OVERLAY = """cd "$3" && find . -mindepth 1 \\( -type f -o -type d \\) -print0 |
 { cd "$1" && xargs -0 -r chmod g=u,ug-s; }
 """
 _HOME = "find . -mindepth 1 ! -type l -exec chmod g=u,ug-s {} +\n"
 _CLEAN = "find . -mindepth 1 ! -type l -exec chmod a=rX {} +\n"
-_DELETE = """cd "$1" && xargs -0 -r {user} rm -rf -- < "$5" || exit 1
+_DELETE = """cd "$1" && xargs -0 -r {user} rm -rf -- < "$4" || exit 1
 """
 
 
@@ -121,7 +123,7 @@ class Transfers:
         user = _SETPRIV if self._layout.privileged and what not in ("clean", "listing") else ""
         head = _DELETE.format(user=user) if what == "overlay" else ""
         text = head + _UNPACK.format(user=user) + script
-        argv = ["/bin/sh", "-c", text, "put", *map(str, (folder, size, names, extra, gone))]
+        argv = ["/bin/sh", "-c", text, "put", *map(str, (folder, names, extra, gone))]
 
         def ended(code: int) -> None:
             if code:
@@ -137,7 +139,7 @@ class Transfers:
             done({}, "nobody is at the other end of bulk")
             self._next()
 
-        self._with_peer(lambda: self._start(argv, ended), late)
+        self._with_peer(lambda: self._start(argv, size, ended), late)
 
     def _put_plan(self, what: str) -> tuple[Path, str, Path]:
         """Return the folder, the script that follows, and its fourth argument."""
@@ -168,8 +170,18 @@ class Transfers:
         part.chmod(0o644)
         part.rename(folder / f"{number}.json")
 
-    def _start(self, argv: list[str], ended: Callable[[int], None]) -> None:
-        self._loop.spawn(argv, ended, stdin=self._bulk)
+    def _start(self, argv: list[str], size: int, ended: Callable[[int], None]) -> None:
+        """Have `dd` cut the stream out of the port, and the script unpack it."""
+        reader, writer = os.pipe()
+        try:
+            with contextlib.suppress(OSError):  # as large as it is, where this is not allowed
+                fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+            count = ["bs=256k", f"count={size}", "iflag=fullblock,count_bytes", "status=none"]
+            self._loop.spawn(["/bin/dd", *count], _nothing, stdin=self._bulk, stdout=writer)
+            self._loop.spawn(argv, ended, stdin=reader)
+        finally:
+            os.close(reader)
+            os.close(writer)
 
     def _spare(self) -> Path:
         """Return a folder that only the supervisor sees."""
@@ -246,6 +258,10 @@ class Transfers:
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         # 1: a file changed while it was read; its digest will tell the host
         return "" if code in (0, 1) else f"tar failed with code {code}"
+
+
+def _nothing(code: int) -> None:
+    """What `dd` did is seen by who reads its pipe."""
 
 
 def _inside(path: Any) -> bytes:

@@ -25,10 +25,8 @@ def glob(context: ToolContext, pattern: str = "**/*") -> dict[str, Any]:
         context: filled in by Deskmate.
     """
     wanted = _as_regex(pattern.removeprefix("/workspace/"))
-    rows = (
-        {"path": path, "bytes": size} for path, size in _names(context) if wanted.fullmatch(path)
-    )
-    files = list(itertools.islice(rows, _MOST_NAMES + 1))
+    rows = _names(context, wanted)
+    files = [{"path": path, "bytes": size} for path, size in rows[: _MOST_NAMES + 1]]
     result: dict[str, Any] = {"files": files[:_MOST_NAMES]}
     if len(files) > _MOST_NAMES:
         result["note"] = f"Only the first {_MOST_NAMES}; use a narrower pattern."
@@ -96,23 +94,35 @@ def _hits(real: Path, name: str, wanted: re.Pattern[str], most: int) -> list[dic
     return list(itertools.islice(rows, most))
 
 
-def _files(root: Path) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield the regular files below `root`, sorted by folder; links are not followed."""
-    for folder, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if name != ".git")
-        for name in sorted(names):
-            real = Path(folder, name)
-            if not real.is_symlink() and real.is_file():
-                yield real.relative_to(root).as_posix(), real.stat()
+def _files(root: Path) -> Iterator[tuple[str, int]]:
+    """Yield path and size of the regular files below `root`, sorted by folder; links are not followed."""
+    waiting = [""]
+    while waiting:
+        inside = waiting.pop()
+        try:
+            with os.scandir(root / inside) as found:
+                rows = sorted(found, key=lambda row: row.name)
+        except OSError:
+            continue
+        for row in rows:
+            if row.is_file(follow_symlinks=False):
+                yield inside + row.name, row.stat(follow_symlinks=False).st_size
+        folders = [row.name for row in rows if row.is_dir(follow_symlinks=False)]
+        waiting += [f"{inside}{name}/" for name in reversed(folders) if name != ".git"]
 
 
-def _names(context: ToolContext) -> Iterator[tuple[str, int]]:
-    """Yield path and size of all files, sorted by folder: those that are only listed, too."""
-    there = {path: status.st_size for path, status in _files(context.workspace)}
-    listed = {path: size for path, size in context.listed.items() if "/.git/" not in f"/{path}"}
-    if not listed:
-        return iter(there.items())
-    return iter(sorted({**listed, **there}.items(), key=lambda row: row[0].rpartition("/")))
+def _names(context: ToolContext, wanted: re.Pattern[str]) -> list[tuple[str, int]]:
+    """Return path and size of the files that match, sorted by folder: those that are only listed, too."""
+    found = {
+        path: size
+        for path, size in context.listed.items()
+        if wanted.fullmatch(path) and "/.git/" not in f"/{path}"
+    }
+    there = [row for row in _files(context.workspace) if wanted.fullmatch(row[0])]
+    if not found:
+        return there
+    found.update(there)
+    return sorted(found.items(), key=lambda row: row[0].rpartition("/"))
 
 
 def _as_regex(pattern: str) -> re.Pattern[str]:
