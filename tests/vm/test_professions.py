@@ -107,6 +107,7 @@ def git(repository: Path, *arguments: str) -> None:
 def work(desk: Desk, folder: Path, plugin: str, request: str, *gates: str) -> dict[str, Any]:
     """Run a request by rules alone; the result must have passed the shared gates and these, and is applied."""
     before = tree(folder)
+    desk.call("plugin", "enable", plugin, "--yes")
     done: dict[str, Any] = desk.json("run", request, "--plugin", plugin, "--folder", f"{folder}:rw")
     assert done["reason"] == "done", done
     assert tree(folder) == before
@@ -290,6 +291,7 @@ async def test_a_result_spoilt_after_its_tool_wrote_it_is_rejected_and_a_sound_o
 ) -> None:
     rule, tool, arguments, program = DEFECTS[plugin]
     before = tree(folder)
+    desk.call("plugin", "enable", plugin, "--yes")  # some name connectors, which want an agreement
     spoil = ("workspace__python", {"code": program})
     ended = await follow(desk, folder, plugin, (((tool, arguments),), (spoil,), "All done."))
     ran = desk.events(ended.thread, "ToolFinished")
