@@ -11,9 +11,10 @@ import pytest
 from deskmate.ports import Progress
 from deskmate.sandbox import adapter
 from deskmate.sandbox.adapter import QemuSandbox
+from deskmate.types.codec import from_json
 from deskmate.types.ids import Digest
 from deskmate.types.places import find_places
-from deskmate.types.registry import Layer, Manifest
+from deskmate.types.registry import Layer, Manifest, Registry
 
 pytestmark = pytest.mark.anyio
 
@@ -49,8 +50,8 @@ async def test_a_plugin_that_is_installed_anew_waits_for_the_next_run(
     async def same(self: object, layer: Layer, *parts: object) -> Layer:
         return layer
 
-    check: Any = lambda report, layer: layer  # noqa: E731
-    monkeypatch.setattr(QemuSandbox, "_installed", lambda self, flavour: (Image(), None))
+    check: Any = lambda report, layer: Registry(lock=layer.lock)  # noqa: E731
+    monkeypatch.setattr(QemuSandbox, "_installed", lambda self, flavour="base": (Image(), None))
     monkeypatch.setattr(QemuSandbox, "_template", same)
     monkeypatch.setattr(adapter, "_read_report", lambda path, layer: {})
     sandbox = QemuSandbox(find_places({}, tmp_path), layer_for, check)
@@ -58,7 +59,8 @@ async def test_a_plugin_that_is_installed_anew_waits_for_the_next_run(
         registry: Any = await sandbox.registry(("acme",), lambda line: None)
         for _ in range(2):
             template: Any = await sandbox.template(("acme",), lambda line: None)
-            assert template is registry is made[number]
+            assert template is made[number]
+            assert registry.lock == template.lock
 
 
 class Template:
@@ -112,10 +114,10 @@ def acme_sandbox(folder: Path, monkeypatch: pytest.MonkeyPatch, templates: Templ
             {**lock, "tools": [tool]} if template.loaded else {**lock, "problems": ["acme: died"]}
         )
 
-    monkeypatch.setattr(QemuSandbox, "_installed", lambda self, flavour: (Image(), None))
+    monkeypatch.setattr(QemuSandbox, "_installed", lambda self, flavour="base": (Image(), None))
     monkeypatch.setattr(QemuSandbox, "_template", template)
     monkeypatch.setattr(QemuSandbox, "_ask", ask)
-    check: Any = lambda report, layer: report  # noqa: E731
+    check: Any = lambda report, layer: from_json(Registry, report)  # noqa: E731
     sandbox: Any = QemuSandbox(find_places({}, folder), lambda *parts: acme_layer(), check)
     sandbox._templates = templates
     return sandbox
@@ -128,7 +130,7 @@ async def test_a_plugin_whose_process_was_killed_once_is_loaded_in_a_new_templat
     sandbox = acme_sandbox(tmp_path, monkeypatch, templates)
     for _ in range(2):
         report = await sandbox.registry(("acme",), lambda line: None)
-        assert [tool["name"] for tool in report["tools"]] == ["acme__find"]
+        assert [tool.name for tool in report.tools] == ["acme__find"]
     assert templates.made == 2
 
 
@@ -139,8 +141,8 @@ async def test_a_plugin_that_never_loads_is_kept_as_broken_for_a_while_and_then_
     sandbox = acme_sandbox(tmp_path, monkeypatch, templates)
     for _ in range(2):
         report = await sandbox.registry(("acme",), lambda line: None)
-        assert report["problems"] == ["acme: died"]
+        assert report.problems == ("acme: died",)
     assert templates.made == 2, "the second call took what is known"
     monkeypatch.setattr(adapter, "FAILURE_KEPT_S", -1.0)
     report = await sandbox.registry(("acme",), lambda line: None)
-    assert [tool["name"] for tool in report["tools"]] == ["acme__find"]
+    assert [tool.name for tool in report.tools] == ["acme__find"]
