@@ -340,7 +340,7 @@ def test_a_plugin_enabled_in_the_middle_of_a_thread_is_there_at_its_next_turn_an
     other = say("Good evening.", "--folder", f"{folder}:rw")["thread"]
     for request in ears.requests:
         tools, system = heard(request)
-        assert owners(tools) == BUILT_IN
+        assert owners(tools) == BUILT_IN | {"skill"}  # office brings a skill
         assert "playbook" not in system
 
     fresh.pip("install", wheels["deskmate-legal"])
@@ -376,7 +376,7 @@ def test_a_plugin_enabled_in_the_middle_of_a_thread_is_there_at_its_next_turn_an
     ]
     say("Do what you can.", "--thread", other)
     tools, system = heard(ears.requests[-1])
-    assert owners(tools) == BUILT_IN
+    assert owners(tools) == BUILT_IN | {"skill"}  # office brings a skill
     assert "playbook" not in system
     refused = next(
         block
@@ -392,6 +392,6 @@ def test_a_plugin_enabled_in_the_middle_of_a_thread_is_there_at_its_next_turn_an
     desk.call("plugin", "disable", "legal", "--thread", thread)
     say("What now?", "--thread", thread)
     tools, system = heard(ears.requests[-1])
-    assert owners(tools) == BUILT_IN
+    assert owners(tools) == BUILT_IN | {"skill"}  # office brings a skill
     assert "playbook" not in system
     assert "review-contract" not in system
