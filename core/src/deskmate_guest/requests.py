@@ -20,7 +20,6 @@ _VERSION_KEY = "io.modelcontextprotocol/protocolVersion"
 _PARAMS: Mapping[str, Mapping[str, type]] = {
     wire.PING: {},
     wire.RESUME: {"time_ns": int, "seed": str, "machine_id": str, "hostname": str},
-    wire.REHEARSE: {},
     wire.CLOCK: {"time_ns": int},
     wire.REGISTRY: {},
     wire.OPEN: {"grants": list, "config": dict, "thread": str},

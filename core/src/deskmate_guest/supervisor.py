@@ -81,7 +81,6 @@ class Supervisor:
             "tools/call": self._call_tool,
             wire.PING: lambda request: {},
             wire.RESUME: self._resume,
-            wire.REHEARSE: self._rehearse,
             wire.CLOCK: self._set_clock,
             wire.REGISTRY: lambda request: self._registry.json(),
             wire.OPEN: self._open,
@@ -205,18 +204,6 @@ class Supervisor:
         for plugin in self._plugins.values():
             plugin.fresh()
         return {"workers": [name for name, plugin in self._plugins.items() if plugin.alive]}
-
-    def _rehearse(self, request: Request) -> None:
-        if self.transfers.disk.opened or any(plugin.busy for plugin in self._plugins.values()):
-            raise Refused(INVALID_REQUEST, "a machine rehearses before it is opened", request.id)
-        try:
-            self.transfers.disk.rehearse()
-        except OSError as error:
-            raise Refused(INVALID_REQUEST, f"rehearsing failed: {error}", request.id) from error
-        for plugin in self._plugins.values():
-            plugin.setup(Setup())
-            plugin.fresh()
-        self._warm(1, lambda: self._answer(request.id, {}))
 
     def _set_clock(self, request: Request) -> Reply:
         if self._layout.privileged:

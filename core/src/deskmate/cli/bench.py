@@ -48,7 +48,9 @@ def sandbox_(
     say(f"the same out of the pool         {figures.pool_s:.3f} s")
     say(f"small tool call, median          {figures.call_ms:.1f} ms")
     say(f"memory of an untouched machine   {figures.memory_mib:.0f} MiB ({vms} measured)")
-    say(f"all of them idle                 {figures.idle_cpu_percent:.1f} % of one core")
+    say(f"all of them awake                {figures.awake_cpu_percent:.1f} % of one core")
+    say(f"all of them idle, and so stopped {figures.idle_cpu_percent:.1f} % of one core")
+    say(f"a stopped one's call             {figures.wake_ms:.1f} ms")
     say(f"isolation                        {figures.isolation}")
 
 

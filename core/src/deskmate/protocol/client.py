@@ -5,8 +5,8 @@ Content never comes this way: whoever calls `put`, `difference` or `take` moves 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Literal
 
 import anyio
@@ -77,6 +77,10 @@ class GuestClient:
         """Number later requests from here: negative ids are practice, which a guest forgets."""
         self._connection.number_from(first_id)
 
+    def count_uses(self, in_use: Callable[[], AbstractAsyncContextManager[None]]) -> None:
+        """Enter `in_use()` around every request from now on; it has the guest running."""
+        self._connection.in_use = in_use
+
     async def wait_ready(self, timeout_s: float) -> float:
         """Wait for the guest's first line; returns its uptime in seconds."""
         return await self._connection.wait_ready(timeout_s)
@@ -108,14 +112,10 @@ class GuestClient:
         }
         return read_workers(await self._connection.request(wire.RESUME, params, timeout_s))
 
-    async def rehearse(self, timeout_s: float = QUICK_S) -> None:
-        """Have a restored guest do what its first call will do, without a trace."""
-        _empty(await self._connection.request(wire.REHEARSE, {}, timeout_s), wire.REHEARSE)
-
     async def set_clock(self, time_ns: int, timeout_s: float = QUICK_S) -> None:
-        """Tell a guest that was stopped for a while what time it is."""
+        """Tell a guest that was stopped for a while what time it is. Is no use of it: see `count_uses`."""
         params = {"time_ns": time_ns}
-        _empty(await self._connection.request(wire.CLOCK, params, timeout_s), wire.CLOCK)
+        _empty(await self._connection.ask(wire.CLOCK, params, timeout_s), wire.CLOCK)
 
     async def registry(self, timeout_s: float = QUICK_S) -> Registry:
         """Return what the plugins registered. Untrusted: names and texts are the guest's."""

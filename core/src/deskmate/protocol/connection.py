@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,6 +45,8 @@ class Connection:
         self._uptime_s = 0.0
         self._writing = anyio.Lock()
         self._notices = 0
+        self.in_use: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
+        """Entered around every request: has the guest running before it is asked."""
 
     def number_from(self, first_id: int) -> None:
         """Number later requests from here; a guest takes ids that grow only."""
@@ -81,6 +84,18 @@ class Connection:
         on_progress: Progress | None = None,
     ) -> dict[str, Any]:
         """Send a request and return its result. Raises ProtocolError, SandboxUnavailable."""
+        self._check()
+        async with self.in_use():
+            return await self.ask(method, params, timeout_s, on_progress)
+
+    async def ask(
+        self,
+        method: str,
+        params: Mapping[str, Any],
+        timeout_s: float,
+        on_progress: Progress | None = None,
+    ) -> dict[str, Any]:
+        """Do as `request` does, of a guest that is known to run."""
         self._check()
         number = next(self._numbers)
         pending = self._pending[number] = _Pending(on_progress)

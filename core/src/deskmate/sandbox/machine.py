@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -29,6 +29,7 @@ from deskmate.sandbox.collect import collect
 from deskmate.sandbox.fulldisk import CURE, FULL, disk_is_full, wait_for_room
 from deskmate.sandbox.listing import batches, given, listing
 from deskmate.sandbox.process import Process
+from deskmate.sandbox.rest import Rest
 from deskmate.sandbox.template import FIRST_SPARE_ID, Template, practise
 from deskmate.types.files import Difference, Entry
 from deskmate.types.ids import Digest
@@ -53,7 +54,16 @@ _NAMES_LIMIT_BYTES = 1 << 18
 class QemuMachine:
     """A running VM. After its process dies every method raises SandboxUnavailable."""
 
-    def __init__(self, vm: Process, guest: GuestClient, bulk: Bulk, template: Template) -> None:
+    def __init__(
+        self,
+        vm: Process,
+        guest: GuestClient,
+        bulk: Bulk,
+        template: Template,
+        rest: Rest | None = None,
+    ) -> None:
+        """`rest`: stops the machine between uses; without it, it runs all the time."""
+        self._rest = rest
         self._vm = vm
         self._guest = guest
         self._bulk = bulk
@@ -91,9 +101,18 @@ class QemuMachine:
         return self._template.key
 
     @property
+    def resting(self) -> bool:
+        """Whether it is stopped until it is used again."""
+        return self._rest is not None and self._rest.resting
+
+    @property
     def fit(self) -> bool:
         """Whether its process still lives."""
         return self._vm.running
+
+    def awake(self) -> AbstractAsyncContextManager[None]:
+        """Keep it from being stopped while the context lasts."""
+        return self._rest.in_use() if self._rest is not None else nullcontext()
 
     async def wake(self) -> None:
         """Let a machine that waited run again; `resume` must follow. Raises SandboxUnavailable."""
@@ -210,7 +229,7 @@ class QemuMachine:
     @asynccontextmanager
     async def _transfer(self) -> AsyncIterator[None]:
         """Hold the bulk channel. A transfer that fails half way leaves it unusable: the VM goes."""
-        async with self._bulk.lock:
+        async with self._bulk.lock, self.awake():
             try:
                 yield
             except BaseException as error:
@@ -333,8 +352,8 @@ async def machine_of(vm: Process, template: Template, folder: Path) -> AsyncIter
 
     `folder`: where what the guest sends is kept, without a name, while it is read.
     """
-    async with connect_guest(vm.agent) as guest:
-        machine = QemuMachine(vm, guest, Bulk(vm.bulk, folder), template)
+    async with connect_guest(vm.agent) as guest, _resting(vm, guest) as rest:
+        machine = QemuMachine(vm, guest, Bulk(vm.bulk, folder), template, rest)
         try:
             await machine.resume()
         except ProtocolError as error:
@@ -356,9 +375,36 @@ async def spare_of(vm: Process, template: Template, folder: Path) -> AsyncIterat
             await practise(guest, rounds=SPARE_ROUNDS, settle_s=0)
             guest.number_from(1)
             await vm.qmp.execute("stop")
-            yield QemuMachine(vm, guest, Bulk(vm.bulk, folder), template)
+            async with _resting(vm, guest) as rest:
+                yield QemuMachine(vm, guest, Bulk(vm.bulk, folder), template, rest)
         finally:
             await vm.kill()
+
+
+@asynccontextmanager
+async def _resting(vm: Process, guest: GuestClient) -> AsyncIterator[Rest]:
+    """Stop the machine between uses for as long as the context lasts, from its first use on."""
+
+    async def stop() -> None:
+        await vm.qmp.execute("stop")
+
+    async def go_on() -> None:
+        await vm.qmp.execute("cont")
+        await guest.set_clock(time.time_ns())
+
+    rest = Rest(stop, go_on)
+    guest.count_uses(rest.in_use)
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(rest.watch)
+            try:
+                yield rest
+            finally:
+                tasks.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        if len(group.exceptions) > 1:
+            raise
+        raise group.exceptions[0] from None  # the caller's own: the watch never raises
 
 
 def _length(blobs: BlobReader, digest: Digest) -> int:

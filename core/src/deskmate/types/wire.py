@@ -16,8 +16,6 @@ REGISTRY_LIMIT_BYTES = 1 << 20
 
 RESUME = "deskmate/resume"
 """After every restore: time, random bytes, machine id, host name; answers when workers are fresh."""
-REHEARSE = "deskmate/rehearse"
-"""Do once what the first call will do, and leave no trace: an emulator has then translated its code."""
 CLOCK = "deskmate/clock"
 """Set the wall clock of a machine that was stopped for a while; nothing else changes."""
 PING = "deskmate/ping"
