@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import time
@@ -13,6 +14,7 @@ from tests.unit.sandbox.conftest import MakeImage
 from deskmate.sandbox.image import find_image, read_image
 from deskmate.sandbox.storage import (
     disk_usage,
+    drop_stale,
     hold_disks,
     in_use,
     prune_images,
@@ -164,3 +166,30 @@ def test_a_damaged_template_does_not_stop_pruning(
     make_image("f", recipe="e" * 64)
     (_template(home, "broken") / "template.json").write_text(about)
     assert len(prune_images(home).removed) == 1
+
+
+def test_what_a_killed_process_left_is_removed_and_what_another_works_on_stays(
+    home: Places,
+) -> None:
+    for key in ("left", "held"):
+        work = home.templates / f".{key}.new"
+        work.mkdir(parents=True)
+        (work / "state").write_bytes(b"half")
+        os.utime(work, (time.time() - 1e7,) * 2)  # age says nothing
+    done = _template(home, "done")
+    home.machines.mkdir(parents=True)
+    scratch = home.machines / ".scratch-1-0a"
+    scratch.write_bytes(b"x")
+    with scratch.open("rb") as used, (home.templates / ".held.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert drop_stale(home) == (".left.new", ".scratch-1-0a")
+        assert used.read() == b"x"
+    assert (home.templates / ".held.new" / "state").read_bytes() == b"half"
+    assert done.is_dir()
+    assert drop_stale(home) == (".held.new",)
+
+
+def test_nothing_is_made_where_nothing_was_left(home: Places) -> None:
+    assert drop_stale(home) == ()
+    assert not home.templates.exists()
+    assert not home.machines.exists()

@@ -25,6 +25,7 @@ from deskmate.sandbox.pool import Pool
 from deskmate.sandbox.process import probe_walls
 from deskmate.sandbox.qemu import Qemu, Shape, find_qemu
 from deskmate.sandbox.recipes import FLAVOURS, find_recipe, flavour_for
+from deskmate.sandbox.storage import drop_stale
 from deskmate.sandbox.template import Template, Templates, restored
 from deskmate.sandbox.tsc import tsc_khz
 from deskmate.sandbox.walls import Demand, check_demand
@@ -217,7 +218,8 @@ class QemuSandbox:
     ) -> Template:
         shape = await self.shape(layer, image, qemu)
         if self._templates is None:
-            self._templates = Templates(self._places, qemu)
+            await anyio.to_thread.run_sync(drop_stale, self._places)
+            self._templates = self._templates or Templates(self._places, qemu)
         return await self._templates.get(image, layer, shape, progress)
 
     async def shape(self, layer: Layer, image: Image, qemu: Qemu) -> Shape:

@@ -15,6 +15,7 @@ from deskmate.sandbox.image import data_extents
 
 _PAGE = 4096
 _BLOCK = 1 << 20
+SCRATCH_PREFIX = ".scratch-"
 
 
 def empty_ram(size: int) -> int:
@@ -96,9 +97,11 @@ def copy_sparse(path: Path, folder: Path) -> int:
     try:
         fd = os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
     except OSError:  # a file system without nameless files
-        name = folder / f".scratch-{os.getpid()}-{os.urandom(6).hex()}"
+        name = folder / f"{SCRATCH_PREFIX}{os.getpid()}-{os.urandom(6).hex()}"
         fd = os.open(name, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        name.unlink()
+        name.unlink(
+            missing_ok=True
+        )  # another process may have taken it for one that was left behind
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         os.ftruncate(fd, size)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from deskmate.errors import CorruptData
 from deskmate.sandbox.image import Image, image_lock, list_images, newest, read_image
+from deskmate.sandbox.memory import SCRATCH_PREFIX
 from deskmate.sandbox.recipes import FLAVOURS, recipe_digest, suites
 from deskmate.types.ids import Digest
 from deskmate.types.places import Places
@@ -216,6 +217,27 @@ def _drop_strays(places: Places) -> None:
         layer, _, image = path.stem.partition("-")
         if layer not in heads or image not in images:
             path.unlink(missing_ok=True)
+
+
+def drop_stale(places: Places) -> tuple[str, ...]:
+    """Remove what a killed process left half made: templates under way, scratch disks. Returns names.
+
+    Who still works on a template holds its lock; neither age nor process id says anything.
+    """
+    gone = []
+    for work in places.templates.glob(".*.new"):
+        with (places.templates / f"{work.name.removesuffix('.new')}.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            shutil.rmtree(work, ignore_errors=True)
+        gone.append(work.name)
+    for scratch in places.machines.glob(f"{SCRATCH_PREFIX}*"):
+        # its name goes at once where it is made; a machine that has it open keeps it
+        scratch.unlink(missing_ok=True)
+        gone.append(scratch.name)
+    return tuple(sorted(gone))
 
 
 def _folders(folder: Path) -> list[Path]:
