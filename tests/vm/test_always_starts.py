@@ -31,6 +31,7 @@ def handbook(folder: Path) -> Path:
 
 
 def ask(desk: Desk, folder: Path) -> None:
+    desk.call("plugin", "enable", "hr", "--yes")  # it names connectors, which want an agreement
     done = desk.json("run", QUESTION, "--plugin", "hr", "--folder", f"{folder}:rw")
     assert done["reason"] == "done", done
     assert LEAVE in done["answer"]
@@ -58,6 +59,7 @@ def test_spaces_commas_and_other_alphabets_in_every_path_work(
 
 def test_two_deskmates_at_once_share_a_home(desk: Desk, tmp_path: Path) -> None:
     folders = [handbook(tmp_path / f"office-{number}") for number in range(2)]
+    desk.call("plugin", "enable", "hr", "--yes")
     environ = {**os.environ, "DESKMATE_HOME": str(desk.home)}
     started = [
         subprocess.Popen(
