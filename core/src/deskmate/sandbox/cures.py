@@ -11,7 +11,6 @@ from deskmate.errors import DeskmateError
 from deskmate.ports import Progress
 from deskmate.sandbox.build import build_image
 from deskmate.sandbox.host_checks import Check
-from deskmate.sandbox.image import find_image
 from deskmate.sandbox.qemu import find_qemu
 from deskmate.sandbox.storage import prune_images, prune_layers
 from deskmate.sandbox.template import CAP_BYTES, damaged_templates, prune_templates
@@ -67,11 +66,7 @@ def _install(packages: Sequence[str], progress: Progress) -> str:
 
 
 def _build(places: Places, progress: Progress) -> str:
-    try:
-        there = bool(find_image(places))
-    except DeskmateError:
-        there = False
-    image = build_image(places, progress, force=there)
+    image = build_image(places, progress, force=True)  # one that is there did not pass
     return f"built the image {image.recipe[:12]}"
 
 
