@@ -39,6 +39,7 @@ from deskmate.types.events import (
     Payload,
     PolicySet,
     ThreadCreated,
+    ToolFinished,
     UserSaid,
 )
 from deskmate.types.files import Deliverable, Entry, Evidence, Grant
@@ -287,6 +288,11 @@ class Lab:
     egress: MakeEgress | None = None
     listed_only: bool = False
     taken: list[str] = field(default_factory=list)
+
+    @property
+    def results(self) -> list[tuple[str, str, bool]]:
+        """Tool, outcome and whether the host made it up, of every finished use."""
+        return [(done.tool, done.outcome, done.synthetic) for done in self.store.of(ToolFinished)]
 
     def __post_init__(self) -> None:
         if not self.store.stored:

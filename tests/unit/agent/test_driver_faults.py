@@ -41,10 +41,6 @@ WRITE = ("workspace__write", {"path": "docs/b.txt", "content": "beta"})
 READ = ("workspace__read", {"path": "docs/a.txt"})
 
 
-def results(lab: Lab) -> list[tuple[str, str, bool]]:
-    return [(done.tool, done.outcome, done.synthetic) for done in lab.store.of(ToolFinished)]
-
-
 class BadModel(ScriptedModel):
     """Raises what it is given, then follows its script."""
 
@@ -68,7 +64,7 @@ async def test_a_call_that_kills_the_machine_is_run_again_on_a_restored_one(
     assert ended.reason == "done"
     assert lab.sandbox.opened == 2
     assert len(lab.store.of(SandboxOpened)) == 2
-    assert results(lab) == [("workspace__write", "ok", False), ("lab__memo", "ok", False)]
+    assert lab.results == [("workspace__write", "ok", False), ("lab__memo", "ok", False)]
     assert lab.store.of(ChangesStaged)[0].created == 2
 
 
@@ -85,7 +81,7 @@ async def test_a_tool_that_always_kills_its_machine_is_given_up(make_lab: MakeLa
     lab.sandbox.kill_before = ["lab__memo"] * 20
     ended = await lab.say("Go")
     assert ended.reason == "done"
-    assert results(lab) == [
+    assert lab.results == [
         ("lab__memo", "interrupted", True),
         ("workspace__read", "ok", False),
     ]
@@ -105,14 +101,14 @@ async def test_a_machine_that_does_not_start_is_tried_again(make_lab: MakeLab) -
     lab = make_lab(ScriptedModel([(READ,), "Done."]))
     lab.sandbox.refuse_open = [SandboxUnavailable("boot hung")]
     assert (await lab.say("Go")).reason == "done"
-    assert results(lab) == [("workspace__read", "ok", False)]
+    assert lab.results == [("workspace__read", "ok", False)]
 
 
 async def test_a_machine_that_never_starts_gives_error_results(make_lab: MakeLab) -> None:
     lab = make_lab(ScriptedModel([(READ, WRITE), "No machine."]))
     lab.sandbox.refuse_open = [SandboxUnavailable("boot hung")] * 20
     assert (await lab.say("Go")).reason == "done"
-    assert {outcome for _, outcome, _ in results(lab)} == {"error"}
+    assert {outcome for _, outcome, _ in lab.results} == {"error"}
     assert "does not start" in lab.store.of(ToolFinished)[0].text
 
 
@@ -135,7 +131,7 @@ async def test_known_tools_off_offers_no_tools_and_tells_the_model(make_lab: Mak
     assert model.requests[0].tools == ()
     assert "Tools are off: No QEMU." in model.requests[0].system[-1]
     assert lab.store.of(Refused)
-    assert results(lab) == [("workspace__read", "error", True)]
+    assert lab.results == [("workspace__read", "error", True)]
     assert lab.sandbox.opened == 0
 
 
@@ -150,7 +146,7 @@ async def test_recovery_without_a_machine_closes_the_use(
     lab.store.die_at = None
     lab.sandbox.refuse_open = [SandboxMissing("Gone.")] * 5
     assert (await lab.resume()).reason == "failed"
-    assert results(lab) == [("workspace__write", "error", True)]
+    assert lab.results == [("workspace__write", "error", True)]
 
 
 async def test_a_dead_machine_at_the_end_still_stages_the_last_checkpoint(
@@ -225,7 +221,7 @@ async def test_stopping_gives_every_use_a_result_and_the_run_can_go_on(make_lab:
     with anyio.move_on_after(0.2) as scope:
         await lab.say("Go")
     assert scope.cancelled_caught
-    assert results(lab) == [
+    assert lab.results == [
         ("lab__wait", "interrupted", True),
         ("workspace__write", "interrupted", True),
     ]
@@ -241,9 +237,9 @@ async def test_a_result_that_was_stored_when_the_stop_came_is_the_only_one(
 
     async def late(*payloads: Any) -> Any:
         """Tell of the first stored result too late: the task was cancelled meanwhile."""
-        first = not results(lab)
+        first = not lab.results
         stored = await append(*payloads)
-        if first and results(lab):
+        if first and lab.results:
             await anyio.sleep_forever()
         return stored
 
@@ -251,7 +247,7 @@ async def test_a_result_that_was_stored_when_the_stop_came_is_the_only_one(
     with anyio.move_on_after(0.2) as scope:
         await lab.say("Go")
     assert scope.cancelled_caught
-    assert [outcome for _, outcome, _ in results(lab)] == ["ok"]
+    assert [outcome for _, outcome, _ in lab.results] == ["ok"]
     assert (await lab.resume()).reason == "done"
 
 

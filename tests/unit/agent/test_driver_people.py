@@ -28,10 +28,6 @@ WRITE = ("workspace__write", {"path": "docs/b.txt", "content": "beta"})
 READ = ("workspace__read", {"path": "docs/a.txt"})
 
 
-def results(lab: Lab) -> list[tuple[str, str, bool]]:
-    return [(done.tool, done.outcome, done.synthetic) for done in lab.store.of(ToolFinished)]
-
-
 class RawModel(ScriptedModel):
     """Gives whole replies, one after the other."""
 
@@ -57,14 +53,14 @@ async def test_sending_asks_the_person_and_runs_after_a_yes(make_lab: MakeLab) -
     lab.person.answers = [True]
     assert (await lab.say("Go")).reason == "done"
     assert lab.person.asked[0][0] == "lab__send"
-    assert results(lab) == [("lab__send", "ok", False)]
+    assert lab.results == [("lab__send", "ok", False)]
 
 
 async def test_a_no_is_told_to_the_model(make_lab: MakeLab) -> None:
     lab = make_lab(ScriptedModel([(("lab__send", {"to": "x"}),), "Not sent."]))
     lab.person.answers = [False]
     await lab.say("Go")
-    assert results(lab) == [("lab__send", "denied", True)]
+    assert lab.results == [("lab__send", "denied", True)]
     assert lab.sandbox.calls == []
 
 
@@ -72,7 +68,7 @@ async def test_with_nobody_there_the_run_parks_while_other_work_goes_on(make_lab
     lab = make_lab(ScriptedModel([(("lab__send", {}), WRITE), "Sent."]))
     ended = await lab.say("Go")
     assert ended.reason == "needs_you"
-    assert results(lab) == [("workspace__write", "ok", False)]
+    assert lab.results == [("workspace__write", "ok", False)]
     lab.person.answers = [True]
     assert (await lab.resume()).reason == "done"
     assert len(lab.store.of(ApprovalAsked)) == 1
@@ -98,7 +94,7 @@ async def test_something_new_instead_of_an_approval_closes_the_call(make_lab: Ma
     lab = make_lab(model)
     await lab.say("Go")
     assert (await lab.say("Never mind.", run="r-2")).reason == "done"
-    assert results(lab) == [("lab__send", "interrupted", True)]
+    assert lab.results == [("lab__send", "interrupted", True)]
     assert isinstance(model.requests[-1].messages[-1].content[0], ToolResult)
 
 
@@ -110,7 +106,7 @@ async def test_unknown_tools_bad_arguments_and_denied_tools_are_told_to_the_mode
         rules=Rules(rules=(Rule(decision="deny", tool="lab__memo"),)),
     )
     await lab.say("Go")
-    assert [outcome for _, outcome, _ in results(lab)] == ["error", "error", "denied"]
+    assert [outcome for _, outcome, _ in lab.results] == ["error", "error", "denied"]
     assert lab.sandbox.opened == 0
 
 
@@ -150,7 +146,7 @@ async def test_a_reply_cut_at_the_limit_does_not_run_its_tools(make_lab: MakeLab
     )
     lab = make_lab(model)
     assert (await lab.say("Go")).reason == "done"
-    assert results(lab) == [("workspace__read", "interrupted", True)]
+    assert lab.results == [("workspace__read", "interrupted", True)]
     assert "cut at the output limit" in str(model.requests[1].messages[-1])
     assert "cut at the output limit" in str(model.requests[2].messages[-1])
 
@@ -172,5 +168,5 @@ async def test_other_stop_reasons_fail_the_run_honestly_and_run_nothing(
     model = RawModel(ModelReply(content=content, stop_reason=stop_reason), says("Again."))
     lab = make_lab(model)
     assert (await lab.say("Go")).reason == "failed"
-    assert results(lab) == [("workspace__read", "interrupted", True)]
+    assert lab.results == [("workspace__read", "interrupted", True)]
     assert (await lab.say("Try again", run="r-2")).reason == "done"

@@ -42,10 +42,6 @@ WRITE = ("workspace__write", {"path": "docs/b.txt", "content": "beta"})
 READ = ("workspace__read", {"path": "docs/a.txt"})
 
 
-def results(lab: Lab) -> list[tuple[str, str, bool]]:
-    return [(done.tool, done.outcome, done.synthetic) for done in lab.store.of(ToolFinished)]
-
-
 async def test_deliverables_that_stay_wrong_are_rejected_after_the_repairs(
     make_lab: MakeLab,
 ) -> None:
@@ -173,7 +169,7 @@ async def test_folders_that_cannot_be_read_fail_the_run_with_the_reason(make_lab
     lab.take_base = broken  # type: ignore[method-assign]
     ended = await lab.say("Go")
     assert (ended.reason, ended.text) == ("failed", "The folder docs is gone. Grant another.")
-    assert results(lab) == [("workspace__read", "interrupted", True)]
+    assert lab.results == [("workspace__read", "interrupted", True)]
 
 
 async def test_a_damaged_checkpoint_stops_without_writing_more(make_lab: MakeLab) -> None:
@@ -225,7 +221,7 @@ async def test_a_connector_is_asked_about_and_its_lost_answer_is_unknown(
     )
     lab.person.answers = [True]
     assert (await lab.say("Go")).reason == "done"
-    assert results(lab) == [("mail__list", "ok", False), ("mail__lost", "unknown", True)]
+    assert lab.results == [("mail__list", "ok", False), ("mail__lost", "unknown", True)]
     assert lab.sandbox.opened == 0
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from deskmate import __version__
+from deskmate.discovery.folder_lock import folder_lock
 from deskmate.discovery.guest_wheels import GuestWheels, plan_wheels
 from deskmate.discovery.installed import BUILT_IN, Catalogue, is_built_in
 from deskmate.discovery.lock import Lock, canonical, guest_lock, lock_plugin, make_lock
@@ -63,7 +62,7 @@ def build_layer(
     if (layer := _cached(key, chosen, places)) is not None:
         return layer
     places.layers.mkdir(parents=True, exist_ok=True)
-    with _locked(places.layers):
+    with folder_lock(places.layers, "building a layer in", _LOCK_DEADLINE_S):
         if (layer := _cached(key, chosen, places)) is not None:
             return layer
         progress(f"Building the disk of plugins: {', '.join(plugin.name for plugin in chosen)}")
@@ -140,26 +139,6 @@ def _layer(chosen: Sequence[InstalledPlugin], digest: Digest, lock: Digest, disk
         versions={plugin.name: plugin.version for plugin in chosen},
         manifests={plugin.name: plugin.manifest for plugin in chosen},
     )
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock; the kernel frees it when the process dies."""
-    deadline = time.monotonic() + _LOCK_DEADLINE_S
-    with (folder / ".lock").open("wb") as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                if time.monotonic() > deadline:
-                    raise PluginError(
-                        f"Another Deskmate has been building a layer in {folder} for "
-                        f"{_LOCK_DEADLINE_S // 60} minutes.",
-                        hint="End it, then try again.",
-                    ) from error
-                time.sleep(0.1)
-        yield
 
 
 @contextmanager

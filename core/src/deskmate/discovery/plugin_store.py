@@ -6,19 +6,18 @@ leaves folders that nothing names.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from deskmate.discovery.folder_lock import folder_lock
 from deskmate.discovery.metadata import Installed, normalise, read_bounded, read_installed
 from deskmate.errors import CorruptData, PluginError
 from deskmate.types.codec import from_json, to_json
@@ -135,7 +134,7 @@ class PluginStore:
     def changing(self) -> Iterator[StoreChange]:
         """Give the store to this process alone; what is not committed at the end is gone."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with _locked(self.folder):
+        with folder_lock(self.folder, "changing", _LOCK_DEADLINE_S):
             self._sweep()
             staging = Path(tempfile.mkdtemp(prefix=".staging-", dir=self.folder))
             try:
@@ -231,23 +230,3 @@ def _sync_tree(folder: Path) -> None:
             with (Path(path) / name).open("rb") as file:
                 os.fsync(file.fileno())
         _sync_folder(Path(path))
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the store's lock; the kernel frees it when the process dies."""
-    deadline = time.monotonic() + _LOCK_DEADLINE_S
-    with (folder / ".lock").open("wb") as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                if time.monotonic() > deadline:
-                    raise PluginError(
-                        f"Another Deskmate has been changing {folder} for "
-                        f"{_LOCK_DEADLINE_S / 60:.0f} minutes.",
-                        hint="End it, then try again.",
-                    ) from error
-                time.sleep(0.05)
-        yield

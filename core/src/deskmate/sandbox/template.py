@@ -49,7 +49,7 @@ CAP_BYTES = TEMPLATES_CAP_BYTES
 BOOT_DEADLINE_S = 120.0
 _BOOT_TRIES = 3
 _LOCK_DEADLINE_S = 600.0
-_STUB_BYTES = 1 << 16
+_HEAD_BYTES = 1 << 16
 _READ = os.O_RDONLY | os.O_CLOEXEC
 _READY_LIMIT_BYTES = 1 << 16
 _ARRIVING = ("inmigrate", "postmigrate")
@@ -351,8 +351,8 @@ async def running(
             if name in parts.disks:  # the same file, opened anew: no VM may set another one's flags
                 path = Path(f"/proc/self/fd/{parts.disks[name]}")
             # a copy has the kernel in its memory already: QEMU gets no more than it insists on
-            stub = incoming and name in ("kernel", "initrd")
-            files[name] = file_head(path, _STUB_BYTES) if stub else os.open(path, _READ)
+            unused = incoming and name in ("kernel", "initrd")
+            files[name] = file_head(path, _HEAD_BYTES) if unused else os.open(path, _READ)
             stack.callback(os.close, files[name])
         async with process.start(qemu, shape, files, incoming=incoming) as vm:
             if incoming:  # a template still needs its scratch disk when it is frozen
