@@ -165,7 +165,8 @@ class PluginProcesses:
                 socket.send_fds(zygote, [b"w"], [theirs.fileno()])
             except OSError:
                 ours.close()
-                self._give_up("its process does not answer")
+                self._zygote.close()  # it is gone; that its channel ended is not known here yet
+                self._zygote_gone("")
                 return
             finally:
                 theirs.close()

@@ -186,7 +186,8 @@ def test_a_folder_swapped_for_a_link_while_it_is_read_leads_nowhere(tmp_path: Pa
     finally:
         stop.set()
         racer.join()
-    assert seen <= {b"inside", b""}
+    # what grows while it is read may be caught in the middle; nothing else was ever inside
+    assert all(b"inside".startswith(content) for content in seen), seen
 
 
 def _read(folders: Folders, path: str) -> bytes | None:
