@@ -13,11 +13,11 @@ from pathlib import Path
 
 import anyio
 import pytest
-from anyio.abc import UNIXSocketStream
 from tests.unit.guest.test_egress import anyio_backend, proxy
 
 from deskmate.connectors.egress.broker import Broker
 from deskmate.connectors.egress.policy import NetworkPolicy
+from deskmate.sandbox.channel import Channel
 from deskmate.testing.fake_internet import FakeAnswer, FakeInternet, FakeRequest
 from deskmate.types.events import EgressAsked, Payload
 from deskmate.types.network import NetworkRule
@@ -73,7 +73,7 @@ async def test_curl_and_pip_reach_what_is_allowed_and_read_why_not(
             done = await anyio.run_process([*words], env=environ, check=False)
             said[name] = (done.stdout + done.stderr).decode()
 
-        port = await UNIXSocketStream.from_socket(proxy[0].dup())
+        port = Channel(proxy[0].dup())
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(broker.serve, port)
             with anyio.fail_after(120):

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 import anyio
-from anyio.abc import ByteStream, UNIXSocketStream
+from anyio.abc import ByteStream
 from anyio.streams.tls import TLSStream
 
 from deskmate.connectors.egress.broker import Broker
 from deskmate.connectors.egress.budget import Budget
 from deskmate.connectors.egress.gateway import Gateway
 from deskmate.connectors.egress.policy import NetworkPolicy
+from deskmate.sandbox.channel import Channel
 from deskmate.testing.fake_internet import FakeInternet
 from deskmate.types.events import EgressAsked, EgressEnded, Payload
 from deskmate.types.network import NetworkLimits, NetworkRule, SecretGrant
@@ -59,8 +60,8 @@ class Gate:
     async def connected(self) -> AsyncIterator[ByteStream]:
         """Yield a guest's connection to its proxy."""
         near, far = socket.socketpair()
-        guest = await UNIXSocketStream.from_socket(near)
-        host = await UNIXSocketStream.from_socket(far)
+        guest = Channel(near)
+        host = Channel(far)
 
         async def serve() -> None:
             gateway = Gateway(self.broker._desk, self.broker._authority)

@@ -9,11 +9,12 @@ from contextlib import asynccontextmanager
 
 import anyio
 import pytest
-from anyio.abc import ByteStream, UNIXSocketStream
+from anyio.abc import ByteStream
 
 from deskmate.errors import ProtocolError
 from deskmate.protocol import multiplex
 from deskmate.protocol.multiplex import Multiplexer
+from deskmate.sandbox.channel import Channel
 from deskmate.types.muxing import (
     MAX_STREAMS,
     WINDOW_BYTES,
@@ -35,7 +36,7 @@ def anyio_backend() -> str:
 class Guest:
     """The other end of a port, frame by frame."""
 
-    def __init__(self, stream: UNIXSocketStream) -> None:
+    def __init__(self, stream: Channel) -> None:
         self.stream = stream
         self._buffer = MuxBuffer()
         self._frames: list[Frame] = []
@@ -68,8 +69,8 @@ async def joined(
     serve: Callable[[ByteStream], Awaitable[None]], failures: list[BaseException] | None = None
 ) -> AsyncIterator[Guest]:
     near, far = socket.socketpair()
-    guest = Guest(await UNIXSocketStream.from_socket(near))
-    port = await UNIXSocketStream.from_socket(far)
+    guest = Guest(Channel(near))
+    port = Channel(far)
 
     async def run() -> None:
         try:
@@ -282,8 +283,8 @@ async def test_a_handler_that_fails_is_told_as_itself() -> None:
         raise OwnError
 
     near, far = socket.socketpair()
-    port = await UNIXSocketStream.from_socket(far)
-    guest = Guest(await UNIXSocketStream.from_socket(near))
+    port = Channel(far)
+    guest = Guest(Channel(near))
     await guest.say(opened(1))
     try:
         with pytest.raises(OwnError):

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-from anyio.abc import UNIXSocketStream
 
 from deskmate.errors import ProtocolError, SandboxUnavailable
 from deskmate.sandbox import launcher
+from deskmate.sandbox.channel import Channel
 from deskmate.sandbox.qemu import PORTS, Qemu, Shape, command
 from deskmate.sandbox.qmp import Qmp
 from deskmate.sandbox.recipes import SCRATCH_BYTES
@@ -43,9 +43,9 @@ class Process:
 
     child: subprocess.Popen[bytes]
     qmp: Qmp
-    agent: UNIXSocketStream
-    bulk: UNIXSocketStream
-    egress: UNIXSocketStream
+    agent: Channel
+    bulk: Channel
+    egress: Channel
     walls: Mapping[str, Any]
     launched_s: float = 0.0
 
@@ -91,11 +91,11 @@ async def start(
     Raises SandboxUnavailable with QEMU's or the launcher's reason.
     """
     async with AsyncExitStack() as stack:
-        ours: dict[str, UNIXSocketStream] = {}
+        ours: dict[str, Channel] = {}
         theirs: dict[str, int] = dict(files)
         for name in ("qmp", *PORTS):
             near, far = socket.socketpair()
-            ours[name] = await UNIXSocketStream.from_socket(near)
+            ours[name] = Channel(near)
             stack.push_async_callback(_close, ours[name])
             theirs[name] = far.detach()
         began = time.monotonic()
@@ -219,7 +219,7 @@ async def _walls(report: int) -> dict[str, Any]:
     return walls
 
 
-async def _close(stream: UNIXSocketStream) -> None:
+async def _close(stream: Channel) -> None:
     with anyio.CancelScope(shield=True):
         await stream.aclose()
 

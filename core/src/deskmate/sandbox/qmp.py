@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 import anyio
-from anyio.abc import UNIXSocketStream
 
 from deskmate.errors import ProtocolError, SandboxUnavailable
+from deskmate.sandbox.channel import Channel
 
 _LINE_LIMIT_BYTES = 1 << 20
 _DEADLINE_S = 20.0
@@ -17,7 +17,7 @@ _DEADLINE_S = 20.0
 class Qmp:
     """One connection. Commands are answered in order; events in between are kept, the last 64."""
 
-    def __init__(self, stream: UNIXSocketStream) -> None:
+    def __init__(self, stream: Channel) -> None:
         self._stream = stream
         self._buffer = bytearray()
         self._lock = anyio.Lock()

@@ -10,11 +10,12 @@ from types import TracebackType
 from typing import Self
 
 import anyio
-from anyio.abc import ByteStream, TaskGroup, UNIXSocketStream
+from anyio.abc import ByteStream, TaskGroup
 from anyio.streams.tls import TLSStream
 
 from deskmate.connectors.egress.certificates import Authority
 from deskmate.connectors.egress.outside import Outside
+from deskmate.sandbox.channel import Channel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,8 +120,8 @@ class FakeInternet:
         if server is None:
             raise ConnectionRefusedError
         near, far = socket.socketpair()
-        stream = await UNIXSocketStream.from_socket(near)
-        self._tasks.start_soon(self._serve, server, await UNIXSocketStream.from_socket(far), port)
+        stream = Channel(near)
+        self._tasks.start_soon(self._serve, server, Channel(far), port)
         return stream
 
     async def _serve(self, server: FakeServer, stream: ByteStream, port: int) -> None:
