@@ -14,7 +14,8 @@ from deskmate.errors import SandboxUnavailable
 from deskmate.sandbox.image import find_image
 from deskmate.sandbox.machine import QemuMachine, machine_of
 from deskmate.sandbox.qemu import Shape, find_qemu
-from deskmate.sandbox.template import Templates, restored
+from deskmate.sandbox.template import restored
+from deskmate.sandbox.template_cache import Templates
 from deskmate.types.codec import from_json
 from deskmate.types.places import Places
 from deskmate.types.registry import Layer

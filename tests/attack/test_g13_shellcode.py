@@ -82,7 +82,9 @@ def _launch(
 ) -> tuple[dict[str, str], dict[str, Any]]:
     names = ("kernel", "initrd", "ram", "layer", "qmp", "agent", "bulk")
     qemu = Qemu(binary=PYTHON.resolve(), version="7.2")
-    plan = launch_plan(qemu, SHAPE, {**dict.fromkeys(names, fds["base"]), **fds}, incoming=True)
+    plan = launch_plan(
+        qemu, SHAPE, {**dict.fromkeys(names, fds["base"]), **fds}, incoming=True, shared=False
+    )
     plan["command"] = code
     plan["read"].append("/proc")  # more than QEMU has: the processes there must guard themselves
     plan["write_fds"] = []

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from anyio.abc import SocketStream
 
 from deskmate.protocol.sdk import connect_mcp
+from deskmate.sandbox.channel import Channel
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.anyio
@@ -31,7 +31,7 @@ def agent(tmp_path: Path) -> Iterator[socket.socket]:
     layer.mkdir()
     (layer / "lib").symlink_to(ROOT / "core" / "src")
     row = {"name": "workspace", "package": "deskmate_guest.workspace", "version": "1"}
-    lock = {"lock": "0" * 64, "plugins": [{**row, "order": 0, "root": "lib"}]}
+    lock = {"lock": "0" * 64, "code": "c" * 64, "plugins": [{**row, "order": 0, "root": "lib"}]}
     (layer / "lock.json").write_text(json.dumps(lock))
     ours, theirs = socket.socketpair()
     bulk, their_bulk = socket.socketpair()
@@ -60,7 +60,7 @@ def agent(tmp_path: Path) -> Iterator[socket.socket]:
 async def test_the_sdks_client_discovers_lists_and_calls(agent: socket.socket) -> None:
     from mcp import MCPError
 
-    stream = await SocketStream.from_socket(agent)
+    stream = Channel(agent)
     async with connect_mcp(stream, timeout_s=30) as client:
         found = await client.session.discover()
         assert found.supported_versions == ["2026-07-28"]
@@ -86,7 +86,7 @@ async def test_the_sdks_client_gets_progress(agent: socket.socket) -> None:
     async def told(progress: float, total: float | None, message: str | None) -> None:
         lines.append(message)
 
-    stream = await SocketStream.from_socket(agent)
+    stream = Channel(agent)
     async with connect_mcp(stream, timeout_s=30) as client:
         command = "for n in 1 2 3; do echo step $n; sleep 1; done"
         await client.call_tool("workspace__shell", {"command": command}, progress_callback=told)

@@ -6,6 +6,7 @@ import contextlib
 import gc
 import importlib
 import os
+import pkgutil
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ _LIB = str(Path(__file__).resolve().parent.parent)
 if _LIB not in sys.path:
     sys.path.insert(0, _LIB)  # `-I` leaves it out
 
+import deskmate_documents  # noqa: E402
 from deskmate_guest.cgroups import prepare_cgroups  # noqa: E402
 from deskmate_guest.disk import MS_BIND, MS_NODEV, MS_NOSUID, MS_REMOUNT, mount  # noqa: E402
 from deskmate_guest.layout import AGENT_UID, GROUP, Layout  # noqa: E402
@@ -24,7 +26,7 @@ from deskmate_guest.supervisor import Supervisor  # noqa: E402
 PRELOADED = (
     "json", "csv", "zipfile", "zlib", "decimal", "datetime", "random", "tempfile", "difflib", "uuid",
     "subprocess", "yaml", "lxml.etree", "defusedxml.ElementTree", "docx", "openpyxl", "pptx",
-    "pypdfium2", "pdfplumber", "pypdf", "pandas", "rapidfuzz", "deskmate.plugin",
+    "pypdfium2", "pdfplumber", "pypdf", "pandas", "rapidfuzz", "jsonschema", "deskmate.plugin",
 )  # fmt: skip
 """Imported once, in the template: a restored guest and its workers share these pages."""
 _IN_MEMORY = {
@@ -54,8 +56,9 @@ def main() -> None:
 
 
 def preload() -> None:
-    """Import the document libraries; one that this image does not carry is said on the console."""
-    for name in PRELOADED:
+    """Import the document libraries and our own; one that this image does not carry is said on the console."""
+    own = pkgutil.walk_packages(deskmate_documents.__path__, f"{deskmate_documents.__name__}.")
+    for name in (*PRELOADED, *(module.name for module in own)):
         try:
             importlib.import_module(name)
         except ImportError as error:

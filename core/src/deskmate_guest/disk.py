@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import re
 import shutil
@@ -15,6 +16,7 @@ from deskmate_guest.layout import AGENT_UID, GROUP, Layout
 _GRANT_NAME = re.compile(r"[^/\0\n]{1,200}")
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_REMOUNT, MS_BIND = 1, 2, 4, 32, 4096
 _MNT_DETACH = 2
+_BLKFLSBUF = 0x1261
 _OVERLAY = "redirect_dir=off,metacopy=off,index=off,xino=off"
 
 
@@ -32,6 +34,23 @@ def unmount(target: Path) -> None:
     if libc.umount2(bytes(target), _MNT_DETACH):
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), str(target))
+
+
+def mount_plugins(layout: Layout) -> None:
+    """Mount the disk of plugins that come after the boot. Raises OSError, also when there is none."""
+    if not layout.plugins_disk:
+        return
+    for block in Path("/sys/block").iterdir():
+        serial = block / "serial"
+        if serial.exists() and serial.read_text().strip() == layout.plugins_disk:
+            device = Path("/dev", block.name)
+            break
+    else:
+        raise OSError(f"there is no disk {layout.plugins_disk}")
+    with device.open("rb") as file:  # it was empty when the kernel looked at it
+        fcntl.ioctl(file, _BLKFLSBUF)
+    layout.plugins.mkdir(parents=True, exist_ok=True)
+    mount(str(device), layout.plugins, "erofs", MS_RDONLY | MS_NOSUID | MS_NODEV)
 
 
 class WorkspaceDisk:

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deskmate.types.wire import CLEAN, HOME, LAYER, LISTING, WORKSPACE
+from deskmate.types.wire import CLEAN, HOME, LAYER, LISTING, PLUGINS, WORKSPACE
 
 AGENT_UID = 1000
 """The user of the built-in workspace tools, and the owner of all workspace files."""
 FIRST_WORKER_UID = 2001
+FIRST_LATER_UID = 2101
+"""Of the plugins that were loaded into a copy of a template."""
 GROUP = 3000
 """Group `workspace`: what lets every worker write the same files."""
 BUILT_IN = ("workspace", "office")
@@ -21,11 +23,13 @@ BUILT_IN = ("workspace", "office")
 class Layout:
     """Folders of the guest. `privileged`: mounts, users, control groups and the clock are ours to set.
 
-    `scratch_device`: block device mounted at `scratch`, empty to use the folder as it is. `private`: one
-    folder a plugin below it, which is home and place of temporary files, gone with the machine.
+    `scratch_device`: block device mounted at `scratch`, empty to use the folder as it is; `plugins_disk`: serial
+    of the one mounted at `plugins`, likewise. `private`: one folder a plugin below it, which is home and place of temporary files, gone with the machine.
     """
 
     layer: Path = Path(LAYER)
+    plugins: Path = Path(PLUGINS)
+    plugins_disk: str = "plugins"
     workspace: Path = Path(WORKSPACE)
     home: Path = Path(HOME)
     private: Path = Path("/run/plugins")
@@ -63,14 +67,21 @@ class PluginPlace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lock:
-    """What lock.json says: the set's digest and its plugins, in the order the model sees."""
+    """What lock.json says: the set's digest, that of Deskmate's own code, and its plugins.
+
+    The plugins are in the order the model sees.
+    """
 
     digest: str
+    code: str
     plugins: tuple[PluginPlace, ...]
 
 
-def read_lock(layer: Path) -> Lock:
-    """Return the layer's lock. The host wrote it; a missing or odd file is a defect and raises."""
+def read_lock(layer: Path, *, first_uid: int = FIRST_WORKER_UID) -> Lock:
+    """Return the layer's lock. The host wrote it; a missing or odd file is a defect and raises.
+
+    `first_uid`: of the users whom the plugins run as, in order.
+    """
     data: dict[str, Any] = json.loads((layer / "lock.json").read_text())
     rows = sorted(data["plugins"], key=lambda row: (row["order"], row["name"]))
     places = [
@@ -81,8 +92,8 @@ def read_lock(layer: Path) -> Lock:
             order=row["order"],
             root=layer / row["root"],
             wheels=layer / "wheels" / row["name"],
-            uid=AGENT_UID if row["name"] == "workspace" else FIRST_WORKER_UID + number,
+            uid=AGENT_UID if row["name"] == "workspace" else first_uid + number,
         )
         for number, row in enumerate(rows)
     ]
-    return Lock(digest=data["lock"], plugins=tuple(places))
+    return Lock(digest=data["lock"], code=data["code"], plugins=tuple(places))

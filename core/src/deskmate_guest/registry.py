@@ -32,6 +32,10 @@ class RegistryBuilder:
         self._tools: dict[str, ToolSpec] = {}
         self._size = 0
 
+    def extend(self, lock: Lock) -> None:
+        """Go on to a lock that has more plugins; what was reported stands."""
+        self._lock = lock
+
     @property
     def complete(self) -> bool:
         """Say whether every plugin has reported."""

@@ -22,6 +22,7 @@ _PARAMS: Mapping[str, Mapping[str, type]] = {
     wire.RESUME: {"time_ns": int, "seed": str, "machine_id": str, "hostname": str},
     wire.CLOCK: {"time_ns": int},
     wire.REGISTRY: {},
+    wire.LOAD: {},
     wire.OPEN: {"grants": list, "config": dict, "thread": str},
     wire.PUT: {"what": str, "bytes": int, "delete": list},
     wire.DIFFERENCE: {},

@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from deskmate.errors import ProtocolError
@@ -15,12 +14,12 @@ from deskmate.types.frames import decode_frame, encode_frame
 from deskmate.types.registry import ToolSpec
 from deskmate_guest import machine
 from deskmate_guest.egress import WayOut
-from deskmate_guest.layout import Layout, read_lock
+from deskmate_guest.layout import Layout
 from deskmate_guest.ledger import Ledger
 from deskmate_guest.loop import Channel, Loop
 from deskmate_guest.mcp import McpAnswers
-from deskmate_guest.pool import Job, PluginProcesses, Setup
-from deskmate_guest.registry import RegistryBuilder
+from deskmate_guest.plugins import Plugins
+from deskmate_guest.pool import Job, Setup
 from deskmate_guest.requests import (
     FIRST_ID,
     INVALID_PARAMS,
@@ -38,8 +37,6 @@ from deskmate_guest.validation import Validation
 
 Reply = dict[str, Any]
 _PROGRESS_GAP_S = 0.1
-_WARM_CALLS = 5
-_WARM_S = 30.0
 _QUIET_BYTES = 1 << 18
 """Progress lines are dropped while this much waits for the host to read."""
 
@@ -60,17 +57,13 @@ class Supervisor:
     def __init__(self, loop: Loop, layout: Layout, agent_fd: int, bulk_fd: int) -> None:
         self._loop, self._layout = loop, layout
         self._last_id = FIRST_ID
-        self._lock = read_lock(layout.layer)
-        self._registry = RegistryBuilder(self._lock)
-        self._mcp = McpAnswers(self._registry)
         self._ledger = Ledger()
         self._calls: dict[str, _Call] = {}
         self._agent = Channel(loop, agent_fd, self._on_line, lambda reason: None, port=True)
         self.transfers = Transfers(loop, layout, bulk_fd)
-        self._plugins = {
-            place.name: PluginProcesses(loop, layout, place, partial(self._on_loaded, place.name))
-            for place in self._lock.plugins
-        }
+        self._loaded = Plugins(loop, layout, self._ready)
+        self._plugins, self._registry = self._loaded.processes, self._loaded.registry
+        self._mcp = McpAnswers(self._registry)
         self._way_out = WayOut(loop, layout)
         self._validation = Validation(self._plugins, self._registry)
         self._methods: Mapping[str, Callable[[Request], Reply | None]] = {
@@ -83,6 +76,7 @@ class Supervisor:
             wire.RESUME: self._resume,
             wire.CLOCK: self._set_clock,
             wire.REGISTRY: lambda request: self._registry.json(),
+            wire.LOAD: self._load,
             wire.OPEN: self._open,
             wire.EGRESS: self._open_way_out,
             wire.STATUS: self._status,
@@ -91,32 +85,19 @@ class Supervisor:
             wire.DIFFERENCE: self._transfer(self.transfers.difference),
             wire.VALIDATE: self._validate,
         }
-        if not self._lock.plugins:
-            self._ready()
 
-    def _on_loaded(self, name: str, report: Mapping[str, Any]) -> None:
-        self._registry.add(name, report)
-        if self._registry.complete:
-            self._warm(_WARM_CALLS, self._ready)
+    def _load(self, request: Request) -> None:
+        """Load the plugins of the disk `plugins`, once, before the freeze."""
+        if request.id >= 0:
+            raise Refused(INVALID_REQUEST, "plugins are loaded before the freeze", request.id)
 
-    def _warm(self, rounds: int, done: Callable[[], None]) -> None:
-        """Have every worker do some calls' work before the freeze, then call `done`.
+        def done() -> None:
+            self._answer(request.id, {"plugins": list(self._plugins)})
 
-        What runs for the first time touches, and so copies, many pages: better once in the template.
-        """
-        waiting = {name for name, plugin in self._plugins.items() if plugin.alive}
-
-        def one_done(name: str, reply: Reply, failure: str) -> None:
-            waiting.discard(name)
-            if not waiting:
-                self._warm(rounds - 1, done)
-
-        if not waiting or not rounds:
-            done()
-            return
-        for name in tuple(waiting):
-            job = Job(message={"op": "warm"}, timeout_s=_WARM_S, done=partial(one_done, name))
-            self._plugins[name].run(job)
+        try:
+            self._loaded.load_later(done)
+        except OSError as error:
+            raise Refused(INVALID_REQUEST, str(error), request.id) from error
 
     def _ready(self) -> None:
         if self._layout.privileged:

@@ -14,7 +14,8 @@ from deskmate.sandbox.image import find_image
 from deskmate.sandbox.machine import QemuMachine, machine_of
 from deskmate.sandbox.process import Process
 from deskmate.sandbox.qemu import find_qemu
-from deskmate.sandbox.template import Template, Templates, restored
+from deskmate.sandbox.template import Template, restored
+from deskmate.sandbox.template_cache import Templates
 from deskmate.types.ids import Digest
 from deskmate.types.places import Places
 from deskmate.types.registry import Layer

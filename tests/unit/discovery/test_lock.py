@@ -50,8 +50,9 @@ def test_permissions_are_what_the_user_agrees_to() -> None:
 
 def test_the_guest_gets_names_places_and_the_digest() -> None:
     lock = make_lock([lock_plugin(plugin(), "plugins/acme", {})])
-    assert json.loads(guest_lock(lock)) == {
+    assert json.loads(guest_lock(lock, Digest("c" * 64))) == {
         "lock": lock.digest,
+        "code": "c" * 64,
         "plugins": [
             {
                 "name": "acme",

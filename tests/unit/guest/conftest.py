@@ -19,9 +19,9 @@ from typing import Any
 
 import anyio
 import pytest
-from anyio.abc import SocketStream
 
 from deskmate.protocol.client import GuestClient, PutKind, connect_guest
+from deskmate.sandbox.channel import Channel
 from deskmate.types.files import Grant
 
 SOURCES = Path(__file__).parents[3] / "core" / "src"
@@ -39,7 +39,7 @@ class RunningGuest:
 
     root: Path
     client: GuestClient
-    bulk: SocketStream
+    bulk: Channel
     process: subprocess.Popen[bytes]
 
     async def put(
@@ -104,10 +104,12 @@ def make_tar(files: Mapping[str, bytes | str], *, shared: bool = False) -> bytes
     return buffer.getvalue()
 
 
-def write_plugin(root: Path, name: str, code: str, manifest: str = "") -> dict[str, Any]:
-    """Write a plugin into the layer; returns its row of lock.json."""
+def write_plugin(
+    root: Path, name: str, code: str, manifest: str = "", disk: str = "layer"
+) -> dict[str, Any]:
+    """Write a plugin into the layer, or the disk of later ones; returns its row of lock.json."""
     package = f"acme_{name}"
-    folder = root / "layer" / "plugins" / name / package
+    folder = root / disk / "plugins" / name / package
     folder.mkdir(parents=True)
     (folder / "__init__.py").write_text(dedent(code))
     (folder / "plugin.toml").write_text(dedent(manifest))
@@ -141,14 +143,18 @@ StartGuest = Callable[..., AbstractAsyncContextManager[RunningGuest]]
 
 @pytest.fixture
 def start_guest(tmp_path: Path) -> StartGuest:
-    """`start_guest(rows, real=False)`: run a guest with these plugins."""
+    """`start_guest(rows, real=False)`: run a guest with these plugins. `first_id` below nought: not frozen yet."""
 
     @asynccontextmanager
-    async def start(*rows: dict[str, Any], real: bool = False) -> AsyncIterator[RunningGuest]:
+    async def start(
+        *rows: dict[str, Any], real: bool = False, first_id: int = 1
+    ) -> AsyncIterator[RunningGuest]:
         layer = tmp_path / "layer"
         layer.mkdir(exist_ok=True)
         (layer / "lib").symlink_to(SOURCES)
-        (layer / "lock.json").write_text(json.dumps({"lock": "0" * 64, "plugins": list(rows)}))
+        (layer / "lock.json").write_text(
+            json.dumps({"lock": "0" * 64, "code": "c" * 64, "plugins": list(rows)})
+        )
         agent, theirs = socket.socketpair()
         bulk, their_bulk = socket.socketpair()
         python = python_for_everybody() if real else sys.executable
@@ -166,12 +172,9 @@ def start_guest(tmp_path: Path) -> StartGuest:
         theirs.close()
         their_bulk.close()
         try:
-            stream = await SocketStream.from_socket(agent)
-            async with (
-                await SocketStream.from_socket(bulk) as bulk_stream,
-                connect_guest(stream) as client,
-            ):
+            async with Channel(bulk) as bulk_stream, connect_guest(Channel(agent)) as client:
                 await client.wait_ready(60)
+                client.number_from(first_id)
                 yield RunningGuest(tmp_path, client, bulk_stream, process)
         finally:
             process.kill()

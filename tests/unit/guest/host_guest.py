@@ -16,6 +16,8 @@ from deskmate_guest.supervisor import Supervisor
 def main(root: Path, agent: int, bulk: int, real: bool) -> None:
     layout = Layout(
         layer=root / "layer",
+        plugins=root / "plugins",
+        plugins_disk="",
         workspace=root / "workspace",
         home=root / "home",
         clean=root / "clean",

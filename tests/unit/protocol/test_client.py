@@ -10,10 +10,10 @@ from typing import Any
 
 import anyio
 import pytest
-from anyio.abc import SocketStream
 
 from deskmate.errors import ProtocolError, SandboxUnavailable
 from deskmate.protocol.client import GuestClient, connect_guest
+from deskmate.sandbox.channel import Channel
 
 pytestmark = pytest.mark.anyio
 
@@ -30,7 +30,7 @@ Script = Callable[[dict[str, Any]], bytes]
 async def guest(script: Script, hello: bytes = b"") -> AsyncIterator[GuestClient]:
     """A guest that answers each request with the script's bytes."""
     ours, theirs = socket.socketpair()
-    stream = await SocketStream.from_socket(theirs)
+    stream = Channel(theirs)
 
     async def serve() -> None:
         await stream.send(hello)
@@ -46,7 +46,7 @@ async def guest(script: Script, hello: bytes = b"") -> AsyncIterator[GuestClient
 
     async with stream, anyio.create_task_group() as tasks:
         tasks.start_soon(serve)
-        async with connect_guest(await SocketStream.from_socket(ours)) as client:
+        async with connect_guest(Channel(ours)) as client:
             yield client
         tasks.cancel_scope.cancel()
 
@@ -152,7 +152,7 @@ async def test_silence_is_an_unavailable_sandbox_and_a_late_answer_is_dropped() 
 
 async def test_a_closed_stream_is_an_unavailable_sandbox() -> None:
     ours, theirs = socket.socketpair()
-    async with connect_guest(await SocketStream.from_socket(ours)) as client:
+    async with connect_guest(Channel(ours)) as client:
         theirs.close()
         with pytest.raises(SandboxUnavailable):
             await client.ping(5)
@@ -173,7 +173,7 @@ async def test_the_callers_own_error_comes_through_as_it_is() -> None:
     ours, theirs = socket.socketpair()
 
     async def fail() -> None:
-        async with connect_guest(await SocketStream.from_socket(ours)):
+        async with connect_guest(Channel(ours)):
             raise KeyError
 
     with theirs, pytest.raises(KeyError):

@@ -7,7 +7,7 @@ import datetime
 import click
 
 from deskmate.cli.output import Session, json_option, say, say_json
-from deskmate.sandbox.template import CAP_BYTES, list_templates, prune_templates
+from deskmate.sandbox.template_cache import CAP_BYTES, list_templates, prune_templates
 
 
 @click.group()

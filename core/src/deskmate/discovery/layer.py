@@ -17,14 +17,14 @@ from deskmate.discovery.folder_lock import folder_lock
 from deskmate.discovery.guest_wheels import GuestWheels, plan_wheels
 from deskmate.discovery.installed import BUILT_IN, Catalogue, is_built_in
 from deskmate.discovery.lock import Lock, canonical, guest_lock, lock_plugin, make_lock
-from deskmate.discovery.sources import SourceFile, copy_source, layer_root, layer_sources
+from deskmate.discovery.sources import LIB, SourceFile, copy_source, layer_root, layer_sources
 from deskmate.errors import PluginError, SandboxMissing
 from deskmate.types.ids import Digest
 from deskmate.types.places import Places
 from deskmate.types.registry import InstalledPlugin, Layer
 
 Progress = Callable[[str], None]
-_FORMAT = 1
+_FORMAT = 2
 _UUID = "6465736b-6d61-7465-6c61-796572000001"
 _MKFS_DEADLINE_S = 300
 _LOCK_DEADLINE_S = 900
@@ -165,7 +165,9 @@ def _build(
     digests = {source.path: copy_source(source, tree) for source in sources}
     brought = wheels.unpack(tree, staging, progress)
     lock = _lock_set(chosen, sources, digests, brought)
-    (tree / "lock.json").write_bytes(guest_lock(lock))
+    own = {path: name for path, name in digests.items() if path.startswith(f"{LIB}/")}
+    code = Digest(hashlib.sha256(canonical(own)).hexdigest())
+    (tree / "lock.json").write_bytes(guest_lock(lock, code))
     digest = _content_digest(tree)
     disk = places.layers / f"{digest}.erofs"
     _make_disk(tree, staging / "disk", disk)  # also over one that is there: it may be damaged

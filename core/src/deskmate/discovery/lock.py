@@ -73,11 +73,14 @@ def permissions(manifest: Manifest) -> Mapping[str, Any]:
     return {key: named[key] for key in kept if key in named}
 
 
-def guest_lock(lock: Lock) -> bytes:
-    """Return lock.json as the guest reads it (docs/reference/guest-protocol.md)."""
+def guest_lock(lock: Lock, code: Digest) -> bytes:
+    """Return lock.json as the guest reads it (docs/reference/guest-protocol.md).
+
+    `code`: digest of Deskmate's own files in the layer.
+    """
     keys = ("name", "package", "version", "order", "root")
     rows = [{key: getattr(plugin, key) for key in keys} for plugin in lock.plugins]
-    return canonical({"plugins": rows, "lock": lock.digest}) + b"\n"
+    return canonical({"plugins": rows, "lock": lock.digest, "code": code}) + b"\n"
 
 
 def canonical(value: Any) -> bytes:

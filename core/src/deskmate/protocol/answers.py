@@ -27,11 +27,11 @@ def field(reply: Mapping[str, Any], name: str, kind: type[Any]) -> Any:
     return value
 
 
-def read_workers(reply: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the plugins that a resumed guest has workers for."""
-    names = field(reply, "workers", list)
-    if not all(isinstance(name, str) for name in names):
-        raise ProtocolError("the guest's workers are not names")
+def read_names(reply: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """Return a list of plugins' names: those that are loaded, or those with workers."""
+    names = field(reply, name, list)
+    if not all(isinstance(each, str) for each in names):
+        raise ProtocolError(f"the guest's {name} are not names")
     return tuple(names)
 
 

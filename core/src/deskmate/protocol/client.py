@@ -16,11 +16,11 @@ from deskmate.errors import ProtocolError
 from deskmate.ports import CallState, ToolOutcome, ValidationReport
 from deskmate.protocol.answers import (
     field,
+    read_names,
     read_outcome,
     read_registry,
     read_report,
     read_status,
-    read_workers,
 )
 from deskmate.protocol.connection import Connection, Progress
 from deskmate.types import wire
@@ -30,6 +30,8 @@ from deskmate.types.registry import Registry
 
 QUICK_S = 30.0
 """Deadline of requests that do no work to speak of; generous, for a busy host under emulation."""
+LOAD_S = 300.0
+"""Deadline of importing plugins and what they need."""
 CALL_GRACE_S = 20.0
 """How much longer than the guest's own deadline the host waits before it gives the guest up."""
 _ENVELOPE: Mapping[str, Any] = {
@@ -110,7 +112,7 @@ class GuestClient:
             "machine_id": machine_id,
             "hostname": hostname,
         }
-        return read_workers(await self._connection.request(wire.RESUME, params, timeout_s))
+        return read_names(await self._connection.request(wire.RESUME, params, timeout_s), "workers")
 
     async def set_clock(self, time_ns: int, timeout_s: float = QUICK_S) -> None:
         """Tell a guest that was stopped for a while what time it is. Is no use of it: see `count_uses`."""
@@ -120,6 +122,11 @@ class GuestClient:
     async def registry(self, timeout_s: float = QUICK_S) -> Registry:
         """Return what the plugins registered. Untrusted: names and texts are the guest's."""
         return read_registry(await self._connection.request(wire.REGISTRY, {}, timeout_s))
+
+    async def load(self, timeout_s: float = LOAD_S) -> tuple[str, ...]:
+        """Have a guest that is going to be frozen load the plugins of its disk `plugins`; returns all it has."""
+        reply = await self._connection.request(wire.LOAD, {}, timeout_s)
+        return read_names(reply, "plugins")
 
     async def open(
         self,

@@ -26,7 +26,8 @@ from deskmate.sandbox.process import probe_walls
 from deskmate.sandbox.qemu import Qemu, Shape, find_qemu
 from deskmate.sandbox.recipes import FLAVOURS, find_recipe, flavour_for
 from deskmate.sandbox.storage import drop_stale
-from deskmate.sandbox.template import Template, Templates, restored
+from deskmate.sandbox.template import Template, restored
+from deskmate.sandbox.template_cache import Templates
 from deskmate.sandbox.tsc import tsc_khz
 from deskmate.sandbox.walls import Demand, check_demand
 from deskmate.sandbox.way_out import way_out
@@ -220,7 +221,9 @@ class QemuSandbox:
         if self._templates is None:
             await anyio.to_thread.run_sync(drop_stale, self._places)
             self._templates = self._templates or Templates(self._places, qemu)
-        return await self._templates.get(image, layer, shape, progress)
+        own = await anyio.to_thread.run_sync(self._layer_for, (), progress)
+        booted = own if own.digest != layer.digest else None
+        return await self._templates.get(image, layer, shape, progress, booted=booted)
 
     async def shape(self, layer: Layer, image: Image, qemu: Qemu) -> Shape:
         """Return the shape of a layer's VMs on this host. Raises SandboxMissing if too few walls stand."""

@@ -13,7 +13,7 @@ from deskmate.sandbox.build import build_image
 from deskmate.sandbox.host_checks import Check
 from deskmate.sandbox.qemu import find_qemu
 from deskmate.sandbox.storage import prune_images, prune_layers
-from deskmate.sandbox.template import CAP_BYTES, damaged_templates, prune_templates
+from deskmate.sandbox.template_cache import CAP_BYTES, damaged_templates, prune_templates
 from deskmate.sandbox.tools import missing_tools
 from deskmate.types.places import Places
 

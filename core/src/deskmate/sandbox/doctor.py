@@ -16,7 +16,7 @@ from deskmate.sandbox.host_checks import Check
 from deskmate.sandbox.image import Image, find_image, verify_image
 from deskmate.sandbox.qemu import Qemu, find_qemu
 from deskmate.sandbox.storage import disk_usage
-from deskmate.sandbox.template import CAP_BYTES, damaged_templates, list_templates
+from deskmate.sandbox.template_cache import CAP_BYTES, damaged_templates, list_templates
 from deskmate.sandbox.tools import missing_tools
 from deskmate.sandbox.walls import missing_walls
 from deskmate.types.places import Places

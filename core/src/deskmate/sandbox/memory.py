@@ -13,8 +13,8 @@ from pathlib import Path
 from deskmate.errors import CorruptData
 from deskmate.sandbox.image import data_extents
 
-_PAGE = 4096
-_BLOCK = 1 << 20
+_BLOCK = 1 << 16
+_ZEROS = bytes(_BLOCK)
 SCRATCH_PREFIX = ".scratch-"
 
 
@@ -32,23 +32,18 @@ def seal(fd: int) -> None:
 
 
 def save_ram(fd: int, path: Path) -> int:
-    """Write the file's pages that are not zero to a sparse file; return the bytes written."""
+    """Write the file's blocks that are not all zero to a sparse file; return the bytes written."""
     size = os.fstat(fd).st_size
     written = 0
-    zero = bytes(_PAGE)
     with path.open("wb") as file:
         os.fchmod(file.fileno(), 0o600)
         file.truncate(size)
         for start, end in data_extents(fd, size):
             for offset in range(start, end, _BLOCK):
                 block = os.pread(fd, min(_BLOCK, end - offset), offset)
-                if not block.strip(b"\0"):
-                    continue
-                for position in range(0, len(block), _PAGE):
-                    page = block[position : position + _PAGE]
-                    if page != zero:
-                        os.pwrite(file.fileno(), page, offset + position)
-                        written += len(page)
+                if block != _ZEROS[: len(block)]:
+                    os.pwrite(file.fileno(), block, offset)
+                    written += len(block)
         file.flush()
         os.fsync(file.fileno())
     return written
@@ -67,6 +62,24 @@ def load_ram(path: Path, size: int) -> int:
                 offset += os.sendfile(fd, file.fileno(), offset, end - offset)
     seal(fd)
     return fd
+
+
+def fill_ram(source: int, target: int) -> None:
+    """Copy one memory file to another, empty one of its size; pages that nobody wrote stay unwritten."""
+    for start, end in data_extents(source, os.fstat(source).st_size):
+        os.lseek(target, start, os.SEEK_SET)
+        offset = start
+        while offset < end:
+            offset += os.sendfile(target, source, offset, end - offset)
+
+
+def empty_disk(size: int) -> int:
+    """Return a read-only descriptor of a disk of `size` bytes with nothing on it, which takes no room."""
+    fd = empty_ram(size)
+    try:
+        return os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        os.close(fd)
 
 
 def file_head(path: Path, size: int) -> int:

@@ -82,11 +82,11 @@ class Process:
 
 @asynccontextmanager
 async def start(
-    qemu: Qemu, shape: Shape, files: Mapping[str, int], *, incoming: bool
+    qemu: Qemu, shape: Shape, files: Mapping[str, int], *, incoming: bool, shared: bool
 ) -> AsyncIterator[Process]:
     """Start QEMU and yield it when QMP answers; on exit it is dead and reaped.
 
-    `files`: kernel, initrd, ram, base, layer, scratch → open descriptor, which stays the caller's. Must be
+    `files`: kernel, initrd, ram and the disks → open descriptor, which stays the caller's. Must be
     called on a thread that outlives the VM: the kernel kills QEMU when the starting thread ends.
     Raises SandboxUnavailable with QEMU's or the launcher's reason.
     """
@@ -99,7 +99,7 @@ async def start(
             stack.push_async_callback(_close, ours[name])
             theirs[name] = far.detach()
         began = time.monotonic()
-        plan = launch_plan(qemu, shape, theirs, incoming=incoming)
+        plan = launch_plan(qemu, shape, theirs, incoming=incoming, shared=shared)
         try:
             child, report = _spawn(plan, tuple(theirs.values()))
         finally:
@@ -186,11 +186,11 @@ def _launcher() -> str:
 
 
 def launch_plan(
-    qemu: Qemu, shape: Shape, fds: Mapping[str, int], *, incoming: bool
+    qemu: Qemu, shape: Shape, fds: Mapping[str, int], *, incoming: bool, shared: bool
 ) -> dict[str, Any]:
     """Return what the launcher is told: the command, and all of the host that it may touch."""
     return {
-        "command": command(qemu, shape, fds, incoming=incoming),
+        "command": command(qemu, shape, fds, incoming=incoming, shared=shared),
         "read": [*_LIBRARIES, str(qemu.data / "qemu"), str(qemu.data / "seabios")],
         "execute": [str(qemu.binary), *(str(Path(name).resolve()) for name in _LOADERS)],
         "write": ["/dev/null", *(["/dev/kvm"] if shape.acceleration == "kvm" else [])],

@@ -16,10 +16,12 @@ from deskmate.errors import SandboxMissing
 Acceleration = Literal["kvm", "tcg"]
 
 PORTS = ("agent", "bulk", "egress")
-DISKS = ("base", "layer", "scratch")
+DISKS = ("base", "layer", "scratch", "plugins")
 PARTS = ("kernel", "initrd", "ram", *DISKS, "qmp", *PORTS)
 """What a VM is handed: one open descriptor each, by these names."""
 
+PLUGINS_DISK_BYTES = 4 << 30
+"""What the guest takes the disk of later plugins for while it is empty: more than any layer's size."""
 _TRANSLATION_CACHE_MIB = 128
 _OVERHEAD_MIB = 1536
 # The least that the libraries' wheels ask for (x86-64-v2). Emulating newer features, above all AVX and
@@ -41,7 +43,7 @@ class Shape:
 
     def to_json(self) -> dict[str, Any]:
         """Return the shape as JSON, as it enters a template's key."""
-        return {**asdict(self), "command": 5}
+        return {**asdict(self), "command": 6}
 
     @property
     def memory_limit_bytes(self) -> int:
@@ -104,8 +106,12 @@ def kernel_arguments(shape: Shape) -> str:
     return " ".join(words)
 
 
-def command(qemu: Qemu, shape: Shape, fds: Mapping[str, int], *, incoming: bool) -> list[str]:
+def command(
+    qemu: Qemu, shape: Shape, fds: Mapping[str, int], *, incoming: bool, shared: bool
+) -> list[str]:
     """Return the command line; `fds`: part of `PARTS` → descriptor that the process is handed.
+
+    `shared`: what the guest writes to its memory is written to the file; else it is private to the VM.
 
     QEMU gets descriptors, never a path of the user's: it may run as a user who can reach none.
     """
@@ -113,7 +119,7 @@ def command(qemu: Qemu, shape: Shape, fds: Mapping[str, int], *, incoming: bool)
     memory = f"memory-backend-file,id=memory,size={shape.memory_mib}M,mem-path=/proc/self/fd/{fds['ram']}"
     words = [str(qemu.binary), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
     words += ["-M", "microvm,memory-backend=memory,isa-serial=off,dump-guest-core=off"]
-    words += ["-object", f"{memory},share={'off' if incoming else 'on'}"]
+    words += ["-object", f"{memory},share={'on' if shared else 'off'}"]
     words += ["-accel", "kvm" if kvm else f"tcg,tb-size={_TRANSLATION_CACHE_MIB}"]
     words += ["-cpu", "host" if kvm else _EMULATED_CPU]
     words += ["-m", f"{shape.memory_mib}M", "-smp", str(shape.cpus)]

@@ -72,11 +72,17 @@ def _count(folder: Path) -> int:
     )
 
 
-def hold_disks(image: Image, layer: Layer) -> dict[str, int]:
-    """Return descriptors of a template's read-only disks, locked for as long as anyone has them, QEMU too."""
+def hold_disks(image: Image, layer: Layer, booted: Layer | None = None) -> dict[str, int]:
+    """Return descriptors of a template's read-only disks, locked for as long as anyone has them, QEMU too.
+
+    `booted`: the layer that the VM booted from, where it loaded the plugins of `layer` afterwards.
+    """
     held: dict[str, int] = {}
+    paths = {"base": image.file("base.erofs"), "layer": Path((booted or layer).disk)}
+    if booted is not None:
+        paths["plugins"] = Path(layer.disk)
     with ExitStack() as stack:
-        for name, path in (("base", image.file("base.erofs")), ("layer", Path(layer.disk))):
+        for name, path in paths.items():
             held[name] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             stack.callback(os.close, held[name])
             fcntl.flock(held[name], fcntl.LOCK_SH)
@@ -201,7 +207,11 @@ def _prune_layers(places: Places, cap_bytes: int, keep: set[str]) -> tuple[str, 
 
 
 def _layers_of_templates(places: Places) -> set[str]:
-    return {str(_about(folder).get("layer", "")) for folder in _folders(places.templates)}
+    return {
+        str(_about(folder).get(which, ""))
+        for folder in _folders(places.templates)
+        for which in ("layer", "booted")
+    }
 
 
 def _drop_strays(places: Places) -> None:

@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from deskmate.errors import SandboxUnavailable
-from deskmate.sandbox import template
+from deskmate.sandbox import template_cache
 
 pytestmark = pytest.mark.anyio
 
@@ -22,11 +22,11 @@ def anyio_backend() -> str:
 async def test_waiting_too_long_for_another_process_is_a_sandbox_that_is_not_there_now(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(template, "_LOCK_DEADLINE_S", 0.1)
+    monkeypatch.setattr(template_cache, "_LOCK_DEADLINE_S", 0.1)
     with (tmp_path / ".key.lock").open("w") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         with pytest.raises(SandboxUnavailable, match="longer than"):
-            async with template._file_lock(tmp_path, "key"):
+            async with template_cache._file_lock(tmp_path, "key"):
                 raise AssertionError
 
 
@@ -34,6 +34,6 @@ async def test_being_stopped_while_waiting_is_no_failure(tmp_path: Path) -> None
     with (tmp_path / ".key.lock").open("w") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         with anyio.move_on_after(0.1) as scope:
-            async with template._file_lock(tmp_path, "key"):
+            async with template_cache._file_lock(tmp_path, "key"):
                 raise AssertionError
         assert scope.cancelled_caught
