@@ -13,6 +13,7 @@ from deskmate.agent.journal import Journal
 from deskmate.agent.limits import within_budget
 from deskmate.agent.loop import CallModel
 from deskmate.agent.manifests import digest_of
+from deskmate.agent.workbench import IDLE_S
 from deskmate.agent.world import Setup, World
 from deskmate.errors import DeskmateError, LimitExceeded, ModelRejected, ModelUnavailable
 from deskmate.ports import ModelReply, ModelRequest
@@ -30,12 +31,14 @@ class Patience:
     """How long a model may take, in seconds.
 
     `tell_s`: silence after which the user is told, and again after twice as long, and so on.
-    `silence_s`: silence of all attempts at one turn together. `reply_s`: one whole reply.
+    `silence_s`: silence of all attempts at one turn together. `reply_s`: one whole reply. `idle_s`: how long
+    the machine is kept meanwhile, and while a person is asked.
     """
 
     tell_s: float = 30.0
     silence_s: float = 900.0
     reply_s: float = 1_800.0
+    idle_s: float = IDLE_S
 
 
 class ModelCaller:

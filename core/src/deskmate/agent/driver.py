@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import anyio
 
 from deskmate.agent.asking import ModelCaller, Patience, one_line
@@ -59,7 +61,8 @@ class Driver:
         self._setup = setup
         self._journal = Journal(world.store, observe)
         self._keeper = RequestKeeper(world, self._journal)
-        self._bench = Workbench(world, setup, self._journal, self._keeper)
+        patience = patience or Patience()
+        self._bench = Workbench(world, setup, self._journal, self._keeper, idle_s=patience.idle_s)
         self._model = ModelCaller(world, setup, self._journal, patience)
         self._tools = Toolbox(world, setup, self._bench, self._journal)
         self._delivery = Delivery(world, setup, self._bench, self._journal)
@@ -114,7 +117,7 @@ class Driver:
     async def _perform(self, action: Action) -> None:
         match action:
             case CallModel():
-                await self._model.call(action)
+                await self._bench.aside(partial(self._model.call, action))
             case RunTools(uses=uses):
                 await self._tools.run(uses)
             case RecoverTools(uses=uses):
@@ -122,7 +125,7 @@ class Driver:
             case CloseTools(uses=uses, why=why):
                 await self._tools.close(uses, why)
             case AskApproval():
-                await self._ask_approval(action)
+                await self._bench.aside(partial(self._ask_approval, action))
             case Stage():
                 await self._delivery.stage()
             case Validate():

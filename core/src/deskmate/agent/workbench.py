@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
+import anyio
 import anyio.to_thread
+from anyio.abc import TaskGroup
 
 from deskmate.agent.journal import Journal
 from deskmate.agent.manifests import (
@@ -36,6 +38,8 @@ OPEN_ATTEMPTS = 3
 MAX_LOST_ANSWERS = 2
 """Answers that one living machine may lose before it is given up."""
 PING_S = 15.0
+IDLE_S = 600.0
+"""A machine that waits longer than this for a model or a person gives its memory back."""
 AT_ONCE_FILES, AT_ONCE_BYTES = 256, 16 << 20
 """Folders up to this size are copied in whole when a machine opens; of larger ones what tools need."""
 
@@ -44,9 +48,17 @@ class Workbench:
     """Holds at most one machine. Use it as an async context manager, in one task."""
 
     def __init__(
-        self, world: World, setup: Setup, journal: Journal, keeper: Gatekeeper | None = None
+        self,
+        world: World,
+        setup: Setup,
+        journal: Journal,
+        keeper: Gatekeeper | None = None,
+        *,
+        idle_s: float = IDLE_S,
     ) -> None:
-        """`keeper`: asks about what the machine wants to send."""
+        """`keeper`: asks about what the machine wants to send. `idle_s`: see `aside`."""
+        self._idle_s = idle_s
+        self._beside: TaskGroup | None = None
         self._world = world
         self._setup = setup
         self._journal = journal
@@ -61,6 +73,7 @@ class Workbench:
 
     async def __aenter__(self) -> Self:
         """Open nothing yet."""
+        self._beside = await anyio.create_task_group().__aenter__()
         return self
 
     async def __aexit__(
@@ -71,6 +84,39 @@ class Workbench:
     ) -> None:
         """Power the machine off."""
         await self.drop()
+        beside, self._beside = self._beside, None
+        if beside is not None:
+            beside.cancel_scope.cancel()
+            await beside.__aexit__(None, None, None)  # what was raised is not its own
+
+    async def aside(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do what needs no machine, such as asking somebody. Raises what `work` raises.
+
+        A machine that waits for it too long is dropped: all it did is in its checkpoint, and the next use
+        restores it. Called between batches of tools only.
+        """
+        done = anyio.Event()
+        failure: list[BaseException] = []
+
+        async def run() -> None:
+            try:
+                await work()
+            except anyio.get_cancelled_exc_class():
+                raise
+            except BaseException as error:  # noqa: BLE001 - raised below, in the task that asked for it
+                failure.append(error)
+            finally:
+                done.set()
+
+        assert self._beside is not None
+        self._beside.start_soon(run)
+        with anyio.move_on_after(self._idle_s):
+            await done.wait()
+        if not done.is_set():
+            await self.drop()
+            await done.wait()
+        if failure:
+            raise failure[0]
 
     @property
     def is_open(self) -> bool:

@@ -8,11 +8,46 @@ import click
 from deskmate.cli.doctor import qemu_sandbox
 from deskmate.cli.output import Session, json_option, say, say_json, shown_progress
 from deskmate.ports import Progress
+from deskmate.types.codec import to_json
 
 
 @click.group()
 def command() -> None:
     """Measure this machine against the figures Deskmate holds itself to."""
+
+
+def remembered(session: Session, bench: str, figures: object, *, as_json: bool) -> bool:
+    """Keep a run's figures, say what is slower than usual, and write JSON; True if that is all."""
+    from deskmate.host.adapters import SystemClock  # noqa: PLC0415
+    from deskmate.host.bench_history import remember  # noqa: PLC0415
+
+    slower = remember(session.places.data, bench, figures, SystemClock().now())
+    for one in slower:
+        line = f"worse than usual here: {one.figure} {one.now:g}, usually {one.usual:g}"
+        click.echo(f"deskmate: {line}", err=True)
+    if as_json:
+        say_json({**to_json(figures, defaults=True), "slower": slower})
+    return as_json
+
+
+@command.command("history", short_help="List what was measured on this machine before.")
+@json_option
+@click.pass_obj
+def history(session: Session, as_json: bool) -> None:
+    """List earlier runs of all benches, the last one first."""
+    from deskmate.host.bench_history import read_history  # noqa: PLC0415
+
+    runs = tuple(reversed(read_history(session.places.data)))
+    if as_json:
+        say_json(runs)
+        return
+    for run in runs:
+        figures = (
+            f"{name} {value:g}" for name, value in run.figures.items() if isinstance(value, float)
+        )
+        say(f"{run.at[:16].replace('T', ' ')}Z  {run.bench:8} {run.version}  {', '.join(figures)}")
+    if not runs:
+        say("nothing was measured yet; try: deskmate bench sandbox")
 
 
 @command.command("sandbox", short_help="Time cold boot, restore and calls; measure memory.")
@@ -38,14 +73,15 @@ def sandbox_(
 
     with shown_progress(as_json=as_json) as progress:
         figures = anyio.run(measure, progress)
-    if as_json:
-        say_json(figures)
+    if remembered(session, "sandbox", figures, as_json=as_json):
         return
     say(f"cold boot to first tool result   {figures.cold_boot_s:.2f} s")
     say(f"restore to first tool result     {figures.restore_s:.3f} s (median of {restores})")
     say(f"  of which launcher              {figures.launcher_s:.3f} s")
     say(f"ratio                            {figures.ratio:.0f} times faster")
     say(f"the same out of the pool         {figures.pool_s:.3f} s")
+    if figures.miss_s is not None:
+        say(f"a set that was never used here   {figures.miss_s:.1f} s")
     say(f"small tool call, median          {figures.call_ms:.1f} ms")
     say(f"memory of an untouched machine   {figures.memory_mib:.0f} MiB ({vms} measured)")
     say(f"all of them awake                {figures.awake_cpu_percent:.1f} % of one core")
@@ -63,8 +99,7 @@ def store_(session: Session, as_json: bool) -> None:
 
     with shown_progress(as_json=as_json) as progress:
         figures = anyio.run(bench_store, session.places.data, progress)
-    if as_json:
-        say_json(figures)
+    if remembered(session, "store", figures, as_json=as_json):
         return
     say(f"append of one event              {figures.append_ms:.2f} ms")
     say(f"bare durable insert              {figures.insert_ms:.2f} ms")
@@ -96,8 +131,7 @@ def files_(session: Session, count: int, mib: int, as_json: bool) -> None:
 
     with shown_progress(as_json=as_json) as progress:
         figures = anyio.run(measure, progress)
-    if as_json:
-        say_json(figures)
+    if remembered(session, "files", figures, as_json=as_json):
         return
     say(f"listing on the host              {figures.list_s:.2f} s")
     say(f"  again, digests known           {figures.list_again_s:.2f} s")

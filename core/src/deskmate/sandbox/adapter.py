@@ -83,17 +83,17 @@ class QemuSandbox:
         Raises SandboxMissing, SandboxUnavailable, ProtocolError (the guest's report is no registry).
         """
         await anyio.to_thread.run_sync(self._installed)  # without them no layer is worth building
-        layer = await anyio.to_thread.run_sync(self._layer_for, tuple(plugins), progress)
+        self._layers.pop((), None)  # Deskmate's own code may have changed since
+        layer = await self._layer(plugins, progress, anew=True)
         image, qemu = await anyio.to_thread.run_sync(self._installed, flavour_of(layer))
-        self._layers[tuple(plugins)] = layer
         path = self._places.cache / "registries" / f"{layer.digest[:32]}-{image.digest[:16]}.json"
         report = _read_report(path, layer)
         if report is None:
             report = await self._ask(layer, await self._template(layer, image, qemu, progress))
-            if silent_plugins(report, layer) and self._templates is not None:
+            if silent_plugins(report, layer):
                 # perhaps its process was only killed or too slow; the template has that frozen in
                 progress("a plugin did not load; trying once more in a new virtual machine")
-                await self._templates.forget(await self._template(layer, image, qemu, progress))
+                await self.forget(await self._template(layer, image, qemu, progress))
                 report = await self._ask(layer, await self._template(layer, image, qemu, progress))
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             part = path.with_suffix(f".{os.getpid()}")
@@ -207,12 +207,19 @@ class QemuSandbox:
         It is of the layer whose registry was asked for last: a plugin that is installed anew meanwhile
         must not put other tools or rules under a run.
         """
-        layer = self._layers.get(tuple(plugins))
-        if layer is None:
-            layer = await anyio.to_thread.run_sync(self._layer_for, tuple(plugins), progress)
+        layer = await self._layer(plugins, progress)
         flavour = max(flavour, flavour_of(layer), key=FLAVOURS.index)
         image, qemu = await anyio.to_thread.run_sync(self._installed, flavour)
         return await self._template(layer, image, qemu, progress)
+
+    async def _layer(
+        self, plugins: Sequence[str], progress: Progress, *, anew: bool = False
+    ) -> Layer:
+        """Return the layer of a set of plugins; files are compared the first time only, or if `anew`."""
+        key = tuple(plugins)
+        if anew or key not in self._layers:
+            self._layers[key] = await anyio.to_thread.run_sync(self._layer_for, key, progress)
+        return self._layers[key]
 
     async def _template(
         self, layer: Layer, image: Image, qemu: Qemu, progress: Progress
@@ -221,9 +228,14 @@ class QemuSandbox:
         if self._templates is None:
             await anyio.to_thread.run_sync(drop_stale, self._places)
             self._templates = self._templates or Templates(self._places, qemu)
-        own = await anyio.to_thread.run_sync(self._layer_for, (), progress)
+        own = await self._layer((), progress)
         booted = own if own.digest != layer.digest else None
         return await self._templates.get(image, layer, shape, progress, booted=booted)
+
+    async def forget(self, template: Template) -> None:
+        """Have a template made anew at its next use."""
+        if self._templates is not None:
+            await self._templates.forget(template)
 
     async def shape(self, layer: Layer, image: Image, qemu: Qemu) -> Shape:
         """Return the shape of a layer's VMs on this host. Raises SandboxMissing if too few walls stand."""

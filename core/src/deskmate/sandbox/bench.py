@@ -24,6 +24,7 @@ from deskmate.types.places import Places
 RATIO_TARGET = 40.0
 RESTORE_TARGET_S = 0.25
 POOL_TARGET_S = 0.02
+MISS_TARGET_S = 5.0
 CALL_TARGET_MS = 5.0
 MEMORY_TARGET_MIB = 45.0
 IDLE_TARGET_PERCENT = 5.0
@@ -37,7 +38,8 @@ class Figures:
     """What was measured. Times in seconds unless named otherwise; medians of `restores`.
 
     `cold_boot_s`, `restore_s`: from nothing to the first tool result, launcher, clock and random seed
-    included. `launcher_s`: the launcher's share. `pool_s`: the same out of the pool. `memory_mib`: available
+    included. `launcher_s`: the launcher's share. `pool_s`: the same out of the pool. `miss_s`: the same for a set
+    of plugins that has no template yet, None without plugins. `memory_mib`: available
     memory an untouched VM takes. `awake_cpu_percent`: of one core, by all of `memory_vms` VMs together while
     they wait; `idle_cpu_percent`: after they were stopped for it. `wake_ms`: a stopped one's call, median.
     """
@@ -50,6 +52,7 @@ class Figures:
     launcher_s: float
     first_call_s: float
     pool_s: float
+    miss_s: float | None
     ratio: float
     call_ms: float
     memory_mib: float
@@ -82,6 +85,11 @@ async def bench_sandbox(
     totals, launchers, firsts = (sorted(column) for column in zip(*rows, strict=True))
     progress(f"{restores} machines out of the pool")
     pool = await _pool_s(sandbox, plugins, progress, restores)
+    miss = None
+    if template.booted is not None:
+        progress("a set of plugins without a template")
+        await sandbox.forget(template)
+        miss, _, _ = await _restore(sandbox, plugins, progress)
     progress("small calls")
     call_ms = await _small_call_ms(sandbox, plugins, progress)
     progress(f"memory of {vms} virtual machines")
@@ -97,6 +105,7 @@ async def bench_sandbox(
         launcher_s=round(statistics.median(launchers), 4),
         first_call_s=round(statistics.median(firsts), 4),
         pool_s=round(pool, 4),
+        miss_s=None if miss is None else round(miss, 3),
         ratio=round(cold / restore, 1),
         call_ms=round(call_ms, 2),
         memory_mib=round(crowd.memory_mib, 1),
@@ -106,6 +115,7 @@ async def bench_sandbox(
         wake_ms=round(crowd.wake_ms, 2),
         plugins=template.layer.plugins,
         targets_met=met
+        and (miss is None or miss <= MISS_TARGET_S)
         and call_ms <= CALL_TARGET_MS
         and crowd.memory_mib <= MEMORY_TARGET_MIB
         and crowd.idle_percent <= IDLE_TARGET_PERCENT,

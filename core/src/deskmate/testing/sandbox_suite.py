@@ -257,6 +257,28 @@ async def machines_do_not_see_each_other(sandbox: Sandbox, blobs: Blobs) -> None
         assert outcome.is_error
 
 
+async def a_machine_made_ahead_is_as_fresh_as_any(sandbox: Sandbox, blobs: Blobs) -> None:
+    """Under `pooled` each opening is a machine of its own that nobody used, and none is left at the end."""
+    seen: list[Machine] = []
+    async with sandbox.pooled():
+        for number in range(4):
+            async with _machine(sandbox, blobs) as machine:
+                assert machine.id not in {other.id for other in seen}
+                old = await _call(machine, "read", f"r{number}", path="docs/mine.txt")
+                assert old.is_error, "another opening's file is there"
+                state, _ = await machine.status("w")
+                assert state == "unknown", "another opening's call is known"
+                wrote = await _call(machine, "write", "w", path="docs/mine.txt", content="secret\n")
+                assert not wrote.is_error
+                seen.append(machine)
+        async with sandbox.clean_room((), _quiet) as machine:
+            assert machine.id not in {other.id for other in seen}
+            assert await machine.alive()
+            seen.append(machine)
+    for machine in seen:
+        assert not await machine.alive()
+
+
 async def a_closed_machine_says_so(sandbox: Sandbox, blobs: Blobs) -> None:
     """After its context ends a machine is gone, and a call raises SandboxUnavailable."""
     async with _machine(sandbox, blobs) as machine:
@@ -323,6 +345,7 @@ CHECKS: tuple[Check, ...] = (
     a_failing_tool_is_an_outcome,
     a_slow_tool_is_stopped_at_its_deadline,
     machines_do_not_see_each_other,
+    a_machine_made_ahead_is_as_fresh_as_any,
     a_closed_machine_says_so,
     the_clean_room_runs_every_rule_of_the_registry,
     the_clean_room_takes_evidence_of_any_size,
