@@ -24,7 +24,7 @@ pytestmark = pytest.mark.anyio
 
 WRITE = (("workspace__write", {"path": "docs/n.txt", "content": "kept"}),)
 READ = (("workspace__read", {"path": "docs/n.txt"}),)
-SEND = (("lab__send", {}),)
+SEND: Any = (("lab__send", {}),)
 
 
 class SlowPerson:

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 
 import anyio
 
+from deskmate.agent.beside import IDLE_S
 from deskmate.agent.context import build_request
 from deskmate.agent.journal import Journal
 from deskmate.agent.limits import within_budget
 from deskmate.agent.loop import CallModel
 from deskmate.agent.manifests import digest_of
-from deskmate.agent.workbench import IDLE_S
 from deskmate.agent.world import Setup, World
 from deskmate.errors import DeskmateError, LimitExceeded, ModelRejected, ModelUnavailable
 from deskmate.ports import ModelReply, ModelRequest

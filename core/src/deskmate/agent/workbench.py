@@ -10,8 +10,8 @@ from typing import Self
 
 import anyio
 import anyio.to_thread
-from anyio.abc import TaskGroup
 
+from deskmate.agent.beside import IDLE_S, Beside
 from deskmate.agent.journal import Journal
 from deskmate.agent.manifests import (
     Checkpoint,
@@ -38,8 +38,6 @@ OPEN_ATTEMPTS = 3
 MAX_LOST_ANSWERS = 2
 """Answers that one living machine may lose before it is given up."""
 PING_S = 15.0
-IDLE_S = 600.0
-"""A machine that waits longer than this for a model or a person gives its memory back."""
 AT_ONCE_FILES, AT_ONCE_BYTES = 256, 16 << 20
 """Folders up to this size are copied in whole when a machine opens; of larger ones what tools need."""
 
@@ -57,8 +55,7 @@ class Workbench:
         idle_s: float = IDLE_S,
     ) -> None:
         """`keeper`: asks about what the machine wants to send. `idle_s`: see `aside`."""
-        self._idle_s = idle_s
-        self._beside: TaskGroup | None = None
+        self._beside = Beside(self.drop, idle_s)
         self._world = world
         self._setup = setup
         self._journal = journal
@@ -73,7 +70,7 @@ class Workbench:
 
     async def __aenter__(self) -> Self:
         """Open nothing yet."""
-        self._beside = await anyio.create_task_group().__aenter__()
+        await self._beside.open()
         return self
 
     async def __aexit__(
@@ -84,10 +81,7 @@ class Workbench:
     ) -> None:
         """Power the machine off."""
         await self.drop()
-        beside, self._beside = self._beside, None
-        if beside is not None:
-            beside.cancel_scope.cancel()
-            await beside.__aexit__(None, None, None)  # what was raised is not its own
+        await self._beside.close()
 
     async def aside(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do what needs no machine, such as asking somebody. Raises what `work` raises.
@@ -95,28 +89,7 @@ class Workbench:
         A machine that waits for it too long is dropped: all it did is in its checkpoint, and the next use
         restores it. Called between batches of tools only.
         """
-        done = anyio.Event()
-        failure: list[BaseException] = []
-
-        async def run() -> None:
-            try:
-                await work()
-            except anyio.get_cancelled_exc_class():
-                raise
-            except BaseException as error:  # noqa: BLE001 - raised below, in the task that asked for it
-                failure.append(error)
-            finally:
-                done.set()
-
-        assert self._beside is not None
-        self._beside.start_soon(run)
-        with anyio.move_on_after(self._idle_s):
-            await done.wait()
-        if not done.is_set():
-            await self.drop()
-            await done.wait()
-        if failure:
-            raise failure[0]
+        await self._beside.run(work)
 
     @property
     def is_open(self) -> bool:

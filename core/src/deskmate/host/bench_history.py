@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from deskmate import __version__
 from deskmate.errors import CorruptData
@@ -88,10 +88,10 @@ def compare(before: Sequence[Measured], now: Measured) -> tuple[Slower, ...]:
     slower = []
     for name, value in now.figures.items():
         usual = [run.figures.get(name) for run in alike[-_COMPARED:]]
-        numbers = [number for number in usual if _is_number(number)]
+        numbers = [float(number) for number in usual if _is_number(number)]
         if name in _SETTINGS or not _is_number(value) or not numbers:
             continue
-        middle = float(statistics.median(numbers))
+        middle = statistics.median(numbers)
         worse = middle > value * SLOWER if name in _GROWING else value > middle * SLOWER
         if worse and middle > 0:
             slower.append(Slower(figure=name, usual=middle, now=float(value)))
@@ -102,5 +102,5 @@ def _settings(run: Measured) -> dict[str, Any]:
     return {name: run.figures[name] for name in _SETTINGS if name in run.figures}
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
