@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Self
 
 import anyio
 from anyio.abc import TaskGroup
@@ -20,11 +21,12 @@ class Beside:
         self._idle_s = idle_s
         self._tasks: TaskGroup | None = None
 
-    async def open(self) -> None:
+    async def __aenter__(self) -> Self:
         """Be ready to run."""
         self._tasks = await anyio.create_task_group().__aenter__()
+        return self
 
-    async def close(self) -> None:
+    async def __aexit__(self, *raised: object) -> None:
         """End what still runs. What was raised meanwhile is the caller's, not its own."""
         tasks, self._tasks = self._tasks, None
         if tasks is not None:
@@ -32,7 +34,11 @@ class Beside:
             await tasks.__aexit__(None, None, None)
 
     async def run(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Do `work`, and drop the machine if that takes too long. Raises what `work` raises."""
+        """Do `work`, and drop the machine if that takes too long. Raises what `work` raises.
+
+        Between batches of tools only: all that a machine did is in its checkpoint then, and the next use
+        restores it.
+        """
         done = anyio.Event()
         failure: list[BaseException] = []
 

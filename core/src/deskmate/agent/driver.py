@@ -7,6 +7,7 @@ from functools import partial
 import anyio
 
 from deskmate.agent.asking import ModelCaller, Patience, one_line
+from deskmate.agent.beside import Beside
 from deskmate.agent.delivery import Delivery
 from deskmate.agent.dispatch import closed
 from deskmate.agent.journal import Journal
@@ -62,7 +63,8 @@ class Driver:
         self._journal = Journal(world.store, observe)
         self._keeper = RequestKeeper(world, self._journal)
         patience = patience or Patience()
-        self._bench = Workbench(world, setup, self._journal, self._keeper, idle_s=patience.idle_s)
+        self._bench = Workbench(world, setup, self._journal, self._keeper)
+        self._beside = Beside(self._bench.drop, patience.idle_s)
         self._model = ModelCaller(world, setup, self._journal, patience)
         self._tools = Toolbox(world, setup, self._bench, self._journal)
         self._delivery = Delivery(world, setup, self._bench, self._journal)
@@ -108,7 +110,7 @@ class Driver:
         seconds = self._journal.state.limits.seconds
         left = None if seconds is None else max(0.0, seconds - self._journal.state.active_s)
         with anyio.move_on_after(left) as scope:
-            async with self._bench:
+            async with self._beside, self._bench:
                 while not isinstance(action := next_action(self._journal.state), Idle):
                     await self._perform(action)
         if scope.cancelled_caught:
@@ -117,7 +119,7 @@ class Driver:
     async def _perform(self, action: Action) -> None:
         match action:
             case CallModel():
-                await self._bench.aside(partial(self._model.call, action))
+                await self._beside.run(partial(self._model.call, action))
             case RunTools(uses=uses):
                 await self._tools.run(uses)
             case RecoverTools(uses=uses):
@@ -125,7 +127,7 @@ class Driver:
             case CloseTools(uses=uses, why=why):
                 await self._tools.close(uses, why)
             case AskApproval():
-                await self._bench.aside(partial(self._ask_approval, action))
+                await self._beside.run(partial(self._ask_approval, action))
             case Stage():
                 await self._delivery.stage()
             case Validate():

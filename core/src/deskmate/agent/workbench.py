@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-import anyio
 import anyio.to_thread
 
-from deskmate.agent.beside import IDLE_S, Beside
 from deskmate.agent.journal import Journal
 from deskmate.agent.manifests import (
     Checkpoint,
@@ -46,16 +44,9 @@ class Workbench:
     """Holds at most one machine. Use it as an async context manager, in one task."""
 
     def __init__(
-        self,
-        world: World,
-        setup: Setup,
-        journal: Journal,
-        keeper: Gatekeeper | None = None,
-        *,
-        idle_s: float = IDLE_S,
+        self, world: World, setup: Setup, journal: Journal, keeper: Gatekeeper | None = None
     ) -> None:
-        """`keeper`: asks about what the machine wants to send. `idle_s`: see `aside`."""
-        self._beside = Beside(self.drop, idle_s)
+        """`keeper`: asks about what the machine wants to send."""
         self._world = world
         self._setup = setup
         self._journal = journal
@@ -70,7 +61,6 @@ class Workbench:
 
     async def __aenter__(self) -> Self:
         """Open nothing yet."""
-        await self._beside.open()
         return self
 
     async def __aexit__(
@@ -81,15 +71,6 @@ class Workbench:
     ) -> None:
         """Power the machine off."""
         await self.drop()
-        await self._beside.close()
-
-    async def aside(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Do what needs no machine, such as asking somebody. Raises what `work` raises.
-
-        A machine that waits for it too long is dropped: all it did is in its checkpoint, and the next use
-        restores it. Called between batches of tools only.
-        """
-        await self._beside.run(work)
 
     @property
     def is_open(self) -> bool:
