@@ -56,7 +56,8 @@ async def test_root_in_a_guest_finds_its_own_disks_only(
     disks = next(line.split()[1:] for line in said if line.startswith("disks"))
     attempt(
         "another disk",
-        blocked={d for d in disks if d[:2] in ("vd", "sd", "hd", "nv")} == {"vda", "vdb", "vdc", "vdd"},
+        blocked={d for d in disks if d[:2] in ("vd", "sd", "hd", "nv")}
+        == {"vda", "vdb", "vdc", "vdd"},
     )
     searched = [line for line in said if line.startswith("searched")]
     assert len(searched) == 4, said
