@@ -19,12 +19,26 @@ def deskmate_prompts(context: PluginContext) -> list[Prompt]:
 def deskmate_tools(context: PluginContext) -> list[Tool]:
     """Bring the tools that read documents, settle tracked changes, and read and edit workbooks."""
     # Plugins import this package for its modules; only the office plugin itself needs the tools.
-    from deskmate_documents.office import sheet_tools, tools  # noqa: PLC0415
+    from deskmate_documents.office import (  # noqa: PLC0415
+        change_tools,
+        docx_tools,
+        evidence_tools,
+        sheet_tools,
+        tools,
+    )
 
     return [
         Tool(function=tools.document_read, reads=()),
         Tool(function=tools.document_outline, reads=()),
         Tool(function=tools.document_quote, reads=()),
+        Tool(function=evidence_tools.document_figure, reads=("{path}",)),
+        Tool(function=evidence_tools.document_present, reads=()),
+        Tool(function=change_tools.document_changes, reads=("{before}", "{after}")),
+        Tool(function=change_tools.document_take, risk="write", reads=("{before}", "{after}")),
+        Tool(function=docx_tools.docx_fields, reads=("{path}",)),
+        Tool(function=docx_tools.docx_fill, risk="write", reads=("{path}",)),
+        Tool(function=docx_tools.docx_build, risk="write", reads=()),
+        Tool(function=docx_tools.docx_comment, risk="write", reads=("{path}",)),
         Tool(function=tools.docx_accept, risk="write", reads=()),
         Tool(function=tools.docx_reject, risk="write", reads=()),
         Tool(function=sheet_tools.sheet_map, reads=("{path}",)),
@@ -45,30 +59,6 @@ def deskmate_skills(context: PluginContext) -> list[SkillSource]:
 @hookimpl
 def deskmate_validators(context: PluginContext) -> list[Validator]:
     """Bring the rules that hold for documents of every profession."""
-    from deskmate_documents.office.difference_gate import check_difference  # noqa: PLC0415
-    from deskmate_documents.office.package_gate import check_package  # noqa: PLC0415
-    from deskmate_documents.office.placeholder_gate import check_placeholders  # noqa: PLC0415
-    from deskmate_documents.office.quote_gate import check_quotes  # noqa: PLC0415
+    from deskmate_documents.office.gates import shared_gates  # noqa: PLC0415
 
-    return [
-        Validator(
-            rule="G-QUOTE",
-            title="Every quotation stands verbatim in its source, at the cited place.",
-            function=check_quotes,
-        ),
-        Validator(
-            rule="G-PLACEHOLDER",
-            title="No placeholder is left that the original did not have.",
-            function=check_placeholders,
-        ),
-        Validator(
-            rule="G-OOXML",
-            title="The Office file is whole: parts, links, ids and comments fit together.",
-            function=check_package,
-        ),
-        Validator(
-            rule="G-DIFF",
-            title="An edited file differs from its original only where its edits say so.",
-            function=check_difference,
-        ),
-    ]
+    return list(shared_gates())

@@ -294,8 +294,13 @@ class Package:
                 default = str(node.get("ContentType", ""))
         return default
 
-    def add_relationship(self, part: str, kind: str, target: str, *, external: bool = False) -> str:
-        """Point `part` to `target` (a part name, or a URL) and return the relationship's id; reuses one."""
+    def add_relationship(
+        self, part: str, kind: str, target: str, *, external: bool = False, type_: str = ""
+    ) -> str:
+        """Point `part` to `target` (a part name, or a URL) and return the relationship's id; reuses one.
+
+        `type_`: the whole type, of kinds that are not of the Office namespace.
+        """
         for rel in self.relationships(part).values():
             if (rel.kind, rel.target, rel.external) == (kind, target, external):
                 return rel.id
@@ -309,7 +314,7 @@ class Package:
         number = next(n for n in range(1, len(used) + 2) if f"rIdD{n}" not in used)
         node = etree.SubElement(root, f"{{{RELS_NS}}}Relationship")
         node.set("Id", f"rIdD{number}")
-        node.set("Type", f"{OFFICE_RELS}/{kind}")
+        node.set("Type", type_ or f"{OFFICE_RELS}/{kind}")
         if external:
             node.set("Target", target)
             node.set("TargetMode", "External")

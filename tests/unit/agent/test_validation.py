@@ -12,7 +12,14 @@ import pytest
 from deskmate.agent import validation
 from deskmate.agent.validation import build_validation, earlier_verdict, inputs_of
 from deskmate.testing.scripted_model import ScriptedModel
-from deskmate.types.events import Event, ToolFinished, Validated
+from deskmate.types.events import (
+    ContentTaken,
+    EgressAsked,
+    Event,
+    ToolFinished,
+    UserSaid,
+    Validated,
+)
 from deskmate.types.files import Change, Deliverable, Difference, Entry, Evidence
 from deskmate.types.findings import Finding
 from deskmate.types.ids import Digest, RunId, ToolUseId
@@ -60,7 +67,32 @@ def test_sources_are_the_originals_and_files_are_as_the_overlay_has_them(
     }
     assert [item.path for item in request.deliverables] == ["d/gone", "d/new", "d/old", "d/same"]
     assert [(item.id, item.path) for item in request.evidence] == [("1", "d/old"), ("2", "d/old")]
-    assert request.facts == {"date": "2026-11-23", "paths_read": ["d/old"]}
+    assert request.facts == {
+        "date": "2026-11-23",
+        "paths_read": ["d/old"],
+        "said": [],
+        "unavailable": [],
+        "hosts": [],
+    }
+
+
+def test_rules_are_told_what_the_host_knows_of_the_thread(make_log: MakeLog) -> None:
+    def asked(host: str, *, allowed: bool) -> EgressAsked:
+        return EgressAsked(
+            request=host, method="GET", host=host, port=443, path="/", allowed=allowed, why=""
+        )
+
+    events = make_log(
+        UserSaid(run=RunId("r"), text="x" * 39_999, model="m"),
+        UserSaid(run=RunId("r"), text="It costs 500.", model="m"),
+        ContentTaken(manifest=A, files=1, size=1, lost={"d/locked": "permission denied"}),
+        asked("api.example.com", allowed=True),
+        asked("evil.example.com", allowed=False),
+    )
+    facts = build_validation((), Difference(changes=()), (), events, "2026-11-23").facts
+    assert facts["said"] == ["It costs 500."]
+    assert facts["unavailable"] == ["d/locked"]
+    assert facts["hosts"] == ["api.example.com"]
 
 
 def test_of_more_originals_than_a_clean_room_holds_those_come_that_are_named_or_changed(

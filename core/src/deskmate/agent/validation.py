@@ -10,7 +10,14 @@ from deskmate.agent.manifests import digest_of
 from deskmate.agent.world import Setup, World
 from deskmate.errors import DeskmateError, ProtocolError, SandboxUnavailable
 from deskmate.ports import Progress, SourceFile, ValidationReport, ValidationRequest
-from deskmate.types.events import Event, ToolFinished, Validated
+from deskmate.types.events import (
+    ContentTaken,
+    EgressAsked,
+    Event,
+    ToolFinished,
+    UserSaid,
+    Validated,
+)
 from deskmate.types.files import Deliverable, Difference, Entry, Evidence
 from deskmate.types.findings import Finding
 from deskmate.types.ids import Digest, RunId
@@ -20,6 +27,8 @@ ATTEMPTS = 2
 DEADLINE_S = 900.0
 SOURCES_BYTES = 64 << 20
 """More originals than this are not put into a clean room, whose files lie in its memory, unasked."""
+SAID_CHARACTERS = 40_000
+LOST_PATHS = 500
 NO_VERDICT = "G-CLEAN-ROOM"
 MISSING = "G-PRESENT"
 NOT_RUN = "G-RULE-RAN"
@@ -59,8 +68,35 @@ def build_validation(
             SourceFile(path=path, sha256=sha256) for path, sha256 in sorted(originals.items())
         ),
         evidence=evidence,
-        facts={"date": date, "paths_read": sorted({item.path for item in evidence})},
+        facts={
+            "date": date,
+            "paths_read": sorted({item.path for item in evidence}),
+            **_facts(events),
+        },
     )
+
+
+def _facts(events: Iterable[Event]) -> dict[str, list[str]]:
+    """Return what the host itself knows of the thread, for rules that must not believe the agent.
+
+    `said`: the user's words, the last ones where there are many. `unavailable`: granted files that could not be
+    read. `hosts`: those that an allowed request went to.
+    """
+    said: list[str] = []
+    lost: set[str] = set()
+    hosts: set[str] = set()
+    for event in events:
+        match event.payload:
+            case UserSaid(text=text):
+                said.append(text[-SAID_CHARACTERS:])
+            case ContentTaken() as taken:
+                lost.update(taken.lost)
+            case EgressAsked(host=host, allowed=True):
+                hosts.add(host)
+    kept = said
+    while len(kept) > 1 and sum(map(len, kept)) > SAID_CHARACTERS:
+        kept = kept[1:]
+    return {"said": kept, "unavailable": sorted(lost)[:LOST_PATHS], "hosts": sorted(hosts)}
 
 
 def _evidence(events: Iterable[Event]) -> tuple[Evidence, ...]:

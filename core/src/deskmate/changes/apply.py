@@ -10,7 +10,7 @@ import anyio
 import anyio.to_thread
 
 from deskmate.changes.carry import Failpoint, Work, carry_out, discard, finish
-from deskmate.changes.differ import cut
+from deskmate.changes.differ import Differ, cut
 from deskmate.changes.disk import Folders
 from deskmate.changes.history import settled_of, unfinished
 from deskmate.changes.journal import Journal
@@ -43,12 +43,16 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where applying happens. `journal`: the thread's own folder for it, `<thread>/apply`."""
+    """Where applying happens. `journal`: the thread's own folder for it, `<thread>/apply`.
+
+    `differs`: who takes changes apart; None: the host alone, which knows text.
+    """
 
     store: Store
     blobs: Blobs
     journal: Path
     failpoint: Failpoint = lambda name: None
+    differs: Sequence[Differ] | None = None
 
 
 async def review_changes(
@@ -90,7 +94,7 @@ async def choose_changes(
         with Folders(grants) as folders:
             found = review(read_difference(difference, blobs), grants, folders, blobs, settled)
             changes = {item.path: item.change for item in found.items}
-            parts = cut(changes, options.hunks, settled.written, blobs)
+            parts = cut(changes, options.hunks, settled.written, blobs, place.differs)
             return plan_apply(
                 found, grants, folders, options, source=difference, run=run, parts=parts
             )

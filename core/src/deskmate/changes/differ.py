@@ -129,7 +129,7 @@ def _cut(
     if sides is None or sides.differ is None or change.before is None or change.after is None:
         raise UserError(
             f"{change.path} cannot be taken in parts.",
-            hint="Only changed text files can: apply it whole, or --leave-out it.",
+            hint="Only changed text files, Word documents and workbooks can: apply it whole, or --leave-out it.",
         )
     ids = [piece.id for piece in sides.pieces()]
     if unknown := sorted(set(chosen) - set(ids)):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from deskmate.changes.dangers import content_flags
-from deskmate.changes.differ import Part, sides_of
+from deskmate.changes.differ import Differ, Part, sides_of
 from deskmate.changes.disk import Folders
 from deskmate.changes.loss import Loss, hard_links, loss_of
 from deskmate.changes.moves import find_moves
@@ -240,13 +240,16 @@ def _content(entry: Entry) -> tuple[str, str | None, str]:
 
 
 def describe_difference(
-    change: Change, blobs: BlobReader, written: Collection[str] = ()
+    change: Change,
+    blobs: BlobReader,
+    written: Collection[str] = (),
+    differs: Sequence[Differ] | None = None,
 ) -> Iterator[str]:
     """Yield a unified diff with numbered hunks, or one line on what cannot be shown as text.
 
-    `written`: hunks that the user's file has already; they are marked.
+    `written`: hunks that the user's file has already; they are marked. `differs`: who takes it apart.
     """
-    sides = sides_of(change, blobs)
+    sides = sides_of(change, blobs, differs)
     if sides is not None and sides.differ is not None:
         yield f"--- a/{change.path}" if change.before else "--- /dev/null"
         yield f"+++ b/{change.path}" if change.after else "+++ /dev/null"

@@ -13,16 +13,18 @@ import click
 
 from deskmate.cli.output import Session, is_live, json_option, one_line, progress, say, say_json
 from deskmate.cli.own_thread import catalogue
-from deskmate.errors import UserError
+from deskmate.errors import DeskmateError, UserError
 
 if TYPE_CHECKING:
     from deskmate.changes.apply import Outcome, Place
+    from deskmate.changes.differ import Differ
     from deskmate.changes.history import Applied
     from deskmate.changes.planning import ApplyOptions
     from deskmate.changes.review import ChangeSet, Item
     from deskmate.changes.staged import Staged
     from deskmate.store.blobs import BlobStore
     from deskmate.store.thread import ThreadStore
+    from deskmate.types.files import Change
 
 NEEDS_YOU = 4
 
@@ -72,13 +74,19 @@ async def open_for_reading(
 async def open_for_changes(session: Session, thread: str | None) -> AsyncIterator[Place]:
     """Open a thread for writing and settle what an earlier process left."""
     from deskmate.changes.apply import Place, recover  # noqa: PLC0415
+    from deskmate.host.documents import document_differs  # noqa: PLC0415
     from deskmate.store.blobs import BlobStore  # noqa: PLC0415
     from deskmate.store.thread import open_thread  # noqa: PLC0415
 
     name = choose_thread(session, thread)
     async with open_thread(session.places.threads, name) as store:
         blobs = BlobStore(session.places.blobs)
-        place = Place(store=store, blobs=blobs, journal=store.folder / "apply")
+        place = Place(
+            store=store,
+            blobs=blobs,
+            journal=store.folder / "apply",
+            differs=document_differs(session.places, blobs, progress()),
+        )
         for outcome in await recover(place):
             what = f"not carried out: {outcome.text}" if outcome.text else "finished now"
             click.echo(f"  an interrupted apply was {what}", err=True)
@@ -160,32 +168,48 @@ def diff(
 async def _differences(
     session: Session, paths: tuple[str, ...], thread: str | None, run: str
 ) -> list[dict[str, Any]]:
-    from deskmate.changes.differ import sides_of  # noqa: PLC0415
     from deskmate.changes.history import settled_of  # noqa: PLC0415
     from deskmate.changes.names import is_below  # noqa: PLC0415
-    from deskmate.changes.review import describe_difference, read_difference  # noqa: PLC0415
+    from deskmate.changes.review import read_difference  # noqa: PLC0415
     from deskmate.changes.staged import find_staged  # noqa: PLC0415
+    from deskmate.host.documents import document_differs  # noqa: PLC0415
 
     async with open_for_reading(session, thread) as (store, blobs):
         events = await store.events()
         staged = find_staged(events, run)
         written = settled_of(events, staged.difference, blobs).written
+        differs = document_differs(session.places, blobs, progress())
         found = []
         for change in read_difference(staged.difference, blobs).changes:
             if paths and not is_below(change.path, paths):
                 continue
-            sides = sides_of(change, blobs) if change.before and change.after else None
             ids = written[change.path].ids if change.path in written else ()
-            found.append(
-                {
-                    "path": change.path,
-                    "operation": change.operation,
-                    "hunks": [piece.id for piece in sides.pieces()] if sides else [],
-                    "applied": list(ids),
-                    "lines": list(describe_difference(change, blobs, ids)),
-                }
-            )
+            # in a thread, from which a differ may ask a machine
+            found.append(await anyio.to_thread.run_sync(_described, change, blobs, ids, differs))
         return found
+
+
+def _described(
+    change: Change, blobs: BlobStore, ids: Sequence[str], differs: Sequence[Differ]
+) -> dict[str, Any]:
+    from deskmate.changes.differ import sides_of  # noqa: PLC0415
+    from deskmate.changes.review import describe_difference  # noqa: PLC0415
+
+    hunks: list[str] = []
+    try:
+        sides = sides_of(change, blobs, differs) if change.before and change.after else None
+        hunks = [piece.id for piece in sides.pieces()] if sides else []
+        lines = list(describe_difference(change, blobs, ids, differs))
+    except DeskmateError as error:
+        lines = list(describe_difference(change, blobs, ids))
+        lines.append(f"! its changes cannot be shown one by one: {error.message}")
+    return {
+        "path": change.path,
+        "operation": change.operation,
+        "hunks": hunks,
+        "applied": list(ids),
+        "lines": lines,
+    }
 
 
 @command.command("apply", short_help="Write the changes into your folders, all or nothing.")
@@ -197,7 +221,7 @@ async def _differences(
     "--hunks",
     multiple=True,
     metavar="FILE:1,3-5",
-    help="Of this text file only these hunks, as changes diff numbers them.",
+    help="Of this text, Word document or workbook only these changes, as changes diff numbers them.",
 )
 @click.option("--allow-protected", multiple=True, metavar="PATH", help="Write this protected name.")
 @click.option(

@@ -24,6 +24,12 @@ _SENTENCES = {
     "office__document_read": "reading {path}",
     "office__document_outline": "looking at how {path} is built",
     "office__document_quote": "looking up a quotation in {path}",
+    "office__document_figure": "looking up a figure in {path}",
+    "office__document_present": "presenting {path}",
+    "office__docx_fields": "looking at the fields of {path}",
+    "office__docx_fill": "filling in {path}",
+    "office__docx_build": "writing {target}",
+    "office__docx_comment": "commenting on {path}",
     "office__docx_accept": "accepting tracked changes in {path}",
     "office__docx_reject": "rejecting tracked changes in {path}",
 }

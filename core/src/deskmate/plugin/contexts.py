@@ -121,7 +121,8 @@ class ValidationContext:
 
     `file`: the deliverable's own file. `sources`: the originals from the host. `evidence`: what the
     run recorded, a claim to be re-derived, never believed. `facts`: what the host knows of the run
-    (`date`: ISO date). `others`: workspace path → file of the run's other deliverables.
+    (`date`: ISO date; `said`: the user's words; `unavailable`: granted files that could not be read; `hosts`: those
+    that a request went to). `others`: workspace path → file of the run's other deliverables.
     """
 
     file: Path

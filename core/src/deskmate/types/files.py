@@ -96,11 +96,16 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A statement of a deliverable that points to evidence. `text`: the words in the deliverable."""
+    """A statement of a deliverable that points to evidence. `text`: the words in the deliverable.
+
+    `formula`: of a number, how it follows from the evidence, its first item called `e1`, such as `e1 / e2 - 1`;
+    empty: it is one of the figures themselves.
+    """
 
     text: str
     evidence: tuple[str, ...]
     kind: Literal["quote", "number", "statement"] = "quote"
+    formula: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

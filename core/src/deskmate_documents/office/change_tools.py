@@ -1,0 +1,69 @@
+"""Tools over two versions of a document: what changed, piece by piece, and any choice of it as a file.
+
+The host calls them too, in a machine of its own, to show a change set and to apply parts of it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deskmate.plugin import ToolContext, ToolInputError
+
+LINE_LIMIT = 400
+LINES_LIMIT = 12
+SHOWN_CHARACTERS = 240_000
+
+
+def document_changes(before: str, after: str, context: ToolContext) -> dict[str, Any]:
+    """Say what changed between two versions of a Word document or an Excel workbook, change by change.
+
+    Args:
+        before: workspace path of the older version.
+        after: workspace path of the newer version.
+        context: filled in by Deskmate.
+
+    Returns:
+        `changes`: list of {id, lines}; of the lines the first says where, `-` what goes, `+` what comes, `~` what is
+        formatting or else. Empty if nothing differs that a reader would see.
+    """
+    from deskmate_documents.differs import pieces  # noqa: PLC0415
+
+    found = pieces(context.file(before), context.file(after))
+    left = SHOWN_CHARACTERS
+    changes = []
+    for piece in found:
+        lines = [line[:LINE_LIMIT] for line in piece.lines[:LINES_LIMIT]]
+        size = sum(map(len, lines))
+        shown = lines if size <= left else lines[:1]
+        left -= size
+        changes.append({"id": piece.id, "lines": shown})
+    return {"changes": changes}
+
+
+def document_take(
+    before: str, after: str, chosen: list[str], target: str, context: ToolContext
+) -> dict[str, Any]:
+    """Write the older version of a document with only some of the newer one's changes.
+
+    Tracked changes that the newer version brings stay tracked; of other changes the chosen ones are simply made.
+
+    Args:
+        before: workspace path of the older version.
+        after: workspace path of the newer version.
+        chosen: ids as document_changes gives them.
+        target: workspace path of the result, a third file.
+        context: filled in by Deskmate.
+
+    Returns:
+        `path` of the result.
+    """
+    from deskmate_documents.differs import merge  # noqa: PLC0415
+
+    old, new, result = context.file(before), context.file(after), context.target(target)
+    if result.resolve() in (old.resolve(), new.resolve()):
+        raise ToolInputError("The target must be another file than both versions.")
+    if result.suffix.lower() != old.suffix.lower():
+        raise ToolInputError(f"The target must end in {old.suffix}, as the older version does.")
+    result.parent.mkdir(parents=True, exist_ok=True)
+    merge(old, new, chosen, result)
+    return {"path": context.name_of(result)}
