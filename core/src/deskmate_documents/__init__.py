@@ -17,12 +17,14 @@ def deskmate_prompts(context: PluginContext) -> list[Prompt]:
 
 @hookimpl
 def deskmate_tools(context: PluginContext) -> list[Tool]:
-    """Bring the tools that read documents, settle tracked changes, and read and edit workbooks."""
+    """Bring the tools that read documents, settle tracked changes, and build, read and edit workbooks."""
     # Plugins import this package for its modules; only the office plugin itself needs the tools.
     from deskmate_documents.office import (  # noqa: PLC0415
         change_tools,
         docx_tools,
         evidence_tools,
+        sheet_build_tool,
+        sheet_calc_tool,
         sheet_tools,
         tools,
     )
@@ -44,6 +46,8 @@ def deskmate_tools(context: PluginContext) -> list[Tool]:
         Tool(function=sheet_tools.sheet_map, reads=("{path}",)),
         Tool(function=sheet_tools.sheet_read, reads=("{path}",)),
         Tool(function=sheet_tools.sheet_edit, risk="write", reads=("{path}",)),
+        Tool(function=sheet_build_tool.sheet_build, risk="write", reads=()),
+        Tool(function=sheet_calc_tool.sheet_recalculate, risk="write", reads=("{path}",)),
     ]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import xlsxwriter  # type: ignore[import-untyped]
+import xlsxwriter
 from pptx import Presentation
 
 from deskmate_documents.inventory import compare, counts, inventory, part_changes

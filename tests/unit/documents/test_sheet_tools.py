@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-import xlsxwriter  # type: ignore[import-untyped]
+import xlsxwriter
 from openpyxl import Workbook as NewWorkbook
 
 from deskmate.errors import ToolInputError

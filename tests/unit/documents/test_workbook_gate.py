@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import xlsxwriter  # type: ignore[import-untyped]
+import xlsxwriter
 from openpyxl import load_workbook
 
 from deskmate.plugin import Deliverable, Finding, Sources, ToolContext, ValidationContext

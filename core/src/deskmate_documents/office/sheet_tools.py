@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from deskmate.plugin import Deliverable, Evidence, ToolAnswer, ToolContext, ToolInputError
+from deskmate.plugin import Deliverable, Evidence, ToolAnswer, ToolContext
 from deskmate.types.ids import Digest
+from deskmate_documents.office.sheet_record import (
+    keep_original,
+    recall,
+    remember,
+    result_file,
+    workbook_file,
+)
 
 if TYPE_CHECKING:
     from deskmate_documents.xlsx.book import Sheet, Workbook
     from deskmate_documents.xlsx.cells import Value
-    from deskmate_documents.xlsx.declared import Declared
     from deskmate_documents.xlsx.graph import Graph
 
-KINDS = frozenset({".xlsx", ".xlsm", ".xltx", ".xltm"})
 CELLS_LIMIT = 600
 TRACE_LIMIT = 60
 DOUBTS_LIMIT = 80
@@ -47,7 +51,7 @@ def sheet_map(
     from deskmate_documents.xlsx.book import Workbook  # noqa: PLC0415
     from deskmate_documents.xlsx.sheetmap import detail, overview  # noqa: PLC0415
 
-    real = _workbook(path, context)
+    real = workbook_file(path, context)
     book = Workbook(real)
     answer: dict[str, Any] = {"path": context.name_of(real)}
     answer |= detail(book, book.sheet(sheet)) if sheet else overview(book)
@@ -88,10 +92,11 @@ def sheet_read(path: str, cells: str, context: ToolContext, trace: bool = False)
     from deskmate_documents.xlsx.graph import Graph  # noqa: PLC0415
     from deskmate_documents.xlsx.refs import Area, quote_sheet  # noqa: PLC0415
 
-    real = _workbook(path, context)
+    real = workbook_file(path, context)
     book = Workbook(real)
     sheet, area = parse_target(book, cells)
     limit = TRACE_LIMIT if trace else CELLS_LIMIT
+    unsettled = recall(real, context).unsettled if book.is_stale else frozenset()
     graph = Graph(book) if trace else None
     digest = Digest(hashlib.sha256(real.read_bytes()).hexdigest())
     shown: list[dict[str, Any]] = []
@@ -106,6 +111,8 @@ def sheet_read(path: str, cells: str, context: ToolContext, trace: bool = False)
             shown, evidence = _whole_rows(shown, evidence, value.place[0])
             break
         entry = _entry(book, value)
+        if value.formula and (value.kind == "empty" or _is_old(sheet, entry, unsettled)):
+            entry["old"] = True
         shown.append(entry | (_trace(graph, sheet, value) if graph is not None else {}))
         if value.kind in ("number", "text") and not entry.get("old") and value.text:
             evidence.append(_evidence(digest, context.name_of(real), sheet, value, entry))
@@ -145,9 +152,13 @@ def _entry(book: Workbook, value: Value) -> dict[str, Any]:
         "date": as_date(value.text, date1904=book.date1904) if number and is_date(code) else "",
         "format": code if number and code != "General" else "",
         "unit": unit_of(code) if number else "",
-        "old": bool(value.formula) and (book.is_stale or value.kind == "empty"),
     }
     return {name: content for name, content in entry.items() if content not in ("", False)}
+
+
+def _is_old(sheet: Sheet, entry: dict[str, Any], unsettled: frozenset[str] | None) -> bool:
+    """Say whether a formula's stored result is old; `unsettled` None: nothing was computed since an edit."""
+    return unsettled is None or f"{sheet.name}!{entry['cell']}" in unsettled
 
 
 def _trace(graph: Graph, sheet: Sheet, value: Value) -> dict[str, Any]:
@@ -202,7 +213,11 @@ def sheet_edit(
             bold}}}, types as Excel stores them: cellIs, expression, colorScale, dataBar, iconSet, top10, …;
             rule_change {sheet, number, rule: {cells, formulas, operator, colors, format}}; rule_remove {sheet,
             number}, numbers as in sheet_map; validation {cells, validation: {type, operator, formulas, prompt,
-            error}}; validation_remove {cells}.
+            error}}; validation_remove {cells};
+            pivot {cells (where it begins), source (table, name or range with headers), rows, columns, filters:
+            [field or {field, item}], values: [{field, function: sum, count, average, max, …, name, number_format}],
+            name} makes a native pivot table; pivot_change {pivot, sheet, and what is new of these}; pivot_refresh
+            {pivot, sheet, source} computes it anew, do this after its source changed.
         context: filled in by Deskmate.
         target: workspace path of the result; empty: the same file.
         allow_protected: edit locked cells of protected sheets; only if the user agrees.
@@ -213,14 +228,15 @@ def sheet_edit(
     """
     from deskmate_documents.xlsx.edit import edit_workbook  # noqa: PLC0415
 
-    source = _workbook(path, context)
-    result = context.target(target) if target else source
-    if result.suffix.lower() != source.suffix.lower():
-        raise ToolInputError(f"The target must end in {source.suffix}, as the source does.")
-    original, before = _history(source, context)
-    outcome = edit_workbook(source, result, edits, allow_protected=allow_protected)
-    declared = before.merged(outcome.declared)
-    _remember(result, original, declared, context)
+    source = workbook_file(path, context)
+    result = result_file(source, target, context)
+    known = recall(source, context)
+    keep_original(source, known)
+    outcome = edit_workbook(
+        source, result, edits, allow_protected=allow_protected, unsettled=known.unsettled
+    )
+    declared = known.declared.merged(outcome.declared)
+    remember(result, replace(known, declared=declared), context)
     name = context.name_of(result)
     answer = {
         "path": name,
@@ -233,37 +249,7 @@ def sheet_edit(
         path=name,
         title=f"Edited workbook {result.name}",
         role="workbook",
-        sources={"original": original},
+        sources={"original": known.original},
         data={"declared": declared.to_json()},
     )
     return ToolAnswer(result=answer, deliverables=(deliverable,))
-
-
-def _workbook(path: str, context: ToolContext) -> Path:
-    real = context.file(path)
-    if real.suffix.lower() not in KINDS:
-        raise ToolInputError(f"{path} is not an Excel workbook (.xlsx or .xlsm).")
-    return real
-
-
-def _record(file: Path, context: ToolContext) -> Path:
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    return context.home / ".sheet-edits" / f"{digest}.json"
-
-
-def _history(source: Path, context: ToolContext) -> tuple[str, Declared]:
-    """Return the original that a file was edited from, and what was declared then; a file of the user's is its own."""
-    from deskmate_documents.xlsx.declared import Declared  # noqa: PLC0415
-
-    record = _record(source, context)
-    if not record.is_file():
-        return context.name_of(source), Declared()
-    known = json.loads(record.read_text("utf-8"))
-    return str(known["original"]), Declared.from_json(known["declared"])
-
-
-def _remember(result: Path, original: str, declared: Declared, context: ToolContext) -> None:
-    record = _record(result, context)
-    record.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"original": original, "declared": declared.to_json()})
-    record.write_text(text, "utf-8")

@@ -15,7 +15,8 @@ AREAS_LIMIT = 50_000
 class Declared:
     """Declared changes. `cells`: sheet → areas. `rules`, `validations`: sheets. `tables`: their names.
 
-    `names`: defined names. `styles`: whether styles may have been appended.
+    `names`: defined names. `styles`: whether styles may have been appended. `results`: whether results that the
+    original lacked, or itself called old, were computed. `parts`: package parts that were added or written anew.
     """
 
     cells: dict[str, list[Area]] = field(default_factory=dict)
@@ -23,7 +24,9 @@ class Declared:
     validations: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     tables: list[str] = field(default_factory=list)
+    parts: list[str] = field(default_factory=list)
     styles: bool = False
+    results: bool = False
 
     def add_cells(self, sheet: str, area: Area) -> None:
         """Add an area; one that goes on below or beside the last one grows it."""
@@ -60,12 +63,12 @@ class Declared:
 
     def merged(self, other: Declared) -> Declared:
         """Return both together."""
-        both = Declared(styles=self.styles or other.styles)
+        both = Declared(styles=self.styles or other.styles, results=self.results or other.results)
         for one in (self, other):
             for sheet, areas in one.cells.items():
                 for area in areas:
                     both.add_cells(sheet, area)
-            for name in ("rules", "validations", "names", "tables"):
+            for name in ("rules", "validations", "names", "tables", "parts"):
                 getattr(both, name).extend(
                     x for x in getattr(one, name) if x not in getattr(both, name)
                 )
@@ -79,20 +82,22 @@ class Declared:
             "validations": list(self.validations),
             "names": list(self.names),
             "tables": list(self.tables),
+            "parts": list(dict.fromkeys(self.parts)),
             "styles": self.styles,
+            "results": self.results,
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Declared:
         """Return it for `to_json`'s shape; what has another shape counts as not declared."""
-        found = cls(styles=data.get("styles") is True)
+        found = cls(styles=data.get("styles") is True, results=data.get("results") is True)
         cells = data.get("cells")
         for sheet, texts in cells.items() if isinstance(cells, dict) else ():
             if isinstance(sheet, str) and isinstance(texts, list):
                 found.cells[sheet] = [
                     a for t in texts[:AREAS_LIMIT] if isinstance(t, str) for a in parse_areas(t)
                 ]
-        for name in ("rules", "validations", "names", "tables"):
+        for name in ("rules", "validations", "names", "tables", "parts"):
             listed = data.get(name)
             if isinstance(listed, list):
                 getattr(found, name).extend(x for x in listed if isinstance(x, str))

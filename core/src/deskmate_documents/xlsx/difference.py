@@ -9,7 +9,7 @@ from typing import Literal
 
 from deskmate.errors import ToolInputError
 from deskmate_documents.inventory import Feature, compare, inventory, part_changes
-from deskmate_documents.opc import TYPES_PART, Element, canonical
+from deskmate_documents.opc import OFFICE_RELS, TYPES_PART, Element, canonical, resolve
 from deskmate_documents.xlsx.book import Sheet, Workbook
 from deskmate_documents.xlsx.cells import Value
 from deskmate_documents.xlsx.declared import Declared
@@ -18,6 +18,7 @@ from deskmate_documents.xlsx.refs import COLUMNS, Area, Place, name_of
 from deskmate_documents.xlsx.rules import X14
 from deskmate_documents.xlsx.sheetpart import q
 
+_RID = f"{{{OFFICE_RELS}}}id"
 AREA_LIMIT = 60_000
 _RULES = frozenset({"conditional format", "conditional format (2010)"})
 _VALIDATIONS = frozenset({"data validation", "data validation (2010)"})
@@ -26,13 +27,17 @@ Kind = Literal["value", "formula", "result", "style", "row", "sheet", "feature",
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One difference. `sheet`, `place`: of a cell. `result`: only the stored result of an equal formula."""
+    """One difference. `sheet`, `place`: of a cell. `result`: only the stored result of an equal formula.
+
+    `was_missing`: nothing was stored there before.
+    """
 
     kind: Kind
     message: str
     sheet: str = ""
     place: Place | None = None
     location: str = ""
+    was_missing: bool = False
 
 
 def changes(before: Workbook, after: Workbook) -> Iterator[Change]:
@@ -100,7 +105,14 @@ def _cell(
 
     def change(kind: Kind, was: str, now: str) -> Change:
         message = f"{label} was {was[:80] or 'empty'} and is {now[:80] or 'empty'}."
-        return Change(kind=kind, sheet=sheet, place=place, location=label, message=message)
+        return Change(
+            kind=kind,
+            sheet=sheet,
+            place=place,
+            location=label,
+            message=message,
+            was_missing=old is None or old.kind == "empty",
+        )
 
     was, now = _shown(old), _shown(new)
     formulas = [(v.formula, v.array, v.meta) if v else ("", "", "") for v in (old, new)]
@@ -196,7 +208,9 @@ def _features(before: Workbook, after: Workbook, declared: Declared) -> Iterator
                 and _only_calculates(before, after)
             ):
                 continue
-            if _is_of_table(before, feature, declared):
+            if _is_of_table(before, feature, declared) or (
+                verb != "lost" and _is_of_part(feature, declared)
+            ):
                 continue
             where = f" of {feature.where}" if feature.where else ""
             name = f" {feature.name}" if feature.name else ""
@@ -227,6 +241,12 @@ def _is_of_table(book: Workbook, feature: Feature, declared: Declared) -> bool:
     )
 
 
+def _is_of_part(feature: Feature, declared: Declared) -> bool:
+    """Say whether a feature is a declared part, or stands within one."""
+    parts = {part.rpartition("/")[2] for part in declared.parts}
+    return bool({feature.name, feature.where} & parts)
+
+
 def _only_calculates(before: Workbook, after: Workbook) -> bool:
     old, new = (dict(_attributes(book.root.find(q("calcPr")))) for book in (before, after))
     new.pop("fullCalcOnLoad", None)
@@ -245,7 +265,9 @@ def _parts(before: Workbook, after: Workbook, declared: Declared) -> Iterator[Ch
     for name, verb in part_changes(before.package, after.package).items():
         if name.endswith("/calcChain.xml"):
             continue
-        if verb == "changed" and (name in told or _same_meaning(before, after, name)):
+        if verb == "changed" and (name in told or _same_meaning(before, after, name, declared)):
+            continue
+        if verb != "removed" and (name in declared.parts or _links_declared(after, name, declared)):
             continue
         if name == before.styles_part and declared.styles and _only_appended(before, after):
             continue
@@ -253,7 +275,19 @@ def _parts(before: Workbook, after: Workbook, declared: Declared) -> Iterator[Ch
     yield from _frames(before, after, declared)
 
 
-def _same_meaning(before: Workbook, after: Workbook, name: str) -> bool:
+def _links_declared(after: Workbook, name: str, declared: Declared) -> bool:
+    """Say whether a new part of relationships belongs to declared parts, or points to such ones only."""
+    if not name.endswith(".rels"):
+        return False
+    folder, _, file = name.rpartition("_rels/")
+    owner = folder + file.removesuffix(".rels")
+    return owner in declared.parts or all(
+        not rel.external and rel.target in declared.parts
+        for rel in after.package.relationships(owner).values()
+    )
+
+
+def _same_meaning(before: Workbook, after: Workbook, name: str, declared: Declared) -> bool:
     if not name.lower().endswith((".xml", ".rels", ".vml")):
         return False
     try:
@@ -261,10 +295,15 @@ def _same_meaning(before: Workbook, after: Workbook, name: str) -> bool:
     except ToolInputError:
         return False
     if name == TYPES_PART or name.endswith(".rels"):
-        # in any order, and without the chain of calculation, which may go
+        # in any order, without the chain of calculation, which may go, and without declared parts
+        folder, _, file = name.rpartition("_rels/")
+        owner = folder + file.removesuffix(".rels")
         lists = [
             Counter(
-                tuple(sorted(n.attrib.items())) for n in root if "calcChain" not in str(n.attrib)
+                tuple(sorted(n.attrib.items()))
+                for n in root
+                if "calcChain" not in str(n.attrib)
+                and resolve(owner, n.get("Target") or n.get("PartName", "")) not in declared.parts
             )
             for root in roots
         ]
@@ -301,7 +340,7 @@ def _frames(before: Workbook, after: Workbook, declared: Declared) -> Iterator[C
                 f"Something besides the cells of {sheet.name} differs (layout, links or settings)."
             )
             yield Change(kind="feature", location=sheet.name, message=text)
-    roots = [_bare_workbook(book) for book in (before, after)]
+    roots = [_bare_workbook(book, declared) for book in (before, after)]
     if roots[0] != roots[1]:
         yield Change(
             kind="feature", location="workbook", message="Something of the workbook itself differs."
@@ -323,7 +362,20 @@ def _stripped(frame: Element, declared: Declared, sheet: str) -> bytes:
     return b"".join(canonical(node) for node in frame)
 
 
-def _bare_workbook(book: Workbook) -> bytes:
-    return b"".join(
-        canonical(node) for node in book.root if node.tag not in (q("definedNames"), q("calcPr"))
-    )
+def _bare_workbook(book: Workbook, declared: Declared) -> bytes:
+    """Return what the workbook's part says, without names, calculation and the caches of declared pivot tables."""
+    rels = book.package.relationships(book.main)
+    found = []
+    for node in book.root:
+        if node.tag in (q("definedNames"), q("calcPr")):
+            continue
+        if node.tag == q("pivotCaches"):
+            kept = [
+                n
+                for n in node
+                if (r := rels.get(n.get(_RID, ""))) is None or r.target not in declared.parts
+            ]
+            found += [canonical(n) for n in kept]
+            continue
+        found.append(canonical(node))
+    return b"".join(found)

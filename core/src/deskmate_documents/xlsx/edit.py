@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from deskmate_documents.xlsx.book import Sheet, Workbook, parse_target
 from deskmate_documents.xlsx.declared import Declared
 from deskmate_documents.xlsx.formula import SPILLING, areas, functions, moved, stored
 from deskmate_documents.xlsx.graph import Graph
+from deskmate_documents.xlsx.pivotedit import add_pivot, change_pivot, refresh_pivot
 from deskmate_documents.xlsx.pivots import pivots
 from deskmate_documents.xlsx.refs import Area, Place, name_of, parse_areas, split_sheet
 from deskmate_documents.xlsx.sheetedit import SheetEdit
@@ -37,8 +39,16 @@ class Outcome:
 class Editor:
     """A workbook while it is edited; nothing is written before `save`."""
 
-    def __init__(self, source: Path, *, allow_protected: bool = False) -> None:
+    def __init__(
+        self,
+        source: Path,
+        *,
+        allow_protected: bool = False,
+        unsettled: frozenset[str] | None = None,
+    ) -> None:
         """Open the workbook.
+
+        `unsettled`: the cells whose stored results are old, in a file that asks to be computed; None for all.
 
         Raises:
             ToolInputError: it cannot be read, or is kept in a form that is not patched here.
@@ -55,8 +65,33 @@ class Editor:
         self.notes: list[str] = []
         self.sheets: dict[str, SheetEdit] = {}
         self._touched: set[tuple[str, Place]] = set()
+        self.refreshed: set[str] = set()
         self._calculates = False
-        self._workbook_changed = False
+        self.workbook_changed = False
+        self._unsettled = unsettled
+        self._was_old = self.book.is_stale
+        self._flushed: set[tuple[str, Place]] = set()
+        self._lost: list[tuple[Sheet, Place]] = []
+
+    def flush(self) -> None:
+        """Write the cells edited so far into the package, so that what is read from the book has them."""
+        for name, edit in self.sheets.items():
+            edit.finish()
+            self._flushed |= {(name, place) for place in edit.formulas}
+            self._lost += [(edit.sheet, place) for place in edit.lost_formulas]
+        self.sheets.clear()
+        for cached in ("tables", "names"):
+            self.book.__dict__.pop(cached, None)
+
+    def is_old(self, sheet: str, place: Place) -> bool:
+        """Say whether the result of a formula is from before an edit, of these or of earlier ones."""
+        label = f"{sheet}!{name_of(place)}"
+        if self._was_old and (self._unsettled is None or label in self._unsettled):
+            return True
+        if not self._touched:
+            return False
+        reached, more = Graph(self.book).dependents(self._touched, 1_000_000)
+        return more or (sheet, place) in reached or (sheet, place) in self._flushed
 
     def apply(self, edits: Sequence[Mapping[str, Any]]) -> Outcome:
         """Make the edits in order; the first that is impossible stops all, and nothing is written.
@@ -71,7 +106,8 @@ class Editor:
             "set": self._set, "clear": self._clear, "style": self._style, "name": self._name,
             "append": self._append, "rule": self._rule, "rule_change": self._rule_change,
             "rule_remove": self._rule_remove, "validation": self._validation,
-            "validation_remove": self._validation_remove,
+            "validation_remove": self._validation_remove, "pivot": partial(add_pivot, self),
+            "pivot_change": partial(change_pivot, self), "pivot_refresh": partial(refresh_pivot, self),
         }  # fmt: skip
         for number, edit in enumerate(edits, 1):
             action = known.get(str(edit.get("op", "set")))
@@ -95,7 +131,7 @@ class Editor:
             stale | {s for s in self._touched if s in self._written_formulas()}
         ) - self._constants()
         self._calculates = self._calculates or bool(stale)
-        self._note_pivots()
+        self.notes.extend(outdated_pivots(self.book, self._touched, self.refreshed))
         ordered = sorted(stale, key=lambda s: (s[0], s[1]))
         return Outcome(
             declared=self.declared,
@@ -104,21 +140,10 @@ class Editor:
             notes=tuple(dict.fromkeys(self.notes)),
         )
 
-    def _note_pivots(self) -> None:
-        tables = {table.name.lower(): table for table in self.book.tables}
-        for pivot in pivots(self.book):
-            table = tables.get(pivot.source.lower())
-            sheet, text = (table.sheet, str(table.area)) if table else split_sheet(pivot.source)
-            read = parse_areas(text)
-            if any(
-                where == sheet and place in area for where, place in self._touched for area in read
-            ):
-                self.notes.append(
-                    f"The pivot table {pivot.name} ({pivot.sheet}) reads edited cells; it shows old figures until refreshed."
-                )
-
     def _written_formulas(self) -> set[tuple[str, Place]]:
-        return {(name, place) for name, edit in self.sheets.items() for place in edit.formulas}
+        return self._flushed | {
+            (name, place) for name, edit in self.sheets.items() for place in edit.formulas
+        }
 
     def _constants(self) -> set[tuple[str, Place]]:
         return self._touched - self._written_formulas()
@@ -146,6 +171,7 @@ class Editor:
 
     def touch(self, sheet: Sheet, place: Place) -> None:
         """Note that a cell's value changes."""
+        self.refreshed.clear()
         self._touched.add((sheet.name, place))
         self.declared.add_cells(sheet.name, Area(*place, *place))
 
@@ -188,7 +214,7 @@ class Editor:
 
     def _set_formula(self, sheet: Sheet, area: Area, edit: Mapping[str, Any]) -> None:
         text = stored(str(edit["formula"]))
-        self._check_references(text, sheet, area)
+        check_references(self.book, text, sheet, area)
         if functions(text) & SPILLING and not edit.get("single"):
             raise ToolInputError(
                 "This formula fills several cells; such formulas are not written yet. Use one that gives one value, "
@@ -216,20 +242,6 @@ class Editor:
         self._calculates = True
         self.touch(sheet, place)
 
-    def _check_references(self, text: str, sheet: Sheet, area: Area) -> None:
-        names = {known.name.lower() for known in self.book.sheets}
-        for where, read in areas(text):
-            parts = where.lower().split(":")
-            if where and "[" not in where and not all(part in names for part in parts):
-                raise ToolInputError(
-                    f"The formula refers to the sheet {where!r}, which is not there."
-                )
-            own = not where or where.lower() == sheet.name.lower()
-            if own and (area.top, area.left) in read:
-                raise ToolInputError(
-                    f"The formula of {name_of((area.top, area.left))} would refer to itself."
-                )
-
     def _clear(self, edit: Mapping[str, Any]) -> None:
         sheet, area = self.target(edit)
         for place in area.cells():
@@ -254,7 +266,7 @@ class Editor:
 
     def _name(self, edit: Mapping[str, Any]) -> None:
         name = naming.set_name(self.book, edit)
-        self._workbook_changed = self._calculates = True
+        self.workbook_changed = self._calculates = True
         self.declared.names.append(name)
 
     def _append(self, edit: Mapping[str, Any]) -> None:
@@ -300,22 +312,56 @@ class Editor:
     def save(self, target: Path) -> None:
         """Write the result; without any edit it equals the source part for part."""
         package = self.book.package
-        for edit in self.sheets.values():
-            edit.finish()
-        dropped = [(e.sheet, place) for e in self.sheets.values() for place in e.lost_formulas]
-        if dropped:
-            naming.drop_from_chain(self.book, dropped)
+        self.flush()
+        if self._lost:
+            naming.drop_from_chain(self.book, self._lost)
         if self.book.styles.changed:
             package.write_xml(self.book.styles_part, self.book.styles.root)
         if self._calculates:
             naming.calculate_on_load(self.book)
-        if self._workbook_changed or self._calculates:
+        if self.workbook_changed or self._calculates:
             package.write_xml(self.book.main, self.book.root)
         package.save(target)
 
 
+def check_references(book: Workbook, text: str, sheet: Sheet, area: Area) -> None:
+    """Raise ToolInputError for a formula that reads a sheet that is not there, or itself."""
+    names = {known.name.lower() for known in book.sheets}
+    for where, read in areas(text):
+        parts = where.lower().split(":")
+        if where and "[" not in where and not all(part in names for part in parts):
+            raise ToolInputError(f"The formula refers to the sheet {where!r}, which is not there.")
+        own = not where or where.lower() == sheet.name.lower()
+        if own and (area.top, area.left) in read:
+            raise ToolInputError(
+                f"The formula of {name_of((area.top, area.left))} would refer to itself."
+            )
+
+
+def outdated_pivots(
+    book: Workbook, touched: set[tuple[str, Place]], fresh: set[str]
+) -> Iterator[str]:
+    """Yield a sentence for each pivot table that reads edited cells; `fresh`: parts of those computed since."""
+    tables = {table.name.lower(): table for table in book.tables}
+    for pivot in pivots(book):
+        if pivot.part in fresh:
+            continue
+        table = tables.get(pivot.source.lower())
+        sheet, text = (table.sheet, str(table.area)) if table else split_sheet(pivot.source)
+        read = parse_areas(text)
+        if any(where == sheet and place in area for where, place in touched for area in read):
+            yield (
+                f"The pivot table {pivot.name} ({pivot.sheet}) reads edited cells; it shows old figures until refreshed."
+            )
+
+
 def edit_workbook(
-    source: Path, target: Path, edits: Sequence[Mapping[str, Any]], *, allow_protected: bool = False
+    source: Path,
+    target: Path,
+    edits: Sequence[Mapping[str, Any]],
+    *,
+    allow_protected: bool = False,
+    unsettled: frozenset[str] | None = None,
 ) -> Outcome:
     """Make edits in a workbook and write the result to `target`, which may be the source.
 
@@ -324,11 +370,12 @@ def edit_workbook(
         target: where the result goes.
         edits: list of {op, …}; see docs/reference/sheets.md.
         allow_protected: edit locked cells of protected sheets too.
+        unsettled: cells (`Sheet!A1`) whose results are old in a file that asks to be computed; None for all.
 
     Raises:
         ToolInputError: what is wrong with which edit; nothing is written then.
     """
-    editor = Editor(source, allow_protected=allow_protected)
+    editor = Editor(source, allow_protected=allow_protected, unsettled=unsettled)
     outcome = editor.apply(edits)
     editor.save(target)
     return outcome

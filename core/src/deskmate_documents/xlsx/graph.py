@@ -130,11 +130,12 @@ class Graph:
             if place in area:
                 yield from spots
 
-    def dependents(self, start: Iterable[Spot], limit: int = 5_000) -> tuple[set[Spot], bool]:
-        """Return all cells that these reach, volatile ones included, and whether the limit cut them short."""
-        begin = list(start)
-        reached: set[Spot] = set(self.volatile)
-        pending = [*begin, *self.volatile]
+    def dependents(
+        self, start: Iterable[Spot], limit: int = 5_000, *, volatile: bool = True
+    ) -> tuple[set[Spot], bool]:
+        """Return all cells that these reach, volatile ones included unless told, and whether the limit cut them short."""
+        reached: set[Spot] = set(self.volatile) if volatile else set()
+        pending = [*start, *reached]
         seen_wide: set[tuple[str, Area]] = set()
         while pending:
             sheet, place = pending.pop()

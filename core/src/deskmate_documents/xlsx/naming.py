@@ -51,7 +51,7 @@ def set_name(book: Workbook, edit: Mapping[str, Any]) -> str:
     if known is None:
         if group is None:
             group = etree.Element(q("definedNames"))
-            _insert(book.root, group, _BEFORE_NAMES)
+            insert_after(book.root, group, _BEFORE_NAMES)
         known = etree.SubElement(group, q("definedName"), name=name)
         if local is not None:
             known.set("localSheetId", local)
@@ -66,7 +66,8 @@ def _find(group: Element | None, name: str, local: str | None) -> Element | None
     return None
 
 
-def _insert(root: Element, node: Element, before: Iterable[str]) -> None:
+def insert_after(root: Element, node: Element, before: Iterable[str]) -> None:
+    """Insert an element behind the last one of those names."""
     tags = {q(name) for name in before}
     place = 0
     for number, child in enumerate(root, 1):
@@ -81,8 +82,15 @@ def calculate_on_load(book: Workbook) -> None:
     if node is None:
         node = etree.Element(q("calcPr"), calcId="0")
         del node.attrib["calcId"]
-        _insert(book.root, node, _BEFORE_CALC)
+        insert_after(book.root, node, _BEFORE_CALC)
     node.set("fullCalcOnLoad", "1")
+
+
+def calculated(book: Workbook) -> None:
+    """Take back that the file is to be calculated when it is opened: every stored result is right."""
+    node = book.root.find(q("calcPr"))
+    if node is not None:
+        node.attrib.pop("fullCalcOnLoad", None)
 
 
 def drop_from_chain(book: Workbook, cells: Iterable[tuple[Sheet, Place]]) -> None:

@@ -62,13 +62,13 @@ class SheetEdit:
         return tuple(found)
 
     @cached_property
-    def _pivots(self) -> tuple[tuple[str, Area], ...]:
+    def _pivots(self) -> tuple[tuple[str, str, Area], ...]:
         found = []
         for part in self.book.package.related(self.sheet.part, "pivotTable"):
             root = self.book.package.parse(part)
             place = root.find(q("location"))
             for area in parse_areas(place.get("ref", "") if place is not None else ""):
-                found.append((root.get("name", ""), area))
+                found.append((part, root.get("name", ""), area))
         return tuple(found)
 
     @cached_property
@@ -95,8 +95,10 @@ class SheetEdit:
         node = self._cells[place[0]].get(place[1])
         return node is not None and len(node) > 0
 
-    def cell(self, place: Place, *, content: bool = True) -> Element:
+    def cell(self, place: Place, *, content: bool = True, within: str = "") -> Element:
         """Return a cell's element to be changed, made if it is not there; `content`: its value will change.
+
+        `within`: part of the pivot table that paints it.
 
         Raises:
             ToolInputError: it is locked, hidden by a merged cell, or part of an array, data table or pivot table.
@@ -116,14 +118,26 @@ class SheetEdit:
                 "if the user agrees, say allow_protected: true."
             )
         if content:
-            self._guard(place)
+            self._guard(place, within)
         if place[1] not in known:
             known[place[1]] = self._new_cell(row, place, style)
         elif content:
             self._release(known[place[1]], place)
         return known[place[1]]
 
-    def _guard(self, place: Place) -> None:
+    def result(self, place: Place) -> Element:
+        """Return the element of a cell that is stored, to give its formula a result; no guard holds for that.
+
+        Raises:
+            ToolInputError: the cell is not stored.
+        """
+        self._row(place[0])
+        node = self._cells[place[0]].get(place[1])
+        if node is None:
+            raise ToolInputError(f"{self.sheet.name}!{name_of(place)} is empty; it has no result.")
+        return node
+
+    def _guard(self, place: Place, within: str) -> None:
         label = f"{self.sheet.name}!{name_of(place)}"
         for area in self._merged:
             if place in area and place != (area.top, area.left):
@@ -134,8 +148,8 @@ class SheetEdit:
                 raise ToolInputError(
                     f"{label} belongs to the array formula or data table {area}, which is kept whole."
                 )
-        for name, area in self._pivots:
-            if place in area:
+        for part, name, area in self._pivots:
+            if place in area and part != within:
                 raise ToolInputError(
                     f"{label} belongs to the pivot table {name} ({area}); edit its source."
                 )

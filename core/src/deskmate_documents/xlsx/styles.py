@@ -100,7 +100,7 @@ class Styles:
             else etree.Element(q("xf"))
         )
         if "number_format" in wanted:
-            xf.set("numFmtId", str(self._number_format(str(wanted["number_format"]))))
+            xf.set("numFmtId", str(self.number_format(str(wanted["number_format"]))))
             xf.set("applyNumberFormat", "1")
         if {"bold", "italic", "color"} & set(wanted):
             xf.set("fontId", str(self._font(int(xf.get("fontId", "0")), wanted)))
@@ -124,7 +124,12 @@ class Styles:
         self.changed = True
         return len(group) - 1
 
-    def _number_format(self, code: str) -> int:
+    def number_format(self, code: str) -> int:
+        """Return the number of a number format, appended if it is new.
+
+        Raises:
+            ToolInputError: it is empty or too long.
+        """
         if not code or len(code) > 255:
             raise ToolInputError("A number format must have 1 to 255 characters.")
         for number, known in self._codes.items():
@@ -196,7 +201,7 @@ class Styles:
                 etree.SubElement(font, q("color"), rgb=colour(wanted["color"]))
         if "number_format" in wanted:
             code = str(wanted["number_format"])
-            number = str(self._number_format(code))
+            number = str(self.number_format(code))
             etree.SubElement(dxf, q("numFmt"), numFmtId=number, formatCode=code)
         if "fill" in wanted:
             fill = etree.SubElement(dxf, q("fill"))

@@ -1,0 +1,173 @@
+"""Pivot tables that are there: what they show, and whether they can be computed here."""
+
+from __future__ import annotations
+
+from deskmate.errors import ToolInputError
+from deskmate_documents.opc import Element
+from deskmate_documents.xlsx.pivotlayout import FUNCTIONS, Measure, Spec
+from deskmate_documents.xlsx.pivotsource import Item, Source, distinct, iso
+from deskmate_documents.xlsx.pivotxml import read_item
+from deskmate_documents.xlsx.sheetpart import q
+
+_TRUE = ("1", "true")
+
+
+def not_plain(definition: Element, cache: Element) -> str:
+    """Return why a pivot table cannot be computed here exactly as Excel would, "" if it can."""
+    source = cache.find(f"{q('cacheSource')}/{q('worksheetSource')}")
+    if source is None or source.get(
+        "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
+    ):
+        return "its source is outside this workbook"
+    for node in cache.iterfind(f"{q('cacheFields')}/{q('cacheField')}"):
+        if node.get("formula") or node.get("databaseField") in ("0", "false"):
+            return "it has calculated fields"
+        if node.find(q("fieldGroup")) is not None:
+            return "it has grouped fields"
+    if definition.find(q("filters")) is not None or cache.find(q("calculatedItems")) is not None:
+        return "it has filters or calculated items"
+    for data in definition.iterfind(f"{q('dataFields')}/{q('dataField')}"):
+        if data.get("showDataAs", "normal") != "normal" or len(data):
+            return "it shows values as shares or differences"
+    return _axes(definition)
+
+
+def _axes(definition: Element) -> str:
+    rows, columns = (_numbers(definition, name) for name in ("rowFields", "colFields"))
+    if -2 in rows or -2 in columns[:-1] or not rows or definition.find(q("dataFields")) is None:
+        return "its values or rows are arranged otherwise"
+    if definition.get("gridDropZones") in _TRUE or definition.get("dataOnRows") in _TRUE:
+        return "its values or rows are arranged otherwise"
+    fields = definition.findall(f"{q('pivotFields')}/{q('pivotField')}")
+    for axis in (rows, [n for n in columns if n >= 0]):
+        nested = len(axis) > 1
+        for number in axis:
+            field = fields[number]
+            if nested and field.get("defaultSubtotal", "1") in _TRUE:
+                return "it has subtotals"
+            if nested and (
+                field.get("outline", "1") in _TRUE or field.get("compact", "1") in _TRUE
+            ):
+                return "it is not in tabular form"
+    return next((text for field in fields if (text := _field(field))), "")
+
+
+def _field(field: Element) -> str:
+    if (
+        field.get("sortType", "manual") == "descending"
+        or field.find(q("autoSortScope")) is not None
+    ):
+        return "its items are sorted in a way of their own"
+    if not field.get("axis"):
+        return ""
+    for item in field.iterfind(f"{q('items')}/{q('item')}"):
+        kind = item.get("t")
+        if kind not in (None, "default") or set(item.attrib) - {"x", "t", "m"}:
+            return "items of it are hidden, collapsed or renamed"
+    return ""
+
+
+def _numbers(definition: Element, name: str) -> list[int]:
+    return [int(node.get("x", "0")) for node in definition.iterfind(f"{q(name)}/{q('field')}")]
+
+
+def read_spec(definition: Element, cache: Element, source: Source, *, date1904: bool) -> Spec:
+    """Return what a plain pivot table shows, of the source as it is now.
+
+    Raises:
+        ToolInputError: the source lacks a field that it uses.
+    """
+    names = [
+        node.get("name", "") for node in cache.iterfind(f"{q('cacheFields')}/{q('cacheField')}")
+    ]
+    now = {name.lower(): number for number, name in enumerate(source.fields)}
+    if [name.lower() for name in names] != [name.lower() for name in source.fields]:
+        missing = [name for name in names if name.lower() not in now]
+        if missing or len(names) != len(source.fields):
+            what = f"lacks {', '.join(missing)}" if missing else "has other columns than before"
+            raise ToolInputError(
+                f"The source of the pivot table {definition.get('name', '')} {what}; give pivot_change its fields."
+            )
+    at = [now[name.lower()] for name in names]
+    rows = tuple(at[n] for n in _numbers(definition, "rowFields"))
+    columns = tuple(at[n] for n in _numbers(definition, "colFields") if n >= 0)
+    pages = definition.findall(f"{q('pageFields')}/{q('pageField')}")
+    filters = [(at[int(page.get("fld", "0"))], page) for page in pages]
+    used = {at.index(n): n for n in (*rows, *columns, *(n for n, _ in filters))}
+    items = {
+        n: _ordered(distinct(source, n), _listed(definition, cache, old), date1904=date1904)
+        for old, n in used.items()
+    }
+    return Spec(
+        rows=rows,
+        columns=columns,
+        filters=tuple(
+            (n, _chosen(definition, cache, page, items[n], date1904=date1904))
+            for n, page in filters
+        ),
+        measures=tuple(
+            _measure(node, at, source)
+            for node in definition.iterfind(f"{q('dataFields')}/{q('dataField')}")
+        ),
+        items=items,
+        row_totals=definition.get("rowGrandTotals", "1") in _TRUE,
+        column_totals=definition.get("colGrandTotals", "1") in _TRUE,
+    )
+
+
+def _chosen(
+    definition: Element, cache: Element, page: Element, items: list[Item], *, date1904: bool
+) -> int | None:
+    """Return the position, among the items of now, of the one that a page field was set to."""
+    if page.get("item") is None:
+        return None
+    number = int(page.get("fld", "0"))
+    old = _listed(definition, cache, number)[int(page.get("item"))]
+    for at, item in enumerate(items):
+        if _key(item, date1904=date1904) == _key(old):
+            return at
+    raise ToolInputError(
+        f"The pivot table {definition.get('name', '')} is filtered by {old.text!r}, which its source has no more; "
+        "give pivot_change its filters."
+    )
+
+
+def _key(item: Item, *, date1904: bool | None = None) -> tuple[str, str | float]:
+    """Return what makes an item of a source and one of a cache, which writes dates in words, the same."""
+    if item.kind != "d":
+        return item.key
+    return "d", item.text if date1904 is None else iso(item, date1904=date1904)
+
+
+def _listed(definition: Element, cache: Element, number: int) -> list[Item]:
+    """Return the items of a field in the order in which it shows them."""
+    field = definition.findall(f"{q('pivotFields')}/{q('pivotField')}")[number]
+    shared = cache.findall(f"{q('cacheFields')}/{q('cacheField')}")[number]
+    known = [read_item(node) for node in shared.iterfind(f"{q('sharedItems')}/*")]
+    places = [
+        int(node.get("x", "0"))
+        for node in field.iterfind(f"{q('items')}/{q('item')}")
+        if node.get("t") is None
+    ]
+    return [known[place] for place in places if place < len(known)]
+
+
+def _ordered(items: list[Item], shown: list[Item], *, date1904: bool) -> list[Item]:
+    """Return items in the order in which a table shows them already; new ones last if that is one of its own."""
+    order = {_key(item): at for at, item in enumerate(shown)}
+    known = [order[k] for item in items if (k := _key(item, date1904=date1904)) in order]
+    if known == sorted(known):
+        return items
+    return sorted(items, key=lambda item: order.get(_key(item, date1904=date1904), len(order)))
+
+
+def _measure(node: Element, at: list[int], source: Source) -> Measure:
+    number = at[int(node.get("fld", "0"))]
+    function = node.get("subtotal", "sum")
+    code = source.codes[number] if node.get("numFmtId") else ""
+    return Measure(
+        field=number,
+        function=function if function in FUNCTIONS else "sum",
+        caption=node.get("name", ""),
+        code=code,
+    )
