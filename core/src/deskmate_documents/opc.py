@@ -207,8 +207,12 @@ class Package:
                 types.remove(node)
                 self.write_xml(TYPES_PART, types)
         for part in (name, rels_name(name)):
-            self._changed.pop(part, None)
-            self._gone.add(self._lower.get(part.lower(), part))
+            self.discard(part)
+
+    def discard(self, name: str) -> None:
+        """Take out a part alone; who calls it has taken care of what points to it."""
+        self._changed.pop(name, None)
+        self._gone.add(self._lower.get(name.lower(), name))
 
     def write(self, name: str, data: bytes) -> None:
         """Replace or add a part."""

@@ -190,5 +190,7 @@ def _page_text(document: object, number: int) -> str:
 
 def _pdf_error(path: Path, cause: str) -> ToolInputError:
     if "password" in cause.lower():
-        return ToolInputError(f"{path.name} is encrypted with a password.")
+        return ToolInputError(
+            f"{path.name} is encrypted; the PDF tools open it with the user's password."
+        )
     return ToolInputError(f"{path.name} is damaged and cannot be opened as a PDF.")

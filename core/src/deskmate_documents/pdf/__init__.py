@@ -1,0 +1,1 @@
+"""PDF files: text with its place, tables, forms, pages, redaction, annotations."""

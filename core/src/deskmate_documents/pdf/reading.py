@@ -1,0 +1,241 @@
+"""What is on the pages of a PDF, a window at a time: lines with their boxes, words found, bookmarks, facts."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deskmate.errors import ToolInputError
+from deskmate_documents.pdf.opening import Box, frame_of, guarded, parsed, shown
+
+BOOKMARKS_LIMIT = 400
+HITS_LIMIT = 200
+SAMPLED = 24
+CHARACTERS_LIMIT = 400_000
+"""Of one page; more is no page that anybody reads."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A line of text and where it is seen. `confidence`: 0 to 100 where it was recognised from an image."""
+
+    text: str
+    box: Box
+    confidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageText:
+    """A page. `size`: width and height in points as shown. `has_images`: it draws pictures."""
+
+    number: int
+    size: tuple[float, float]
+    lines: tuple[Line, ...]
+    has_images: bool = False
+    problem: str = ""
+
+    @property
+    def text(self) -> str:
+        """All lines, one below the other."""
+        return "\n".join(line.text for line in self.lines)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """Words found. `boxes`: one for each line that they stand on."""
+
+    page: int
+    boxes: tuple[Box, ...]
+    text: str
+
+
+def read_pages(path: Path, numbers: list[int], password: str = "") -> Iterator[PageText]:
+    """Yield the text of these pages; one at a time is in memory.
+
+    Raises:
+        ToolInputError: the file cannot be opened.
+    """
+    with shown(path, password) as document:
+        for number in numbers:
+            yield read_page(document, number)
+
+
+def read_page(document: Any, number: int) -> PageText:
+    """Return the text of one page of an open document; what cannot be read of it is said in `problem`."""
+    import pypdfium2  # noqa: PLC0415
+
+    try:
+        page = document[number - 1]
+    except pypdfium2.PdfiumError:
+        return PageText(
+            number=number, size=(0.0, 0.0), lines=(), problem="the page is damaged and was left out"
+        )
+    try:
+        frame = frame_of(page)
+        words = page.get_textpage()
+        try:
+            too_many = words.count_chars() > CHARACTERS_LIMIT
+            lines = () if too_many else tuple(_lines(words, frame))
+        finally:
+            words.close()
+        return PageText(
+            number=number,
+            size=frame.size,
+            lines=lines,
+            has_images=not lines and _draws_images(page),
+            problem=f"more than {CHARACTERS_LIMIT} characters; left out" if too_many else "",
+        )
+    finally:
+        page.close()
+
+
+def _draws_images(page: Any) -> bool:
+    import pypdfium2.raw as raw  # noqa: PLC0415
+
+    found = page.get_objects(filter=(raw.FPDF_PAGEOBJ_IMAGE,), max_depth=4)
+    return next(iter(found), None) is not None
+
+
+def _lines(words: Any, frame: Any) -> Iterator[Line]:
+    """Yield the lines as pdfium tells them apart; it also knows which gaps are spaces."""
+    text = words.get_text_range()
+    if len(text) != words.count_chars():
+        yield from _pieces(words, frame)
+        return
+    start = 0
+    for piece in text.split("\r\n"):
+        shown_text = " ".join(piece.replace("\ufffe", "-").split())
+        if shown_text:
+            box = _union([words.get_rect(i) for i in range(words.count_rects(start, len(piece)))])
+            if box is not None:
+                yield Line(text=shown_text, box=frame.shown(*box))
+        start += len(piece) + 2
+
+
+def _union(boxes: list[Box]) -> Box | None:
+    if not boxes:
+        return None
+    lefts, bottoms, rights, tops = zip(*boxes, strict=True)
+    return min(lefts), min(bottoms), max(rights), max(tops)
+
+
+def _pieces(words: Any, frame: Any) -> Iterator[Line]:
+    """Yield what pdfium tells apart by font, where its characters cannot be counted (outside Unicode's first plane)."""
+    for index in range(words.count_rects()):
+        rect = words.get_rect(index)
+        text = " ".join(words.get_text_bounded(*rect).replace("\ufffe", "-").split())
+        if text:
+            yield Line(text=text, box=frame.shown(*rect))
+
+
+def find_words(
+    document: Any, number: int, words: str, *, match_case: bool = False, whole: bool = False
+) -> list[Hit]:
+    """Return where words stand on a page, also over the end of a line."""
+    import pypdfium2  # noqa: PLC0415
+
+    try:
+        page = document[number - 1]
+    except pypdfium2.PdfiumError:
+        return []
+    frame = frame_of(page)
+    text = page.get_textpage()
+    hits: list[Hit] = []
+    try:
+        search = text.search(words, match_case=match_case, match_whole_word=whole)
+        while (found := search.get_next()) is not None and len(hits) < HITS_LIMIT:
+            index, count = found
+            boxes = tuple(
+                frame.shown(*text.get_rect(i)) for i in range(text.count_rects(index, count))
+            )
+            around = text.get_text_range(max(index - 60, 0), count + 120)
+            hits.append(Hit(page=number, boxes=boxes, text=" ".join(around.split())))
+        search.close()
+    finally:
+        text.close()
+        page.close()
+    return hits
+
+
+def bookmarks(document: Any) -> tuple[list[dict[str, Any]], bool]:
+    """Return at most 400 bookmarks with level and page, and whether there are more."""
+    found: list[dict[str, Any]] = []
+    for mark in document.get_toc(max_depth=8):
+        if len(found) == BOOKMARKS_LIMIT:
+            return found, True
+        target = mark.get_dest()
+        page = target.get_index() if target else None
+        entry = {"level": mark.level + 1, "title": " ".join(mark.get_title().split())[:200]}
+        found.append(entry | ({"page": page + 1} if page is not None else {}))
+    return found, False
+
+
+def first_lines(document: Any, numbers: list[int]) -> list[dict[str, Any]]:
+    """Return how each of these pages begins."""
+    found = []
+    for number in numbers:
+        lines = read_page(document, number).lines
+        begins = " / ".join(line.text for line in lines[:2])
+        found.append({"page": number, "begins": begins[:160]})
+    return found
+
+
+def pages_without_text(document: Any) -> tuple[list[int], bool]:
+    """Return pages that have no text at all, and whether only a sample was looked at."""
+    count = len(document)
+    step = max(count // SAMPLED, 1) if count > 3 * SAMPLED else 1
+    numbers = list(range(1, count + 1, step))
+    empty = [n for n in numbers if not _characters(document, n)]
+    return empty, step > 1
+
+
+def _characters(document: Any, number: int) -> int:
+    import pypdfium2  # noqa: PLC0415
+
+    try:
+        page = document[number - 1]
+    except pypdfium2.PdfiumError:
+        return 0
+    words = page.get_textpage()
+    count = int(words.count_chars())
+    words.close()
+    page.close()
+    return count
+
+
+def metadata(document: Any) -> dict[str, str]:
+    """Return title, author, subject, producer and dates, as far as they are there."""
+    try:
+        facts = document.get_metadata_dict(skip_empty=True)
+    except (ctypes.ArgumentError, UnicodeError):
+        return {}
+    return {name.lower(): " ".join(value.split())[:200] for name, value in facts.items()}
+
+
+def particulars(path: Path, password: str = "") -> dict[str, Any]:
+    """Return what else a PDF holds: form fields, signatures, attachments, scripts, layers, tags."""
+    try:
+        with parsed(path, password) as reader, guarded(path):
+            root = reader.trailer["/Root"]
+            form = root.get("/AcroForm")
+            form = form.get_object() if form is not None else {}
+            names = root.get("/Names")
+            names = names.get_object() if names is not None else {}
+            fields = reader.get_fields() or {} if form else {}
+            kinds = [field.get("/FT") for field in fields.values()]
+            found = {
+                "fields": sum(kind is not None and kind != "/Sig" for kind in kinds),
+                "signatures": sum(kind == "/Sig" for kind in kinds),
+                "xfa": "/XFA" in form,
+                "attachments": "/EmbeddedFiles" in names,
+                "scripts": "/JavaScript" in names or "/JS" in str(root.get("/OpenAction", "")),
+                "layers": "/OCProperties" in root,
+                "tagged": "/StructTreeRoot" in root,
+                "encrypted": bool(reader.is_encrypted),
+            }
+    except ToolInputError:
+        return {"damaged": True}
+    return {name: value for name, value in found.items() if value}

@@ -1,0 +1,139 @@
+"""Tables of PDF pages, found by their ruled lines or by the gaps between words, with a box for each cell."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deskmate_documents.pdf.opening import Box, check_size, guarded
+from deskmate_documents.pdf.writing import unlocked
+
+CHARACTERS_LIMIT = 60_000
+EDGES_LIMIT = 15_000
+CELLS_LIMIT = 4_000
+_FIGURE = re.compile(
+    r"(?P<open>\()?\s*(?P<sign>[-−–+])?\s*[$€£¥]?\s*(?P<figure>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)\s*(?P<unit>%)?\s*(?P<close>\))?"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableCell:
+    """A cell, counted from 1. `value`: its figure as a decimal text, empty where it is none or may be read two ways."""
+
+    row: int
+    column: int
+    text: str
+    box: Box | None
+
+    @property
+    def value(self) -> str:
+        """The figure."""
+        return figure_of(self.text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table of a page. `cells`: those that are not empty. `problem`: why there are none."""
+
+    page: int
+    number: int
+    rows: int
+    columns: int
+    cells: tuple[TableCell, ...]
+    problem: str = ""
+
+
+def figure_of(text: str) -> str:
+    """Return the decimal figure that a cell shows, such as `-1234.5` for `(1,234.5)`; empty if it is none."""
+    match = _FIGURE.fullmatch(text.strip())
+    if not match or bool(match["open"]) != bool(match["close"]):
+        return ""
+    figure = match["figure"].replace(",", "")
+    if len(figure) > 1 and figure[0] == "0" and figure[1] != ".":
+        return ""  # a code, not a figure
+    negative = bool(match["open"]) or (match["sign"] or "+") != "+"
+    return f"-{figure}" if negative else figure
+
+
+def find_tables(
+    path: Path, numbers: list[int], password: str = "", *, by: str = "lines"
+) -> Iterator[Table]:
+    """Yield the tables of these pages; each page is forgotten before the next one.
+
+    Args:
+        path: the PDF.
+        numbers: pages, from 1.
+        password: of an encrypted file.
+        by: `lines` that are drawn, or `text`, the gaps between words.
+
+    Raises:
+        ToolInputError: the file cannot be opened.
+    """
+    settings = {"vertical_strategy": by, "horizontal_strategy": by}
+    with unlocked(path, password) as plain:
+        for page in mined(plain, numbers):
+            with readable(plain):
+                found = list(_of_page(page, settings))
+            yield from found
+
+
+def mined(path: Path, numbers: Iterable[int]) -> Iterator[Any]:
+    """Yield pdfplumber's pages of a file without encryption, each closed before the next.
+
+    Raises:
+        ToolInputError: the file is damaged beyond what pdfminer reads.
+    """
+    import pdfplumber  # noqa: PLC0415
+
+    check_size(path)
+    with path.open("rb") as stream:
+        with readable(path):
+            document = pdfplumber.open(stream, pages=sorted(set(numbers)))
+            pages = document.pages
+        with document:
+            for page in pages:
+                yield page
+                page.close()
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turn what pdfplumber raises over a damaged page, which it reads when it is asked, into one line."""
+    from pdfplumber.utils.exceptions import PdfminerException  # noqa: PLC0415
+
+    with guarded(path):
+        try:
+            yield
+        except PdfminerException as error:
+            raise ValueError(str(error)) from error
+
+
+def _of_page(page: Any, settings: dict[str, str]) -> Iterator[Table]:
+    number = page.page_number
+    if len(page.chars) > CHARACTERS_LIMIT or len(page.edges) > EDGES_LIMIT:
+        yield Table(
+            page=number, number=0, rows=0, columns=0, cells=(),
+            problem="the page has too many characters or lines; read it as text",
+        )  # fmt: skip
+        return
+    left, top = page.cropbox[0], page.cropbox[1]
+    for count, table in enumerate(page.find_tables(table_settings=settings), 1):
+        texts = table.extract()
+        cells: list[TableCell] = []
+        for row, (line, boxes) in enumerate(zip(texts, table.rows, strict=True), 1):
+            for column, (text, box) in enumerate(zip(line, boxes.cells, strict=True), 1):
+                words = " ".join((text or "").split())
+                if words and len(cells) < CELLS_LIMIT:
+                    place = (box[0] - left, box[1] - top, box[2] - left, box[3] - top)
+                    cells.append(TableCell(row=row, column=column, text=words, box=place))
+        yield Table(
+            page=number,
+            number=count,
+            rows=len(texts),
+            columns=max(len(line) for line in texts) if texts else 0,
+            cells=tuple(cells),
+        )

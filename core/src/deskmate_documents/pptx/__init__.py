@@ -1,0 +1,1 @@
+"""PowerPoint decks: reading, geometry, edits that patch the file, new decks, summaries with sources."""
