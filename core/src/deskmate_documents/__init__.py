@@ -21,14 +21,14 @@ def deskmate_tools(context: PluginContext) -> list[Tool]:
     # Plugins import this package for its modules; only the office plugin itself needs the tools.
     from deskmate_documents.office import (  # noqa: PLC0415
         change_tools,
+        deck_tools,
         docx_tools,
         evidence_tools,
-        sheet_build_tool,
-        sheet_calc_tool,
-        deck_tools,
         pdf_edits,
         pdf_tools,
         render_tools,
+        sheet_build_tool,
+        sheet_calc_tool,
         sheet_tools,
         tools,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from deskmate.errors import UserError
+from deskmate.store.blobs import BlobStore
 from deskmate.store.catalogue import FILE, Catalogue, match_of
 from deskmate.store.listing import list_threads
 from deskmate.store.owning import (
@@ -21,6 +23,7 @@ from deskmate.store.owning import (
 )
 from deskmate.store.thread import create_thread, open_thread
 from deskmate.types.events import (
+    ChangesStaged,
     ModelReplied,
     Payload,
     RunFinished,
@@ -28,7 +31,7 @@ from deskmate.types.events import (
     ToolFinished,
     UserSaid,
 )
-from deskmate.types.ids import RunId, ToolUseId
+from deskmate.types.ids import Digest, RunId, ToolUseId
 from deskmate.types.messages import Text
 
 pytestmark = pytest.mark.anyio
@@ -91,6 +94,22 @@ async def test_words_are_found_wherever_people_wrote_or_read_them(
         assert {hit.thread for hit in hits} == {thread}, words
     assert "⟦indemnity⟧" in catalogue.search("indemnity")[0].snippet
     assert catalogue.search("indemnity Vertrag") == ()  # both words in one event
+
+
+async def test_names_of_changed_files_and_new_titles_are_found(
+    threads: Path, catalogue: Catalogue, tmp_path: Path
+) -> None:
+    blobs = BlobStore(tmp_path / "blobs")
+    changes = {"changes": [{"path": "deal/Harbour_lease.xlsx"}, {"path": "deal/sub/quay.txt"}]}
+    listed = blobs.put(json.dumps(changes).encode())
+    lost = Digest("0" * 64)
+    staged = [
+        ChangesStaged(run=RunId("r-1"), difference=one, created=1, modified=0, deleted=0)
+        for one in (listed, lost)
+    ]
+    thread = await make(threads, "First", *staged, ThreadRenamed(title="Wharf matters"))
+    for words in ("harbour_lease", "xlsx", "quay", "wharf"):
+        assert {hit.thread for hit in catalogue.search(words)} == {thread}, words
 
 
 async def test_what_was_added_later_is_found_once(threads: Path, catalogue: Catalogue) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from deskmate.agent.conversation import messages_of
 from deskmate.ports import ModelRequest
-from deskmate.types.events import Event
+from deskmate.types.events import Event, ProjectSet
 from deskmate.types.registry import Registry, SkillSpec, ToolSpec
 
 HOUSE = """\
@@ -44,15 +44,17 @@ def build_request(
 ) -> ModelRequest:
     """Return the next request.
 
-    The system blocks and tools depend on the plugins only, so that the prefix stays the same over a
-    thread's life and can be cached; the date and the folders stand in the conversation.
+    The system blocks and tools depend on the plugins and the project's instructions only, so that the
+    prefix stays the same over a thread's life and can be cached; the date and the folders stand in the
+    conversation.
     `tools_off`: why there is no virtual machine; then no tools are offered, and the model is told.
     """
+    log = tuple(events)
     return ModelRequest(
         model=model,
-        system=_system(registry, tools_off),
+        system=(*_system(registry, tools_off), *_instructions(log)),
         tools=() if tools_off else tools_of(registry),
-        messages=messages_of(events),
+        messages=messages_of(log),
         skills=registry.skills,
     )
 
@@ -79,6 +81,18 @@ def _system(registry: Registry, tools_off: str) -> tuple[str, ...]:
             "and never claim to have done what needs a tool."
         )
     return tuple(blocks)
+
+
+def _instructions(log: Sequence[Event]) -> tuple[str, ...]:
+    """Return what the user wants in every thread of the project, last: it changes most often."""
+    found = (event.payload for event in reversed(log) if isinstance(event.payload, ProjectSet))
+    project = next(found, None)
+    if project is None or not project.instructions.strip():
+        return ()
+    return (
+        f"The user's instructions for the project {project.name!r}, to be followed in this thread:\n"
+        f"{project.instructions.strip()}",
+    )
 
 
 def _catalogue(skills: Iterable[SkillSpec]) -> str:

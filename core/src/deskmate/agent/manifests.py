@@ -77,6 +77,24 @@ def read_plan_paths(blobs: BlobReader, digest: Digest) -> frozenset[str]:
         raise CorruptData(f"Blob {digest} is not a plan of file changes.") from error
 
 
+def read_plan_states(blobs: BlobReader, digest: Digest) -> dict[str, Entry | None]:
+    """Return what is at a plan's paths once it was carried out, None: nothing. Raises CorruptData."""
+    plan = _load(blobs, digest)
+    try:
+        return {str(step["path"]): _entry(step) for step in plan["steps"]}
+    except (AttributeError, KeyError, TypeError) as error:
+        raise CorruptData(f"Blob {digest} is not a plan of file changes.") from error
+
+
+def _entry(step: Any) -> Entry | None:
+    after = step.get("after")
+    if after is None:
+        return None
+    names = ("kind", "mode", "size", "sha256", "target", "mtime_ns")
+    known = {name: after[name] for name in names if after.get(name) is not None}
+    return from_json(Entry, {"path": step["path"], **known})
+
+
 def read_plan_parts(blobs: BlobReader, digest: Digest) -> dict[str, tuple[Digest, int]]:
     """Return the paths of which a plan wrote only a part: digest and size of what it wrote. Raises CorruptData."""
     parts = _load(blobs, digest).get("parts", {})

@@ -89,7 +89,9 @@ class State:
     `turn`, `usage`, `repairs`, `active_s` count within the run. `cuts`: replies in a row that hit
     the output limit. `failures`: attempts in a row without a reply. `dirty`: the overlay differs
     from the base. `contents`: lists of the base's files that were read since it was listed; `lost`: those
-    that could not be. `rebase`: the next machine takes the base again. `settled`: plans carried out
+    that could not be. `rebase`: the next machine takes the base again. `based`: names of the folders that
+    the base is of; `applied`: plans carried out since. `kept`: a fork goes on with the files as they were, not
+    as the folders are now; `fork_end`: the last event that it has of its parent. `settled`: plans carried out
     since the checkpoint; their paths are as the folders have them, its other changes are still open.
     `dropped`: paths that the user threw away since the checkpoint. `unstaged`, `unvalidated`: work since the last change set, since the last verdict.
     `foreign`: the machine holds what others may have written. `exposure`: what the conversation has seen.
@@ -117,6 +119,10 @@ class State:
     contents: tuple[Digest, ...] = ()
     lost: tuple[str, ...] = ()
     rebase: bool = False
+    based: tuple[str, ...] = ()
+    applied: tuple[Digest, ...] = ()
+    kept: bool = False
+    fork_end: int = 0
     checkpoint: Digest | None = None
     dirty: bool = False
     settled: tuple[Digest, ...] = ()
@@ -182,6 +188,9 @@ def _take_in(state: State, event: Event) -> None:
         changes["started"] = event.time
     elif state.active and not isinstance(event.payload, UserSaid | RunResumed):
         changes["active_s"] = state.active_s + _seconds_between(state.time, event.time)
+    if event.seq == state.fork_end:
+        # what was allowed once was allowed to the parent; its files are the fork's
+        changes |= {"permits": {}, "questions": {}, "kept": True}
     for name, value in changes.items():
         object.__setattr__(state, name, value)
     object.__setattr__(state, "seq", event.seq)
@@ -193,8 +202,15 @@ def _seconds_between(before: str, after: str) -> float:
     return max(0.0, span.total_seconds())
 
 
-def _created(state: State, payload: ThreadCreated | ThreadForked) -> dict[str, Any]:
-    return {"thread": payload.thread}
+def _created(state: State, payload: ThreadCreated) -> dict[str, Any]:
+    return {} if state.thread else {"thread": payload.thread}
+
+
+def _forked(state: State, payload: ThreadForked) -> dict[str, Any]:
+    """A fork of a fork has its parent's own record among its parent's events."""
+    if state.thread:
+        return {}
+    return {"thread": payload.thread, "fork_end": payload.seq + 1}
 
 
 def _grants(state: State, payload: GrantsSet) -> dict[str, Any]:
@@ -217,7 +233,7 @@ def _said(state: State, payload: UserSaid) -> dict[str, Any]:
             changes["verdict"] = None
         changes["tools_off"] = ""
         if not state.dirty:
-            changes |= {"rebase": True, **_NOTHING_PENDING}
+            changes |= {"rebase": state.rebase or not state.kept, **_NOTHING_PENDING}
     return changes
 
 
@@ -249,6 +265,7 @@ def _finished_run(state: State, payload: RunFinished) -> dict[str, Any]:
 
 def _base(state: State, payload: BaseTaken) -> dict[str, Any]:
     changes = {"base": payload.manifest, "contents": (), "lost": (), "rebase": False}
+    changes |= {"applied": (), "based": tuple(grant.name for grant in state.grants)}
     return changes | (_with_files(state) if payload.files else {})
 
 
@@ -420,12 +437,13 @@ def _dropped(state: State, payload: ApplyFinished | ChangesDiscarded) -> dict[st
     if not payload.applied:
         return {}
     settled = (*state.settled, payload.plan) if state.dirty or state.settled else ()
-    return {"rebase": True, "dirty": False, "settled": settled, **_NOTHING_PENDING}
+    changes = {"rebase": True, "dirty": False, "settled": settled, **_NOTHING_PENDING}
+    return changes | {"kept": False, "applied": (*state.applied, payload.plan)}
 
 
 _HANDLERS: Mapping[type, Callable[[State, Any], dict[str, Any]]] = {
     ThreadCreated: _created,
-    ThreadForked: _created,
+    ThreadForked: _forked,
     GrantsSet: _grants,
     UserSaid: _said,
     RunResumed: _resumed,

@@ -10,6 +10,7 @@ from typing import Self
 
 import anyio.to_thread
 
+from deskmate.agent.forks import kept_base
 from deskmate.agent.journal import Journal
 from deskmate.agent.manifests import (
     Checkpoint,
@@ -25,7 +26,7 @@ from deskmate.agent.state import State
 from deskmate.agent.supply import Supplier, content_taken
 from deskmate.agent.world import Setup, Taken, World
 from deskmate.errors import ProtocolError, SandboxUnavailable, ToolInputError
-from deskmate.ports import Gatekeeper, Machine, SandboxSpec
+from deskmate.ports import Blobs, Gatekeeper, Machine, SandboxSpec
 from deskmate.types.events import BaseTaken, CheckpointMade, Payload, SandboxOpened
 from deskmate.types.files import Change, Difference, Entry
 from deskmate.types.ids import Digest, ThreadId
@@ -174,7 +175,7 @@ class Workbench:
         changes, home = await self._machine.difference(base, self._world.blobs)
         changes = await self._with_originals(changes)
         self._keep_back(changes.refused)
-        return self._checkpoint_of(changes, home), changes
+        return _checkpoint_of(self._world.blobs, changes, home), changes
 
     def _seen(self, entry: Entry) -> Entry:
         """Return an entry as this machine knows it: what is known from elsewhere was not seen there."""
@@ -277,70 +278,80 @@ class Workbench:
         """
         entries: tuple[Entry, ...] = ()
         if state.grants:
-            self._journal.progress("reading your folders")
-            entries = await anyio.to_thread.run_sync(self._setup.take_base)
-            self._tell_changed(state, entries)
+            entries = await self._entries(state)
         payloads: list[Payload] = []
         if (state.dirty or state.settled) and state.checkpoint is not None:
             last = read_checkpoint(self._world.blobs, state.checkpoint)
-            changes = self._still_open(last.changes, state)
+            changes = _still_open(self._world.blobs, last.changes, state)
             entries = keep_originals(entries, changes)
             if state.settled or state.dropped:
-                payloads.append(self._checkpoint_of(changes, last.home))
+                payloads.append(_checkpoint_of(self._world.blobs, changes, last.home))
         manifest = put_manifest(self._world.blobs, Entries(entries=entries))
         files = [entry for entry in entries if entry.kind == "file"]
         size = sum(entry.size for entry in files)
         taken = BaseTaken(manifest=manifest, files=len(files), size=size)
         await self._journal.record(taken, *payloads)
 
-    def _tell_changed(self, state: State, entries: Iterable[Entry]) -> None:
-        """Say which files the user changed since the thread last read them."""
-        if state.base is None:
-            return
-        before = read_base(self._world.blobs, state.base, state.contents, state.lost)
-        known = {entry.path: entry for entry in before if entry.sha256 is not None}
-        changed = [
-            now.path
-            for now in entries
-            if (old := known.get(now.path)) is not None and _differs(old, now)
-        ]
-        if changed:
-            more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
-            names = ", ".join(changed[:3]) + more
+    async def _entries(self, state: State) -> tuple[Entry, ...]:
+        """Return the folders' entries as they are now; a fork's as they were when it was made."""
+        kept: tuple[Entry, ...] = ()
+        if state.kept and state.base is not None:
+            kept = kept_base(self._world.blobs, state)
+            if all(grant.name in state.based for grant in state.grants):
+                return kept
+        self._journal.progress("reading your folders")
+        now = await anyio.to_thread.run_sync(self._setup.take_base)
+        if kept:
+            new = [entry for entry in now if entry.path.partition("/")[0] not in state.based]
+            return tuple(sorted((*kept, *new), key=lambda entry: entry.path))
+        if names := _changed(self._world.blobs, state, now):
             self._journal.progress(Note(f"changed in your folders since the last run: {names}"))
+        return now
 
-    def _still_open(self, changes: Difference, state: State) -> Difference:
-        """Return the changes that no plan has settled and nobody threw away: those that an apply left out.
 
-        Where a plan wrote a part of a file, the rest is a change of what it wrote.
-        """
-        blobs = self._world.blobs
-        settled = {path for plan in state.settled for path in read_plan_paths(blobs, plan)}
-        parts: dict[str, tuple[Digest, int]] = {}
-        for plan in state.settled:
-            for path in read_plan_paths(blobs, plan):
-                parts.pop(path, None)
-            parts |= read_plan_parts(blobs, plan)
-        kept = []
-        for change in changes.changes:
-            if any(
-                change.path == top or change.path.startswith(f"{top}/") for top in state.dropped
-            ):
-                continue
-            if change.path in parts and change.before is not None:
-                sha256, size = parts[change.path]
-                kept.append(
-                    replace(change, before=replace(change.before, sha256=sha256, size=size))
-                )
-            elif change.path not in settled:
-                kept.append(change)
-        return Difference(changes=tuple(kept), refused=changes.refused)
+def _changed(blobs: Blobs, state: State, entries: Iterable[Entry]) -> str:
+    """Return which files the user changed since the thread last read them, nothing if none."""
+    if state.base is None:
+        return ""
+    before = read_base(blobs, state.base, state.contents, state.lost)
+    known = {entry.path: entry for entry in before if entry.sha256 is not None}
+    changed = [
+        now.path
+        for now in entries
+        if (old := known.get(now.path)) is not None and _differs(old, now)
+    ]
+    more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+    return ", ".join(changed[:3]) + more
 
-    def _checkpoint_of(self, changes: Difference, home: tuple[Entry, ...]) -> CheckpointMade:
-        manifest = put_manifest(self._world.blobs, Checkpoint(changes=changes, home=home))
-        after = [change.after for change in changes.changes if change.after is not None]
-        size = sum(entry.size for entry in (*after, *home))
-        return CheckpointMade(manifest=manifest, files=len(changes.changes), size=size)
+
+def _checkpoint_of(blobs: Blobs, changes: Difference, home: tuple[Entry, ...]) -> CheckpointMade:
+    manifest = put_manifest(blobs, Checkpoint(changes=changes, home=home))
+    after = [change.after for change in changes.changes if change.after is not None]
+    size = sum(entry.size for entry in (*after, *home))
+    return CheckpointMade(manifest=manifest, files=len(changes.changes), size=size)
+
+
+def _still_open(blobs: Blobs, changes: Difference, state: State) -> Difference:
+    """Return the changes that no plan has settled and nobody threw away: those that an apply left out.
+
+    Where a plan wrote a part of a file, the rest is a change of what it wrote.
+    """
+    settled = {path for plan in state.settled for path in read_plan_paths(blobs, plan)}
+    parts: dict[str, tuple[Digest, int]] = {}
+    for plan in state.settled:
+        for path in read_plan_paths(blobs, plan):
+            parts.pop(path, None)
+        parts |= read_plan_parts(blobs, plan)
+    kept = []
+    for change in changes.changes:
+        if any(change.path == top or change.path.startswith(f"{top}/") for top in state.dropped):
+            continue
+        if change.path in parts and change.before is not None:
+            sha256, size = parts[change.path]
+            kept.append(replace(change, before=replace(change.before, sha256=sha256, size=size)))
+        elif change.path not in settled:
+            kept.append(change)
+    return Difference(changes=tuple(kept), refused=changes.refused)
 
 
 def _at_once(base: Sequence[Entry], changes: Difference) -> tuple[Entry, ...]:

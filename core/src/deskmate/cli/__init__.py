@@ -29,6 +29,7 @@ COMMANDS = {
     "model": "List and test models.",
     "plugin": "Install, find, enable and disable plugins.",
     "policy": "See and set what a thread's tools may do unasked.",
+    "project": "Give threads common folders, plugins and instructions.",
     "secret": "Keep the keys that plugins need, outside of every machine and log.",
     "run": "Ask for something and let the agent work on it.",
     "skill": "List and show the skills of the installed plugins.",

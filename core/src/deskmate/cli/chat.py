@@ -16,6 +16,7 @@ from deskmate.types.ids import ThreadId
 @click.option(
     "--folder", "-f", "folders", multiple=True, metavar="PATH[:MODE]", help="As in `run`."
 )
+@click.option("--project", default="", help="As in `run`.")
 @click.option("--model", "-m", help="As in `run`.")
 @click.pass_obj
 def command(
@@ -23,6 +24,7 @@ def command(
     thread: str | None,
     plugins: tuple[str, ...],
     folders: tuple[str, ...],
+    project: str,
     model: str | None,
 ) -> int:
     """Talk to THREAD, or to a new one, turn by turn. An empty line or Ctrl-D ends it."""
@@ -36,9 +38,9 @@ def command(
     code = 0
     while text := _ask():
         current = current or anyio.run(host.create_thread, text)
-        order = RunOrder(text=text, model=model, plugins=plugins, grants=grants)
+        order = RunOrder(text=text, model=model, plugins=plugins, grants=grants, project=project)
         code = run_order(session, order, current)
-        plugins, grants = (), ()
+        plugins, grants, project = (), (), ""
     if current:
         say(f"Go on with: deskmate chat {current}")
     return code

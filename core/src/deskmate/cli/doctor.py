@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def command(session: Session, quick: bool, fix: bool, as_json: bool) -> int:
     """Say what works on this machine, what does not, and the cure. Exit code 1 if something fails."""
     checks, done = anyio.run(_look, session, quick, fix)
-    checks = (*checks, _plugins(session))
+    checks = (*checks, _threads(session), _plugins(session))
     failed = any(check.state == "fail" for check in checks)
     if as_json:
         say_json({"ok": not failed, "checks": checks, "fixed": done})
@@ -37,6 +37,22 @@ def command(session: Session, quick: bool, fix: bool, as_json: bool) -> int:
         if check.cure:
             say(f"      cure: {check.cure}")
     return int(failed)
+
+
+def _threads(session: Session) -> Check:
+    """Say whether threads can be kept where they would be."""
+    from deskmate.sandbox.host_checks import Check  # noqa: PLC0415
+    from deskmate.store.synced import check_not_synced, sync_service  # noqa: PLC0415
+
+    threads = session.places.threads
+    try:
+        check_not_synced(threads)
+    except DeskmateError as error:
+        return Check(name="threads", state="fail", cause=error.message, cure=error.hint)
+    if found := sync_service(threads):
+        cause = f"{found[0]} rewrites {found[1]}, which destroys databases; you accepted that"
+        return Check(name="threads", state="warn", cause=cause, cure="Set DESKMATE_HOME elsewhere")
+    return Check(name="threads", state="ok", cause=f"kept in {threads}")
 
 
 def _plugins(session: Session) -> Check:

@@ -1,4 +1,4 @@
-"""`deskmate thread search|rename|pin|archive|delete|restore`: threads as things that people own."""
+"""`deskmate thread search|rename|pin|archive|delete|restore|fork|gc`: threads as things that people own."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import click
 from deskmate.cli.output import Session, json_option, say, say_json
 
 if TYPE_CHECKING:
+    from deskmate.host.forking import Fork
     from deskmate.store.catalogue import Catalogue
     from deskmate.store.listing import ThreadSummary
 
@@ -40,7 +41,7 @@ def by_attention(threads: tuple[ThreadSummary, ...]) -> list[ThreadSummary]:
 @json_option
 @click.pass_obj
 def search(session: Session, words: tuple[str, ...], limit: int, as_json: bool) -> None:
-    """Find words in all threads: what was said, what tools answered, names of results.
+    """Find words in all threads: what was said, what tools answered and read, names of files.
 
     Every word must occur; the last one may be a beginning; "in quotes" is a phrase. Best first.
     """
@@ -116,5 +117,72 @@ def restore(session: Session, thread: str) -> None:
     say(f"{thread} is back.")
 
 
-COMMANDS = (search, rename, pin, archive, delete, restore)
+@click.command("fork", short_help="Make a thread of its own out of a thread at any event.")
+@click.argument("thread")
+@click.option(
+    "--at", "seq", type=int, metavar="N", help="Event, as `thread show` counts; default: the last."
+)
+@click.option("--title", default="", help="Default: the thread's, with (fork).")
+@json_option
+@click.pass_obj
+def fork(session: Session, thread: str, seq: int | None, title: str, as_json: bool) -> None:
+    """Go another way from an event of a thread: with all that was said, and the files as they were then.
+
+    The thread itself stays as it is. The fork works on the files as the thread had them at that event, not
+    as your folders are now, until you apply its changes; where a file in your folder is another by then,
+    `changes show` says so and apply leaves it out.
+    """
+    from deskmate.host.forking import fork_thread  # noqa: PLC0415 - only commands need it
+
+    async def work() -> Fork:
+        return await fork_thread(session.places, thread, seq=seq, title=title)
+
+    made = anyio.run(work)
+    if as_json:
+        say_json(made)
+        return
+    say(f"{made.thread}  {made.title}")
+    files = (
+        f"files as of event {made.files_seq}" if made.files_seq else "no files were read by then"
+    )
+    say(f"  from {made.parent} at event {made.seq}; {files}")
+    if made.listed:
+        say(
+            f"  {made.listed} files were not read by then; they come from your folders as they are now"
+        )
+    say(f'Go on: deskmate run "…" --thread {made.thread}')
+
+
+@click.command("gc", short_help="Free the space of content that no thread needs.")
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@json_option
+@click.pass_obj
+def gc(session: Session, dry_run: bool, as_json: bool) -> None:
+    """Remove stored content that no thread, no undo, no fork and no deleted thread in its 30 days needs.
+
+    While a thread is at work nothing is removed. Your own files are never touched.
+    """
+    from deskmate.store.collection import collect  # noqa: PLC0415 - only this command needs it
+
+    done = collect(session.places.threads, session.places.blobs, remove=not dry_run)
+    if as_json:
+        say_json(done)
+        return
+    for thread in done.purged:
+        say(f"{thread} is gone for good: it was deleted more than 30 days ago.")
+    if dry_run:
+        say(
+            f"{done.left:,} of {done.left + done.kept:,} pieces of content are not needed any more."
+        )
+        return
+    say(
+        f"{done.removed:,} pieces of content removed, {done.removed_bytes:,} bytes; {done.kept:,} are needed."
+    )
+    if done.left:
+        say(
+            f"{done.left:,} more are not needed and stay, since a thread is at work: try again later."
+        )
+
+
+COMMANDS = (search, rename, pin, archive, delete, restore, fork, gc)
 """What `deskmate thread` takes in beside its own."""

@@ -90,6 +90,7 @@ def parse_limits(words: tuple[str, ...], budget: float | None) -> Limits:
     metavar="HOST[:GET,POST,…]",
     help="Let the thread read from a host, or use these methods there; see `thread allow`.",
 )
+@click.option("--project", help="Put the thread into this project, by its name or id.")
 @click.option(
     "--model", "-m", help="sonnet, opus, offline, local:NAME, replay:FILE; see `model list`."
 )
@@ -120,6 +121,7 @@ def command(  # noqa: PLR0913 - one parameter an option, as click wants it
     plugins: tuple[str, ...],
     folders: tuple[str, ...],
     hosts: tuple[str, ...],
+    project: str | None,
     model: str | None,
     budget: float | None,
     limits: tuple[str, ...],
@@ -149,6 +151,7 @@ def command(  # noqa: PLR0913 - one parameter an option, as click wants it
         apply=apply_mode,
         record=record,
         hosts=tuple(parse_allowed(host) for host in hosts),
+        project=project or "",
     )
     return run_order(session, order, ThreadId(thread) if thread else None, as_json=as_json)
 
@@ -157,7 +160,7 @@ def run_order(
     session: Session, order: RunOrder, thread: ThreadId | None, *, as_json: bool = False
 ) -> int:
     """Carry one order out, show it, and return the exit code."""
-    ask_what_is_new(session, order.plugins, thread)
+    ask_what_is_new(session, (*order.plugins, *_project_plugins(session, order)), thread)
     from deskmate.host import Host  # noqa: PLC0415
 
     with _shown(as_json=as_json) as (observer, approver):
@@ -180,6 +183,12 @@ def run_order(
     else:
         show_result(result, streamed=streamed)
     return EXIT_CODES[result.reason]
+
+
+def _project_plugins(session: Session, order: RunOrder) -> tuple[str, ...]:
+    from deskmate.store.projects import Projects  # noqa: PLC0415
+
+    return Projects(session.places.data).get(order.project).plugins if order.project else ()
 
 
 @contextmanager

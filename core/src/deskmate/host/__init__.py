@@ -96,10 +96,17 @@ class Host:
         if new and not order.text:
             hint = "Name a thread, or say what to do."
             raise UserError("There is nothing to go on with.", hint=hint)
-        check_grants(order.grants)
-        self._adapters.check_plugins(order.plugins)
-        self._adapters.check_consent(order.plugins)
-        self._adapters.plugin_settings(order.plugins)
+        grants, plugins = order.grants, order.plugins
+        if order.project:
+            from deskmate.host.projects import beside  # noqa: PLC0415
+
+            project = self._adapters.projects().get(order.project)
+            grants += beside(project.grants, grants)
+            plugins += project.plugins
+        check_grants(grants)
+        self._adapters.check_plugins(plugins)
+        self._adapters.check_consent(plugins)
+        self._adapters.plugin_settings(plugins)
         if order.model or new:
             self._adapters.model(order.model)
 

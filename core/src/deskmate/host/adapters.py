@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from deskmate.connectors.vault import Vault
     from deskmate.discovery.installed import Catalogue
     from deskmate.store.blobs import BlobStore
+    from deskmate.store.projects import Projects
 
 
 class SystemClock:
@@ -77,6 +78,12 @@ class Adapters:
         from deskmate.store.blobs import BlobStore  # noqa: PLC0415
 
         return BlobStore(self.places.blobs)
+
+    def projects(self) -> Projects:
+        """Return the user's projects."""
+        from deskmate.store.projects import Projects  # noqa: PLC0415
+
+        return Projects(self.places.data)
 
     def digests(self) -> Digests:
         """Return what is known of files that were read before."""

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from deskmate.agent.world import Setup, Taken, World
     from deskmate.changes.apply import Outcome, Place
     from deskmate.connectors.redaction import Redactor
+    from deskmate.host.projects import Joined
     from deskmate.ports import MakeEgress
     from deskmate.store.thread import ThreadStore
     from deskmate.types.events import NetworkSet
@@ -58,6 +59,7 @@ class Job:
         self._approver = approver
         self._blobs = adapters.blobs()
         self._grants: tuple[Grant, ...] = ()
+        self._joined: Joined | None = None
 
     async def carry_out(self) -> RunResult:
         """Run, apply, and return how it ended. No known secret gets into the log, a result or an error."""
@@ -74,6 +76,7 @@ class Job:
         from deskmate.agent.driver import Driver  # noqa: PLC0415
 
         await self._recover()
+        await self._join_project()
         events = await self._store.events()
         await self._set_grants(events)
         plugins = await self._set_plugins(events)
@@ -88,12 +91,27 @@ class Job:
     def _progress(self, line: str) -> None:
         self._observe(Delta(kind="progress", text=line))
 
+    async def _join_project(self) -> None:
+        """Add to the order what the thread's project gives, and note what it takes back."""
+        from deskmate.agent.state import fold  # noqa: PLC0415
+        from deskmate.host.projects import join  # noqa: PLC0415
+
+        events = await self._store.events()
+        pending = fold(events).dirty
+        self._joined = join(self._order, events, self._adapters.projects(), pending=pending)
+        self._order = self._joined.order
+        if self._joined.note:
+            self._progress(Note(self._joined.note))
+        if self._joined.record is not None:
+            await self._store.append(self._joined.record)
+
     async def _set_grants(self, events: Sequence[Event]) -> None:
         from deskmate.changes.scan import check_grants  # noqa: PLC0415
 
         known = last(events, GrantsSet)
         had = known.grants if known is not None else ()
-        by_folder = {grant.folder: grant for grant in had}
+        gone = self._joined.gone_folders if self._joined else ()
+        by_folder = {grant.folder: grant for grant in had if grant.folder not in gone}
         for grant in self._order.grants:
             same = by_folder.get(grant.folder)
             taken = {other.name for other in by_folder.values()}
@@ -105,7 +123,8 @@ class Job:
             await self._store.append(GrantsSet(grants=self._grants))
 
     async def _set_plugins(self, events: Sequence[Event]) -> tuple[str, ...]:
-        had = enabled_plugins(events)
+        gone = self._joined.gone_plugins if self._joined else ()
+        had = tuple(name for name in enabled_plugins(events) if name not in gone)
         names = (*had, *(name for name in self._order.plugins if name not in had))
         self._adapters.check_consent(names)
         chosen = await self._adapters.choose_plugins(names, self._progress)

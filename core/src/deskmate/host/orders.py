@@ -18,6 +18,7 @@ class RunOrder:
     """What a front door asks for. Without `text` an interrupted or parked run goes on.
 
     `plugins`, `grants` and `hosts` are added to what the thread has. `model`: None keeps the thread's last.
+    `project`: the thread's project from now on, by id or name; empty: it stays as it is.
     `record`: file that gets the model's answers, for `replay:FILE`.
     """
 
@@ -29,6 +30,7 @@ class RunOrder:
     apply: ApplyMode = "review"
     record: Path | None = None
     hosts: tuple[NetworkRule, ...] = ()
+    project: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""A thread as one file: a zip with its log, its blobs and a page that says what is what.
+"""A thread as one file or folder: its log, its blobs and a page that says what is what.
 
 Reading one trusts nothing: number and size are bounded, every hash of the log and every blob's digest
 are checked, blobs that the log does not need are left, and nothing is unpacked by a path that it names.
@@ -12,6 +12,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from deskmate.errors import CorruptData, UserError
 from deskmate.ports import BlobReader, Blobs
 from deskmate.store import chain, schema
 from deskmate.store.blobs import CHUNK_BYTES
+from deskmate.store.boxes import Archive, FolderArchive, MakeSink, Sink, folder_sink, zip_sink
+from deskmate.store.keeping import keeping_content
 from deskmate.store.thread import ThreadStore, utc_now, write_thread
 from deskmate.store.verify import needed_blobs
 from deskmate.types.codec import from_json
@@ -39,7 +42,6 @@ _NOT_OURS = (
     RuntimeError,  # encrypted, too deep, or compressed in a way that is not known
 )
 _THREAD = re.compile(r"t-[a-z0-9]{1,40}")
-_EPOCH = (1980, 1, 1, 0, 0, 0)
 _LOG_LIMIT_BYTES = 512 << 20
 TOTAL_LIMIT_BYTES = 64 << 30
 """What all files of an archive may unpack to."""
@@ -52,20 +54,41 @@ manifest.json   the thread's id, the number of facts, the last hash, the blobs
 blobs/          contents of files, each named by its SHA-256
 
 Check the log alone:      deskmate audit verify events.jsonl
-Bring the thread back:    deskmate thread import THIS-FILE
+Bring the thread back:    deskmate thread import THIS-FILE-OR-FOLDER
 """
 
 
-async def export_thread(store: ThreadStore, blobs: BlobReader, target: Path) -> int:
+async def export_thread(
+    store: ThreadStore, blobs: BlobReader, target: Path, *, folder: bool = False
+) -> int:
     """Write the archive to `target`, which must not exist; return how many blobs are in it.
 
-    Raises UserError if the target exists, CorruptData if the log or a needed blob is damaged.
+    `folder`: the same files in a folder instead of a zip. Raises UserError if the target exists,
+    CorruptData if the log or a needed blob is damaged.
     """
     records = await store.rows()
-    return await anyio.to_thread.run_sync(_export, records, blobs, target)
+    make = folder_sink if folder else zip_sink
+    return await anyio.to_thread.run_sync(_export, records, blobs, target, make)
 
 
-def _export(records: Sequence[Mapping[str, Any]], blobs: BlobReader, target: Path) -> int:
+def _export(
+    records: Sequence[Mapping[str, Any]], blobs: BlobReader, target: Path, make: MakeSink
+) -> int:
+    with make(target) as write:
+        write(README, [_README.encode()])
+        needed = write_log(write, "", records, blobs)
+        for digest in needed:
+            write(f"blobs/{digest}", blobs.chunks(digest))
+    return len(needed)
+
+
+def write_log(
+    write: Sink, prefix: str, records: Sequence[Mapping[str, Any]], blobs: BlobReader
+) -> list[Digest]:
+    """Write a thread's log and manifest below `prefix`; return the blobs it needs, which are not written.
+
+    Raises CorruptData if the log is damaged; nothing of the thread is written then.
+    """
     report = chain.check(records)
     if report.problem:
         raise CorruptData(f"The thread cannot be exported: {report.problem}.")
@@ -78,20 +101,9 @@ def _export(records: Sequence[Mapping[str, Any]], blobs: BlobReader, target: Pat
         "exported": utc_now(),
         "blobs": needed,
     }
-    temporary = target.with_name(f".{target.name}.tmp")
-    if target.exists():
-        raise UserError(f"{target} exists already.", hint="Choose another name.")
-    try:
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
-            _write(archive, README, [_README.encode()])
-            _write(archive, MANIFEST, [json.dumps(manifest, indent=2).encode()])
-            _write(archive, EVENTS, as_lines(records))
-            for digest in needed:
-                _write(archive, f"blobs/{digest}", blobs.chunks(digest))
-        temporary.rename(target)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return len(needed)
+    write(f"{prefix}{MANIFEST}", [json.dumps(manifest, indent=2).encode()])
+    write(f"{prefix}{EVENTS}", as_lines(records))
+    return needed
 
 
 def as_lines(records: Sequence[Mapping[str, Any]]) -> Iterator[bytes]:
@@ -99,49 +111,55 @@ def as_lines(records: Sequence[Mapping[str, Any]]) -> Iterator[bytes]:
     return (chain.canonical(record) + b"\n" for record in records)
 
 
-def _write(archive: zipfile.ZipFile, name: str, content: Any) -> None:
-    entry = zipfile.ZipInfo(name, _EPOCH)
-    entry.compress_type = zipfile.ZIP_DEFLATED
-    with archive.open(entry, "w", force_zip64=True) as file:
-        for piece in content:
-            file.write(piece)
-
-
 async def import_thread(source: Path, threads: Path, blobs: Blobs) -> ThreadId:
     """Bring an exported thread back, with the same hashes, and return its id.
 
-    Raises UserError if the file is no export or the thread is here already, CorruptData if a hash or
-    digest does not fit; nothing of the thread is then kept.
+    `source`: a zip or a folder. Raises UserError if it is no export or the thread is here already,
+    CorruptData if a hash or digest does not fit; nothing of the thread is then kept.
     """
     return await anyio.to_thread.run_sync(_import, source, threads, blobs)
 
 
 def _import(source: Path, threads: Path, blobs: Blobs) -> ThreadId:
+    with opened(source) as archive:
+        return read_thread(archive, "", threads, blobs)
+
+
+@contextmanager
+def opened(source: Path) -> Iterator[Archive]:
+    """Open an archive that is no larger than may be. Raises UserError, also for what is wrong inside."""
     try:
-        with zipfile.ZipFile(source) as archive:
+        with FolderArchive(source) if source.is_dir() else zipfile.ZipFile(source) as archive:
             _check_size(archive)
-            records = _read_log(archive)
-            report = chain.check(records)
-            manifest = json.loads(_read(archive, MANIFEST, CHUNK_BYTES * 64))
-            _check_manifest(manifest, report)
-            thread = _new_thread(report.thread, threads)
-            rows = [_row(record) for record in records]
-            _take_blobs(records, _Inside(archive, blobs), blobs)
+            yield archive
     except _NOT_OURS as error:
         raise UserError(f"{source} is not an exported thread: {error}.") from error
-    write_thread(threads, thread, rows)
+
+
+def read_thread(archive: Archive, prefix: str, threads: Path, blobs: Blobs) -> ThreadId:
+    """Bring the thread below `prefix` back and return its id. Raises as `import_thread`."""
+    records = _read_log(archive, prefix)
+    report = chain.check(records)
+    manifest = json.loads(read_part(archive, f"{prefix}{MANIFEST}", CHUNK_BYTES * 64))
+    _check_manifest(manifest, report)
+    thread = _new_thread(report.thread, threads)
+    rows = [_row(record) for record in records]
+    with keeping_content(threads):
+        _take_blobs(records, _Inside(archive, blobs), blobs)
+        write_thread(threads, thread, rows)
     return thread
 
 
-def _read_log(archive: zipfile.ZipFile) -> list[Mapping[str, Any]]:
-    text = _read(archive, EVENTS, _LOG_LIMIT_BYTES).decode()
+def _read_log(archive: Archive, prefix: str) -> list[Mapping[str, Any]]:
+    text = read_part(archive, f"{prefix}{EVENTS}", _LOG_LIMIT_BYTES).decode()
     # JSON Lines: only \n ends a line; the text may hold other separators
     return list(chain.read_lines(text.split("\n")))
 
 
-def _read(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
+def read_part(archive: Archive, name: str, limit: int) -> bytes:
+    """Return a whole file of an archive. Raises UserError if it is longer than `limit`."""
     with archive.open(name) as file:
-        content = file.read(limit + 1)
+        content: bytes = file.read(limit + 1)
     if len(content) > limit:
         raise UserError(f"{name} in the archive is too large.")
     return content
@@ -179,7 +197,7 @@ def _row(record: Mapping[str, Any]) -> tuple[Any, ...]:
     return (record["seq"], record["time"], kind, payload, record["prev_hash"], record["hash"])
 
 
-def _check_size(archive: zipfile.ZipFile) -> None:
+def _check_size(archive: Archive) -> None:
     """Refuse an archive that would fill the disk. No entry can be read beyond what it says of itself."""
     entries = archive.infolist()
     if len(entries) > COUNT_LIMIT:
@@ -194,7 +212,7 @@ def _check_size(archive: zipfile.ZipFile) -> None:
 class _Inside:
     """The blobs of an archive, each checked while it is read; those it lacks may be here already."""
 
-    def __init__(self, archive: zipfile.ZipFile, here: BlobReader) -> None:
+    def __init__(self, archive: Archive, here: BlobReader) -> None:
         self._archive = archive
         self._here = here
         self._names = frozenset(archive.namelist())

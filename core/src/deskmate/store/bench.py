@@ -1,4 +1,4 @@
-"""Figures of the log on this machine's disk, all from one run: a durable append, and opening a long log."""
+"""Figures of the logs on this machine's disk, all from one run: a durable append, a long log, many threads."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ import sqlite3
 import statistics
 import tempfile
 import time
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import anyio.to_thread
 
 from deskmate.ports import Progress
+from deskmate.store.bench_search import bench_search
 from deskmate.store.blobs import make_folder
 from deskmate.store.schema import FILE
 from deskmate.store.thread import ThreadStore, create_thread, open_thread
@@ -25,17 +28,21 @@ from deskmate.types.messages import Text, ToolUse
 
 APPEND_TARGET = 2.0
 OPEN_TARGET_S = 0.15
+SHOW_TARGET_S = 0.15
+SEARCH_TARGET_S = 0.2
 _ROUNDS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreFigures:
-    """What was measured; medians, except for `open_s`, the best of five.
+    """What was measured; medians of appends and inserts, else the best of five: the machine does other things too.
 
     `append_ms`, `insert_ms`: one event stored, and one bare durable insert of the same bytes into a
     database beside it, in turns. `append_ratio`: one by the other. `open_s`: open a log of `events`
     and check and read all of them. `rows_s`: only fetch and hash the same rows. `open_ratio`: one by
-    the other.
+    the other. `show_s`: what `thread show` does with that log, up to its last line. `search_s`: the slowest of
+    a few searches over `threads` threads whose catalogue is there; the best of five each. `index_s`: make that
+    catalogue anew out of their logs.
     """
 
     appends: int
@@ -46,23 +53,44 @@ class StoreFigures:
     open_s: float
     rows_s: float
     open_ratio: float
+    show_s: float
+    threads: int
+    search_s: float
+    index_s: float
     targets_met: bool
 
 
 async def bench_store(
-    data: Path, progress: Progress, *, appends: int = 300, events: int = 10_000
+    data: Path,
+    progress: Progress,
+    lines_of: Callable[[Iterable[tuple[Any, ...]]], Iterable[str]],
+    *,
+    appends: int = 300,
+    events: int = 10_000,
+    many: int = 5_000,
 ) -> StoreFigures:
-    """Measure in a folder of its own below `data`, on the disk that threads are on; it is removed."""
+    """Measure in a folder of its own below `data`, on the disk that threads are on; it is removed.
+
+    `lines_of`: how checked rows are shown. `many`: threads that are searched.
+    """
     await anyio.to_thread.run_sync(make_folder, data)
     folder = Path(tempfile.mkdtemp(prefix=".bench-", dir=data))
     try:
+        threads = folder / "one/threads"
         progress(f"{appends} appends beside {appends} bare inserts")
-        append, insert = await _appends(folder, appends)
+        append, insert = await _appends(threads, appends)
         progress(f"opening a log of {events:,} events")
-        opened, rows = await _opening(folder, events)
+        opened, rows, shown = await _opening(threads, events, lines_of)
+        progress(f"searching {many:,} threads")
+        search, index = await anyio.to_thread.run_sync(bench_search, folder / "many", many)
     finally:
         await anyio.to_thread.run_sync(shutil.rmtree, folder)
-    met = append / insert <= APPEND_TARGET and opened <= OPEN_TARGET_S * events / 10_000
+    met = (
+        append / insert <= APPEND_TARGET
+        and opened <= OPEN_TARGET_S * events / 10_000
+        and shown <= SHOW_TARGET_S * events / 10_000
+        and search <= SEARCH_TARGET_S
+    )
     return StoreFigures(
         appends=appends,
         append_ms=round(append * 1000, 3),
@@ -72,12 +100,16 @@ async def bench_store(
         open_s=round(opened, 4),
         rows_s=round(rows, 4),
         open_ratio=round(opened / rows, 2),
+        show_s=round(shown, 4),
+        threads=many,
+        search_s=round(search, 4),
+        index_s=round(index, 2),
         targets_met=met,
     )
 
 
 async def _appends(folder: Path, count: int) -> tuple[float, float]:
-    """Return the median seconds of an append and of a bare insert."""
+    """Return the median seconds of an append and of a bare insert, taken in turns."""
     payload = _turn(0)[-1]
     thread = await create_thread(folder, "Figures", version="bench")
     appended, inserted = [], []
@@ -125,13 +157,15 @@ def _newest_row(folder: Path, thread: ThreadId) -> tuple[object, ...]:
     return found
 
 
-async def _opening(folder: Path, count: int) -> tuple[float, float]:
-    """Return the best seconds of opening a log and reading it, and of its bare rows."""
+async def _opening(
+    folder: Path, count: int, lines_of: Callable[[Iterable[tuple[Any, ...]]], Iterable[str]]
+) -> tuple[float, float, float]:
+    """Return the best seconds of opening a log and reading it, of its bare rows, and of showing it."""
     thread = await create_thread(folder, "Figures", version="bench")
     payloads = [payload for turn in range(count // 4 + 1) for payload in _turn(turn)]
     async with open_thread(folder, thread) as store:
         await store.append(*payloads[: count - 1])
-    opened, rows = [], []
+    opened, rows, shown = [], [], []
     for _ in range(_ROUNDS):
         began = time.perf_counter()
         async with open_thread(folder, thread, write=False) as store:
@@ -140,7 +174,12 @@ async def _opening(folder: Path, count: int) -> tuple[float, float]:
         assert len(found) == count
         del found
         rows.append(_read_rows(folder / thread / FILE))
-    return min(opened), min(rows)
+        began = time.perf_counter()
+        async with open_thread(folder, thread, write=False) as store:
+            text = "\n".join(lines_of(await store.checked_rows()))
+        shown.append(time.perf_counter() - began)
+        assert text.count("\n") == count - 1
+    return min(opened), min(rows), min(shown)
 
 
 def _read_rows(file: Path) -> float:

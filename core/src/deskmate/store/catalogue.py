@@ -13,19 +13,31 @@ from pathlib import Path
 from typing import Any
 
 from deskmate.errors import CorruptData, DeskmateError, UserError
+from deskmate.ports import BlobReader
 from deskmate.store import schema
+from deskmate.store.blobs import BlobStore
 from deskmate.store.listing import ThreadSummary, list_threads, running_state, summary_of
 from deskmate.types.codec import from_json, to_json
-from deskmate.types.ids import ThreadId
+from deskmate.types.ids import Digest, ThreadId
 
 FILE = "catalogue.db"
-_VERSION = 1
+_VERSION = 2
 _BUSY_S = 10.0
 _TEXT_LIMIT = 200_000
 """Characters of one event that are indexed; what is longer stays in the log."""
 _WORD = re.compile(r"\w+", re.UNICODE)
 _HITS_PER_THREAD = 3
-_TEXTS = ("UserSaid", "ModelReplied", "ToolFinished", "ChangesStaged", "RunFinished", "GrantsSet")
+_Row = tuple[int, str, int, str]
+"""Number of an indexed text, its thread, event and kind."""
+_TEXTS = (
+    "ThreadRenamed",
+    "UserSaid",
+    "ModelReplied",
+    "ToolFinished",
+    "ChangesStaged",
+    "RunFinished",
+    "GrantsSet",
+)
 _SCHEMA = """
 create table threads (thread text primary key, stamp text not null, seq integer not null,
   changed text not null, summary text not null) strict;
@@ -47,12 +59,13 @@ class Hit:
 
 
 class Catalogue:
-    """Over `<data>/catalogue.db`. Removing that file loses nothing."""
+    """Over `<data>/catalogue.db`. Removing that file loses nothing. Names of changed files are in blobs."""
 
     def __init__(self, data: Path, threads: Path) -> None:
         """`threads`: the folder of the logs, which are the truth."""
         self._path = data / FILE
         self._threads = threads
+        self._blobs = BlobStore(data / "blobs")
 
     def summaries(self) -> tuple[ThreadSummary, ...]:
         """Return all threads, those that changed last first; a damaged one is in the list, as such.
@@ -79,17 +92,17 @@ class Catalogue:
             return ()
         with self._opened() as db:
             rows = db.execute(
-                "select thread, seq, kind, snippet(texts, 0, '⟦', '⟧', '…', 16), rank from texts"
-                " where texts match ? order by rank limit ?",
+                "select rowid, thread, seq, kind from texts where texts match ? order by rank limit ?",
                 (query, limit * _HITS_PER_THREAD * 4),
             ).fetchall()
-            found = {row[0] for row in rows}
+            best = _best(rows, limit)
+            snippets = _snippets(db, query, [row[0] for row in best])
             about = {
                 thread: json.loads(text)
-                for thread in found
+                for thread in {row[1] for row in best}
                 for (text,) in db.execute("select summary from threads where thread = ?", (thread,))
             }
-        return tuple(_best(rows, about, limit))
+        return tuple(_hit(row, about.get(row[1], {}), snippets.get(row[0], "")) for row in best)
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
@@ -153,7 +166,8 @@ class Catalogue:
             for thread in gone:
                 _forget(db, thread)
             for thread in stale:
-                _take(db, self._threads / thread, stamps[thread], known.get(thread, ("", 0))[1])
+                after = known.get(thread, ("", 0))[1]
+                _take(db, self._threads / thread, self._blobs, stamps[thread], after)
             db.execute("commit")
         except BaseException:
             with suppress(sqlite3.Error):
@@ -185,15 +199,17 @@ def _stamps(threads: Path) -> Iterator[tuple[str, str]]:
     for entry in entries:
         if not entry.name.startswith("t-"):
             continue
-        marks = []
+        stamp = ""
         for ending in ("", "-wal"):
-            with suppress(OSError):
+            try:
                 about = os.stat(f"{entry.path}/{schema.FILE}{ending}")  # noqa: PTH116 - a Path a thread costs more than the call
-                # a reader leaves an empty write-ahead log behind: that is no change
-                if about.st_size:
-                    marks.append(f"{about.st_ino}.{about.st_size}.{about.st_mtime_ns}")
-        if marks:
-            yield entry.name, " ".join(marks)
+            except OSError:
+                continue
+            # a reader leaves an empty write-ahead log behind: that is no change
+            if about.st_size:
+                stamp += f"{about.st_ino}.{about.st_size}.{about.st_mtime_ns} "
+        if stamp:
+            yield entry.name, stamp
 
 
 def _forget(db: sqlite3.Connection, thread: str) -> None:
@@ -201,13 +217,13 @@ def _forget(db: sqlite3.Connection, thread: str) -> None:
     db.execute("delete from texts where thread = ?", (thread,))
 
 
-def _take(db: sqlite3.Connection, folder: Path, stamp: str, after: int) -> None:
+def _take(db: sqlite3.Connection, folder: Path, blobs: BlobReader, stamp: str, after: int) -> None:
     """Bring one thread's rows up to its log. `after`: the last event that is indexed."""
     summary = summary_of(folder)
     if summary.events < after:  # another log came in its place
         _forget(db, folder.name)
         after = 0
-    rows = [] if summary.problem else _texts(folder, after)
+    rows = [] if summary.problem else _texts(folder, blobs, after)
     db.executemany("insert into texts (thread, seq, kind, text) values (?, ?, ?, ?)", rows)
     db.execute(
         "insert or replace into threads values (?, ?, ?, ?, ?)",
@@ -215,7 +231,7 @@ def _take(db: sqlite3.Connection, folder: Path, stamp: str, after: int) -> None:
     )
 
 
-def _texts(folder: Path, after: int) -> list[tuple[str, int, str, str]]:
+def _texts(folder: Path, blobs: BlobReader, after: int) -> list[tuple[str, int, str, str]]:
     try:
         log = schema.open_database(folder, write=False)
     except DeskmateError:
@@ -233,7 +249,9 @@ def _texts(folder: Path, after: int) -> list[tuple[str, int, str, str]]:
     rows = []
     for seq, kind, payload in found:
         with suppress(ValueError):
-            text = "\n".join(_words(json.loads(payload)))[:_TEXT_LIMIT].strip()
+            data = json.loads(payload)
+            words = [*_words(data), *(_paths(data, blobs) if kind == "ChangesStaged" else ())]
+            text = "\n".join(words)[:_TEXT_LIMIT].strip()
             if text:
                 rows.append((folder.name, seq, kind, text))
     return rows
@@ -242,7 +260,7 @@ def _texts(folder: Path, after: int) -> list[tuple[str, int, str, str]]:
 def _words(value: Any, name: str = "") -> Iterator[str]:
     """Yield what people wrote or read in a payload: texts, and the names of files."""
     if isinstance(value, str):
-        if name in ("text", "path"):
+        if name in ("text", "path", "title"):
             yield value
     elif isinstance(value, Mapping):
         for key, part in value.items():
@@ -252,24 +270,45 @@ def _words(value: Any, name: str = "") -> Iterator[str]:
             yield from _words(part, name)
 
 
-def _best(
-    rows: list[tuple[str, int, str, str, float]], about: Mapping[str, Mapping[str, Any]], limit: int
-) -> Iterator[Hit]:
-    """Yield the hits, best thread first and at most three of each."""
-    groups: dict[str, list[tuple[str, int, str, str, float]]] = {}
+def _paths(staged: Mapping[str, Any], blobs: BlobReader) -> Iterator[str]:
+    """Yield the names of the files that a change set changes; none where its list is lost."""
+    try:
+        changes = json.loads(blobs.read(Digest(str(staged["difference"]))))["changes"]
+        yield from (str(change["path"]) for change in changes)
+    except (CorruptData, ValueError, TypeError, KeyError):
+        return
+
+
+def _best(rows: list[_Row], limit: int) -> list[_Row]:
+    """Return the hits, best thread first and at most three of each."""
+    groups: dict[str, list[_Row]] = {}
     for row in rows:
-        groups.setdefault(row[0], []).append(row)
-    for thread, hits in list(groups.items())[:limit]:
-        summary = about.get(thread, {})
-        for _, seq, kind, snippet, _ in hits[:_HITS_PER_THREAD]:
-            yield Hit(
-                thread=ThreadId(thread),
-                title=str(summary.get("title", "")),
-                changed=str(summary.get("changed", "")),
-                seq=seq,
-                kind=kind,
-                snippet=" ".join(snippet.split()),
-            )
+        groups.setdefault(row[1], []).append(row)
+    return [row for hits in list(groups.values())[:limit] for row in hits[:_HITS_PER_THREAD]]
+
+
+def _snippets(db: sqlite3.Connection, query: str, rows: list[int]) -> dict[int, str]:
+    """Return some words around what was found, for these rows only: each takes its time."""
+    marks = ", ".join("?" for _ in rows)
+    return dict(
+        db.execute(
+            "select rowid, snippet(texts, 0, '⟦', '⟧', '…', 16) from texts"  # noqa: S608 - question marks only
+            f" where texts match ? and rowid in ({marks})",
+            (query, *rows),
+        )
+    )
+
+
+def _hit(row: _Row, summary: Mapping[str, Any], snippet: str) -> Hit:
+    _, thread, seq, kind = row
+    return Hit(
+        thread=ThreadId(thread),
+        title=str(summary.get("title", "")),
+        changed=str(summary.get("changed", "")),
+        seq=seq,
+        kind=kind,
+        snippet=" ".join(snippet.split()),
+    )
 
 
 def _unusable(error: sqlite3.Error, path: Path) -> DeskmateError:

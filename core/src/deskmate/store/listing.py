@@ -17,9 +17,11 @@ from deskmate.types.ids import ThreadId
 
 _KINDS = (
     "ThreadCreated",
+    "ThreadForked",
     "ThreadRenamed",
     "ThreadMarked",
     "PluginsSet",
+    "ProjectSet",
     "UserSaid",
     "RunResumed",
     "RunFinished",
@@ -36,7 +38,7 @@ class ThreadSummary:
 
     `state`: new, working, interrupted, needs you, done, rejected, over budget, stopped, failed or
     damaged. `changed`: time of the last event. `pending`: changes that wait for a review. `pinned`,
-    `archived`: as the user marked it. `problem`: why a damaged thread cannot be read.
+    `archived`: as the user marked it. `forked_from`: the thread it was forked from. `project`: id of the project it is in. `problem`: why a damaged thread cannot be read.
     """
 
     thread: ThreadId
@@ -48,6 +50,8 @@ class ThreadSummary:
     plugins: Mapping[str, str] = field(default_factory=dict)
     pinned: bool = False
     archived: bool = False
+    forked_from: str = ""
+    project: str = ""
     problem: str = ""
 
 
@@ -100,19 +104,17 @@ def summary_of(folder: Path) -> ThreadSummary:
         plugins=facts["plugins"],
         pinned=facts["pinned"],
         archived=facts["archived"],
+        forked_from=facts["forked_from"],
+        project=facts["project"],
     )
 
 
 def _read(rows: list[tuple[str, str]]) -> dict[str, Any]:
     facts: dict[str, Any] = {"title": "", "plugins": {}, "pending": 0, "run": "", "reason": ""}
-    facts |= {"pinned": False, "archived": False}
+    facts |= {"pinned": False, "archived": False, "forked_from": "", "project": ""}
     for kind, text in rows:
         payload = json.loads(text)
         match kind:
-            case "ThreadCreated" | "ThreadRenamed":
-                facts["title"] = payload["title"]
-            case "ThreadMarked":
-                facts |= {name: bool(payload.get(name)) for name in ("pinned", "archived")}
             case "PluginsSet":
                 facts["plugins"] = payload["versions"]
             case "UserSaid" | "RunResumed":
@@ -126,7 +128,22 @@ def _read(rows: list[tuple[str, str]]) -> dict[str, Any]:
                 facts["pending"] *= bool(payload.get("paths"))
             case "ApplyFinished":
                 facts["pending"] *= not payload["applied"]
+            case _:
+                _read_owner(kind, payload, facts)
     return facts
+
+
+def _read_owner(kind: str, payload: Mapping[str, Any], facts: dict[str, Any]) -> None:
+    """Take in what the user made of the thread."""
+    match kind:
+        case "ThreadCreated" | "ThreadRenamed":
+            facts["title"] = payload["title"]
+        case "ThreadMarked":
+            facts |= {name: bool(payload.get(name)) for name in ("pinned", "archived")}
+        case "ProjectSet":
+            facts["project"] = payload["project"]
+        case "ThreadForked":  # a fork of a fork has its parent's own record below its own
+            facts["forked_from"] = facts["forked_from"] or payload["parent"]
 
 
 def _state(facts: Mapping[str, Any]) -> str:

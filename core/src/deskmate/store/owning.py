@@ -21,7 +21,8 @@ from deskmate.types.ids import ThreadId
 KEPT_DAYS = 30
 """How long a deleted thread can be brought back."""
 TITLE_LIMIT = 200
-_DELETED = ".deleted"
+DELETED = ".deleted"
+"""Folder, beside the threads, of those that can be brought back."""
 _DAY_S = 86_400
 
 
@@ -71,9 +72,9 @@ def delete_thread(threads: Path, thread: str, *, now: Callable[[], float] = time
     lock = WriterLock(folder / LOCK_FILE, thread)
     try:
         purge_deleted(threads, now=now)
-        make_folder(threads / _DELETED)
-        folder.rename(threads / _DELETED / f"{int(now())}-{thread}")
-        sync_folder(threads / _DELETED)
+        make_folder(threads / DELETED)
+        folder.rename(threads / DELETED / f"{int(now())}-{thread}")
+        sync_folder(threads / DELETED)
         sync_folder(threads)
     finally:
         lock.release()
@@ -117,7 +118,7 @@ def purge_deleted(threads: Path, *, now: Callable[[], float] = time.time) -> tup
 
 def _deleted(threads: Path) -> list[tuple[int, str, Path]]:
     """Return (time of deletion, id, folder), oldest first."""
-    folder = threads / _DELETED
+    folder = threads / DELETED
     found = []
     for path in folder.iterdir() if folder.is_dir() else ():
         when, _, name = path.name.partition("-")

@@ -10,8 +10,8 @@ import shutil
 import sqlite3
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,9 +22,11 @@ import anyio.to_thread
 from deskmate.errors import CorruptData, DeskmateError, UserError
 from deskmate.store import chain, schema
 from deskmate.store.blobs import make_folder, sync_folder, write_file
+from deskmate.store.keeping import keeping_content
 from deskmate.store.lock import WriterLock
+from deskmate.store.synced import check_not_synced
 from deskmate.types.codec import from_json, to_json
-from deskmate.types.events import KINDS, Event, Payload, ThreadCreated
+from deskmate.types.events import KINDS, Event, Payload, ThreadCreated, ThreadForked
 from deskmate.types.ids import ThreadId, new_thread_id
 
 if TYPE_CHECKING:
@@ -37,6 +39,9 @@ LOCK_FILE = "writer.lock"
 _LEFTOVER_S = 3600
 _MANY_EVENTS = 500
 _SELECT = "select seq, time, kind, payload, prev_hash, hash from events"
+INSERT = "insert into events values (?, ?, ?, ?, ?, ?)"
+Row = tuple[int, str, str, str, str, str]
+"""Number, time, kind, payload as canonical JSON, the hash before, its own."""
 _ID = re.compile(r"t-[a-z0-9]{1,40}")
 
 
@@ -48,11 +53,14 @@ def utc_now() -> str:
 class ThreadStore:
     """A `Store` over `<threads>/<id>/thread.db`. Made by `open_thread`, closed by it."""
 
-    def __init__(self, folder: Path, db: Database, *, lock: WriterLock | None, now: Now) -> None:
-        """`lock`: held by the writer, None for readers."""
+    def __init__(
+        self, folder: Path, db: Database, *, writes: bool, now: Now, held: ExitStack
+    ) -> None:
+        """`held`: what a writer holds, and gives back at the end."""
         self._folder = folder
+        self._held = held
         self._db = db
-        self._lock = lock
+        self._writes = writes
         self._now = now
         self._limiter = anyio.CapacityLimiter(1)
         # a cancelled task gives the limiter back while its thread goes on
@@ -61,7 +69,7 @@ class ThreadStore:
         self._failed = False
         self.redact: Callable[[Any], Any] = lambda payload: payload
         """Takes known secrets out of a payload before it is stored."""
-        self._token = self._take_lease() if lock else 0
+        self._token = self._take_lease() if writes else 0
 
     @property
     def thread(self) -> ThreadId:
@@ -93,17 +101,23 @@ class ThreadStore:
         """Return the plain records, unchecked, for export and for `verify`."""
         return await anyio.to_thread.run_sync(self._rows, limiter=self._limiter)
 
+    async def checked_rows(self) -> tuple[tuple[Any, ...], ...]:
+        """Return the rows of all events, their payloads as JSON text; quicker than `events`.
+
+        Every hash is checked. Raises CorruptData at the first that does not fit.
+        """
+        return await anyio.to_thread.run_sync(self._checked_rows, limiter=self._limiter)
+
     def close(self) -> None:
         """Close the database; a writer leaves the head's witness and lets others write."""
         try:
-            if self._lock and not self._failed:
+            if self._writes and not self._failed:
                 with suppress(DeskmateError, OSError, sqlite3.Error), self._mutex:
                     self._write_head()
             with self._mutex:
                 self._db.close()
         finally:
-            if self._lock:
-                self._lock.release()
+            self._held.close()
 
     def _take_lease(self) -> int:
         with self._db.atomic():
@@ -111,7 +125,7 @@ class ThreadStore:
             return int(self._db.execute("select token from lease").fetchone()[0])
 
     def _append(self, payloads: Sequence[Payload]) -> tuple[Event, ...]:
-        if not self._lock:
+        if not self._writes:
             raise UserError(f"Thread {self.thread} was opened for reading only.")
         if self._failed:
             raise DeskmateError(
@@ -143,7 +157,7 @@ class ThreadStore:
             # the lock is the operating system's; the token also holds where its locks do not (NFS)
             if connection.execute("select token from lease").fetchone()[0] != self._token:
                 raise UserError(f"Another Deskmate took over thread {self.thread}.")
-            connection.executemany("insert into events values (?, ?, ?, ?, ?, ?)", rows)
+            connection.executemany(INSERT, rows)
             connection.execute("commit")
         except BaseException:
             with suppress(sqlite3.Error):
@@ -174,6 +188,12 @@ class ThreadStore:
             raise schema.explain(error, self.thread) from error
         return rows
 
+    def _checked_rows(self) -> tuple[tuple[Any, ...], ...]:
+        with self._mutex:
+            rows = tuple(self._query("order by seq", []))
+        check_rows(rows)
+        return rows
+
     def _rows(self) -> tuple[dict[str, Any], ...]:
         with self._mutex:
             return tuple(as_record(row) for row in self._query("order by seq", []))
@@ -199,22 +219,50 @@ def _collecting_later(events: int) -> Iterator[None]:
         gc.enable()
 
 
-def make_event(
-    seq: int, time: str, payload: Payload, prev_hash: str
-) -> tuple[Event, tuple[int, str, str, str, str, str]]:
+def make_event(seq: int, time: str, payload: Payload, prev_hash: str) -> tuple[Event, Row]:
     """Return the event and its database row. Raises CorruptData for what JSON cannot carry."""
     kind = type(payload).__name__
     try:
-        text = chain.canonical(chain.normal(to_json(payload))).decode()
+        row = make_row(seq, time, kind, chain.normal(to_json(payload)), prev_hash)
     except (ValueError, TypeError) as error:
         raise CorruptData(f"A {kind} event cannot be stored: {error}.") from error
-    digest = chain.row_hash(seq, time, kind, text, prev_hash)
-    event = Event(seq=seq, time=time, payload=payload, prev_hash=prev_hash, hash=digest)
-    return event, (seq, time, kind, text, prev_hash, digest)
+    event = Event(seq=seq, time=time, payload=payload, prev_hash=prev_hash, hash=row[5])
+    return event, row
+
+
+def make_row(seq: int, time: str, kind: str, payload: Mapping[str, Any], prev_hash: str) -> Row:
+    """Return the row of an event."""
+    text = chain.canonical(payload).decode()
+    return seq, time, kind, text, prev_hash, chain.row_hash(seq, time, kind, text, prev_hash)
+
+
+def stored_events(connection: sqlite3.Connection) -> Iterator[tuple[Event, str]]:
+    """Yield every event of a log with its payload as it is stored. Raises CorruptData, sqlite3.Error."""
+    head = chain.GENESIS
+    for seq, row in enumerate(connection.execute(f"{_SELECT} order by seq"), start=1):
+        event = read_event(row, seq, head)
+        head = event.hash
+        yield event, row[3]
+
+
+def check_rows(rows: Iterable[tuple[Any, ...]]) -> None:
+    """Raise CorruptData at the first row that does not fit into the chain."""
+    head = chain.GENESIS
+    for seq, row in enumerate(rows, start=1):
+        check_row(row, seq, head)
+        head = row[5]
 
 
 def read_event(row: tuple[Any, ...], seq: int, head: str) -> Event:
     """Return the event of a database row that must be number `seq` and follow `head`."""
+    check_row(row, seq, head)
+    number, time, kind, payload, prev_hash, digest = row
+    data = from_json(KINDS[kind], json.loads(payload))
+    return Event(seq=number, time=time, payload=data, prev_hash=prev_hash, hash=digest)
+
+
+def check_row(row: tuple[Any, ...], seq: int, head: str) -> None:
+    """Raise CorruptData where a database row is not number `seq`, does not follow `head` or was altered."""
     number, time, kind, payload, prev_hash, digest = row
     if number != seq or prev_hash != head or kind not in KINDS:
         raise _broken(seq)
@@ -223,8 +271,6 @@ def read_event(row: tuple[Any, ...], seq: int, head: str) -> Event:
         record = as_record(row)
         if not isinstance(record["payload"], dict) or chain.record_hash(record) != digest:
             raise _broken(seq)
-    data = from_json(KINDS[kind], json.loads(payload))
-    return Event(seq=number, time=time, payload=data, prev_hash=prev_hash, hash=digest)
 
 
 def as_record(row: tuple[Any, ...]) -> dict[str, Any]:
@@ -278,18 +324,20 @@ async def open_thread(
 
 
 def _open(folder: Path, write: bool, now: Now) -> ThreadStore:
-    lock = WriterLock(folder / LOCK_FILE, folder.name) if write else None
-    try:
+    with ExitStack() as holding:
+        if write:
+            check_not_synced(folder.parent)
+            holding.callback(WriterLock(folder / LOCK_FILE, folder.name).release)
+            holding.enter_context(keeping_content(folder.parent))
         db = schema.open_database(folder, write=write)
+        held = ExitStack()
         try:
-            return ThreadStore(folder, db, lock=lock, now=now)
+            store = ThreadStore(folder, db, writes=write, now=now, held=held)
         except sqlite3.Error as error:
             db.close()
             raise schema.explain(error, folder.name) from error
-    except BaseException:
-        if lock:
-            lock.release()
-        raise
+        held.push(holding.pop_all())
+        return store
 
 
 async def create_thread(threads: Path, title: str, *, version: str, now: Now = utc_now) -> ThreadId:
@@ -304,8 +352,29 @@ async def create_thread(threads: Path, title: str, *, version: str, now: Now = u
     return thread
 
 
+def fork_log(
+    threads: Path,
+    first: ThreadForked,
+    parent: Sequence[Mapping[str, Any]],
+    closing: Sequence[Payload],
+    now: Now = utc_now,
+) -> None:
+    """Make a fork's thread: `first`, the parent's records with their times and payloads, and `closing`.
+
+    Every hash is the fork's own. A crash leaves no half thread. Raises DeskmateError as `create_thread`.
+    """
+    rows = [make_event(1, now(), first, chain.GENESIS)[1]]
+    for record in parent:
+        seq, head = len(rows) + 1, rows[-1][5]
+        rows.append(make_row(seq, record["time"], record["kind"], record["payload"], head))
+    for one in closing:
+        rows.append(make_event(len(rows) + 1, now(), one, rows[-1][5])[1])
+    write_thread(threads, first.thread, rows)
+
+
 def write_thread(threads: Path, thread: ThreadId, rows: Sequence[tuple[Any, ...]]) -> None:
     """Make a thread's folder with these rows: first under another name, then in one rename."""
+    check_not_synced(threads)
     temporary = threads / f".new-{thread}"
     _sweep(threads)
     try:
@@ -313,7 +382,7 @@ def write_thread(threads: Path, thread: ThreadId, rows: Sequence[tuple[Any, ...]
         db = schema.open_database(temporary, write=True)
         try:
             with db.atomic():
-                db.conn.executemany("insert into events values (?, ?, ?, ?, ?, ?)", rows)
+                db.conn.executemany(INSERT, rows)
             db.execute("pragma wal_checkpoint(truncate)")
         finally:
             db.close()

@@ -17,7 +17,7 @@ from deskmate.store.approvals import check_approvals
 from deskmate.store.thread import HEAD_FILE, ThreadStore
 from deskmate.types.ids import Digest
 
-_BLOB_FIELDS = {
+BLOB_FIELDS = {
     "BaseTaken": "manifest",
     "ContentTaken": "manifest",
     "CheckpointMade": "manifest",
@@ -27,7 +27,8 @@ _BLOB_FIELDS = {
     "ToolFinished": "full",
 }
 """Kind of event → the field that names a blob. The lists of files in them name further blobs."""
-_LISTS = frozenset({"manifest", "difference", "plan"})
+LISTS = frozenset({"manifest", "difference", "plan"})
+"""Fields whose blob is a list of files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,12 +159,12 @@ def needed_blobs(records: Iterable[Mapping[str, Any]], blobs: BlobReader) -> dic
     """Return every blob that the log needs → what needs it: lists of files, and the files in them."""
     needed: dict[Digest, str] = {}
     for record in records:
-        field = _BLOB_FIELDS.get(record["kind"], "")
+        field = BLOB_FIELDS.get(record["kind"], "")
         digest = record["payload"].get(field)
         if not isinstance(digest, str) or digest in needed:
             continue
         needed[Digest(digest)] = f"event {record['seq']}"
-        if field in _LISTS:
+        if field in LISTS:
             for inner in _listed(Digest(digest), blobs):
                 needed.setdefault(inner, f"event {record['seq']}")
     return needed

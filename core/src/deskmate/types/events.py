@@ -35,11 +35,15 @@ class ThreadCreated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThreadForked:
-    """The first event of a fork: `parent`'s log up to `seq` follows in this thread's own log."""
+    """The first event of a fork: `parent`'s events up to `seq` follow, with their times, in this log.
+
+    `head`: the hash of the last of them in the parent's log. What comes after them is the fork's own.
+    """
 
     thread: ThreadId
     parent: ThreadId
     seq: int
+    head: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +78,21 @@ class GrantsSet:
     """The thread's folders from now on."""
 
     grants: tuple[Grant, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectSet:
+    """The thread's project from now on; an empty `project`: none.
+
+    `instructions`: as they hold from now on. `grants`, `plugins`: what the thread has from the project, and
+    not from the user directly.
+    """
+
+    project: str
+    name: str = ""
+    instructions: str = ""
+    grants: tuple[Grant, ...] = ()
+    plugins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -363,6 +382,7 @@ Payload = (
     | ThreadMarked
     | PluginsSet
     | GrantsSet
+    | ProjectSet
     | UserSaid
     | RunResumed
     | BaseTaken
