@@ -1,31 +1,32 @@
-import json
-import os
-import subprocess
-import sys
+"""kill -9 at random moments and at every failpoint: what a run comes to is the same, and nothing is lost or doubled."""
+
+from __future__ import annotations
+
 from pathlib import Path
 
 import pytest
+from tests.integration import trials
 
-SCRIPT = Path(__file__).with_name("crash_trials.py")
-KILLS = int(os.environ.get("DESKMATE_TEST_KILLS", "200"))
+KILLS = 12
+ALL = 500
+whole = [pytest.mark.slow, pytest.mark.timeout(1800)]
+both_ways = pytest.mark.parametrize("how", [(), ("listed",)], ids=["copied-whole", "listed"])
 
 
-@pytest.mark.timeout(1200)
-@pytest.mark.parametrize("how", [(), ("listed",)], ids=["copied-whole", "listed"])
+@both_ways
+@pytest.mark.parametrize("kills", [KILLS, pytest.param(ALL, marks=whole)])
 def test_a_run_killed_at_random_moments_ends_as_if_it_had_not_been(
-    how: tuple[str, ...], tmp_path: Path
+    kills: int, how: tuple[str, ...], tmp_path: Path
 ) -> None:
-    done = subprocess.run(
-        [sys.executable, SCRIPT, tmp_path, str(KILLS // 2), "20261122", *how],
-        capture_output=True,
-        text=True,
-        timeout=1100,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    undisturbed, *disturbed = [json.loads(line) for line in done.stdout.splitlines()]
-    assert undisturbed["problems"] == []
-    assert undisturbed["files"]["new/deep.txt"] == "new\n"
-    assert sum(trial["kills"] for trial in disturbed) >= KILLS // 2
-    assert [trial for trial in disturbed if trial["problems"]] == []
-    assert [trial for trial in disturbed if trial["files"] != undisturbed["files"]] == []
+    _, disturbed = trials.run("crash_trials", tmp_path, kills, 20261122, *how)
+    assert sum(trial["kills"] for trial in disturbed) >= kills
+    assert trials.bad(disturbed) == []
+
+
+@pytest.mark.parametrize("step", [13, pytest.param(1, marks=whole)])
+def test_a_run_that_dies_at_any_failpoint_ends_as_if_it_had_not(step: int, tmp_path: Path) -> None:
+    undisturbed, disturbed = trials.run("failpoint_trials", tmp_path, step)
+    assert {"apply:renamed", "blob:named", "log:ToolStarted:after"} <= {*undisturbed["points"]}
+    assert len(disturbed) > 150 / step
+    assert [trial for trial in disturbed if not trial["killed"]] == []
+    assert trials.bad(disturbed) == []

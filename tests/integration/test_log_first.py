@@ -46,12 +46,12 @@ class World:
         (self.folder / "a.txt").write_text("alpha")
         self.failed, self.told = False, ""
 
-    def insert(self, store: ThreadStore, payloads: Sequence[Any]) -> Any:
+    def insert(self, store: ThreadStore, payloads: Sequence[Any], *also: Any) -> Any:
         if self.left <= 0:
             self.failed = True
             raise sqlite3.OperationalError("database or disk is full")
         self.left -= 1
-        made = REAL(store, payloads)
+        made = REAL(store, payloads, *also)
         self.stored += [type(payload).__name__ for payload in payloads]
         return made
 
@@ -112,7 +112,7 @@ async def test_no_effect_without_its_record(
 ) -> None:
     whole = World(tmp_path / "whole", 10_000)
     monkeypatch.setattr(
-        ThreadStore, "_insert", lambda store, payloads: whole.insert(store, payloads)
+        ThreadStore, "_insert", lambda store, payloads, *also: whole.insert(store, payloads, *also)
     )
     await whole.run()
     appends = 10_000 - whole.left
@@ -122,7 +122,9 @@ async def test_no_effect_without_its_record(
     for writes in range(appends):
         world = World(tmp_path / str(writes), writes)
         monkeypatch.setattr(
-            ThreadStore, "_insert", lambda store, payloads, w=world: w.insert(store, payloads)
+            ThreadStore,
+            "_insert",
+            lambda store, payloads, *also, w=world: w.insert(store, payloads, *also),
         )
         await world.run()
         assert world.failed

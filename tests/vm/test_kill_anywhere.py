@@ -12,7 +12,8 @@ import pytest
 
 from deskmate.types.places import Places
 
-SCRIPT = Path(__file__).parents[1] / "integration/crash_trials.py"
+SCRIPT = "tests.integration.crash_trials"
+CHECKOUT = Path(__file__).parents[2]
 KILLS = int(os.environ.get("DESKMATE_TEST_VM_KILLS", "20"))
 
 
@@ -22,7 +23,8 @@ def test_a_run_in_a_machine_killed_at_random_moments_ends_as_if_it_had_not_been(
     places: Places, tmp_path: Path
 ) -> None:
     done = subprocess.run(
-        [sys.executable, SCRIPT, tmp_path, str(KILLS), "20261123", "vm"],
+        [sys.executable, "-m", SCRIPT, tmp_path, str(KILLS), "20261123", "vm"],
+        cwd=CHECKOUT,
         capture_output=True,
         text=True,
         timeout=880,

@@ -22,9 +22,9 @@ from deskmate.errors import DeskmateError
 from deskmate.store.blobs import BlobStore
 from deskmate.store.thread import create_thread, open_thread
 from deskmate.store.verify import verify_thread
-from deskmate.types.events import ApplyFinished
+from deskmate.types.events import ApplyFinished, ChangesStaged
 from deskmate.types.files import Grant
-from deskmate.types.ids import Digest
+from deskmate.types.ids import Digest, RunId
 
 pytestmark = pytest.mark.anyio
 BEFORE: Tree = {"nda.txt": b"one\n", "old": None, "old/a.txt": b"a\n", "kind": None}
@@ -62,7 +62,11 @@ async def _stage(folder: Path) -> tuple[str, str]:
     base = take_base([Grant(name="docs", folder=str(folder / "docs"))], blobs)
     desk = Desk(folder / "docs", (), base, Place(store=None, blobs=blobs, journal=folder))  # type: ignore[arg-type]
     digest = desk.stage_changes(difference(base.entries, "docs", AFTER, blobs))
-    return await create_thread(folder / "threads", "x", version="1"), digest
+    thread = await create_thread(folder / "threads", "x", version="1")
+    staged = ChangesStaged(run=RunId("r-1"), difference=digest, created=3, modified=1, deleted=2)
+    async with open_thread(folder / "threads", thread) as store:
+        await store.append(staged)
+    return thread, digest
 
 
 async def _check(folder: Path, thread: str, original: dict[str, tuple[object, ...]]) -> bool:

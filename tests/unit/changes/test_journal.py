@@ -29,9 +29,12 @@ def test_a_record_is_on_the_disk_before_it_has_its_name_and_its_name_before_we_g
 
     monkeypatch.setattr(os, "fsync", note)
     Journal(record.parent).write(PLAN, "planned")
-    assert seen == [("file", False), ("folder", True)]
+    # first the folder's own name, where it was made
+    assert seen == [("folder", False), ("file", False), ("folder", True)]
+    Journal(record.parent).write(PLAN, "backed_up")
+    assert seen[3:] == [("file", True), ("folder", True)]
     Journal(record.parent).remove(PLAN)
-    assert seen[2:] == [("folder", False)]
+    assert seen[5:] == [("folder", False)]
 
 
 def test_a_half_written_record_leaves_the_last_whole_one(tmp_path: Path) -> None:
@@ -39,6 +42,8 @@ def test_a_half_written_record_leaves_the_last_whole_one(tmp_path: Path) -> None
     journal.write(PLAN, "backed_up")
     (tmp_path / f"{PLAN}.tmp").write_text('{"plan": "aa')
     assert journal.state(PLAN) == "backed_up"
+    journal.sweep()
+    assert [path.name for path in tmp_path.iterdir()] == [f"{PLAN}.json"]
 
 
 def test_a_damaged_record_is_said_to_be_so(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pptx
 import pytest
-import xlsxwriter  # type: ignore[import-untyped]
+import xlsxwriter
 from pptx.chart.data import CategoryChartData
 from pptx.enum.chart import XL_CHART_TYPE
 from pptx.enum.shapes import PP_PLACEHOLDER

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import xlsxwriter  # type: ignore[import-untyped]
+import xlsxwriter
 from tests.unit.documents.gate_rooms import digest, errors, room, write_docx
 
 from deskmate.plugin import (

@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-import xlsxwriter  # type: ignore[import-untyped]
+import xlsxwriter
 from tests.unit.documents.gate_rooms import errors, room, write_docx
 
 from deskmate.plugin import Deliverable, ToolInputError

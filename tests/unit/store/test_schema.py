@@ -20,7 +20,10 @@ from deskmate.types.events import ThreadRenamed
 pytestmark = pytest.mark.anyio
 SCHEMAS = Path(__file__).parent / "schemas"
 EARLIER = sorted(SCHEMAS.glob("*.sql"))
-HEADS = {"m001_events": "c94dcbce2c1385448fa337bb5bc00258c9a0626e50c6db4ac49d5eb0f0c00c06"}
+HEADS = {
+    "m001_events": "c94dcbce2c1385448fa337bb5bc00258c9a0626e50c6db4ac49d5eb0f0c00c06",
+    "m002_seals": "3582f6790a855315e5c3e0a3da0bf5af2fc1ce8b13eb117ccd784ee10721851e",
+}
 THREAD = "t-fixture001"
 
 

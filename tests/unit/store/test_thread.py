@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sqlite3
@@ -12,7 +13,14 @@ import pytest
 from deskmate.errors import CorruptData, DeskmateError, UserError
 from deskmate.store import chain
 from deskmate.store.thread import create_thread, open_thread
-from deskmate.types.events import ModelReplied, Refused, RunFinished, ThreadCreated, UserSaid
+from deskmate.types.events import (
+    ModelReplied,
+    Refused,
+    RunFinished,
+    ThreadCreated,
+    ThreadRenamed,
+    UserSaid,
+)
 from deskmate.types.ids import RunId, ThreadId, ToolUseId
 from deskmate.types.limits import Usage
 from deskmate.types.messages import Text, ToolUse
@@ -222,6 +230,47 @@ async def test_kill_9_loses_no_acknowledged_event_and_splits_no_append(tmp_path:
         assert len(events) in (expected, expected + 2)
         assert len(events) % 2 == 0
         expected = len(events)
+
+
+async def test_what_a_writer_left_half_written_is_removed_by_the_next(tmp_path: Path) -> None:
+    thread = await create_thread(tmp_path, "T", version="0.1.0")
+    leftover = tmp_path / thread / ".head.json.00.tmp"
+    leftover.write_text("{")
+    async with open_thread(tmp_path, thread, write=False):
+        assert leftover.exists()  # a reader does not know whether it is still being written
+    async with open_thread(tmp_path, thread):
+        assert not leftover.exists()
+
+
+async def test_a_thread_on_a_disk_that_fails_is_refused_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread = await create_thread(tmp_path, "T", version="0.1.0")
+
+    def fail(*words: object, **more: object) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", fail)
+        with pytest.raises(DeskmateError, match="cannot be locked for writing: Input/output error"):
+            async with open_thread(tmp_path, thread):
+                pass
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", fail)  # a note for others only
+        async with open_thread(tmp_path, thread) as store:
+            await store.append(ThreadRenamed(title="stored"))
+
+
+async def test_a_thread_that_cannot_be_made_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*words: object, **more: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "mkdir", fail)
+        with pytest.raises(DeskmateError, match="A new thread cannot be made: the disk is full"):
+            await create_thread(tmp_path / "threads", "T", version="0.1.0")
 
 
 async def test_what_a_crash_left_of_a_new_thread_is_removed(tmp_path: Path) -> None:

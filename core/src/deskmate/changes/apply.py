@@ -9,6 +9,7 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 
+from deskmate import failpoints
 from deskmate.changes.carry import Failpoint, Work, carry_out, discard, finish
 from deskmate.changes.differ import Differ, cut
 from deskmate.changes.disk import Folders
@@ -51,7 +52,7 @@ class Place:
     store: Store
     blobs: Blobs
     journal: Path
-    failpoint: Failpoint = lambda name: None
+    failpoint: Failpoint = lambda name: failpoints.hit(f"apply:{name}")
     differs: Sequence[Differ] | None = None
 
 
@@ -212,6 +213,7 @@ async def recover(place: Place) -> tuple[Outcome, ...]:
         journal = Journal(place.journal)
         for record in journal.pending():  # its outcome is in the log: only the removal was missing
             journal.remove(record.plan)
+        journal.sweep()
     return tuple(outcomes)
 
 

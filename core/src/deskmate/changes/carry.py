@@ -183,12 +183,17 @@ def _write_temporary(work: Work, number: int, wanted: State, *, durable: bool = 
 
 
 def discard(work: Work) -> None:
-    """Remove all temporary files of a plan. Raises OSError."""
+    """Remove all temporary files of a plan, durably: nobody looks for them again. Raises OSError."""
+    names: dict[str, list[str]] = {}
     for number in range(len(work.plan.steps)):
         place, name = temporary_place(work, number)
+        names.setdefault(place, []).append(name)
+    for place, temporary in names.items():
         try:
             with work.folders.folder(place) as folder:
-                drop(folder, name)
+                for name in temporary:
+                    drop(folder, name)
+                os.fsync(folder)
         except OSError as error:
             if error.errno not in _GONE:
                 raise

@@ -30,12 +30,14 @@ class Journal:
     """The records of one thread's plans, below `folder`. A finished plan's record is removed."""
 
     def __init__(self, folder: Path) -> None:
-        """`folder` is made when the first record is written."""
+        """`folder` is made when the first record is written; the one above it is there."""
         self._folder = folder
 
     def write(self, plan: Digest, state: JournalState, text: str = "") -> None:
         """Record durably where a plan stands. Raises OSError."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        if state == "planned":  # a power cut must not take the folder with all its records
+            _sync(self._folder.parent)
         path = self._path(plan)
         temporary = path.with_suffix(".tmp")
         with temporary.open("w") as file:
@@ -43,7 +45,7 @@ class Journal:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-        self._sync()
+        _sync(self._folder)
 
     def pending(self) -> tuple[Record, ...]:
         """Return the records that are there, sorted by plan. Raises CorruptData."""
@@ -60,14 +62,21 @@ class Journal:
     def remove(self, plan: Digest) -> None:
         """Forget a finished plan. Raises OSError."""
         self._path(plan).unlink(missing_ok=True)
-        self._sync()
+        _sync(self._folder)
+
+    def sweep(self) -> None:
+        """Remove what a crash left of records that never got their name. Raises OSError."""
+        for leftover in self._folder.glob("*.tmp"):
+            leftover.unlink(missing_ok=True)
 
     def _path(self, plan: Digest) -> Path:
         return self._folder / f"{plan}.json"
 
-    def _sync(self) -> None:
-        folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+
+def _sync(path: Path) -> None:
+    """Make the names in a folder durable."""
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

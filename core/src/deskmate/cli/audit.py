@@ -1,4 +1,4 @@
-"""`deskmate audit`: verify, sign and export the record of what was done."""
+"""`deskmate audit`: verify, sign, export and erase the record of what was done."""
 
 from __future__ import annotations
 
@@ -9,20 +9,22 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import click
 
-from deskmate.cli.changes import open_for_reading, thread_option
+from deskmate.cli.changes import choose_thread, open_for_reading, thread_option
 from deskmate.cli.output import Session, json_option, say, say_json
 from deskmate.cli.thread import say_report, verify_one
 from deskmate.errors import DeskmateError, UserError
 from deskmate.types.codec import to_json
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from deskmate.store.chain import ChainReport
     from deskmate.store.signing import SignedCheckpoint
 
 
 @click.group("audit")
 def command() -> None:
-    """Verify, sign and export the record of what was done."""
+    """Verify, sign, export and erase the record of what was done."""
 
 
 @command.command("verify", short_help="Check an exported log, a thread, or all threads.")
@@ -86,10 +88,48 @@ def _verify_file(file: Path, checkpoint: Path | None, key: str, *, as_json: bool
         say(f"! {report.problem}")
         say(f"  the {report.size} records before it are sound")
     else:
-        say(f"{report.thread or file}: sound; {report.size} records")
+        erased = f", {report.erased} of them erased" if report.erased else ""
+        say(f"{report.thread or file}: sound; {report.size} records{erased}")
         say(f"  head {report.head}")
         _say_trust(signed, wanted, has_checkpoint=known is not None)
     return 1 if report.problem else 0
+
+
+@command.command("erase", short_help="Remove what is personal in events for good.")
+@thread_option
+@click.option("--event", "-e", "events", multiple=True, metavar="N[-M]", help="Number, or a range.")
+@click.option("--run", "run", help="All events of this run.")
+@click.option("--all", "everything", is_flag=True, help="All events of the thread.")
+@click.option("--why", required=True, help="What the record says of it; nothing personal.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@click.pass_obj
+def erase(
+    session: Session,
+    /,
+    thread: str | None,
+    events: tuple[str, ...],
+    run: str | None,
+    everything: bool,
+    why: str,
+    **options: bool,
+) -> None:
+    """Remove texts, arguments, results and findings of events; the chain of records stays whole.
+
+    What remains says that something was there, when, and that it was erased. Deskmate cannot erase copies elsewhere:
+    exports, forks, what was sent to a model. Files that runs read or wrote are kept for undo; delete the thread for that.
+    """
+    from deskmate.host.erasing import Choice, erase_events  # noqa: PLC0415
+
+    choice = Choice(events=events, run=run or "", everything=everything)
+    name = choose_thread(session, thread)
+    if not options["yes"]:
+        click.confirm(f"Erase this in {name} for good? It cannot be undone", abort=True, err=True)
+    erased = anyio.run(erase_events, session.places, name, choice, why)
+    if options["as_json"]:
+        say_json({"thread": name, "erased": list(erased.seqs)})
+    else:
+        say(f"{name}: {len(erased.seqs)} events erased; the chain of records is whole")
 
 
 def _say_trust(signed: list[SignedCheckpoint], key: str, *, has_checkpoint: bool) -> None:
@@ -195,24 +235,26 @@ def _verify_threads(session: Session, thread: str | None, *, as_json: bool) -> i
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["jsonl", "otlp"]),
+    type=click.Choice(["jsonl", "otlp", "compliance"]),
     default="jsonl",
-    help="Records with their hashes, or OpenTelemetry spans.",
+    help="Records with their hashes, OpenTelemetry spans, or activities without any content.",
 )
 @click.option("--content", is_flag=True, help="otlp: also what was said, arguments and results.")
 @click.option("--endpoint", metavar="URL", help="otlp: send it to a collector on this machine.")
+@click.option("--since", type=click.DateTime(), help="compliance: from this time (UTC) on.")
+@click.option("--until", type=click.DateTime(), help="compliance: before this time (UTC).")
 @click.pass_obj
 def export(
     session: Session,
+    /,
     thread: str | None,
     output: Path | None,
     checkpoint: Path | None,
     signed: bool,
     form: str,
-    content: bool,
-    endpoint: str | None,
+    **options: Any,
 ) -> None:
-    """Write a thread's log as JSON Lines, each record with its hash, or as OpenTelemetry spans.
+    """Write a thread's log as JSON Lines, each record with its hash, as OpenTelemetry spans, or as activities.
 
     A file with a signed checkpoint is checked with itself and the public key alone: audit verify FILE
     --key HEX. Spans hold no text unless you say --content.
@@ -223,22 +265,45 @@ def export(
         async with open_for_reading(session, thread) as (store, _):
             return await store.rows()
 
-    if form == "jsonl" and (content or endpoint):
-        raise UserError("--content and --endpoint are for spans.", hint="Add --format otlp.")
-    if form == "otlp" and (signed or checkpoint):
-        raise UserError("Spans are not signed.", hint="Export the log itself: --format jsonl")
+    _check_format(form, options, signed=signed or bool(checkpoint))
     records = anyio.run(work)
     for path in (output, checkpoint):
         if path and path.exists():
             raise UserError(f"{path} exists already.", hint="Choose another name.")
     report = chain.check(records)
-    text = _spans(records, content) if form == "otlp" else _log(session, records, report, signed)
-    _put_out(text, len(records), output, endpoint)
+    if form == "compliance":
+        text = _activities(records, options["since"], options["until"])
+    elif form == "otlp":
+        text = _spans(records, options["content"])
+    else:
+        text = _log(session, records, report, signed)
+    _put_out(text, len(records), output, options["endpoint"])
     if checkpoint:
         head = {"thread": report.thread, "size": report.size, "head": report.head}
         checkpoint.write_bytes(chain.canonical(head) + b"\n")
     if report.problem:
         raise UserError(f"The log was exported, but is damaged: {report.problem}.")
+
+
+def _check_format(form: str, options: Mapping[str, Any], *, signed: bool) -> None:
+    if form != "otlp" and (options["content"] or options["endpoint"]):
+        raise UserError("--content and --endpoint are for spans.", hint="Add --format otlp.")
+    if form != "compliance" and (options["since"] or options["until"]):
+        raise UserError("--since and --until are for activities.", hint="Add --format compliance.")
+    if form != "jsonl" and signed:
+        raise UserError("Only the log itself is signed.", hint="Export it: --format jsonl")
+
+
+def _activities(
+    records: tuple[Mapping[str, Any], ...], since: datetime | None, until: datetime | None
+) -> bytes:
+    from deskmate import __version__  # noqa: PLC0415
+    from deskmate.store import chain  # noqa: PLC0415
+    from deskmate.store.compliance import as_feed  # noqa: PLC0415
+
+    first, last = (time.isoformat() if time else "" for time in (since, until))
+    feed = as_feed(records, version=__version__, since=first, until=last)
+    return chain.canonical(feed) + b"\n"
 
 
 def _log(

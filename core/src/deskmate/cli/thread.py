@@ -142,11 +142,15 @@ def resume(session: Session, thread: str | None, as_json: bool) -> int:
 
 @command.command("verify")
 @click.argument("thread", required=False)
+@click.option("--settled", is_flag=True, help="Nothing may be under way or left over, either.")
 @json_option
 @click.pass_obj
-def verify(session: Session, thread: str | None, as_json: bool) -> int:
-    """Check a thread's log and every file it needs. Exit code 1 if something is wrong."""
-    report = anyio.run(verify_one, session, choose_thread(session, thread))
+def verify(session: Session, thread: str | None, settled: bool, as_json: bool) -> int:
+    """Check a thread's log, what Deskmate promises of it, and every file it needs.
+
+    Exit code 1 if something is wrong. What is not settled yet, such as an interrupted run, is only noted.
+    """
+    report = anyio.run(verify_one, session, choose_thread(session, thread), settled)
     if as_json:
         say_json(report)
     else:
@@ -154,12 +158,12 @@ def verify(session: Session, thread: str | None, as_json: bool) -> int:
     return 1 if report.problems else 0
 
 
-async def verify_one(session: Session, thread: str) -> VerifyReport:
-    """Return the report on one thread."""
+async def verify_one(session: Session, thread: str, settled: bool = False) -> VerifyReport:
+    """Return the report on one thread. `settled`: what is only noted otherwise is a problem."""
     from deskmate.store.verify import verify_thread  # noqa: PLC0415
 
     async with open_for_reading(session, thread) as (store, blobs):
-        return await verify_thread(store, blobs)
+        return await verify_thread(store, blobs, settled=settled)
 
 
 def say_report(report: VerifyReport) -> None:
@@ -168,4 +172,6 @@ def say_report(report: VerifyReport) -> None:
     say(f"{report.thread}: {state}; {report.events} events, {report.blobs} blobs")
     for problem in report.problems:
         say(f"! {problem}")
+    for note in report.notes:
+        say(f"  {note}")
     say(f"  head {report.head}")

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from deskmate.store.sealing import ERASED
+
 MARK = "⟦secret:"
 
 
@@ -20,11 +22,11 @@ class _Approvals:
         self.waiting: dict[str, str] = {}
         self.allowed: dict[tuple[str, str], str] = {}
 
-    def replied(self, payload: Mapping[str, Any]) -> None:
-        """Note the arguments of the calls that the model wants."""
+    def replied(self, payload: Mapping[str, Any], *, erased: bool) -> None:
+        """Note the arguments of the calls that the model wants, as far as they are there."""
         for block in payload.get("content", ()):
             if block.get("type") == "tool_use":
-                self.inputs[str(block.get("id"))] = block.get("input")
+                self.inputs[str(block.get("id"))] = ERASED if erased else block.get("input")
 
     def ask(self, payload: Mapping[str, Any]) -> str:
         """Note a question; return what is wrong with it."""
@@ -34,23 +36,25 @@ class _Approvals:
             self.waiting[use] = digest
         shown = self.inputs.get(use) if use else payload.get("shown", {})
         # where a secret was taken out before it was stored, the digest is of what was shown
-        if shown is not None and _digest(shown) != digest and MARK not in str(shown):
+        if ERASED not in (digest, shown) and _shows_another(shown, digest):
             return "a question shows something else than it asks for"
         return ""
 
     def give(self, payload: Mapping[str, Any]) -> str:
         """Note a decision; return what is wrong with it."""
         use, digest = str(payload["tool_use_id"]), str(payload["arguments"])
-        if (use, digest) not in self.asked:
+        asked = _one_of(self.asked, use, digest)
+        if asked is None:
             return "a decision on what nobody asked"
-        self.asked.discard((use, digest))
+        self.asked.discard(asked)
         if payload.get("allow"):
             self.allowed[use, digest] = str(payload.get("expires", ""))
         return ""
 
     def use(self, use: str, digest: str, time: str) -> str:
         """Use an approval up; return what is wrong with that."""
-        expires = self.allowed.pop((use, digest), None)
+        known = _one_of(self.allowed, use, digest)
+        expires = self.allowed.pop(known) if known else None
         if expires is None:
             return "it began without an approval, or with one that was used before"
         if expires and datetime.fromisoformat(time) >= datetime.fromisoformat(expires):
@@ -65,7 +69,7 @@ def check_approvals(records: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         payload, problem = record["payload"], ""
         match record["kind"]:
             case "ModelReplied":
-                known.replied(payload)
+                known.replied(payload, erased=record.get("salt") == "")
             case "ApprovalAsked":
                 problem = known.ask(payload)
             case "ApprovalGiven":
@@ -78,6 +82,19 @@ def check_approvals(records: Iterable[Mapping[str, Any]]) -> Iterator[str]:
                     problem = known.use(use, known.waiting.pop(use), record["time"])
         if problem:
             yield f"event {record['seq']}: {problem}"
+
+
+def _one_of(known: Iterable[tuple[str, str]], use: str, digest: str) -> tuple[str, str] | None:
+    """Return what is known of just this; where a digest was erased, what may be it."""
+    fitting = [
+        key for key in known if key[0] == use and (key[1] == digest or ERASED in (key[1], digest))
+    ]
+    exact = [key for key in fitting if key[1] == digest]
+    return next(iter(exact or fitting), None)
+
+
+def _shows_another(shown: Any, digest: str) -> bool:
+    return shown is not None and _digest(shown) != digest and MARK not in str(shown)
 
 
 def _digest(value: Any) -> str:

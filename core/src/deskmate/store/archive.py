@@ -194,7 +194,9 @@ def _row(record: Mapping[str, Any]) -> tuple[Any, ...]:
         raise UserError(f"The archive holds {kind!r} events.", hint="Update Deskmate.")
     from_json(KINDS[kind], record["payload"])
     payload = chain.canonical(record["payload"]).decode()
-    return (record["seq"], record["time"], kind, payload, record["prev_hash"], record["hash"])
+    sealed = chain.canonical(record["sealed"]).decode() if "sealed" in record else None
+    head = (record["seq"], record["time"], kind, payload, record["prev_hash"], record["hash"])
+    return (*head, sealed, record.get("salt"))
 
 
 def _check_size(archive: Archive) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from deskmate import failpoints
 from deskmate.errors import CorruptData, DeskmateError
 from deskmate.types.ids import Digest
 
@@ -24,7 +25,7 @@ _SMALL_BYTES = 8 << 20  # content up to here is hashed, looked up and compressed
 _LEVEL = 3  # the fastest level that still halves office documents' XML and logs
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _LEFTOVER_S = 86_400
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class BlobStore:
@@ -85,6 +86,7 @@ class BlobStore:
         finally:
             del self._batch.names
         if names:
+            failpoints.hit("blobs:named")
             try:
                 _sync_all(self._root, names)
             except OSError as error:
@@ -121,8 +123,11 @@ class BlobStore:
             names.append(path)
             return
         _sync_file(temporary)
+        failpoints.hit("blob:written")
         temporary.replace(path)
+        failpoints.hit("blob:named")
         sync_folder(path.parent)
+        failpoints.hit("blob:durable")
 
     def chunks(self, digest: Digest) -> Iterator[bytes]:
         """Yield the content in pieces of at most 1 MiB.
@@ -280,14 +285,16 @@ def write_file(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        failpoints.hit("file:written")
         temporary.replace(path)
+        failpoints.hit("file:named")
         sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def _disk_error(error: OSError, root: Path) -> DeskmateError:
-    if error.errno in _FULL:
+    if error.errno in DISK_FULL:
         return DeskmateError(
             f"The disk is full: {root} cannot take more; nothing was half-written.",
             hint="Free some space and try again.",

@@ -4,6 +4,11 @@ Standard library only, so that an exported log can be checked with this one file
 `{"seq", "time", "kind", "payload", "prev_hash", "hash"}`; `hash` is the hex SHA-256 over
 `"deskmate-log-v1\0"`, the 32 bytes of `prev_hash`, and the canonical JSON of the record without `hash`.
 
+A record may have `sealed` and `salt` too. Then the hash covers `sealed` in the place of `payload`: its public
+part and, under `!commitment`, the hex SHA-256 over `"deskmate-payload-v1\0"`, the salt as it is written and the
+canonical JSON of the payload. An erased record has an empty salt and the public part as payload; a later record
+of kind `Erased` names its number.
+
 Canonical JSON: keys sorted by code point, no spaces, UTF-8, control characters and lone surrogates
 escaped, whole numbers in decimal, other numbers as Python's shortest text that reads back the same
 (`0.1`, `1e-07`); NaN and infinities do not exist. The order of keys in a file therefore does not matter.
@@ -18,9 +23,13 @@ from dataclasses import dataclass
 from typing import Any
 
 PREFIX = b"deskmate-log-v1\0"
+PAYLOAD_PREFIX = b"deskmate-payload-v1\0"
+COMMITMENT = "!commitment"
+"""Sorts before all names of fields, so that the public part is the text behind it."""
 GENESIS = "0" * 64
 """`prev_hash` of the first record."""
 FIELDS = frozenset({"seq", "time", "kind", "payload", "prev_hash", "hash"})
+SEAL = frozenset({"sealed", "salt"})
 _ENCODER = json.JSONEncoder(
     ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
 )
@@ -37,12 +46,16 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChainReport:
-    """What a check found. `size` and `head`: of the sound part; `problem` is empty when all is sound."""
+    """What a check found. `size` and `head`: of the sound part; `problem` is empty when all is sound.
+
+    `erased`: how many records say only that there was one.
+    """
 
     thread: str
     size: int
     head: str
     problem: str = ""
+    erased: int = 0
 
 
 def canonical_text(value: Any) -> str:
@@ -62,17 +75,25 @@ def normal(value: Any) -> Any:
 
 def record_hash(record: Mapping[str, Any]) -> str:
     """Return the hex hash of a record; a `hash` field in it is left out."""
-    body = {key: value for key, value in record.items() if key != "hash"}
+    body = {key: value for key, value in record.items() if key in FIELDS and key != "hash"}
+    if "sealed" in record:
+        body["payload"] = record["sealed"]
     return _digest(record["prev_hash"], canonical(body))
 
 
 def row_hash(seq: int, time: str, kind: str, payload: str, prev_hash: str) -> str:
-    """Return what `record_hash` gives, from a payload that is canonical text already. Fast."""
+    """Return what `record_hash` gives, from a (sealed) payload that is canonical text already. Fast."""
     text = (
         f'{{"kind":{canonical_text(kind)},"payload":{payload},'
         f'"prev_hash":"{prev_hash}","seq":{seq},"time":{canonical_text(time)}}}'
     )
     return _digest(prev_hash, text.encode("utf-8", "backslashreplace"))
+
+
+def commitment(salt: str, payload: str) -> str:
+    """Return what a sealed record says of its payload, which is canonical text."""
+    body = salt.encode() + payload.encode("utf-8", "backslashreplace")
+    return hashlib.sha256(PAYLOAD_PREFIX + body).hexdigest()
 
 
 def _digest(prev_hash: str, body: bytes) -> str:
@@ -99,6 +120,7 @@ def check(
     Reading the records may raise ValueError (not JSON); that is reported like a broken record.
     """
     thread, size, head, at_checkpoint = "", 0, GENESIS, GENESIS
+    erased: dict[int, bool] = {}
     wanted = checkpoint.size if checkpoint else -1
     try:
         for record in records:
@@ -107,17 +129,23 @@ def check(
             size, head = size + 1, record["hash"]
             if size == 1:
                 thread = str(record["payload"].get("thread", ""))
+            if record.get("salt") == "":
+                erased[size] = False
+            if record["kind"] == "Erased":
+                erased |= {seq: True for seq in record["payload"]["seqs"] if seq in erased}
             if size == wanted:
                 at_checkpoint = head
-    except (ValueError, TypeError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         problem = f"record {size + 1} cannot be read: {error}"
         return ChainReport(thread=thread, size=size, head=head, problem=problem)
     problem = _against(checkpoint, thread, size, at_checkpoint) if checkpoint else ""
-    return ChainReport(thread=thread, size=size, head=head, problem=problem)
+    if unsaid := [seq for seq, is_said in erased.items() if not is_said]:
+        problem = problem or f"record {unsaid[0]} was erased, and no record says so"
+    return ChainReport(thread=thread, size=size, head=head, problem=problem, erased=len(erased))
 
 
 def _problem(record: Mapping[str, Any], seq: int, head: str) -> str:
-    if not isinstance(record, Mapping) or record.keys() != FIELDS:
+    if not isinstance(record, Mapping) or record.keys() not in (FIELDS, FIELDS | SEAL):
         return f"record {seq} does not have the fields of a record"
     if not isinstance(record["payload"], Mapping):
         return f"record {seq} has no payload"
@@ -127,7 +155,19 @@ def _problem(record: Mapping[str, Any], seq: int, head: str) -> str:
         return f"record {seq} does not follow from the record before it"
     if record_hash(record) != record["hash"]:
         return f"record {seq} was altered: its hash does not fit its content"
+    if "sealed" in record and not is_seal_sound(record):
+        return f"record {seq} was altered: its content is not what was sealed"
     return ""
+
+
+def is_seal_sound(record: Mapping[str, Any]) -> bool:
+    """Say whether a sealed record's payload is what was sealed, or only its public part."""
+    sealed, salt = record["sealed"], record["salt"]
+    if not isinstance(sealed, Mapping) or not isinstance(salt, str):
+        return False
+    if not salt:
+        return {**record["payload"], COMMITMENT: sealed.get(COMMITMENT)} == sealed
+    return commitment(salt, canonical_text(record["payload"])) == sealed.get(COMMITMENT)
 
 
 def _against(checkpoint: Checkpoint, thread: str, size: int, at_checkpoint: str) -> str:

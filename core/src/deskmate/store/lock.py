@@ -5,17 +5,27 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
-from deskmate.errors import UserError
+from deskmate.errors import DeskmateError, UserError
 
 
 class WriterLock:
     """Held from construction until `release`. Raises UserError if another process holds it."""
 
     def __init__(self, path: Path, what: str) -> None:
-        """`path`: the lock file, made if missing. `what`: the thread's id, for the message."""
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        """`path`: the lock file, made if missing. `what`: the thread's id, for the message.
+
+        Raises DeskmateError if the disk does not let the file be made.
+        """
+        try:
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise DeskmateError(
+                f"Thread {what} cannot be locked for writing: {error.strerror}.",
+                hint="Check the disk and the folder's permissions.",
+            ) from error
         if not _wait_for_lock(self._file):
             pid = os.pread(self._file, 20, 1).decode("ascii", "replace").strip() or "unknown"
             os.close(self._file)
@@ -23,8 +33,9 @@ class WriterLock:
                 f"Another Deskmate is working in thread {what} (pid {pid}).",
                 hint="Wait until it is done, or stop it.",
             )
-        os.ftruncate(self._file, 1)
-        os.pwrite(self._file, str(os.getpid()).encode(), 1)
+        with suppress(OSError):  # only a note for others: on a full disk the lock holds without it
+            os.ftruncate(self._file, 1)
+            os.pwrite(self._file, str(os.getpid()).encode(), 1)
 
     def release(self) -> None:
         """Let others write. The file stays: removing it would let two processes hold two locks."""

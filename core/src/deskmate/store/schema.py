@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from sqlite_utils import Database, Migrations
 
 FILE = "thread.db"
+UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
+"""What reading a database raises; the latter for a damaged text that SQLite itself does not look at."""
 _BUSY_S = 5.0
 
 
@@ -34,7 +37,24 @@ def _m001_events(db: Database) -> None:
     db.execute("insert into lease values (1, 0, 0)")
 
 
-_STEPS = (_m001_events,)
+def _m002_seals(db: Database) -> None:
+    """What is personal in an event can be erased, and nothing else of it can be changed.
+
+    The public part is the sealed one behind `{"!commitment":"…64 digits…",`: 82 characters.
+    """
+    db.execute("alter table events add column sealed text")
+    db.execute("alter table events add column salt text")
+    db.execute("drop trigger events_no_update")
+    db.execute(
+        "create trigger events_no_update before update on events when not (old.sealed is not null"
+        " and new.salt = '' and new.payload = '{' || substr(old.sealed, 83)"
+        " and new.sealed = old.sealed and new.seq = old.seq and new.time = old.time"
+        " and new.kind = old.kind and new.prev_hash = old.prev_hash and new.hash = old.hash)"
+        " begin select raise(abort, 'events are append-only'); end"
+    )
+
+
+_STEPS = (_m001_events, _m002_seals)
 """In order; each runs in one transaction. Released ones never change."""
 
 
@@ -71,7 +91,7 @@ def open_database(folder: Path, *, write: bool) -> Database:
         _migrate(db, folder.name, write=write)
     except BaseException as error:
         connection.close()
-        if isinstance(error, sqlite3.Error):
+        if isinstance(error, UNREADABLE):
             raise explain(error, folder.name) from error
         raise
     return db
@@ -94,7 +114,31 @@ def _migrate(db: Database, thread: str, *, write: bool) -> None:
         steps.apply(db)
 
 
-def explain(error: sqlite3.Error, thread: str) -> DeskmateError:
+_GUARDS = ("events_no_update", "events_no_delete")
+
+
+def faults(connection: sqlite3.Connection, thread: str) -> Iterator[str]:
+    """Yield what would let a stored event be lost (I7) or two writers write (I12), one line each."""
+    try:
+        for (line,) in connection.execute("pragma quick_check(5)").fetchall():
+            if line != "ok":
+                yield f"the database is damaged: {line} (I7)"
+        (mode,) = connection.execute("pragma journal_mode").fetchone()
+        if mode != "wal":
+            yield f"the database keeps its journal as {mode!r}, not as a write-ahead log (I7)"
+        query = "select name from sqlite_master where type = 'trigger'"
+        triggers = {name for (name,) in connection.execute(query)}
+        for guard in _GUARDS:
+            if guard not in triggers:
+                yield f"the database lets events be changed: {guard} is gone (I7)"
+        leases = connection.execute("select id, token from lease").fetchall()
+        if len(leases) != 1 or not isinstance(leases[0][1], int):
+            yield "the lease of the one writer is gone (I12)"
+    except UNREADABLE as error:
+        yield explain(error, thread).message
+
+
+def explain(error: sqlite3.Error | UnicodeDecodeError, thread: str) -> DeskmateError:
     """Return what a database error means for the user of the thread."""
     text = str(error)
     if "full" in text:

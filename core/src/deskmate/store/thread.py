@@ -6,11 +6,20 @@ import gc
 import json
 import os
 import re
+import secrets
 import shutil
 import sqlite3
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,14 +28,16 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import anyio.to_thread
 
+from deskmate import failpoints
 from deskmate.errors import CorruptData, DeskmateError, UserError
 from deskmate.store import chain, schema
-from deskmate.store.blobs import make_folder, sync_folder, write_file
+from deskmate.store.blobs import DISK_FULL, make_folder, sync_folder, write_file
 from deskmate.store.keeping import keeping_content
 from deskmate.store.lock import WriterLock
+from deskmate.store.sealing import seal
 from deskmate.store.synced import check_not_synced
 from deskmate.types.codec import from_json, to_json
-from deskmate.types.events import KINDS, Event, Payload, ThreadCreated, ThreadForked
+from deskmate.types.events import KINDS, Erased, Event, Payload, ThreadCreated, ThreadForked
 from deskmate.types.ids import ThreadId, new_thread_id
 
 if TYPE_CHECKING:
@@ -38,10 +49,10 @@ HEAD_FILE = "head.json"
 LOCK_FILE = "writer.lock"
 _LEFTOVER_S = 3600
 _MANY_EVENTS = 500
-_SELECT = "select seq, time, kind, payload, prev_hash, hash from events"
-INSERT = "insert into events values (?, ?, ?, ?, ?, ?)"
-Row = tuple[int, str, str, str, str, str]
-"""Number, time, kind, payload as canonical JSON, the hash before, its own."""
+_SELECT = "select seq, time, kind, payload, prev_hash, hash, sealed, salt from events"
+INSERT = "insert into events values (?, ?, ?, ?, ?, ?, ?, ?)"
+Row = tuple[int, str, str, str, str, str, str | None, str | None]
+"""An event in the database: `sealed` and `salt` are there where it holds something personal."""
 _ID = re.compile(r"t-[a-z0-9]{1,40}")
 
 
@@ -108,6 +119,14 @@ class ThreadStore:
         """
         return await anyio.to_thread.run_sync(self._checked_rows, limiter=self._limiter)
 
+    async def faults(self) -> tuple[str, ...]:
+        """Return what is wrong with the database beside its records, one line each."""
+        return await anyio.to_thread.run_sync(self._faults, limiter=self._limiter)
+
+    def _faults(self) -> tuple[str, ...]:
+        with self._mutex:
+            return tuple(schema.faults(self._db.conn, self.thread))
+
     def close(self) -> None:
         """Close the database; a writer leaves the head's witness and lets others write."""
         try:
@@ -124,7 +143,10 @@ class ThreadStore:
             self._db.execute("update lease set token = token + 1, pid = ?", [os.getpid()])
             return int(self._db.execute("select token from lease").fetchone()[0])
 
-    def _append(self, payloads: Sequence[Payload]) -> tuple[Event, ...]:
+    def _append(
+        self, payloads: Sequence[Payload], also: Callable[[], None] = lambda: None
+    ) -> tuple[Event, ...]:
+        """`also`: what is done to the database in the same transaction."""
         if not self._writes:
             raise UserError(f"Thread {self.thread} was opened for reading only.")
         if self._failed:
@@ -134,12 +156,36 @@ class ThreadStore:
             )
         try:
             with self._mutex:
-                return self._insert(payloads)
+                return self._insert(payloads, also)
         except sqlite3.Error as error:
             self._failed = True
             raise schema.explain(error, self.thread) from error
 
-    def _insert(self, payloads: Sequence[Payload]) -> tuple[Event, ...]:
+    async def erase(self, seqs: Collection[int], why: str) -> Erased:
+        """Remove what is personal in these events for good, and store that this was done: both or neither.
+
+        Raises UserError where nothing of them can be erased, and as `append`.
+        """
+        return await anyio.to_thread.run_sync(self._erase, seqs, why, limiter=self._limiter)
+
+    def _erase(self, seqs: Collection[int], why: str) -> Erased:
+        self._refresh()
+        rows = self._query("where salt <> '' order by seq", [])
+        found = tuple(row[0] for row in rows if row[0] in seqs)
+        if not found:
+            raise UserError("There is nothing to erase in these events.")
+        erased = Erased(seqs=found, why=why)
+        connection = self._db.conn
+        connection.execute("pragma secure_delete=on")
+        self._append([erased], also=lambda: erase_rows(connection, found))
+        self._events = []
+        # what the log ahead of the database still holds goes when nobody reads it any more
+        connection.execute("pragma wal_checkpoint(truncate)")
+        return erased
+
+    def _insert(
+        self, payloads: Sequence[Payload], also: Callable[[], None] = lambda: None
+    ) -> tuple[Event, ...]:
         connection = self._db.conn
         if not self._events:  # afterwards nobody else writes, and we keep what we wrote
             self._load()
@@ -157,13 +203,16 @@ class ThreadStore:
             # the lock is the operating system's; the token also holds where its locks do not (NFS)
             if connection.execute("select token from lease").fetchone()[0] != self._token:
                 raise UserError(f"Another Deskmate took over thread {self.thread}.")
+            also()
             connection.executemany(INSERT, rows)
+            _reach(fresh, "before")
             connection.execute("commit")
         except BaseException:
             with suppress(sqlite3.Error):
                 connection.rollback()
             raise
         self._events += fresh
+        _reach(fresh, "after")
         return tuple(fresh)
 
     def _refresh(self) -> None:
@@ -184,7 +233,7 @@ class ThreadStore:
             rows: list[tuple[Any, ...]] = self._db.conn.execute(
                 f"{_SELECT} {where}", values
             ).fetchall()
-        except sqlite3.Error as error:
+        except schema.UNREADABLE as error:
             raise schema.explain(error, self.thread) from error
         return rows
 
@@ -204,6 +253,19 @@ class ThreadStore:
             last = self._events[-1]
             head = {"thread": self.thread, "size": last.seq, "head": last.hash, "time": last.time}
             write_file(self._folder / HEAD_FILE, chain.canonical(head))
+
+
+def _reach(events: Iterable[Event], side: str) -> None:
+    for event in events:
+        failpoints.hit(f"log:{event.kind}:{side}")
+
+
+def erase_rows(connection: sqlite3.Connection, seqs: Iterable[int]) -> None:
+    """Leave of these rows what is public. Their hashes stay as they are and fit."""
+    connection.executemany(
+        "update events set payload = '{' || substr(sealed, 83), salt = '' where seq = ?",
+        [(seq,) for seq in seqs],
+    )
 
 
 @contextmanager
@@ -231,9 +293,11 @@ def make_event(seq: int, time: str, payload: Payload, prev_hash: str) -> tuple[E
 
 
 def make_row(seq: int, time: str, kind: str, payload: Mapping[str, Any], prev_hash: str) -> Row:
-    """Return the row of an event."""
+    """Return the row of an event, sealed where something of it is personal."""
     text = chain.canonical(payload).decode()
-    return seq, time, kind, text, prev_hash, chain.row_hash(seq, time, kind, text, prev_hash)
+    sealed, salt = seal(kind, payload, text, secrets.token_hex) or (None, None)
+    digest = chain.row_hash(seq, time, kind, sealed or text, prev_hash)
+    return seq, time, kind, text, prev_hash, digest, sealed, salt
 
 
 def stored_events(connection: sqlite3.Connection) -> Iterator[tuple[Event, str]]:
@@ -256,36 +320,48 @@ def check_rows(rows: Iterable[tuple[Any, ...]]) -> None:
 def read_event(row: tuple[Any, ...], seq: int, head: str) -> Event:
     """Return the event of a database row that must be number `seq` and follow `head`."""
     check_row(row, seq, head)
-    number, time, kind, payload, prev_hash, digest = row
+    number, time, kind, payload, prev_hash, digest, _, _ = row
     data = from_json(KINDS[kind], json.loads(payload))
     return Event(seq=number, time=time, payload=data, prev_hash=prev_hash, hash=digest)
 
 
 def check_row(row: tuple[Any, ...], seq: int, head: str) -> None:
     """Raise CorruptData where a database row is not number `seq`, does not follow `head` or was altered."""
-    number, time, kind, payload, prev_hash, digest = row
+    number, time, kind, payload, prev_hash, digest, sealed, salt = row
     if number != seq or prev_hash != head or kind not in KINDS:
         raise _broken(seq)
-    if chain.row_hash(number, time, kind, payload, prev_hash) != digest:
-        # the payload's keys may stand in another order: the long way decides
-        record = as_record(row)
-        if not isinstance(record["payload"], dict) or chain.record_hash(record) != digest:
-            raise _broken(seq)
+    fits = chain.row_hash(number, time, kind, sealed or payload, prev_hash) == digest
+    if fits and sealed:
+        fits = bool(salt) and chain.commitment(salt, payload) in sealed
+    if not fits and not _is_sound(as_record(row)):
+        raise _broken(seq)
+
+
+def _is_sound(record: Mapping[str, Any]) -> bool:
+    """Decide the long way: it was erased, or its keys stand in another order."""
+    if not isinstance(record["payload"], dict) or chain.record_hash(record) != record["hash"]:
+        return False
+    return "sealed" not in record or chain.is_seal_sound(record)
 
 
 def as_record(row: tuple[Any, ...]) -> dict[str, Any]:
     """Return a database row as a plain record; a payload that is not JSON stays text."""
-    number, time, kind, payload, prev_hash, digest = row
-    with suppress(ValueError):
-        payload = chain.parse(payload)
-    return {
+    number, time, kind, payload, prev_hash, digest, sealed, salt = row
+    record = {
         "seq": number,
         "time": time,
         "kind": kind,
-        "payload": payload,
+        "payload": _parsed(payload),
         "prev_hash": prev_hash,
         "hash": digest,
     }
+    return record if sealed is None else {**record, "sealed": _parsed(sealed), "salt": salt}
+
+
+def _parsed(text: Any) -> Any:
+    with suppress(ValueError, TypeError):
+        return chain.parse(text)
+    return text
 
 
 def _broken(seq: int) -> CorruptData:
@@ -329,11 +405,14 @@ def _open(folder: Path, write: bool, now: Now) -> ThreadStore:
             check_not_synced(folder.parent)
             holding.callback(WriterLock(folder / LOCK_FILE, folder.name).release)
             holding.enter_context(keeping_content(folder.parent))
+        for leftover in folder.glob(".*.tmp") if write else ():  # of a writer that ended early
+            with suppress(OSError):
+                leftover.unlink()
         db = schema.open_database(folder, write=write)
         held = ExitStack()
         try:
             store = ThreadStore(folder, db, writes=write, now=now, held=held)
-        except sqlite3.Error as error:
+        except schema.UNREADABLE as error:
             db.close()
             raise schema.explain(error, folder.name) from error
         held.push(holding.pop_all())
@@ -366,7 +445,10 @@ def fork_log(
     rows = [make_event(1, now(), first, chain.GENESIS)[1]]
     for record in parent:
         seq, head = len(rows) + 1, rows[-1][5]
-        rows.append(make_row(seq, record["time"], record["kind"], record["payload"], head))
+        payload = record["payload"]
+        if record["kind"] == "Erased":  # its events have another number here
+            payload = {**payload, "seqs": [one + 1 for one in payload["seqs"]]}
+        rows.append(make_row(seq, record["time"], record["kind"], payload, head))
     for one in closing:
         rows.append(make_event(len(rows) + 1, now(), one, rows[-1][5])[1])
     write_thread(threads, first.thread, rows)
@@ -387,17 +469,20 @@ def write_thread(threads: Path, thread: ThreadId, rows: Sequence[tuple[Any, ...]
         finally:
             db.close()
         sync_folder(temporary)
+        failpoints.hit("thread:written")
         temporary.rename(threads / thread)
+        failpoints.hit("thread:named")
         sync_folder(threads)
-    except (DeskmateError, sqlite3.Error) as error:
+    except (DeskmateError, sqlite3.Error, OSError) as error:
         raise _not_made(error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _not_made(error: Exception) -> DeskmateError:
-    full = "full" in str(error)
-    why = "the disk is full" if full else str(error).rstrip(".")
+    full = "full" in str(error) or (isinstance(error, OSError) and error.errno in DISK_FULL)
+    said = error.strerror if isinstance(error, OSError) else str(error).rstrip(".")
+    why = "the disk is full" if full else said
     hint = "Free some space and try again." if full else "Check the disk and try again."
     return DeskmateError(f"A new thread cannot be made: {why}.", hint=hint)
 

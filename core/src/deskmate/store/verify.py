@@ -1,11 +1,12 @@
-"""Checks a thread against what Deskmate promises of every log (I1 to I3, I11) and of its blobs."""
+"""Checks a thread against what Deskmate promises of every log (I1 to I14) and of its blobs."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import anyio.to_thread
@@ -13,8 +14,13 @@ import anyio.to_thread
 from deskmate.errors import CorruptData
 from deskmate.ports import BlobReader
 from deskmate.store import chain
+from deskmate.store.applied import Applies
 from deskmate.store.approvals import check_approvals
-from deskmate.store.thread import HEAD_FILE, ThreadStore
+from deskmate.store.invariants import CHECKERS, interrupted
+from deskmate.store.lock import is_locked
+from deskmate.store.thread import HEAD_FILE, LOCK_FILE, ThreadStore
+from deskmate.types.codec import from_json
+from deskmate.types.events import KINDS, Event
 from deskmate.types.ids import Digest
 
 BLOB_FIELDS = {
@@ -33,22 +39,58 @@ LISTS = frozenset({"manifest", "difference", "plan"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyReport:
-    """What was found. `problems`: one line each, empty when all is sound. `blobs`: how many were read."""
+    """What was found. `problems`: one line each, empty when all is sound. `blobs`: how many were read.
+
+    `notes`: what is not settled yet, such as a run that was interrupted; that is no damage.
+    """
 
     thread: str
     events: int
     head: str
     blobs: int
     problems: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 async def verify_thread(
-    store: ThreadStore, blobs: BlobReader, *, checkpoint: chain.Checkpoint | None = None
+    store: ThreadStore,
+    blobs: BlobReader,
+    *,
+    checkpoint: chain.Checkpoint | None = None,
+    settled: bool = False,
 ) -> VerifyReport:
-    """Check the whole log, its witness or the given checkpoint, and every blob it needs."""
-    records = await store.rows()
+    """Check the whole log, its witness or the given checkpoint, every promise, and every blob it needs.
+
+    `settled`: nothing may be under way or left over; what else would be a note is then a problem.
+    """
+    found = _Found(
+        records=await store.rows(),
+        problems=await store.faults(),
+        notes=await anyio.to_thread.run_sync(leftovers, store.folder),
+    )
     witness = checkpoint or read_witness(store)
-    return await anyio.to_thread.run_sync(_verify, records, blobs, witness)
+    work = partial(_verify, found, blobs, witness, settled=settled)
+    return await anyio.to_thread.run_sync(work)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """What lies in a thread's folder: its records, what is wrong with the database, what is left over."""
+
+    records: Sequence[Mapping[str, Any]]
+    problems: Sequence[str]
+    notes: Sequence[str]
+
+
+def leftovers(folder: Path) -> tuple[str, ...]:
+    """I14: return what a process that ended early left in a thread's folder, one line each."""
+    journal = sorted(path.name for path in (folder / "apply").glob("*"))
+    temporary = sorted(path.name for path in folder.glob(".*.tmp"))
+    found = [f"an apply's journal is left: {name}" for name in journal]
+    found += [f"a temporary file is left: {name}" for name in temporary]
+    if found and is_locked(folder / LOCK_FILE):
+        return ()  # its writer is at work
+    return tuple(found)
 
 
 def read_witness(store: ThreadStore) -> chain.Checkpoint | None:
@@ -69,90 +111,74 @@ def parse_checkpoint(text: str) -> chain.Checkpoint:
 
 
 def _verify(
-    records: Sequence[Mapping[str, Any]], blobs: BlobReader, checkpoint: chain.Checkpoint | None
+    found: _Found, blobs: BlobReader, checkpoint: chain.Checkpoint | None, *, settled: bool
 ) -> VerifyReport:
-    report = chain.check(records, checkpoint)
-    problems = [report.problem] if report.problem else []
-    sound = records[: report.size]
-    problems += _check_tools(sound)
-    problems += _check_intents(sound)
-    problems += check_approvals(sound)
+    report = chain.check(found.records, checkpoint)
+    problems = [f"{report.problem} (I1)"] if report.problem else []
+    sound = found.records[: report.size]
+    events, unread = _events_of(sound)
+    problems += unread
+    notes: list[str] = []
+    if not unread:
+        problems += _broken_promises(sound, events, blobs, notes)
+    problems += found.problems
+    notes += found.notes
     count = 0
     for digest, needed_by in sorted(needed_blobs(sound, blobs).items()):
         count += 1
         if problem := _check_blob(blobs, digest):
             problems.append(f"{problem} (needed by {needed_by})")
+    if settled:
+        problems, notes = problems + notes, []
     return VerifyReport(
         thread=report.thread,
-        events=len(records),
+        events=len(found.records),
         head=report.head,
         blobs=count,
         problems=tuple(problems),
+        notes=tuple(notes),
     )
 
 
-def _check_tools(records: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """I2: every tool use has exactly one result once its run has ended; no result without a use."""
-    uses: set[str] = set()
-    results: Counter[str] = Counter()
+def _events_of(records: Iterable[Mapping[str, Any]]) -> tuple[list[Event], list[str]]:
+    """Return the events of records whose chain is sound, or what cannot be read of them."""
+    events: list[Event] = []
     for record in records:
-        payload = record["payload"]
-        if record["kind"] == "ModelReplied":
-            uses |= {
-                str(block.get("id"))
-                for block in payload.get("content", ())
-                if block.get("type") == "tool_use"
-            }
-        elif record["kind"] == "ToolFinished":
-            use = str(payload.get("tool_use_id"))
-            results[use] += 1
-            if use not in uses:
-                yield f"event {record['seq']}: a result for {use}, which nobody asked for"
-        elif missing := sorted(uses - results.keys()) if _needs_results(record) else ():
-            yield f"event {record['seq']}: {record['kind']} without a result for {missing[0]}"
-            uses -= set(missing)
-    for use, count in sorted(results.items()):
-        if count > 1:
-            yield f"{use} has {count} results"
+        seq, kind = record["seq"], record["kind"]
+        if kind not in KINDS:
+            return events, [f"event {seq} is of a kind that this Deskmate does not know: {kind}"]
+        try:
+            payload = from_json(KINDS[kind], record["payload"])
+        except CorruptData as error:
+            return events, [f"event {seq} does not have the shape of its kind: {error.message}"]
+        events.append(
+            Event(
+                seq=seq,
+                time=record["time"],
+                payload=payload,
+                prev_hash=record["prev_hash"],
+                hash=record["hash"],
+            )
+        )
+    return events, []
 
 
-def _needs_results(record: Mapping[str, Any]) -> bool:
-    """Say whether all tool uses must have their result by now: a new request, an orderly end."""
-    return record["kind"] == "ModelAsked" or (
-        record["kind"] == "RunFinished" and record["payload"].get("reason") in ("done", "rejected")
-    )
-
-
-_INTENTS = {
-    "ModelReplied": "ModelAsked",
-    "ModelFailed": "ModelAsked",
-    "ApplyFinished": "ApplyStarted",
-}
-"""Outcome → the intent it must follow; each intent allows one outcome."""
-
-
-def _check_intents(records: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """I3: no outcome without its intent before it. A synthetic tool result needs none."""
-    open_intents: Counter[tuple[str, str]] = Counter()
-    started: set[str] = set()
-    for record in records:
-        kind, payload = record["kind"], record["payload"]
-        key = str(payload.get("plan", payload.get("turn", "")))
-        if kind in _INTENTS.values():
-            open_intents[kind, key] += 1
-        elif kind in _INTENTS:
-            if not open_intents[_INTENTS[kind], key]:
-                yield f"event {record['seq']}: {kind} without {_INTENTS[kind]}"
-            else:
-                open_intents[_INTENTS[kind], key] -= 1
-        elif kind == "ToolStarted":
-            started.add(str(payload.get("tool_use_id")))
-        elif kind == "ToolFinished" and _ran(payload) and payload["tool_use_id"] not in started:
-            yield f"event {record['seq']}: a tool finished that was never started"
-
-
-def _ran(payload: Mapping[str, Any]) -> bool:
-    return payload.get("outcome") == "ok" and not payload.get("synthetic")
+def _broken_promises(
+    records: Sequence[Mapping[str, Any]],
+    events: Sequence[Event],
+    blobs: BlobReader,
+    notes: list[str],
+) -> Iterator[str]:
+    """Yield each promise that does not hold, and note what is not settled yet."""
+    for name, check in CHECKERS.items():
+        yield from (f"{problem} ({name})" for problem in check(events))
+    applies = Applies(blobs)
+    yield from (f"{problem} ({name})" for name, problem in applies.check(events))
+    yield from (f"{problem} (I11)" for problem in check_approvals(records))
+    for seq in applies.open.values():
+        notes.append(f"the apply of event {seq} is not settled: deskmate changes recover")
+    if run := interrupted(events):
+        notes.append(f"run {run} is under way, or was interrupted: deskmate thread resume")
 
 
 def needed_blobs(records: Iterable[Mapping[str, Any]], blobs: BlobReader) -> dict[Digest, str]:

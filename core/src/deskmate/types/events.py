@@ -330,6 +330,14 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Erased:
+    """The user had what is personal in these events removed for good. `why`: as the user put it."""
+
+    seqs: tuple[int, ...]
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkSet:
     """What the thread may reach from now on, as the user agreed; everything else is refused.
 
@@ -405,6 +413,7 @@ Payload = (
     | ApplyFinished
     | ChangesDiscarded
     | Refused
+    | Erased
     | NetworkSet
     | EgressAsked
     | EgressEnded

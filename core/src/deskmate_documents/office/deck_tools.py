@@ -292,7 +292,7 @@ def deck_summary(
 
 
 def _summary(real: Path, title: str, areas: list[dict[str, Any]], context: ToolContext) -> Summary:
-    from deskmate_documents.office.sheet_tools import KINDS as BOOKS  # noqa: PLC0415
+    from deskmate_documents.office.sheet_record import KINDS as BOOKS  # noqa: PLC0415
     from deskmate_documents.office.tools import document_outline  # noqa: PLC0415
     from deskmate_documents.pptx.summary import (  # noqa: PLC0415
         summarise_document,

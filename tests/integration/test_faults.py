@@ -1,0 +1,36 @@
+"""Every durability call fails once, or from then on: the run ends in one line, and goes on when the disk is well again."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from tests.integration import trials
+
+traced = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+whole = [pytest.mark.slow, pytest.mark.timeout(1800)]
+
+
+@traced
+@pytest.mark.parametrize(
+    ("fault", "first", "last", "step"),
+    [
+        ("KILL", 17, 230, 53),
+        ("EIO", 9, 230, 53),
+        ("ENOSPC", 31, 230, 53),
+        ("EIO+", 43, 230, 60),
+        ("ENOSPC+", 25, 230, 60),
+        *(
+            pytest.param(fault, 1, 400, 1, marks=whole)
+            for fault in ("KILL", "EIO", "ENOSPC", "EIO+", "ENOSPC+")
+        ),
+    ],
+)
+def test_a_call_that_fails_costs_nothing_that_was_acknowledged(
+    fault: str, first: int, last: int, step: int, tmp_path: Path
+) -> None:
+    _, disturbed = trials.run("fault_trials", tmp_path, fault, first, last, step)
+    assert len(disturbed) >= min(200, (last - first) // step)
+    assert [trial for trial in disturbed if not trial["injected"]] == []
+    assert trials.bad(disturbed) == []
