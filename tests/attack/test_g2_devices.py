@@ -14,8 +14,8 @@ pytestmark = [pytest.mark.vm, pytest.mark.anyio, pytest.mark.attack("G2")]
 
 GOLDEN = Counter(
     {
-        "virtio-mmio": 24,  # the machine's slots, six of them in use
-        "virtio-blk-device": 4,
+        "virtio-mmio": 24,  # the machine's slots, seven of them in use
+        "virtio-blk-device": 5,
         "virtserialport": 3,
         "virtio-serial-device": 1,
         "virtconsole": 1,

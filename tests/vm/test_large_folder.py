@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from deskmate.ports import SandboxSpec, ToolOutcome
 from deskmate.sandbox.adapter import QemuSandbox
 from deskmate.sandbox.machine import QemuMachine
 from deskmate.store.blobs import BlobStore
-from deskmate.types.files import Entry, Grant
+from deskmate.types.files import Change, Entry, Grant
 from deskmate.types.ids import ThreadId
 
 pytestmark = [pytest.mark.vm, pytest.mark.anyio]
@@ -75,7 +76,7 @@ async def test_all_of_a_large_folder_arrives_and_changes_are_the_truth(
     def take(wanted: Sequence[Entry]) -> Taken:
         with blobs.batch() as batch:
             taken = take_content((grant,), wanted, batch)
-        return Taken(entries=taken.entries, lost=taken.lost)
+        return Taken(entries=taken.entries, lost=taken.lost, held=batch.held)
 
     supplier = Supplier(take_content=take, blobs=blobs, progress=lambda line: None)
     listed = list_base((grant,)).entries
@@ -115,3 +116,96 @@ async def test_all_of_a_large_folder_arrives_and_changes_are_the_truth(
             runs = bool(change.after.mode & 0o100)
             after[change.path] = f"{change.after.sha256} {runs}"
     assert after == _facts(folder)
+
+
+def _known(blobs: BlobStore, grant: str, count: int) -> tuple[Entry, ...]:
+    entries = [
+        Entry(path=f"{grant}/sub", kind="dir", mode=0o755, mtime_ns=1_600_000_000_000_000_000)
+    ]
+    for number in range(count):
+        content = f"{grant} {number}\n".encode() * number
+        path = f"{grant}/{'sub/' if number % 2 else ''}{number:03}.txt"
+        entries.append(
+            Entry(
+                path=path,
+                kind="file",
+                mode=0o644,
+                size=len(content),
+                sha256=blobs.put(content),
+                mtime_ns=1_500_000_000_987_654_321,
+            )
+        )
+    return tuple(sorted(entries, key=lambda entry: entry.path))
+
+
+# whole seconds: what is unpacked has no finer times
+LOOK = r"""
+cd /workspace
+find . -type f -printf '%P %m %U:%G %Ts\n' | sort | sha256sum
+find . -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum
+touch shelf/new shelf/sub/001.txt 2>&1 | grep -c 'Read-only file system'
+stat -c '%a %Y' docs/sub shelf/sub
+"""
+
+
+async def test_images_and_unpacked_files_are_one_base_and_the_next_machine_goes_on(
+    sandbox: QemuSandbox, tmp_path: Path
+) -> None:
+    blobs = BlobStore(tmp_path / "blobs")
+    grants = (
+        Grant(name="docs", folder=str(tmp_path), mode="rw"),
+        Grant(name="shelf", folder=str(tmp_path), mode="ro"),
+    )
+    spec = SandboxSpec(thread=ThreadId("t-two"), plugins=(), grants=grants)
+    base = (*_known(blobs, "docs", 90), *_known(blobs, "shelf", 90))
+    files = [entry for entry in base if entry.kind == "file"]
+    listed = [replace(e, sha256=None) if e.kind == "file" else e for e in base]
+
+    def quiet(line: str) -> None:
+        pass
+
+    async with sandbox.open(spec, quiet) as first:
+        await first.put_base(listed, blobs, quiet)
+        await first.put_content(files[:3], (), blobs, quiet)  # unpacked
+        held = await _call(first, "shell", "k0", command="sleep 300 < docs/sub/001.txt & echo up")
+        assert "up" in held.text
+        await first.put_content(files[3:100], (), blobs, quiet)  # an image
+        await first.put_content(files[100:101], (), blobs, quiet)  # unpacked again
+        await first.put_content(files[101:], (), blobs, quiet)  # another image
+        seen = await _call(first, "shell", "k1", command=LOOK)
+        nothing, _ = await first.difference(base, blobs)
+        assert nothing.changes == ()
+        work = "cd docs; rm 000.txt; mv sub renamed; echo more >> 002.txt; chmod +x 004.txt; rm 008.txt; mkdir 008.txt"
+        await _call(first, "shell", "k2", command=work)
+        changes, home = await first.difference(base, blobs)
+    async with sandbox.open(spec, quiet) as second:
+        await second.put_base(base, blobs, quiet)  # all of it known: one image
+        again = await _call(second, "shell", "k1", command=LOOK)
+        assert again.text == seen.text
+        await second.put_checkpoint(changes, home, blobs)
+        told, _ = await second.difference(base, blobs)
+    assert told.refused == changes.refused == {}
+    assert [_without_time(one) for one in told.changes] == [
+        _without_time(one) for one in changes.changes
+    ]
+    kinds = {one.path: one.operation for one in changes.changes}
+    assert {
+        path: kinds[f"docs/{path}"] for path in ("000.txt", "002.txt", "004.txt", "008.txt")
+    } == {
+        "000.txt": "delete",
+        "002.txt": "modify",
+        "004.txt": "mode",
+        "008.txt": "modify",
+    }
+    moved = {path.rpartition("/")[2] for path, kind in kinds.items() if "renamed/" in path}
+    assert moved == {f"{number:03}.txt" for number in range(1, 90, 2)}
+    assert not any(path.startswith("shelf") for path in kinds)
+    assert seen.structured is not None
+    lines = str(seen.structured["output"]).splitlines()
+    assert "2" in lines
+    assert sum("775 1600000000" in line for line in lines) == 2
+
+
+def _without_time(change: Change) -> Change:
+    after = replace(change.after, mtime_ns=0) if change.after else None
+    return replace(change, after=after)

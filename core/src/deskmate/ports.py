@@ -216,11 +216,18 @@ class Machine(Protocol):
         """
 
     async def put_content(
-        self, entries: Sequence[Entry], gone: Sequence[str], blobs: BlobReader, progress: Progress
+        self,
+        entries: Sequence[Entry],
+        gone: Sequence[str],
+        blobs: BlobReader,
+        progress: Progress,
+        *,
+        more: bool = False,
     ) -> None:
         """Lay the content of files that `put_base` only named. Never while a call runs.
 
-        `gone`: such files that are no longer there; they are not listed any more.
+        `gone`: such files that are no longer there; they are not listed any more. `more`: further parts
+        follow at once, and a machine may wait with all of them for the last; a call before it drops them.
         """
 
     async def put_checkpoint(

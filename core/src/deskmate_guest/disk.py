@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from deskmate_guest.blocks import add_part, find_disk
 from deskmate_guest.layout import AGENT_UID, GROUP, Layout
 
 _GRANT_NAME = re.compile(r"[^/\0\n]{1,200}")
@@ -40,13 +41,7 @@ def mount_plugins(layout: Layout) -> None:
     """Mount the disk of plugins that come after the boot. Raises OSError, also when there is none."""
     if not layout.plugins_disk:
         return
-    for block in Path("/sys/block").iterdir():
-        serial = block / "serial"
-        if serial.exists() and serial.read_text().strip() == layout.plugins_disk:
-            device = Path("/dev", block.name)
-            break
-    else:
-        raise OSError(f"there is no disk {layout.plugins_disk}")
+    device = find_disk(layout.plugins_disk)
     with device.open("rb") as file:  # it was empty when the kernel looked at it
         fcntl.ioctl(file, _BLKFLSBUF)
     layout.plugins.mkdir(parents=True, exist_ok=True)
@@ -59,6 +54,7 @@ class WorkspaceDisk:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self._grants: dict[str, str] = {}
+        self._images: list[Path] = []
         self._mounted = False
         self._prepared = False
         self.opened = False
@@ -171,12 +167,15 @@ class WorkspaceDisk:
 
     def _mount_overlay(self) -> None:
         layout = self._layout
-        folders = f"lowerdir={self.lower},upperdir={self.upper},workdir={layout.scratch}/work"
-        options = f"{folders},{_OVERLAY}"
+        # the last image on top: only it may have a file anew. What was unpacked is in no image.
+        lowers = ":".join(map(str, (*reversed(self._images), self.lower)))
+        options = (
+            f"lowerdir={lowers},upperdir={self.upper},workdir={layout.scratch}/work,{_OVERLAY}"
+        )
         mount("overlay", layout.workspace, "overlay", MS_NOSUID | MS_NODEV, options)
         for name in self._read_only:
             target = layout.workspace / name
-            mount(str(self.lower / name), target, "", MS_BIND)
+            mount(str(target), target, "", MS_BIND)
             mount("", target, "", MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV)
         self._mounted = True
 
@@ -205,6 +204,21 @@ class WorkspaceDisk:
             return self._layout.workspace
         self._take_down()
         return self.lower
+
+    def add_image(self, start: int, size: int) -> None:
+        """Take an EROFS image at this place of the disk `files` into the base, over what is there.
+
+        Raises OSError, also if the workspace is not open.
+        """
+        self.base_folder()
+        if not self._layout.privileged:
+            raise OSError("there is no disk of files here")
+        number = len(self._images) + 1
+        target = self._layout.scratch / "images" / str(number)
+        target.mkdir(parents=True)
+        device = add_part(find_disk(self._layout.files_disk), number, start, size)
+        mount(str(device), target, "erofs", MS_RDONLY | MS_NOSUID | MS_NODEV)
+        self._images.append(target)
 
     def _own(self, folder: Path, mode: int, *, owner: int = AGENT_UID) -> None:
         folder.chmod(mode)

@@ -24,12 +24,13 @@ class Layout:
     """Folders of the guest. `privileged`: mounts, users, control groups and the clock are ours to set.
 
     `scratch_device`: block device mounted at `scratch`, empty to use the folder as it is; `plugins_disk`: serial
-    of the one mounted at `plugins`, likewise. `private`: one folder a plugin below it, which is home and place of temporary files, gone with the machine.
+    of the one mounted at `plugins`, likewise; `files_disk`: of the one that the host writes images to. `private`: one folder a plugin below it, which is home and place of temporary files, gone with the machine.
     """
 
     layer: Path = Path(LAYER)
     plugins: Path = Path(PLUGINS)
     plugins_disk: str = "plugins"
+    files_disk: str = "files"
     workspace: Path = Path(WORKSPACE)
     home: Path = Path(HOME)
     private: Path = Path("/run/plugins")

@@ -25,6 +25,7 @@ _PARAMS: Mapping[str, Mapping[str, type]] = {
     wire.LOAD: {},
     wire.OPEN: {"grants": list, "config": dict, "thread": str},
     wire.PUT: {"what": str, "bytes": int, "delete": list},
+    wire.LAY: {"start": int, "bytes": int, "delete": list},
     wire.DIFFERENCE: {},
     wire.TAKE: {"paths": list},
     wire.EGRESS: {"trust": str, "environment": dict},

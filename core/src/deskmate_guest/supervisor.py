@@ -81,6 +81,7 @@ class Supervisor:
             wire.EGRESS: self._open_way_out,
             wire.STATUS: self._status,
             wire.PUT: self._transfer(self.transfers.put),
+            wire.LAY: self._transfer(self.transfers.lay),
             wire.TAKE: self._transfer(self.transfers.take),
             wire.DIFFERENCE: self._transfer(self.transfers.difference),
             wire.VALIDATE: self._validate,
@@ -224,7 +225,8 @@ class Supervisor:
         self, start: Callable[[Mapping[str, Any], Callable[[Reply, str], None]], None]
     ) -> Callable[[Request], None]:
         def serve(request: Request) -> None:
-            if any(plugin.busy for plugin in self._plugins.values()) and request.method == wire.PUT:
+            laying = request.method in (wire.PUT, wire.LAY)
+            if laying and any(plugin.busy for plugin in self._plugins.values()):
                 raise Refused(INVALID_REQUEST, "a tool runs; nothing is put under it", request.id)
             start(
                 request.params,

@@ -62,6 +62,19 @@ class Transfers:
         """Unpack the stream of `bytes` that follows."""
         self._enqueue(lambda finish: self._put(params, finish), done)
 
+    def lay(self, params: Mapping[str, Any], done: Done) -> None:
+        """Take an image on the disk `files` into the base; strike what it holds from the listing."""
+
+        def mount(finish: Done) -> None:
+            if params["bytes"]:
+                self.disk.add_image(params["start"], params["bytes"])
+            if params["delete"]:
+                self._strike(params["delete"])
+            finish({}, "")
+            self._next()
+
+        self._enqueue(mount, done)
+
     def take(self, params: Mapping[str, Any], done: Done) -> None:
         """Pack the files asked for, answer with the size, then send it."""
         self._enqueue(

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from deskmate.errors import ProtocolError
 from deskmate_guest.listed import Listed
 
 
@@ -51,3 +52,20 @@ async def test_a_listed_file_is_asked_for_comes_or_goes(
             "docs/a.txt", "docs/big.txt", "docs/sub/c.txt"
         ]  # fmt: skip
         assert await guest.difference() == {"changes": [], "home": []}
+
+
+@pytest.mark.anyio
+async def test_what_an_image_holds_is_struck_and_one_without_a_disk_is_refused(
+    start_real_guest: Any, workspace_row: Any
+) -> None:
+    names = [["docs/a.txt", 7, 1], ["docs/b.txt", 7, 1]]
+    async with start_real_guest(workspace_row) as guest:
+        with pytest.raises(ProtocolError, match="not open"):
+            await guest.client.lay(0, 4096)
+        await guest.open("rw")
+        await guest.put("listing", {"0.json": json.dumps(names).encode()})
+        await guest.client.lay(0, 0, delete=["docs/a.txt"])
+        with pytest.raises(ProtocolError, match="no disk"):
+            await guest.client.lay(0, 4096, delete=["docs/b.txt"])
+        found = await guest.call("workspace__glob", pattern="docs/**")
+        assert [row["path"] for row in found.structured["files"]] == ["docs/b.txt"]

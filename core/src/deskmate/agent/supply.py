@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import anyio
 import anyio.to_thread
@@ -11,13 +11,16 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 
 from deskmate.agent.manifests import Entries, put_manifest
 from deskmate.agent.world import TakeContent, Taken
-from deskmate.ports import Blobs, Machine, Progress
+from deskmate.ports import BlobReader, Blobs, Machine, Progress
 from deskmate.types.events import ContentTaken
 from deskmate.types.files import Entry
+from deskmate.types.ids import Digest
 from deskmate.types.progress import Counted
 
-BATCH_BYTES = 64 << 20
+BATCH_BYTES = 32 << 20
+"""Of three batches the content may be in memory at once: one is read, one waits, one is laid."""
 BATCH_FILES = 2000
+_PIECE = 1 << 20
 TELL_FILES, TELL_BYTES = 50, 16 << 20
 """More than this is worth lines of progress."""
 
@@ -61,7 +64,7 @@ class Supplier:
         unread = [entry for entry in batch if entry.is_listed_only]
         taken = await anyio.to_thread.run_sync(self.take_content, unread) if unread else Taken()
         known = tuple(entry for entry in batch if not entry.is_listed_only)
-        return Taken(entries=known + taken.entries, lost=taken.lost)
+        return replace(taken, entries=known + taken.entries)
 
     async def _put_all(
         self,
@@ -71,16 +74,43 @@ class Supplier:
         found: list[Taken],
     ) -> None:
         size = sum(entry.size for entry in wanted)
+        left = sum(1 for _ in _batches(wanted))
         tell = len(wanted) > TELL_FILES or size > TELL_BYTES
         sent = 0
         async with receiver:
             async for part in receiver:
-                await machine.put_content(part.entries, tuple(part.lost), self.blobs, _quiet)
-                found.append(part)
+                left -= 1
+                await machine.put_content(
+                    part.entries,
+                    tuple(part.lost),
+                    _Near(part.held, self.blobs),
+                    _quiet,
+                    more=left > 0,
+                )
+                found.append(replace(part, held={}))
                 sent += sum(entry.size for entry in part.entries)
                 if tell:
                     line = f"copying {len(wanted):,} files of your folders in"
                     self.progress(Counted(line, done=sent, total=max(size, 1), unit="bytes"))
+
+
+class _Near:
+    """Blobs of which some are in memory."""
+
+    def __init__(self, held: Mapping[Digest, bytes], blobs: BlobReader) -> None:
+        self._held, self._blobs = held, blobs
+
+    def read(self, digest: Digest) -> bytes:
+        return self._held[digest] if digest in self._held else self._blobs.read(digest)
+
+    def chunks(self, digest: Digest) -> Iterable[bytes]:
+        if digest not in self._held:
+            return self._blobs.chunks(digest)
+        content = self._held[digest]
+        return (content[start : start + _PIECE] for start in range(0, len(content), _PIECE))
+
+    def has(self, digest: Digest) -> bool:
+        return digest in self._held or self._blobs.has(digest)
 
 
 def _first(error: BaseException) -> BaseException:

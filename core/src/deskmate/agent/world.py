@@ -18,6 +18,7 @@ from deskmate.ports import (
     ToolOutcome,
 )
 from deskmate.types.files import Entry
+from deskmate.types.ids import Digest
 from deskmate.types.registry import Registry
 
 TakeBase = Callable[[], tuple[Entry, ...]]
@@ -26,10 +27,14 @@ TakeBase = Callable[[], tuple[Entry, ...]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """Files that were read into the blobs. `entries`: as they were then. `lost`: path → why it was not."""
+    """Files that were read into the blobs. `entries`: as they were then. `lost`: path → why it was not.
+
+    `held`: content that is still in memory, to spare who lays it now the way through the blobs.
+    """
 
     entries: tuple[Entry, ...] = ()
     lost: Mapping[str, str] = field(default_factory=dict)
+    held: Mapping[Digest, bytes] = field(default_factory=dict, repr=False)
 
 
 TakeContent = Callable[[Sequence[Entry]], Taken]

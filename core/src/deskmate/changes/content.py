@@ -20,7 +20,9 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _TRIES = 3
 _WHOLE_BYTES = 8 << 20
 _MOST_THREADS = 4
-_OPEN_AHEAD = 16
+_AT_ONCE_FILES = 8
+"""Handed to a thread together: handing over one costs as much as storing a small one."""
+_AHEAD = 4
 _GONE = {errno.ENOENT, errno.ENOTDIR}
 
 
@@ -69,13 +71,16 @@ class _Reading:
     def __init__(self, blobs: Blobs) -> None:
         self._blobs = blobs
         self._threads = ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1))
-        self._waiting: list[tuple[str, Future[_Read]]] = []
+        self._opened: list[tuple[int, Entry]] = []
+        self._waiting: list[tuple[list[str], Future[list[_Read]]]] = []
         self._done: list[tuple[str, _Read]] = []
 
     def __enter__(self) -> _Reading:
         return self
 
     def __exit__(self, *_: object) -> None:
+        for file, _entry in self._opened:
+            os.close(file)
         self._threads.shutdown(wait=True, cancel_futures=False)  # each closes its file
 
     def folder(self, folders: Folders, above: str, entries: Sequence[Entry]) -> None:
@@ -85,7 +90,8 @@ class _Reading:
                 for entry in entries:
                     self._file(opened, entry)
         except OSError as error:
-            lost = {path for path, _ in (*self._done, *self._waiting)}
+            lost = {path for path, _ in self._done} | {entry.path for _, entry in self._opened}
+            lost |= {path for paths, _ in self._waiting for path in paths}
             for entry in entries:
                 if entry.path not in lost:
                     self._done.append((entry.path, _Read(None, why=_why(error))))
@@ -96,16 +102,25 @@ class _Reading:
         except OSError as error:
             self._done.append((entry.path, _Read(None, why=_why(error))))
             return
-        if len(self._waiting) >= _OPEN_AHEAD:
-            self._collect(self._waiting.pop(0))
-        self._waiting.append((entry.path, self._threads.submit(_read, file, entry, self._blobs)))
+        self._opened.append((file, entry))
+        if len(self._opened) >= _AT_ONCE_FILES:
+            self._submit()
 
-    def _collect(self, one: tuple[str, Future[_Read]]) -> None:
-        path, future = one
-        self._done.append((path, future.result()))
+    def _submit(self) -> None:
+        if len(self._waiting) >= _AHEAD:
+            self._collect(self._waiting.pop(0))
+        opened, self._opened = self._opened, []
+        paths = [entry.path for _, entry in opened]
+        self._waiting.append((paths, self._threads.submit(_read_all, opened, self._blobs)))
+
+    def _collect(self, some: tuple[list[str], Future[list[_Read]]]) -> None:
+        paths, future = some
+        self._done += zip(paths, future.result(), strict=True)
 
     def results(self) -> tuple[list[Entry], dict[str, str], list[tuple[Stamp, Digest]]]:
         """Return the entries, why others are lost, and what digests stand for which files."""
+        if self._opened:
+            self._submit()
         while self._waiting:
             self._collect(self._waiting.pop(0))
         found = [one for _, one in self._done]
@@ -118,6 +133,19 @@ class _Reading:
                 if one.stamp and one.entry and one.entry.sha256
             ],
         )
+
+
+def _read_all(opened: Sequence[tuple[int, Entry]], blobs: Blobs) -> list[_Read]:
+    """Store the content of some open files; closes all of them."""
+    waiting = list(reversed(opened))
+    try:
+        found = []
+        while waiting:
+            found.append(_read(*waiting.pop(), blobs))
+        return found
+    finally:
+        for file, _ in waiting:
+            os.close(file)
 
 
 def _read(file: int, entry: Entry, blobs: Blobs) -> _Read:
@@ -178,6 +206,6 @@ class _Content:
         while part := os.read(self._file, self.left + 1):
             parts.append(part)
             self.left -= len(part)
-            if self.left < 0:
+            if self.left <= 0:  # one byte more was asked for: there is none, or it grew
                 break
         return b"".join(parts)

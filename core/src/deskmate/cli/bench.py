@@ -150,7 +150,7 @@ def files_(session: Session, count: int, mib: int, as_json: bool) -> None:
     say(f"  again, digests known           {figures.list_again_s:.2f} s")
     say(f"machine up to first listing      {figures.glob_s:.2f} s")
     say(f"one file, read and brought in    {figures.read_s:.2f} s")
-    say(f"everything copied in             {figures.copy_in_s:.1f} s")
+    say(f"everything copied in             {figures.full_copy_s:.1f} s")
     say(f"  into the next machine          {figures.again_s:.1f} s")
     say(f"tar of the same                  {figures.tar_s:.1f} s")
     say(f"ratio                            {figures.copy_ratio:.1f}")

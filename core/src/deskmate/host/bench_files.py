@@ -36,9 +36,9 @@ class FileFigures:
     """What was measured, in seconds, over a folder of `files` files and `size_mib`.
 
     `list_s`: names, sizes and times on the host. `glob_s`, `read_s`: from a machine that is up to the
-    first listing that a tool gives, and to the content of one file. `copy_in_s`: everything, into blobs
+    first listing that a tool gives, and to the content of one file. `full_copy_s`: everything, into blobs
     and machine. `again_s`: everything into a new machine, nothing read anew. `tar_s`: `tar` of the same
-    into a file, the median of three. `copy_ratio`: `copy_in_s` by `tar_s`.
+    into a file, the median of three. `copy_ratio`: `full_copy_s` by `tar_s`.
     """
 
     files: int
@@ -47,7 +47,7 @@ class FileFigures:
     list_again_s: float
     glob_s: float
     read_s: float
-    copy_in_s: float
+    full_copy_s: float
     again_s: float
     tar_s: float
     copy_ratio: float
@@ -98,7 +98,7 @@ class _Desk:
     def take(self, wanted: Sequence[Entry]) -> Taken:
         with self.blobs.batch() as batch:
             taken = take_content((self.grant,), wanted, batch, digests=self.digests)
-        return Taken(entries=taken.entries, lost=taken.lost)
+        return Taken(entries=taken.entries, lost=taken.lost, held=batch.held)
 
 
 async def _measure(
@@ -131,7 +131,7 @@ async def _measure(
         list_again_s=round(listing_again, 3),
         glob_s=round(glob, 3),
         read_s=round(read, 3),
-        copy_in_s=round(copy_in, 2),
+        full_copy_s=round(copy_in, 2),
         again_s=round(again, 2),
         tar_s=round(tar, 2),
         copy_ratio=round(ratio, 2),

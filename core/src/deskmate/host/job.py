@@ -233,7 +233,7 @@ class Job:
 
         with self._blobs.batch() as batch:
             taken = take_content(self._grants, wanted, batch, digests=self._adapters.digests())
-        return Taken(entries=taken.entries, lost=taken.lost)
+        return Taken(entries=taken.entries, lost=taken.lost, held=batch.held)
 
     def _said(self, model: str) -> UserSaid | None:
         """Return what to store as the user's words, None where a run goes on."""

@@ -163,6 +163,16 @@ class GuestClient:
         params = {"what": what, "bytes": size, "delete": list(delete)}
         return _count(await self._connection.request(wire.PUT, params, timeout_s), "files")
 
+    async def lay(
+        self, start: int, size: int, *, delete: Sequence[str] = (), timeout_s: float = QUICK_S
+    ) -> None:
+        """Have the guest mount the image at `start` of its disk `files` as the top of the base.
+
+        `delete`: listed files that it holds or that are gone. Without a size nothing is mounted.
+        """
+        params = {"start": start, "bytes": size, "delete": list(delete)}
+        _empty(await self._connection.request(wire.LAY, params, timeout_s), wire.LAY)
+
     async def difference(self, timeout_s: float) -> int:
         """Return the length of the document that follows on `bulk`."""
         return _count(await self._connection.request(wire.DIFFERENCE, {}, timeout_s), "bytes")

@@ -14,6 +14,9 @@ from deskmate.types.files import Entry
 from deskmate.types.ids import Digest
 from deskmate.types.wire import GIVEN
 
+NAMES_LIMIT_BYTES = 1 << 18
+"""Of the paths that one request names."""
+
 
 class Document:
     """One document as the only blob of a store."""

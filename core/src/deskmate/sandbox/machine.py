@@ -27,7 +27,8 @@ from deskmate.sandbox.archive import Item, items_of, stream, stream_size
 from deskmate.sandbox.bulk import Bulk
 from deskmate.sandbox.collect import collect
 from deskmate.sandbox.fulldisk import CURE, FULL, disk_is_full, wait_for_room
-from deskmate.sandbox.listing import batches, given, listing
+from deskmate.sandbox.laying import Laying
+from deskmate.sandbox.listing import NAMES_LIMIT_BYTES, batches, given, listing
 from deskmate.sandbox.process import Process
 from deskmate.sandbox.rest import Rest
 from deskmate.sandbox.template import FIRST_SPARE_ID, Template, practise
@@ -48,7 +49,6 @@ SPARE_ROUNDS = 2
 _SLOWEST_BYTES_PER_S = 1 << 20
 _FIXED_S = 120.0
 _VALIDATE_S = 600.0
-_NAMES_LIMIT_BYTES = 1 << 18
 
 
 class QemuMachine:
@@ -73,6 +73,7 @@ class QemuMachine:
         self._full = False
         self._laid_bytes = 0
         self._sizes: dict[Digest, int] = {}
+        self._laying = Laying(vm.files, guest, self._transfer)
 
     @property
     def id(self) -> str:
@@ -154,7 +155,7 @@ class QemuMachine:
         laid = [entry for entry in entries if not entry.is_listed_only]
         listed = [entry for entry in entries if entry.is_listed_only]
         size = sum(entry.size for entry in laid)
-        self._check_space(size)
+        self._laid_bytes = _fitting(self._laid_bytes + size)
         if listed:
             names = listing(listed)
             await self._put("listing", (names.item,), names)
@@ -163,6 +164,9 @@ class QemuMachine:
             await self._put("base", (), blobs)
             return
         line = f"copying {len(laid)} entries ({size >> 20} MiB) into the virtual machine"
+        progress(line)
+        if await self._laying.take(items, blobs):
+            return
 
         def told(done: int, total: int) -> None:
             progress(Counted(line, done=done, total=total, unit="bytes"))
@@ -171,23 +175,24 @@ class QemuMachine:
         await self._put("base", items, blobs, told=told)
 
     async def put_content(
-        self, entries: Sequence[Entry], gone: Sequence[str], blobs: BlobReader, progress: Progress
+        self,
+        entries: Sequence[Entry],
+        gone: Sequence[str],
+        blobs: BlobReader,
+        progress: Progress,
+        *,
+        more: bool = False,
     ) -> None:
         """Lay the content of files that `put_base` only named. Never while a call runs."""
-        self._check_space(sum(entry.size for entry in entries))
+        size = sum(entry.size for entry in entries)
+        self._laid_bytes = _fitting(self._laid_bytes + size)
         by_path = {entry.path: entry for entry in entries}
-        for batch in batches([*by_path, *gone], _NAMES_LIMIT_BYTES):
+        items = items_of(entries, shared=True)
+        if await self._laying.take(items, blobs, [*by_path, *gone], more=more):
+            return
+        for batch in batches([*by_path, *gone], NAMES_LIMIT_BYTES):
             found = [by_path[path] for path in batch if path in by_path]
             await self._put("base", items_of(found, shared=True), blobs, delete=batch)
-
-    def _check_space(self, size: int) -> None:
-        self._laid_bytes += size
-        if self._laid_bytes > SPACE_BYTES:
-            raise UserError(
-                f"the granted folders hold {self._laid_bytes >> 20} MiB; a virtual machine takes "
-                f"{SPACE_BYTES >> 20}",
-                hint="grant a smaller folder",
-            )
 
     async def put_checkpoint(
         self, changes: Difference, home: Sequence[Entry], blobs: BlobReader
@@ -199,7 +204,7 @@ class QemuMachine:
             if change.before is not None
             and (change.after is None or change.after.kind != change.before.kind)
         ]
-        lists = batches(gone, _NAMES_LIMIT_BYTES) or [[]]
+        lists = batches(gone, NAMES_LIMIT_BYTES) or [[]]
         for batch in lists[:-1]:
             await self._put("overlay", (), blobs, delete=batch)
         after = [change.after for change in changes.changes if change.after is not None]
@@ -256,6 +261,7 @@ class QemuMachine:
         on_progress: Progress,
     ) -> ToolOutcome:
         """Run one tool under `key`; a VM that stops answering pings meanwhile is killed."""
+        self._laying.drop()
         failure: ProtocolError | SandboxUnavailable | None = None
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._heartbeat, on_progress)
@@ -405,6 +411,16 @@ async def _resting(vm: Process, guest: GuestClient) -> AsyncIterator[Rest]:
         if len(group.exceptions) > 1:
             raise
         raise group.exceptions[0] from None  # the caller's own: the watch never raises
+
+
+def _fitting(size: int) -> int:
+    """Return a size that fits a machine. Raises UserError for any other."""
+    if size > SPACE_BYTES:
+        raise UserError(
+            f"the granted folders hold {size >> 20} MiB; a virtual machine takes {SPACE_BYTES >> 20}",
+            hint="grant a smaller folder",
+        )
+    return size
 
 
 def _length(blobs: BlobReader, digest: Digest) -> int:

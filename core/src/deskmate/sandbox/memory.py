@@ -104,8 +104,8 @@ def save_sparse(fd: int, path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def copy_sparse(path: Path, folder: Path) -> int:
-    """Return a writable descriptor of a nameless copy of a sparse file: it goes with its last holder."""
+def empty_file(folder: Path, size: int) -> int:
+    """Return a writable descriptor of a nameless sparse file of `size` bytes: it goes with its last holder."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         fd = os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
@@ -115,9 +115,15 @@ def copy_sparse(path: Path, folder: Path) -> int:
         name.unlink(
             missing_ok=True
         )  # another process may have taken it for one that was left behind
+    os.ftruncate(fd, size)
+    return fd
+
+
+def copy_sparse(path: Path, folder: Path) -> int:
+    """Return a writable descriptor of a nameless copy of a sparse file."""
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
-        os.ftruncate(fd, size)
+        fd = empty_file(folder, size)
         for start, end in data_extents(file.fileno(), size):
             os.lseek(fd, start, os.SEEK_SET)
             offset = start

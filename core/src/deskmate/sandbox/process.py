@@ -23,6 +23,7 @@ import anyio
 from deskmate.errors import ProtocolError, SandboxUnavailable
 from deskmate.sandbox import launcher
 from deskmate.sandbox.channel import Channel
+from deskmate.sandbox.files_disk import FilesDisk
 from deskmate.sandbox.qemu import PORTS, Qemu, Shape, command
 from deskmate.sandbox.qmp import Qmp
 from deskmate.sandbox.recipes import SCRATCH_BYTES
@@ -38,7 +39,8 @@ _PROBE_BYTES = 1 << 30
 class Process:
     """A running QEMU with its channels.
 
-    `walls`: what the launcher reported. `launched_s`: seconds until it handed over to QEMU.
+    `walls`: what the launcher reported. `launched_s`: seconds until it handed over to QEMU. `files`: the disk
+    that the host writes; a VM that becomes a template has none.
     """
 
     child: subprocess.Popen[bytes]
@@ -48,6 +50,7 @@ class Process:
     egress: Channel
     walls: Mapping[str, Any]
     launched_s: float = 0.0
+    files: FilesDisk | None = None
 
     @property
     def pid(self) -> int:

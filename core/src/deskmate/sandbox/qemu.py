@@ -16,7 +16,7 @@ from deskmate.errors import SandboxMissing
 Acceleration = Literal["kvm", "tcg"]
 
 PORTS = ("agent", "bulk", "egress")
-DISKS = ("base", "layer", "scratch", "plugins")
+DISKS = ("base", "layer", "scratch", "plugins", "files")
 PARTS = ("kernel", "initrd", "ram", *DISKS, "qmp", *PORTS)
 """What a VM is handed: one open descriptor each, by these names."""
 
@@ -43,7 +43,7 @@ class Shape:
 
     def to_json(self) -> dict[str, Any]:
         """Return the shape as JSON, as it enters a template's key."""
-        return {**asdict(self), "command": 6}
+        return {**asdict(self), "command": 7}
 
     @property
     def memory_limit_bytes(self) -> int:

@@ -8,7 +8,7 @@ import secrets
 import time
 import weakref
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import anyio.to_thread
 from deskmate.errors import ProtocolError, SandboxUnavailable
 from deskmate.protocol.client import GuestClient, connect_guest
 from deskmate.sandbox import process
+from deskmate.sandbox.files_disk import FilesDisk
 from deskmate.sandbox.image import Image
 from deskmate.sandbox.memory import copy_sparse, empty_disk, file_head, fill_ram, save_sparse
 from deskmate.sandbox.process import Process
@@ -25,6 +26,7 @@ from deskmate.sandbox.qemu import PLUGINS_DISK_BYTES, Qemu, Shape
 from deskmate.sandbox.recipes import find_recipe
 from deskmate.types.ids import Digest
 from deskmate.types.registry import Layer
+from deskmate.types.wire import FILES_DISK_BYTES
 
 BOOT_DEADLINE_S = 120.0
 _HEAD_BYTES = 1 << 16
@@ -213,9 +215,11 @@ def within(seconds: float, what: str) -> Iterator[None]:
 @asynccontextmanager
 async def restored(qemu: Qemu, template: Template, scratch_folder: Path) -> AsyncIterator[Process]:
     """Yield a running private copy of a template; on exit it is gone."""
-    files = template.files(copy_sparse(template.scratch, scratch_folder))
-    async with arriving(qemu, template, files) as vm:
-        yield vm
+    with closing(FilesDisk(scratch_folder)) as disk:
+        parts = template.files(copy_sparse(template.scratch, scratch_folder))
+        async with arriving(qemu, template, replace(parts, files=disk)) as vm:
+            vm.files = disk
+            yield vm
 
 
 @asynccontextmanager
@@ -236,7 +240,8 @@ class VmFiles:
 
     `layer`: what it boots from. `plugins`: the layer whose plugins it loads after that, if any. `disks`:
     read-only disks that are open already; the others are opened by their paths. `shared`: what the VM
-    writes to its memory is written to `ram`, also in a copy of a template.
+    writes to its memory is written to `ram`, also in a copy of a template. `files`: the disk that the host
+    writes; without it the VM has an empty one.
     """
 
     image: Image
@@ -246,6 +251,7 @@ class VmFiles:
     plugins: Layer | None = None
     disks: Mapping[str, int] = field(default_factory=dict)
     shared: bool = False
+    files: FilesDisk | None = None
 
 
 @asynccontextmanager
@@ -265,6 +271,8 @@ async def running(
         ):
             files[name] = _open_part(name, path, parts, unused=incoming)
             stack.callback(os.close, files[name])
+        files["files"] = parts.files.reader() if parts.files else empty_disk(FILES_DISK_BYTES)
+        stack.callback(os.close, files["files"])
         shared = parts.shared or not incoming
         async with process.start(qemu, shape, files, incoming=incoming, shared=shared) as vm:
             if (

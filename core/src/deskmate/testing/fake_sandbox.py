@@ -58,6 +58,7 @@ class FakeMachine:
         self._tree = Tree(grants)
         self._home = Tree(())
         self._ledger: dict[str, ToolOutcome] = {}
+        self._parts: list[tuple[tuple[Entry, ...], tuple[str, ...]]] = []
         self._closed = False
 
     @property
@@ -98,14 +99,25 @@ class FakeMachine:
         progress(f"{len(entries)} entries copied in")
 
     async def put_content(
-        self, entries: Sequence[Entry], gone: Sequence[str], blobs: BlobReader, progress: Progress
+        self,
+        entries: Sequence[Entry],
+        gone: Sequence[str],
+        blobs: BlobReader,
+        progress: Progress,
+        *,
+        more: bool = False,
     ) -> None:
         """Lay the content of files that were only listed; what the tree changed there stays changed."""
         self._check()
-        for path in gone:
-            self._tree.strike(path)
-        for entry in entries:
-            self._tree.fill(entry, blobs.read(entry.sha256) if entry.sha256 else b"")
+        self._parts.append((tuple(entries), tuple(gone)))
+        if more:
+            return
+        for part, lost in self._parts:
+            for path in lost:
+                self._tree.strike(path)
+            for entry in part:
+                self._tree.fill(entry, blobs.read(entry.sha256) if entry.sha256 else b"")
+        self._parts = []
 
     async def put_checkpoint(
         self, changes: Difference, home: Sequence[Entry], blobs: BlobReader
@@ -133,6 +145,7 @@ class FakeMachine:
     ) -> ToolOutcome:
         """Run one tool once under its key."""
         self._check()
+        self._parts = []
         if key in self._ledger:
             return self._ledger[key]
         plugin = self._plugins.get(tool.partition("__")[0], FakePlugin())

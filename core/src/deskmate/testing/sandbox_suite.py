@@ -203,6 +203,73 @@ async def a_removed_folder_keeps_what_was_only_listed(sandbox: Sandbox, blobs: B
         assert difference.changes == ()
 
 
+def _shelf(blobs: Blobs, count: int) -> tuple[Entry, ...]:
+    """A folder of many files: names beyond ASCII, one that runs, an empty one, a link."""
+    top = Entry(path="docs/shelf", kind="dir", mode=0o755, mtime_ns=1_700_000_000_000_000_000)
+    entries = [top, Entry(path="docs/shelf/link", kind="symlink", mode=0o777, target="000.txt")]
+    for number in range(count):
+        content = b"number %d\n" % number * number
+        entries.append(
+            Entry(
+                path=f"docs/shelf/{number:03}{'-é' if number % 5 == 1 else ''}.txt",
+                kind="file",
+                mode=0o755 if number == 7 else 0o644,
+                size=len(content),
+                sha256=blobs.put(content),
+                mtime_ns=1_700_000_000_123_456_789,
+            )
+        )
+    return tuple(sorted(entries, key=lambda entry: entry.path))
+
+
+async def many_files_are_what_they_were_and_change_as_any(sandbox: Sandbox, blobs: Blobs) -> None:
+    """Of a large folder every file is there, and reading, changing, deleting and moving are told."""
+    base = tuple(sorted((*_base(blobs), *_shelf(blobs, 60)), key=lambda entry: entry.path))
+    async with sandbox.open(_SPEC, _quiet) as machine:
+        await machine.put_base(base, blobs, _quiet)
+        outcome = await _call(machine, "read", "k1", path="docs/shelf/051-é.txt")
+        assert "number 51" in outcome.text
+        difference, _ = await machine.difference(base, blobs)
+        assert difference == Difference(changes=())
+        await _call(machine, "write", "k2", path="docs/shelf/001-é.txt", content="new\n")
+        await _call(machine, "shell", "k3", command="rm -rf docs/shelf/002.txt")
+        await _call(machine, "shell", "k4", command="mv docs/shelf/007.txt docs/moved.txt")
+        difference, _ = await machine.difference(base, blobs)
+        assert _operations(difference) == {
+            "docs/moved.txt": "create",
+            "docs/shelf/001-é.txt": "modify",
+            "docs/shelf/002.txt": "delete",
+            "docs/shelf/007.txt": "delete",
+        }
+
+
+async def content_in_parts_is_there_with_the_last(sandbox: Sandbox, blobs: Blobs) -> None:
+    """Listed files that come in several parts, and later ones, are whole; parts without a last are not laid."""
+    whole = _shelf(blobs, 60)
+    files = [entry for entry in whole if entry.kind == "file"]
+    listed = tuple(replace(e, sha256=None) if e.kind == "file" else e for e in whole)
+    async with sandbox.open(_SPEC, _quiet) as machine:
+        await machine.put_base(listed, blobs, _quiet)
+        await machine.put_content(files[:5], (), blobs, _quiet, more=True)
+        early = await _call(machine, "read", "k1", path=files[3].path)
+        assert early.needs == (files[3].path,)
+        await machine.put_content(files[:1], (), blobs, _quiet)
+        await machine.put_content(files[1:30], (), blobs, _quiet, more=True)
+        await machine.put_content(files[30:50], (files[59].path,), blobs, _quiet)
+        await machine.put_content(files[50:59], (), blobs, _quiet)
+        for number in (0, 3, 29, 30, 49, 58):
+            outcome = await _call(machine, "read", f"r{number}", path=files[number].path)
+            assert not outcome.is_error, outcome.text
+            assert outcome.needs == ()
+        await _call(machine, "write", "k2", path=files[40].path, content="new\n")
+        await _call(machine, "shell", "k3", command=f"rm -rf {files[20].path}")
+        await _call(machine, "shell", "k4", command=f"rm -rf {files[55].path}")
+        base = tuple(entry for entry in whole if entry.path != files[59].path)
+        difference, _ = await machine.difference(base, blobs)
+        gone = {files[20].path: "delete", files[55].path: "delete"}
+        assert _operations(difference) == {files[40].path: "modify", **gone}
+
+
 async def one_key_runs_once(sandbox: Sandbox, blobs: Blobs) -> None:
     """A repeated key returns the first result and does nothing."""
     async with _machine(sandbox, blobs) as machine:
@@ -340,6 +407,8 @@ CHECKS: tuple[Check, ...] = (
     a_listed_file_that_is_gone_is_no_longer_named,
     a_move_over_a_listed_file_is_a_change_and_stays,
     a_removed_folder_keeps_what_was_only_listed,
+    many_files_are_what_they_were_and_change_as_any,
+    content_in_parts_is_there_with_the_last,
     one_key_runs_once,
     the_ledger_knows_what_became_of_a_key,
     a_failing_tool_is_an_outcome,
