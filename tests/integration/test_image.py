@@ -163,12 +163,30 @@ def test_a_tampered_download_is_refused_and_leaves_nothing(
         ("data://x", "cannot be downloaded"),
         ("nothing.tar", "is no file"),
         ("file:///nothing.tar", "is no file"),
-        ("https://127.0.0.1:1/x", "broke off"),
+        ("https://127.0.0.1:1/x", "https://127.0.0.1:1/x cannot be reached: Connection refused"),
     ],
 )
 def test_what_is_no_source_is_refused_in_one_line(tmp_path: Path, source: str, word: str) -> None:
     _, error = run(tmp_path, "pull", source, code=2)
     assert word in error
+
+
+def test_another_image_than_was_asked_for_is_named_by_its_address(
+    archive: Path, tmp_path: Path
+) -> None:
+    with served(archive.read_bytes()) as (url, _):
+        _, error = run(tmp_path, "pull", url, "--digest", "0" * 64, code=2)
+    assert f"{url} is the image sha256:" in error
+    assert ".download" not in error
+
+
+def test_a_damaged_image_is_listed_with_what_is_wrong(home: Path) -> None:
+    (folder,) = [path for path in (home / "cache/images").iterdir() if path.is_dir()]
+    (folder / "vmlinuz").write_bytes(b"")
+    said, _ = run(home, "list")
+    assert "! the base image" in said
+    assert "vmlinuz has 0 bytes instead of" in said
+    assert "no image yet" not in said
 
 
 def test_a_server_s_refusal_is_told(tmp_path: Path) -> None:

@@ -17,11 +17,15 @@ _DEADLINE_S = 280
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """`program`: how Deskmate is started. `home`: its data, settings and cache. `extra`: environment beside."""
+    """`program`: how Deskmate is started. `home`: its data, settings and cache. `extra`: environment beside.
+
+    `deadline_s`: how long one command may take.
+    """
 
     program: tuple[str, ...]
     home: Path
     extra: dict[str, str] = field(default_factory=dict)
+    deadline_s: float = _DEADLINE_S
 
     @property
     def places(self) -> Places:
@@ -45,7 +49,7 @@ class Desk:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             encoding="utf-8",
-            timeout=_DEADLINE_S,
+            timeout=self.deadline_s,
             check=False,
         )
         said = f"{arguments}\n{done.stdout}\n{done.stderr}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import pptx
 import pypdf
 import pytest
 from PIL import Image as Picture
+from PIL import ImageDraw, ImageFont
 
 from deskmate.errors import SandboxMissing
 from deskmate.ports import SandboxSpec, ToolOutcome
@@ -105,12 +106,12 @@ async def _machine(
 async def _shell(machine: QemuMachine, command: str, timeout_s: float = 280) -> tuple[int, str]:
     """Run a command in the folder; return its exit code and output."""
     outcome: ToolOutcome = await machine.call(
-        "workspace__shell", {"command": f"cd docs && {command}"},
+        "workspace__shell", {"command": f"cd docs && {command}", "timeout_s": int(timeout_s)},
         key=hashlib.sha256(command.encode()).hexdigest(), timeout_s=timeout_s,
         on_progress=lambda line: None,
     )  # fmt: skip
     answer = json.loads(outcome.text)
-    return int(answer["exit_code"]), str(answer["output"])
+    return int(answer["exit_code"]), str(answer["output"]) + answer.get("note", "")
 
 
 async def _made(
@@ -218,24 +219,113 @@ async def test_plugins_reach_the_service_but_not_libreoffice(
     assert "open" not in found.values()
 
 
-async def test_the_other_programs_of_the_image_run(office: QemuSandbox, blobs: MemoryBlobs) -> None:
-    files = {"page.html": b"<h1 style='font-size:60px'>INVOICE 4711</h1>"}
+def _scan(lines: Sequence[str]) -> bytes:
+    """Return a picture of text, as a scanner gives it: grey paper, specks, a little askew."""
+    page = Picture.new("L", (1240, 200 + 90 * len(lines)), 235)
+    pen = ImageDraw.Draw(page)
+    for number, line in enumerate(lines):
+        pen.text((90, 90 + 90 * number), line, fill=30, font=ImageFont.load_default(size=44))
+    for number in range(400):
+        page.putpixel(((number * 733) % page.width, (number * 389) % page.height), 120)
+    turned = page.rotate(0.6, fillcolor=235, resample=Picture.Resampling.BICUBIC)
+    return _bytes(lambda file: turned.save(file, "PNG", dpi=(150, 150)))
+
+
+async def test_scanned_text_is_recognized(
+    office: QemuSandbox, blobs: MemoryBlobs, tmp_path: Path
+) -> None:
+    lines = (
+        "INVOICE 4711",
+        "Harbour Freight Limited, 12 Quay Street",
+        "Total due: 1,250.00 by 30 June",
+    )
+    files = {"scan.png": _scan(lines)}
+    (tmp_path / "scan.png").write_bytes(files["scan.png"])
     async with _machine(office, blobs, files) as machine:
-        _, drawn = await _shell(
-            machine, "echo 'digraph { a -> b }' | dot -Tpng -o graph.png && node -p '6*7'"
+        code, read = await _shell(machine, "tesseract scan.png - 2>/dev/null")
+        assert (code, [line for line in read.splitlines() if line.strip()]) == (0, [*lines])
+        code, _ = await _shell(machine, "tesseract scan.png searchable pdf 2>/dev/null")
+        assert code == 0
+        _, text = await _shell(machine, "pdftotext -layout searchable.pdf -")
+        assert "Total due: 1,250.00" in text
+
+
+async def test_graphs_are_drawn(office: QemuSandbox, blobs: MemoryBlobs, tmp_path: Path) -> None:
+    graph = (
+        'digraph { rankdir=LR; "Antrag prüfen" -> Zahlen; "Antrag prüfen" -> Ablehnen [color=red] }'
+    )
+    async with _machine(office, blobs, {"flow.dot": graph.encode()}) as machine:
+        code, said = await _shell(
+            machine, "dot -Tsvg flow.dot -o flow.svg && dot -Tpng -Gdpi=96 flow.dot -o flow.png"
         )
-        assert drawn.strip() == "42"
-        _, read = await _shell(
+        assert (code, said) == (0, "")
+        made = await _made(machine, blobs, {"flow.dot": graph.encode()})
+    assert "Antrag prüfen</text>" in made["docs/flow.svg"].decode()
+    (tmp_path / "flow.png").write_bytes(made["docs/flow.png"])
+    with Picture.open(io.BytesIO(made["docs/flow.png"])) as picture:
+        assert picture.width > 200
+        assert len(picture.convert("RGB").getcolors(1 << 16) or ()) > 5
+
+
+WEB_PAGE = """<!doctype html><meta charset=utf-8><style>h1{font:60px Carlito;color:#b00}td{border:1px solid}</style>
+<h1>INVOICE 4711</h1><p>Grüße, 機密</p><table><tr><td>Total</td><td id=sum></td></tr></table>
+<img src="https://elsewhere.example.test/pixel.png"><script>sum.textContent = (1200 + 50).toFixed(2)</script>"""
+
+
+async def test_web_pages_become_pdf_and_pictures_without_a_network(
+    office: QemuSandbox, blobs: MemoryBlobs, tmp_path: Path
+) -> None:
+    files = {"page.html": WEB_PAGE.encode()}
+    browser = "chromium-headless-shell --disable-gpu"
+    async with _machine(office, blobs, files) as machine:
+        code, said = await _shell(
             machine,
-            "deskmate-render page.html page.pdf --pages shots --dpi 100 && "
-            "tesseract shots/page-0001.png - 2>/dev/null",
+            f"{browser} --no-pdf-header-footer --print-to-pdf=web.pdf file://$PWD/page.html 2>&1",
         )
-        assert "4711" in read
-        _, browser = await _shell(
+        assert code == 0, said
+        code, said = await _shell(
             machine,
-            "chromium-headless-shell --no-sandbox --disable-gpu --screenshot=$PWD/web.png "
-            "file://$PWD/page.html 2>&1 | tail -2; ls -l web.png",
+            f"{browser} --window-size=900,600 --screenshot=web.png file://$PWD/page.html 2>&1",
         )
+        assert code == 0, said
+        _, fonts = await _shell(machine, "pdffonts web.pdf")
+        assert "Carlito" in fonts
+        _, office_pdf = await _shell(
+            machine, "deskmate-render page.html page.pdf && pdftotext page.pdf -"
+        )
+        assert "INVOICE 4711" in office_pdf
         made = await _made(machine, blobs, files)
-    assert made["docs/graph.png"].startswith(b"\x89PNG")
-    assert "docs/web.png" in made, browser
+    for name in ("web.pdf", "web.png"):
+        (tmp_path / name).write_bytes(made[f"docs/{name}"])
+    (sheet,) = pypdf.PdfReader(io.BytesIO(made["docs/web.pdf"])).pages
+    words = sheet.extract_text().split()
+    assert {"INVOICE", "4711", "Grüße,", "機密", "1250.00"} <= set(words)
+    with Picture.open(io.BytesIO(made["docs/web.png"])) as picture:
+        assert picture.size == (900, 600)
+        assert any(red > 150 and green < 60 for _, (red, green, _) in _colours(picture))
+
+
+def _colours(picture: Picture.Image) -> list[tuple[int, tuple[int, int, int]]]:
+    return picture.convert("RGB").getcolors(1 << 20) or []  # type: ignore[return-value]
+
+
+FAMILIES = ("Carlito", "Caladea", "Liberation Sans", "DejaVu Sans", "Noto Sans CJK SC", "Noto Sans")
+
+
+async def test_node_runs_and_the_fonts_of_office_documents_are_there(
+    office: QemuSandbox, blobs: MemoryBlobs
+) -> None:
+    script = b"console.log(require('fs').readFileSync('a.txt','utf8').toUpperCase(), 6 * 7)"
+    async with _machine(office, blobs, {"a.txt": b"words", "a.js": script}) as machine:
+        assert await _shell(machine, "node a.js") == (0, "WORDS 42\n")
+        _, families = await _shell(machine, "fc-list : family")
+        named = {name for line in families.splitlines() for name in line.split(",")}
+        assert set(FAMILIES) <= named
+        # what documents name most and nobody may ship is stood in for by fonts of the same widths
+        for wanted, given in (
+            ("Calibri", "Carlito"),
+            ("Cambria", "Caladea"),
+            ("Arial", "Liberation Sans"),
+        ):
+            _, found = await _shell(machine, f"fc-match -f '%{{family}}' '{wanted}'")
+            assert found == given

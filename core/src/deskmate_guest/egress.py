@@ -36,6 +36,7 @@ from deskmate_guest.ports import open_port
 ADDRESS = ("127.0.0.1", 3128)
 EGRESS_UID = 1999
 TRUST = Path("/run/deskmate-egress.pem")
+NODE_PROXY = Path(__file__).with_name("proxy.cjs")
 _BACKLOG = 64
 _READ_BYTES = 1 << 16
 _OUT_LIMIT_BYTES = 4 * FRAME_LIMIT_BYTES
@@ -57,7 +58,9 @@ def environment(trust: Path, address: tuple[str, int] = ADDRESS) -> Mapping[str,
         **dict.fromkeys(("NO_PROXY", "no_proxy"), none),
         **trusting,
         "NODE_USE_ENV_PROXY": "1",
+        "NODE_OPTIONS": f"--require={NODE_PROXY}",  # Debian's versions do not know the variable above
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PIP_NO_CACHE_DIR": "1",  # the home folder is part of every checkpoint
     }
 
 

@@ -18,8 +18,9 @@ from anyio.abc import ByteStream
 
 from deskmate.protocol.multiplex import Multiplexer
 from deskmate.sandbox.channel import Channel
+from deskmate.sandbox.recipes import recipe_part
 from deskmate.types.muxing import MAX_STREAMS
-from deskmate_guest.egress import environment
+from deskmate_guest.egress import NODE_PROXY, TRUST, environment
 
 pytestmark = pytest.mark.anyio
 ROOT = Path(__file__).parents[3]
@@ -196,3 +197,10 @@ def test_the_usual_programs_are_told_of_the_proxy_and_the_certificate() -> None:
     assert {"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "NODE_EXTRA_CA_CERTS"} <= trusting
     assert told["NODE_USE_ENV_PROXY"] == "1"
     assert "127.0.0.1" in told["NO_PROXY"]
+    assert told["NODE_OPTIONS"] == f"--require={NODE_PROXY}"
+    assert NODE_PROXY.is_file()
+    assert told["PIP_NO_CACHE_DIR"] == "1"
+
+
+def test_wget_which_reads_no_variable_is_told_of_the_same_certificate_by_the_image() -> None:
+    assert f"ca_certificate = {TRUST}\\n".encode() in recipe_part("recipe/customize.sh")

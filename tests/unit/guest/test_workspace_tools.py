@@ -9,7 +9,7 @@ from deskmate.plugin import PluginContext, ToolAnswer, ToolContext, ToolInputErr
 from deskmate_guest import workspace
 from deskmate_guest.layout import PluginPlace
 from deskmate_guest.loading import load_plugin
-from deskmate_guest.workspace.commands import python, shell
+from deskmate_guest.workspace.commands import python, shell, site_packages
 from deskmate_guest.workspace.files import edit, read, write
 from deskmate_guest.workspace.finding import glob, grep
 from deskmate_guest.workspace.telling import ask, plan, present
@@ -218,3 +218,17 @@ def test_plan_ask_and_present_check_what_they_are_told(context: ToolContext) -> 
     ]
     with pytest.raises(ToolInputError, match="not a file"):
         present([{"path": "docs/none", "title": "x"}], context)
+
+
+def test_what_is_installed_in_the_home_folder_is_found_by_shell_and_python(
+    context: ToolContext,
+) -> None:
+    programs, modules = context.home / ".local/bin", Path(site_packages(context.home))
+    programs.mkdir(parents=True)
+    modules.mkdir(parents=True)
+    (programs / "greet").write_text("#!/bin/sh\necho greetings\n")
+    (programs / "greet").chmod(0o755)
+    (modules / "greeter.py").write_text("print('greetings')\n")
+    (modules / "json.py").write_text("print('not this one')\n")
+    assert shell("greet", context) == {"exit_code": 0, "output": "greetings\n"}
+    assert python("import greeter, json", context)["output"] == "greetings\n"

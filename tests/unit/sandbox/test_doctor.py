@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import json
 import os
 import resource
@@ -21,7 +23,7 @@ from deskmate.sandbox.acceleration import Verdict
 from deskmate.sandbox.host_checks import Check
 from deskmate.sandbox.image import FILES, SOFTWARE, file_rows
 from deskmate.sandbox.qemu import Qemu
-from deskmate.sandbox.recipes import recipe_digest
+from deskmate.sandbox.recipes import SCRATCH_BYTES, recipe_digest
 from deskmate.types.places import Places, find_places
 
 pytestmark = pytest.mark.anyio
@@ -178,6 +180,64 @@ async def test_a_machine_that_does_not_start_is_told_with_its_reason(
     assert (check.state, check.cause) == ("fail", "QEMU did not start: no")
 
 
+@pytest.mark.parametrize(
+    ("number", "word"), [(errno.ENOSPC, "DESKMATE_CACHE"), (errno.EROFS, "DESKMATE_HOME")]
+)
+async def test_a_host_that_refuses_room_is_a_check_that_failed_not_the_end_of_the_report(
+    places: Places, qemu: Qemu, monkeypatch: pytest.MonkeyPatch, number: int, word: str
+) -> None:
+    async def refused(*_: Any) -> Mapping[str, Any]:
+        raise OSError(number, os.strerror(number), "/some/where")
+
+    make_image(places)
+    use(monkeypatch, qemu)
+    booted = by_name(await doctor.examine(places, refused))["virtual machine"]
+    monkeypatch.setattr(doctor, "find_acceleration", refused)
+    probed = by_name(await doctor.examine(places, walls))["isolation"]
+    for check in (booted, probed):
+        assert check.state == "fail"
+        assert f"{os.strerror(number)} (/some/where)" in check.cause
+        assert word in check.cure
+
+
+@pytest.mark.parametrize(
+    ("data_mib", "cache_mib", "state", "word"),
+    [
+        (10, 90_000, "fail", "threads cannot be stored"),
+        (90_000, 200, "fail", "too little for a virtual machine"),
+        (90_000, 1500, "warn", "DESKMATE_CACHE"),
+        (90_000, 90_000, "ok", "90000 MiB"),
+    ],
+)
+def test_both_disks_are_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    data_mib: int, cache_mib: int, state: str, word: str,
+) -> None:  # fmt: skip
+    places = Places(data=tmp_path / "d", cache=tmp_path / "c", config=tmp_path / "d")
+    places.data.mkdir()
+    places.cache.mkdir()
+
+    def usage(folder: Path) -> Any:
+        mib = data_mib if folder == places.data else cache_mib
+        return shutil._ntuple_diskusage(0, 0, mib << 20)
+
+    monkeypatch.setattr(shutil, "disk_usage", usage)
+    check = host_checks.disk(places)
+    assert check.state == state
+    assert word in check.cause + check.cure
+    assert bool(check.cure) == (state != "ok")
+
+
+async def test_a_disk_without_room_is_not_booted_on(
+    places: Places, qemu: Qemu, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_image(places)
+    use(monkeypatch, qemu)
+    full = Check(name="disk", state="fail", cause="full", cure="make room")
+    monkeypatch.setattr(host_checks, "disk", lambda places: full)
+    assert "virtual machine" not in by_name(await doctor.examine(places, walls))
+
+
 def test_a_file_where_a_folder_should_be_and_open_folders_fail(places: Places) -> None:
     places.data.mkdir(parents=True)
     places.data.chmod(0o777)
@@ -236,12 +296,54 @@ def test_open_folders_are_closed_and_missing_ones_made(places: Places) -> None:
     assert stat.S_IMODE(places.cache.stat().st_mode) == 0o700
 
 
+def make_template(places: Places, name: str) -> Path:
+    folder = places.templates / name
+    folder.mkdir(parents=True)
+    (folder / "state").write_bytes(b"state")
+    for part, size in (("ram", 384 << 20), ("scratch", SCRATCH_BYTES)):
+        with (folder / part).open("wb") as file:
+            file.truncate(size)
+    about = {"state_sha256": hashlib.sha256(b"state").hexdigest(), "cold_boot_s": 1.0}
+    (folder / "template.json").write_text(json.dumps({**about, "shape": {"memory_mib": 384}}))
+    return folder
+
+
 def test_damaged_templates_are_removed_and_others_stay(places: Places) -> None:
     for name in ("damaged", ".work.new"):
         (places.templates / name).mkdir(parents=True)
         (places.templates / name / "template.json").write_text("{")
+    make_template(places, "whole")
     assert cures.cure(sick("templates"), places, print) == "removed 1 damaged"
-    assert [path.name for path in places.templates.iterdir()] == [".work.new"]
+    assert sorted(path.name for path in places.templates.iterdir()) == [".work.new", "whole"]
+
+
+@pytest.mark.parametrize("part", ["ram", "scratch", "state"])
+@pytest.mark.parametrize("cut", [True, False])
+async def test_a_template_that_is_not_whole_is_named_and_removed(
+    places: Places, qemu: Qemu, monkeypatch: pytest.MonkeyPatch, part: str, cut: bool
+) -> None:
+    make_image(places)
+    use(monkeypatch, qemu)
+    folder = make_template(places, "abcdef")
+    assert by_name(await doctor.examine(places, None))["templates"].state == "ok"
+    if cut:
+        os.truncate(folder / part, 3)
+    else:
+        (folder / part).unlink()
+    check = by_name(await doctor.examine(places, None))["templates"]
+    assert (check.state, "1 damaged: abcdef" in check.cause) == ("warn", True)
+    assert "--fix" in check.cure
+    assert cures.cure(check, places, print) == "removed 1 damaged"
+    assert not folder.exists()
+
+
+def test_the_disk_s_cure_takes_what_was_left_half_made_too(places: Places) -> None:
+    assert cures.cure(sick("disk"), places, print) == ""
+    left = places.templates / ".abc.new"
+    left.mkdir(parents=True)
+    (left / "scratch").write_bytes(b"x")
+    assert "1 that were left half made" in cures.cure(sick("disk"), places, print)
+    assert not left.exists()
 
 
 def test_an_image_that_did_not_pass_is_built_even_if_one_is_there(

@@ -9,6 +9,7 @@ import pytest
 from tests.unit.sandbox.conftest import MakeImage, write_image
 
 from deskmate.errors import CorruptData, SandboxMissing, UserError
+from deskmate.sandbox.build import drop_programs
 from deskmate.sandbox.image import (
     FILES,
     find_image,
@@ -161,3 +162,19 @@ def test_the_cache_can_lie_elsewhere_than_the_rest(tmp_path: Path) -> None:
     both = {"DESKMATE_HOME": str(tmp_path / "h"), "DESKMATE_CACHE": str(tmp_path / "c")}
     assert find_places(both, tmp_path).cache == tmp_path / "c"
     assert find_places(both, tmp_path).data == tmp_path / "h/data"
+
+
+def test_nothing_of_the_builder_s_python_stays_in_the_libraries(tmp_path: Path) -> None:
+    found = []
+    for name, python in (("one", "/usr/bin/python3"), ("two", "/home/anne/my venv/bin/python")):
+        target = tmp_path / name
+        (target / "bin").mkdir(parents=True)
+        (target / "bin/acme").write_text(f"#!{python}\n")
+        about = target / "acme-1.0.dist-info"
+        about.mkdir()
+        rows = f'bin/acme,sha256={len(python)},{len(python)}\n"acme/a, b.py",,\nacme/bin/x.py,,\n'
+        (about / "RECORD").write_text(rows)
+        drop_programs(target)
+        assert not (target / "bin").exists()
+        found.append((about / "RECORD").read_text())
+    assert found == ['"acme/a, b.py",,\nacme/bin/x.py,,\n'] * 2

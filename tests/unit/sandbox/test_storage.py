@@ -15,6 +15,7 @@ from deskmate.sandbox.image import find_image, read_image
 from deskmate.sandbox.storage import (
     disk_usage,
     drop_stale,
+    drop_unfinished,
     hold_disks,
     in_use,
     prune_images,
@@ -193,3 +194,27 @@ def test_nothing_is_made_where_nothing_was_left(home: Places) -> None:
     assert drop_stale(home) == ()
     assert not home.templates.exists()
     assert not home.machines.exists()
+
+
+def test_a_download_that_nobody_goes_on_with_goes_and_another_stays(
+    home: Places, make_image: MakeImage
+) -> None:
+    image = make_image("b")
+    old, new = home.images / ".download-old", home.images / ".download-new"
+    for part in (old, new):
+        part.write_bytes(b"x" * 5000)
+    os.utime(old, (time.time() - 4000,) * 2)
+    prune_images(home, cap_bytes=1 << 40)  # after a build: only what is over the cap
+    assert old.exists()
+    assert prune_images(home).bytes >= 5000
+    assert (old.exists(), new.exists(), image.folder.is_dir()) == (False, True, True)
+
+
+def test_a_new_build_takes_away_what_a_killed_one_left(home: Places, make_image: MakeImage) -> None:
+    image = make_image("b")
+    for name in (".build-dead/root", ".pull-dead", ".old-17"):
+        (home.images / name).mkdir(parents=True)
+    (home.images / ".download-new").write_bytes(b"x")
+    drop_unfinished(home)
+    assert {path.name for path in home.images.glob("*")} >= {image.folder.name, ".download-new"}
+    assert not [path for path in home.images.glob(".*") if path.is_dir()]

@@ -100,11 +100,17 @@ async def _cure(session: Session, checks: Sequence[Check]) -> list[str]:
         try:
             what = await anyio.to_thread.run_sync(cure, check, session.places, progress())
         except (DeskmateError, OSError) as error:
-            progress()(f"{check.name}: could not be cured: {error}")
+            progress()(f"{check.name}: could not be cured: {_line(error)}")
             continue
         if what:
             done.append(f"{check.name}: {what}")
     return done
+
+
+def _line(error: DeskmateError | OSError) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
 
 
 def qemu_sandbox(session: Session) -> QemuSandbox:

@@ -12,6 +12,7 @@ from deskmate.errors import CorruptData, UserError
 from deskmate.ports import Flavour, Progress
 from deskmate.sandbox.image import (
     Image,
+    damaged_images,
     find_image,
     list_images,
     read_manifest,
@@ -22,6 +23,7 @@ from deskmate.sandbox.recipes import DEFAULT_SUITE, FLAVOURS, find_recipe, recip
 from deskmate.sandbox.storage import (
     current_images,
     disk_usage,
+    drop_stale,
     prune_images,
     prune_layers,
     taken,
@@ -86,7 +88,10 @@ def list_(session: Session, as_json: bool) -> None:
             f"{mark} {row['flavour']:6} {row['digest'][:12]}  {row['suite']}  {row['size_mib']} MiB  "
             f"built {row['built_at']}"
         )
-    if not rows:
+    damaged = damaged_images(session.places)
+    for message in damaged.values():
+        say(f"! {message}")
+    if not rows and not damaged:
         say("no image yet; build it with `deskmate image build`")
     for usage in disk_usage(session.places):
         cap = f" of at most {usage.cap_bytes >> 20}" if usage.cap_bytes else ""
@@ -211,11 +216,14 @@ def _pulled(session: Session, source: str, digest: str, progress: Progress) -> I
             "over plain http anybody on the way may change the image",
             hint="give --digest sha256:…, or an https URL",
         )
-    from deskmate.sandbox.download import fetch  # noqa: PLC0415
+    from deskmate.sandbox.download import fetch, shown_url  # noqa: PLC0415
 
     part = fetch(source, session.places, progress, limit_bytes=ARCHIVE_LIMIT_BYTES)
     try:
         return import_image(part, session.places, progress, digest=digest)
+    except (UserError, CorruptData) as error:  # they know the file by the name it has here
+        message = error.message.replace(part.name, shown_url(source))
+        raise type(error)(message, hint=error.hint) from error
     finally:
         part.unlink(missing_ok=True)
 
@@ -225,12 +233,13 @@ def _pulled(session: Session, source: str, digest: str, progress: Progress) -> I
 @json_option
 @click.pass_obj
 def prune(session: Session, everything: bool, as_json: bool) -> None:
-    """Remove former images with their templates, unfinished builds, and layers that nothing uses.
+    """Remove former images with their templates, what was left unfinished, and layers that nothing uses.
 
     What a running machine uses stays.
     """
     done = prune_images(session.places, everything=everything)
     layers = prune_layers(session.places, cap_bytes=-1 if everything else 0)
+    drop_stale(session.places)
     if as_json:
         say_json(
             {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import datetime
 import json
 import shlex
@@ -34,7 +35,7 @@ from deskmate.sandbox.recipes import (
     recipe_part,
 )
 from deskmate.sandbox.software import debian_packages, extracted_packages, wheels
-from deskmate.sandbox.storage import IMAGES_CAP_BYTES, prune_images
+from deskmate.sandbox.storage import IMAGES_CAP_BYTES, drop_unfinished, prune_images
 from deskmate.sandbox.tools import find_uv, require_tools, run_tool
 from deskmate.types.places import Places
 from deskmate.types.progress import Counted
@@ -65,6 +66,7 @@ def build_image(
             if not force:
                 return find_image(places, suite, flavour)
         require_tools()
+        drop_unfinished(places)
         free = shutil.disk_usage(places.images).free >> 20
         if free < _ROOM_MIB[flavour]:
             raise UserError(
@@ -124,9 +126,22 @@ def _install_libraries(work: Path, recipe: Recipe) -> Path:
             *("-r", str(pins)),
         ]
     )
-    shutil.rmtree(target / "bin", ignore_errors=True)
+    drop_programs(target)
     (target / ".lock").unlink(missing_ok=True)
     return target
+
+
+def drop_programs(target: Path) -> None:
+    """Remove the programs that wheels bring, and what their lists of files say of them.
+
+    Their first lines name this machine's Python: two people's images would differ by it.
+    """
+    shutil.rmtree(target / "bin", ignore_errors=True)
+    for record in target.glob("*.dist-info/RECORD"):
+        with record.open(newline="", encoding="utf-8") as file:
+            rows = [row for row in csv.reader(file) if not row[0].startswith("bin/")]
+        with record.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file, lineterminator="\n").writerows(rows)
 
 
 def _debian(work: Path, recipe: Recipe) -> None:

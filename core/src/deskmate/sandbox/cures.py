@@ -12,7 +12,7 @@ from deskmate.ports import Progress
 from deskmate.sandbox.build import build_image
 from deskmate.sandbox.host_checks import Check
 from deskmate.sandbox.qemu import find_qemu
-from deskmate.sandbox.storage import prune_images, prune_layers
+from deskmate.sandbox.storage import cut_templates, drop_stale, prune_images, prune_layers
 from deskmate.sandbox.template_cache import CAP_BYTES, damaged_templates, prune_templates
 from deskmate.sandbox.tools import missing_tools
 from deskmate.types.places import Places
@@ -83,19 +83,23 @@ def _protect(places: Places, progress: Progress) -> str:
 
 
 def _drop_damaged(places: Places, progress: Progress) -> str:
-    damaged = damaged_templates(places)
+    damaged = {*damaged_templates(places), *cut_templates(places)}
     for key in damaged:
         shutil.rmtree(places.templates / key)
     return f"removed {len(damaged)} damaged" if damaged else ""
 
 
 def _free_disk(places: Places, progress: Progress) -> str:
+    if not places.cache.is_dir():
+        return ""
+    stale = drop_stale(places)
     images = prune_images(places).removed
     templates = prune_templates(places, cap_bytes=CAP_BYTES // 4)
     prune_layers(places, cap_bytes=0)
-    if not images and not templates:
+    if not images and not templates and not stale:
         return ""
-    return f"removed {len(images)} old images and {len(templates)} templates"
+    what = f"{len(images)} old images, {len(templates)} templates"
+    return f"removed {what} and {len(stale)} that were left half made"
 
 
 def _start_over(places: Places, progress: Progress) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -15,7 +16,7 @@ from deskmate.sandbox.acceleration import find_acceleration
 from deskmate.sandbox.host_checks import Check
 from deskmate.sandbox.image import Image, find_image, verify_image
 from deskmate.sandbox.qemu import Qemu, find_qemu
-from deskmate.sandbox.storage import disk_usage
+from deskmate.sandbox.storage import cut_templates, disk_usage
 from deskmate.sandbox.template_cache import CAP_BYTES, damaged_templates, list_templates
 from deskmate.sandbox.tools import missing_tools
 from deskmate.sandbox.walls import missing_walls
@@ -42,7 +43,7 @@ async def examine(places: Places, boot: Boot | None) -> tuple[Check, ...]:
     works = {check.name for check in checks if check.state != "fail"}
     if isinstance(qemu, Check) or isinstance(image, Check):
         return tuple(checks)
-    if {"machine", "QEMU", "image", "folders"} <= works:
+    if {"machine", "QEMU", "image", "disk", "folders"} <= works:
         checks.append(await _isolation(places, qemu, image))
         if boot is not None:
             checks.append(await _boot(boot))
@@ -58,7 +59,13 @@ def _found(find: Callable[[], T], name: str) -> T | Check:
 
 def _image(image: Image, thorough: bool) -> Check:
     """Finding it compared sizes and times; what rotted without a trace is found by reading all of it."""
-    if thorough and (wrong := verify_image(image)):
+    try:
+        wrong = verify_image(image) if thorough else ()
+    except OSError as error:
+        cause = f"{image.folder} cannot be read: {error.strerror or error}"
+        cure = "look at the disk itself; then: deskmate image build --force"
+        return Check(name="image", state="fail", cause=cause, cure=cure)
+    if wrong:
         cause = f"damaged: {', '.join(wrong)} in {image.folder}"
         cure = "deskmate image build --force"
         return Check(name="image", state="fail", cause=cause, cure=cure)
@@ -82,7 +89,7 @@ def _templates(places: Places) -> Check:
     templates = list_templates(places)
     size = sum(template.bytes for template in templates)
     cause = f"{len(templates)} of {size >> 20} MiB, at most {CAP_BYTES >> 20} MiB"
-    if damaged := damaged_templates(places):
+    if damaged := sorted({*damaged_templates(places), *cut_templates(places)}):
         cause = f"{cause}; {len(damaged)} damaged: {', '.join(name[:12] for name in damaged)}"
         cure = "deskmate doctor --fix removes them; they are made anew when they are needed"
         return Check(name="templates", state="warn", cause=cause, cure=cure)
@@ -101,8 +108,11 @@ def _cache(places: Places) -> Check:
 
 
 async def _isolation(places: Places, qemu: Qemu, image: Image) -> Check:
-    verdict = await find_acceleration(places, qemu, image)
-    cause = f"isolation: {verdict.isolation}; {verdict.why}"
+    try:
+        verdict = await find_acceleration(places, qemu, image)
+    except OSError as error:
+        return _not_possible("isolation", "finding out what a machine would run on", error)
+    cause = f"{verdict.isolation}; {verdict.why}"
     if verdict.acceleration == "kvm":
         return Check(name="isolation", state="ok", cause=cause)
     cure = "hardware virtualization would make it fast and a boundary; until then the second wall counts"
@@ -116,6 +126,8 @@ async def _boot(boot: Boot) -> Check:
     except DeskmateError as error:
         cure = error.hint or "try again; then report the message"
         return Check(name="virtual machine", state="fail", cause=error.message, cure=cure)
+    except OSError as error:
+        return _not_possible("virtual machine", "starting one", error)
     stand = [f"own user id {walls.get('uid')}" if os.geteuid() == 0 else "your user id"]
     stand += [f"Landlock {walls['landlock']}"] if walls.get("landlock") else []
     stand += ["no network at all"] if walls.get("network") == "none" else []
@@ -131,3 +143,15 @@ async def _boot(boot: Boot) -> Check:
         cause += f"; missing: {'; '.join(missing)}"
         return Check(name="virtual machine", state="warn", cause=cause, cure=cure)
     return Check(name="virtual machine", state="ok", cause=cause)
+
+
+def _not_possible(name: str, what: str, error: OSError) -> Check:
+    """Say that the host itself refused something, such as room on its disk."""
+    where = f" ({error.filename})" if error.filename else ""
+    cause = f"{what} failed: {error.strerror or error}{where}"
+    cure = "try again; then report the message"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        cure = "free some space, or set DESKMATE_CACHE to a folder on a larger disk"
+    elif error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        cure = "let this user write there, or set DESKMATE_HOME to a folder that can be written"
+    return Check(name=name, state="fail", cause=cause, cure=cure)

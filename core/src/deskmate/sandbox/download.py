@@ -36,11 +36,15 @@ def fetch(url: str, places: Places, progress: Progress, *, limit_bytes: int) -> 
     try:
         _fetch(url, part, about, progress, limit_bytes)
     except urllib.error.HTTPError as error:
-        raise UserError(f"{_name(url)}: the server says {error.code} {error.reason}") from error
-    except (OSError, HTTPException) as error:
-        reason = getattr(error, "reason", error)
+        raise UserError(f"{shown_url(url)}: the server says {error.code} {error.reason}") from error
+    except urllib.error.URLError as error:
         raise UserError(
-            f"{_name(url)}: the download broke off: {reason}",
+            f"{shown_url(url)} cannot be reached: {_reason(error.reason)}",
+            hint="check the address and this machine's network, or bring the file on a disk",
+        ) from error
+    except (OSError, HTTPException) as error:
+        raise UserError(
+            f"{shown_url(url)}: the download broke off: {_reason(error)}",
             hint="the same command goes on where it stopped",
         ) from error
     about.unlink(missing_ok=True)
@@ -118,7 +122,11 @@ def _opener() -> urllib.request.OpenerDirector:
     return opener
 
 
-def _name(url: str) -> str:
+def _reason(error: object) -> str:
+    return getattr(error, "strerror", None) or str(error)
+
+
+def shown_url(url: str) -> str:
     """Return a URL without what may be secret in it."""
     parts = urllib.parse.urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname}{parts.path}"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

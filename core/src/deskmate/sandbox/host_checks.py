@@ -23,6 +23,8 @@ State = Literal["ok", "warn", "fail"]
 _MIN_QEMU = (7, 2)
 _MEMORY_MIB = 1024
 _DISK_MIB = 2048
+_MACHINE_MIB = 512
+_RECORD_MIB = 64
 _OPEN_FILES = 512
 _HELP_S = 20
 _OURS = Path(__file__)
@@ -152,13 +154,21 @@ def memory() -> Check:
 
 
 def disk(places: Places) -> Check:
-    """Say whether images, templates and a guest's files fit."""
-    folder = nearest(places.cache)
-    mib = shutil.disk_usage(folder).free >> 20
+    """Say whether images, templates and a guest's files fit, and whether a thread can be recorded."""
+    cache, data = nearest(places.cache), nearest(places.data)
+    mib, record = (shutil.disk_usage(folder).free >> 20 for folder in (cache, data))
+    if record < _RECORD_MIB:
+        cause = f"{record} MiB are free under {data}: threads cannot be stored"
+        cure = f"free some space under {data}, or set DESKMATE_HOME to a folder on a larger disk"
+        return Check(name="disk", state="fail", cause=cause, cure=cure)
+    cause = f"{mib} MiB are free under {cache}"
+    cure = f"free some space under {cache}, or set DESKMATE_CACHE to a folder on a larger disk"
+    if mib < _MACHINE_MIB:
+        cause = f"{cause}: too little for a virtual machine"
+        return Check(name="disk", state="fail", cause=cause, cure=cure)
     if mib < _DISK_MIB:
-        cure = f"free some space under {folder}, or set DESKMATE_HOME to a larger disk"
-        return Check(name="disk", state="warn", cause=f"{mib} MiB are free", cure=cure)
-    return Check(name="disk", state="ok", cause=f"{mib} MiB are free under {folder}")
+        return Check(name="disk", state="warn", cause=cause, cure=cure)
+    return Check(name="disk", state="ok", cause=cause)
 
 
 def folders(places: Places) -> Check:
@@ -169,7 +179,7 @@ def folders(places: Places) -> Check:
         if not there.is_dir():
             wrong.append(f"{there} is no folder")
         elif not os.access(there, os.W_OK | os.X_OK):
-            wrong.append(f"{there} cannot be written")
+            wrong.append(f"{there} {_why_not(there)}")
         elif there == folder and folder.stat().st_mode & 0o022:
             wrong.append(f"{folder} can be written by others")
     if wrong:
@@ -177,8 +187,14 @@ def folders(places: Places) -> Check:
             f"give them to user id {os.getuid()} with mode 700, or set DESKMATE_HOME to a folder "
             "that can be written"
         )
-        return Check(name="folders", state="fail", cause="; ".join(wrong), cure=cure)
+        return Check(name="folders", state="fail", cause="; ".join(dict.fromkeys(wrong)), cure=cure)
     return Check(name="folders", state="ok", cause=f"{places.data}, {places.cache}")
+
+
+def _why_not(folder: Path) -> str:
+    if os.statvfs(folder).f_flag & os.ST_RDONLY:
+        return "cannot be written: its file system is read-only"
+    return "cannot be written"
 
 
 def nearest(folder: Path) -> Path:

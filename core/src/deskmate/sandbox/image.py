@@ -67,8 +67,11 @@ def find_image(places: Places, suite: str = DEFAULT_SUITE, flavour: Flavour = "b
     folder = newest(places, recipe_digest(suite, flavour))
     if folder is None:
         name = "" if flavour == "base" else f" {flavour}"
+        state = "has not been built"
+        if any(image.flavour == flavour for image in list_images(places)):
+            state = "is of another version of Deskmate"
         raise SandboxMissing(
-            f"The virtual machine's{name} image has not been built.",
+            f"The virtual machine's{name} image {state}.",
             hint=f"Build it once, in a few minutes: deskmate image build{name}",
         )
     image = read_image(folder)
@@ -143,6 +146,18 @@ def list_images(places: Places) -> tuple[Image, ...]:
     return tuple(sorted(found, key=lambda image: image.built_at, reverse=True))
 
 
+def damaged_images(places: Places) -> Mapping[str, str]:
+    """Return what lies among the images and is none that can be read: folder's name → what is wrong."""
+    wrong = {}
+    for folder in sorted(places.images.iterdir()) if places.images.is_dir() else ():
+        if not folder.name.startswith(".") and folder.is_dir():
+            try:
+                read_image(folder)
+            except CorruptData as error:
+                wrong[folder.name] = error.message
+    return wrong
+
+
 def software_of(image: Image) -> list[dict[str, Any]]:
     """Return the packages of an image: kind, name, version, source, licence. Raises CorruptData."""
     try:
@@ -194,7 +209,7 @@ def require_unchanged(image: Image) -> None:
 
 def _damaged(image: Image, what: str) -> CorruptData:
     return CorruptData(
-        f"the {image.flavour} image {image.folder.name[:12]} {what}",
+        f"the {image.flavour} image {image.digest[:12]} {what}",
         hint=_CURE.format(flavour=image.flavour),
     )
 

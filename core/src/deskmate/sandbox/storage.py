@@ -15,7 +15,7 @@ from pathlib import Path
 from deskmate.errors import CorruptData
 from deskmate.sandbox.image import Image, image_lock, list_images, newest, read_image
 from deskmate.sandbox.memory import SCRATCH_PREFIX
-from deskmate.sandbox.recipes import FLAVOURS, recipe_digest, suites
+from deskmate.sandbox.recipes import FLAVOURS, SCRATCH_BYTES, recipe_digest, suites
 from deskmate.types.ids import Digest
 from deskmate.types.places import Places
 from deskmate.types.registry import Layer
@@ -24,7 +24,7 @@ IMAGES_CAP_BYTES = 8 << 30
 LAYERS_CAP_BYTES = 1 << 30
 TEMPLATES_CAP_BYTES = 4 << 30
 _FRESH_S = 3600.0
-"""So long after its last use a layer stays: somebody may be about to make a template of it."""
+"""So long after its last use a layer or a part of a download stays: somebody may be about to go on with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +140,8 @@ def prune_images(places: Places, *, everything: bool = False, cap_bytes: int = -
         return Pruned()
     removed, kept, digests, freed = [], [], set(), 0
     with image_lock(places):
+        if cap_bytes < 0:
+            freed += _drop_downloads(places)
         current = frozenset() if everything else current_images(places)
         folders = [path for path in places.images.iterdir() if path.is_dir()]
         left = sum(taken(path) for path in folders)
@@ -162,6 +164,25 @@ def prune_images(places: Places, *, everything: bool = False, cap_bytes: int = -
         templates=gone,
         bytes=freed,
     )
+
+
+def drop_unfinished(places: Places) -> None:
+    """Remove what killed builds and pulls left among the images. Call it with the `image_lock`."""
+    for kind in (".build-*", ".pull-*", ".old-*"):
+        for folder in places.images.glob(kind):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _drop_downloads(places: Places) -> int:
+    """Remove downloads that broke off and that nobody goes on with; return their bytes."""
+    freed = 0
+    for part in places.images.glob(".download-*"):
+        with suppress(OSError):
+            about = part.stat()
+            if time.time() - about.st_mtime > _FRESH_S:  # one that goes on is written all the time
+                part.unlink()
+                freed += about.st_blocks * 512
+    return freed
 
 
 def _templates_of(places: Places, images: Iterable[Digest]) -> tuple[str, ...]:
@@ -248,6 +269,23 @@ def drop_stale(places: Places) -> tuple[str, ...]:
         scratch.unlink(missing_ok=True)
         gone.append(scratch.name)
     return tuple(sorted(gone))
+
+
+def cut_templates(places: Places) -> tuple[str, ...]:
+    """Return the keys of templates whose memory or disk is gone or not whole, by their sizes."""
+    return tuple(sorted(path.name for path in _folders(places.templates) if not _is_whole(path)))
+
+
+def _is_whole(template: Path) -> bool:
+    shape = _about(template).get("shape")
+    if not isinstance(shape, dict):
+        return False
+    try:
+        scratch = (template / "scratch").stat().st_size
+        ram = (template / "ram").stat().st_size
+    except OSError:
+        return False
+    return scratch == SCRATCH_BYTES and ram == shape.get("memory_mib", 0) << 20
 
 
 def _folders(folder: Path) -> list[Path]:

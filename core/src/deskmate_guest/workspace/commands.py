@@ -12,6 +12,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from deskmate.plugin import ToolContext, ToolInputError
@@ -26,7 +27,7 @@ _PROGRESS_S = 2.0
 def shell(command: str, context: ToolContext, timeout_s: int = 120) -> dict[str, Any]:
     """Run a bash command in /workspace and return its exit code and output.
 
-    For git, ripgrep, tar, pdftotext and other programs. Processes left in the background end with the
+    For git, ripgrep, tar, curl, sqlite3, pdftotext and other programs. Processes left in the background end with the
     call. Long output is cut in the middle; redirect it to a file under /home/agent and read that.
 
     Args:
@@ -39,7 +40,7 @@ def shell(command: str, context: ToolContext, timeout_s: int = 120) -> dict[str,
     with subprocess.Popen(
         ["/bin/bash", "-c", command],
         cwd=context.workspace,
-        env={**os.environ, "HOME": str(context.home), "TERM": "dumb", "PAGER": "cat"},
+        env=_environment(context),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -47,6 +48,13 @@ def shell(command: str, context: ToolContext, timeout_s: int = 120) -> dict[str,
     ) as process:
         assert process.stdout is not None
         return _follow(process.pid, process.stdout.fileno(), timeout_s, context, process.wait)
+
+
+def _environment(context: ToolContext) -> dict[str, str]:
+    """Return the shell's: what pip installs for the agent is on its path."""
+    path = f"{context.home}/.local/bin:{os.environ.get('PATH', '/usr/bin:/bin')}"
+    home = {"HOME": str(context.home), "PATH": path}
+    return {**os.environ, **home, "TERM": "dumb", "PAGER": "cat"}
 
 
 def python(code: str, context: ToolContext) -> dict[str, Any]:
@@ -87,12 +95,19 @@ def _run_code(code: str, context: ToolContext, writer: int) -> None:
         sys.stderr = io.TextIOWrapper(os.fdopen(2, "wb", closefd=False), line_buffering=True)
         sys.argv = ["-c"]
         sys.path.insert(0, str(context.workspace))
+        sys.path.append(site_packages(context.home))
         reseed()  # else every call would draw the same numbers of numpy
         status = _execute(code)
         sys.stdout.flush()
         sys.stderr.flush()
     finally:
         os._exit(status)
+
+
+def site_packages(home: Path) -> str:
+    """Return where pip installs for a user with this home folder; the workers do not look there."""
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return str(home / f".local/lib/python{version}/site-packages")
 
 
 def _execute(code: str) -> int:

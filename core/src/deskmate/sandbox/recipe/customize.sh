@@ -12,3 +12,10 @@ while [ $number -le 31 ]; do
 done
 mkdir -p "$root/opt/deskmate" "$root/workspace" "$root/scratch" "$root/clean" "$root/home/agent"
 printf '127.0.0.1 localhost\n::1 localhost\n' > "$root/etc/hosts"
+# wget reads no variable that names its authorities; the file is there once a thread has a way out.
+printf 'ca_certificate = /run/deskmate-egress.pem\n' >> "$root/etc/wgetrc"
+# The machine is its thread's alone: pip installs into the home folder without being told to break the system.
+rm -f "$root"/usr/lib/python3*/EXTERNALLY-MANAGED
+printf '#!/usr/bin/python3\nimport sys\nfrom pip._internal.cli.main import main\nsys.exit(main())\n' > "$root/usr/local/bin/pip"
+chmod 755 "$root/usr/local/bin/pip"
+ln -s pip "$root/usr/local/bin/pip3"
