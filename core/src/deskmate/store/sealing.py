@@ -20,6 +20,7 @@ Json = Mapping[str, Any]
 _TEXTS: Mapping[str, tuple[str, ...]] = {
     "ThreadCreated": ("title",),
     "ThreadRenamed": ("title",),
+    "ProjectSet": ("name", "instructions"),
     "UserSaid": ("text",),
     "ModelFailed": ("error",),
     "ApprovalAsked": ("arguments", "why"),
