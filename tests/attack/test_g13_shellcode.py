@@ -18,7 +18,7 @@ from tests.attack.table import Attempts
 
 from deskmate.sandbox import launcher
 from deskmate.sandbox.process import launch_plan
-from deskmate.sandbox.qemu import Qemu, Shape
+from deskmate.sandbox.qemu import PARTS, Qemu, Shape
 
 SHELLCODE = Path(__file__).parent / "evil/shellcode.py"
 PLAIN_UID = 54321
@@ -80,11 +80,9 @@ def break_out(ground: Path, uid: int, *, walls: bool) -> tuple[dict[str, str], d
 def _launch(
     ground: Path, as_user: dict[str, Any], fds: dict[str, int], code: list[str]
 ) -> tuple[dict[str, str], dict[str, Any]]:
-    names = ("kernel", "initrd", "ram", "layer", "qmp", "agent", "bulk")
     qemu = Qemu(binary=PYTHON.resolve(), version="7.2")
-    plan = launch_plan(
-        qemu, SHAPE, {**dict.fromkeys(names, fds["base"]), **fds}, incoming=True, shared=False
-    )
+    given = {**dict.fromkeys(PARTS, fds["base"]), **fds}
+    plan = launch_plan(qemu, SHAPE, given, incoming=True, shared=False)
     plan["command"] = code
     plan["read"].append("/proc")  # more than QEMU has: the processes there must guard themselves
     plan["write_fds"] = []
