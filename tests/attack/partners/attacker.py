@@ -21,7 +21,7 @@ from deskmate.plugin import (
     hookimpl,
 )
 
-VICTIM = "/opt/deskmate/plugins/victim"
+VICTIM = "/opt/plugins/plugins/victim"
 PTRACE_ATTACH, PTRACE_DETACH = 16, 17
 
 
@@ -67,7 +67,7 @@ def be(uid: int) -> None:
 
 def tries() -> dict[str, Callable[[], object]]:
     uid = os.getuid()
-    neighbours = [one for one in range(2001, 2010) if one != uid]
+    neighbours = [one for one in (*range(2101, 2110), *range(2001, 2010)) if one != uid]
     files = ("victim/__init__.py", "victim_code/__init__.py", "victim_code/plugin.toml")
     found: dict[str, Callable[[], object]] = {
         "kill any process": lambda: over_others(lambda pid: os.kill(pid, signal.SIGKILL)),
@@ -82,7 +82,9 @@ def tries() -> dict[str, Callable[[], object]]:
         ),
         "slow its user down": lambda: [os.setpriority(os.PRIO_USER, one, 19) for one in neighbours],
         "remount the layer": lambda: mount("", "/opt/deskmate", 32),
-        "cover the layer": lambda: mount("tmpfs", "/opt/deskmate/plugins/victim"),
+        "remount the plugins": lambda: mount("", "/opt/plugins", 32),
+        "cover the layer": lambda: mount("tmpfs", "/opt/deskmate/lib"),
+        "cover the victim": lambda: mount("tmpfs", VICTIM),
         "become root": lambda: be(0),
         "kill its control group": lambda: write("/sys/fs/cgroup/deskmate-victim/cgroup.kill", "1"),
         "leave its control group": lambda: write(
