@@ -474,17 +474,17 @@ def write_thread(threads: Path, thread: ThreadId, rows: Sequence[tuple[Any, ...]
         failpoints.hit("thread:named")
         sync_folder(threads)
     except (DeskmateError, sqlite3.Error, OSError) as error:
-        raise _not_made(error) from error
+        raise _not_made(error, threads) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _not_made(error: Exception) -> DeskmateError:
+def _not_made(error: Exception, threads: Path) -> DeskmateError:
     full = "full" in str(error) or (isinstance(error, OSError) and error.errno in DISK_FULL)
     said = error.strerror if isinstance(error, OSError) else str(error).rstrip(".")
     why = "the disk is full" if full else said
     hint = "Free some space and try again." if full else "Check the disk and try again."
-    return DeskmateError(f"A new thread cannot be made: {why}.", hint=hint)
+    return DeskmateError(f"A new thread cannot be made in {threads}: {why}.", hint=hint)
 
 
 def _sweep(threads: Path) -> None:
