@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import socket
+import traceback
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -109,6 +110,8 @@ class PluginProcesses:
             try:
                 ours.close()
                 serve_zygote(self._layout, self.place, theirs)
+            except BaseException:  # noqa: BLE001 - nobody else will ever tell why it died
+                traceback.print_exc()
             finally:
                 os._exit(70)
         theirs.close()

@@ -75,12 +75,22 @@ async def test_what_was_refused_is_in_the_change_set(
 async def test_an_unchanged_deliverable_is_not_checked_twice_in_one_thread(
     make_lab: MakeLab,
 ) -> None:
+    bad: tuple[Any, ...] = (("lab__memo", {"text": "TODO"}),)
+    good: tuple[Any, ...] = (("lab__memo", {}),)
+    lab = make_lab(ScriptedModel([bad, "One.", bad, "Two.", good, "Three."]))
+    assert (await lab.say("Go")).reason == "done"
+    assert [verdict.passed for verdict in lab.store.of(Validated)] == [False, False, True]
+    assert lab.sandbox.clean_rooms == 2
+
+
+async def test_what_the_user_said_since_has_it_checked_again(make_lab: MakeLab) -> None:
+    """Rules are told the user's words: a figure may come from them."""
     memo: tuple[Any, ...] = (("lab__memo", {}),)
     lab = make_lab(ScriptedModel([memo, "One.", memo, "Two."]))
     await lab.say("Go")
     await lab.say("Again", run="r-2")
     assert [verdict.run for verdict in lab.store.of(Validated)] == ["r-1", "r-2"]
-    assert lab.sandbox.clean_rooms == 1
+    assert lab.sandbox.clean_rooms == 2
 
 
 async def test_rules_are_given_the_plugins_settings_and_a_changed_one_is_a_new_check(

@@ -251,7 +251,7 @@ def test_a_thread_moves_to_another_home(
     assert shell.run("thread", "export", "--output", str(archive))[0] == 0
     assert "events.jsonl" in zipfile.ZipFile(archive).namelist()
     monkeypatch.setenv("DESKMATE_HOME", str(tmp_path / "other"))
-    assert shell.json("thread", "import", str(archive)) == {"thread": shell.thread}
+    assert shell.json("thread", "import", str(archive))["thread"] == shell.thread
     assert "sound; 6 events" in shell.run("thread", "verify")[1]
     assert "Review \\x1b[2J" in shell.run("thread", "show")[1]
 

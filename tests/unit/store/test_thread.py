@@ -269,7 +269,9 @@ async def test_a_thread_that_cannot_be_made_is_one_line(
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "mkdir", fail)
-        with pytest.raises(DeskmateError, match=r"A new thread cannot be made in .*: the disk is full"):
+        with pytest.raises(
+            DeskmateError, match=r"A new thread cannot be made in .*: the disk is full"
+        ):
             await create_thread(tmp_path / "threads", "T", version="0.1.0")
 
 

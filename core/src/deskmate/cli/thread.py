@@ -146,7 +146,7 @@ def resume(session: Session, thread: str | None, as_json: bool) -> int:
 @json_option
 @click.pass_obj
 def verify(session: Session, thread: str | None, settled: bool, as_json: bool) -> int:
-    """Check a thread's log, what Deskmate promises of it, and every file it needs.
+    """Check a thread's log, its promises and its files.
 
     Exit code 1 if something is wrong. What is not settled yet, such as an interrupted run, is only noted.
     """
