@@ -174,8 +174,9 @@ def start_guest(tmp_path: Path) -> StartGuest:
         try:
             async with Channel(bulk) as bulk_stream, connect_guest(Channel(agent)) as client:
                 await client.wait_ready(60)
-                print("problems at the start:", (await client.registry()).problems)
                 client.number_from(first_id)
+                if first_id > 0:  # why a plugin is missing, if it is: shown when the test fails
+                    print("problems at the start:", (await client.registry()).problems)
                 yield RunningGuest(tmp_path, client, bulk_stream, process)
         finally:
             process.kill()
