@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from deskmate.plugin import ToolContext
+
 W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 R = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 PR = "http://schemas.openxmlformats.org/package/2006/relationships"
@@ -69,3 +71,10 @@ def make_docx(tmp_path: Path) -> MakeDocx:
         return path
 
     return make
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> ToolContext:
+    (tmp_path / "w").mkdir()
+    (tmp_path / "h").mkdir()
+    return ToolContext(workspace=tmp_path / "w", home=tmp_path / "h", resources=tmp_path)

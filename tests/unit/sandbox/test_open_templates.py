@@ -1,0 +1,73 @@
+"""How many templates a process keeps open: the last few, those in use, and no descriptor of any other."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deskmate.sandbox import template_cache
+from deskmate.sandbox.template import Template
+from deskmate.sandbox.template_cache import OPEN_TEMPLATES, Templates
+from deskmate.types.ids import Digest
+from deskmate.types.places import find_places
+
+pytestmark = pytest.mark.anyio
+
+
+def is_open(fd: int) -> bool:
+    try:
+        os.fstat(fd)
+    except OSError:
+        return False
+    return True
+
+
+@pytest.fixture
+def templates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Templates:
+    """A cache whose templates are made of nothing; which one is wanted is said by the layer."""
+    anything: Any = None
+
+    async def make(self: Templates, wanted: Any, progress: Any) -> Template:
+        fds = [os.open(os.devnull, os.O_RDONLY) for _ in range(4)]
+        return Template(
+            key=wanted.key, folder=tmp_path, image=anything, layer=wanted.layer, shape=anything,
+            ram=fds[0], state_fd=fds[1], scratch_fd=fds[2], cold_boot_s=1.0, disks={"base": fds[3]},
+        )  # fmt: skip
+
+    monkeypatch.setattr(Templates, "_load_or_make", make)
+    monkeypatch.setattr(
+        template_cache, "template_key", lambda image, layer, shape, booted=None: Digest(layer)
+    )
+    return Templates(find_places({}, tmp_path), anything)
+
+
+async def get(templates: Templates, name: str) -> Template:
+    anything: Any = None
+    layer: Any = name
+    return await templates.get(anything, layer, anything, lambda line: None)
+
+
+async def test_the_last_few_stay_open_and_the_others_give_everything_back(
+    templates: Templates,
+) -> None:
+    seen: dict[str, weakref.ref[Template]] = {}
+    for number in range(OPEN_TEMPLATES + 2):
+        seen[str(number)] = weakref.ref(await get(templates, str(number)))
+        await get(templates, "0")  # is used all the time
+    still = {name for name, template in seen.items() if template() is not None}
+    assert still == {"0", *map(str, range(3, OPEN_TEMPLATES + 2))}
+
+
+async def test_one_that_somebody_uses_stays_open_for_them(templates: Templates) -> None:
+    used = await get(templates, "used")
+    for number in range(OPEN_TEMPLATES + 1):
+        await get(templates, str(number))
+    templates.close()
+    assert is_open(used.ram)
+    ram = used.ram
+    del used
+    assert not is_open(ram)
