@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import weakref
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -71,3 +73,29 @@ async def test_one_that_somebody_uses_stays_open_for_them(templates: Templates) 
     ram = used.ram
     del used
     assert not is_open(ram)
+
+
+async def test_a_disk_that_fills_up_keeps_nothing_of_half_a_template(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rams: list[int] = []
+
+    async def fill(self: Templates, wanted: Any, base: Any, ram: int, work: Path) -> float:
+        rams.append(ram)
+        (work / "state").write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device", str(work / "state"))
+
+    monkeypatch.setattr(Templates, "_frozen", fill)
+    monkeypatch.setattr(template_cache, "require_intact", lambda image: None)
+    monkeypatch.setattr(
+        template_cache, "template_key", lambda image, layer, shape, booted=None: Digest(layer)
+    )
+    anything: Any = None
+    places = find_places({}, tmp_path)
+    shape: Any = SimpleNamespace(memory_mib=1)
+    layer: Any = "full"
+    with pytest.raises(OSError, match="No space left"):
+        await Templates(places, anything).get(anything, layer, shape, lambda line: None)
+    assert [path.name for path in places.templates.iterdir()] == [".full.lock"]
+    assert len(rams) == 1
+    assert not is_open(rams[0])

@@ -9,7 +9,7 @@ import os
 import shutil
 from collections import OrderedDict
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -135,19 +135,29 @@ class Templates:
         work = folder.with_name(f".{folder.name}.new")
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(mode=0o700, parents=True)
-        for attempt in range(1, _TRIES + 1):
+        try:
+            for attempt in range(1, _TRIES + 1):
+                try:
+                    return await self._made_in(work, folder, wanted, base)
+                except SandboxUnavailable:
+                    if attempt == _TRIES:
+                        raise
+        finally:  # on a full disk above all: half a template is as large as a whole one
+            shutil.rmtree(work, ignore_errors=True)
+        raise AssertionError
+
+    async def _made_in(
+        self, work: Path, folder: Path, wanted: _Wanted, base: Template | None
+    ) -> tuple[int, dict[str, Any]]:
+        with ExitStack() as stack:
             ram = empty_ram(wanted.shape.memory_mib << 20)
-            try:
-                seconds = await self._frozen(wanted, base, ram, work)
-                break
-            except SandboxUnavailable:
-                os.close(ram)
-                if attempt == _TRIES:
-                    shutil.rmtree(work, ignore_errors=True)
-                    raise
-        seal(ram)
-        await anyio.to_thread.run_sync(save_ram, ram, work / "ram")
-        return ram, _put_in_place(wanted, seconds, work, folder)
+            stack.callback(os.close, ram)
+            seconds = await self._frozen(wanted, base, ram, work)
+            seal(ram)
+            await anyio.to_thread.run_sync(save_ram, ram, work / "ram")
+            about = _put_in_place(wanted, seconds, work, folder)
+            stack.pop_all()
+        return ram, about
 
     async def _frozen(self, wanted: _Wanted, base: Template | None, ram: int, work: Path) -> float:
         """Freeze a VM to `ram` and the folder `work`; return the seconds of the boot that it goes back to."""
