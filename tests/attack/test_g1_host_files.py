@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.vm, pytest.mark.anyio, pytest.mark.attack("G1")]
 DISK, RANDOM, CONSOLE = "0x0002", "0x0004", "0x0003"
 
 LOOK = """
-import ctypes, glob, os, subprocess
+import ctypes, glob, os
 libc = ctypes.CDLL(None, use_errno=True)
 for path in sorted(glob.glob("/sys/bus/virtio/devices/*/device")):
     print("device", open(path).read().strip())
@@ -25,10 +25,12 @@ for kind in ("9p", "virtiofs", "vboxsf", "vmhgfs", "nfs", "cifs", "fuse"):
 print("disks", *sorted(os.path.basename(p) for p in glob.glob("/sys/block/*")))
 pattern = "{reversed}"[::-1]
 for disk, mib in (("/dev/vda", 400), ("/dev/vdb", 64), ("/dev/vdc", 64), ("/dev/vdd", 64), ("/dev/vde", 64)):
-    data = subprocess.run(["dd", "if=" + disk, "bs=1M", "count=%d" % mib, "status=none"], stdout=subprocess.PIPE)
-    hit = pattern.encode() in data.stdout
-    print("searched", disk, len(data.stdout) >> 10 > 0, "FOUND" if hit else "clean")
-    del data
+    read, hit, kept = 0, False, b""
+    with open(disk, "rb", buffering=0) as device:
+        while read < mib << 20 and (data := device.read(1 << 20)):
+            hit = hit or pattern.encode() in kept + data
+            read, kept = read + len(data), data[-len(pattern):]
+    print("searched", disk, read >> 10 > 0, "FOUND" if hit else "clean")
 print("users", [line.split(":")[0] for line in open("/etc/shadow")].count("root"), open("/etc/hostname").read().strip() if os.path.exists("/etc/hostname") else "")
 """
 
