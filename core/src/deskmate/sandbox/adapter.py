@@ -20,6 +20,7 @@ from deskmate.ports import Flavour, Progress, SandboxSpec
 from deskmate.sandbox.acceleration import find_acceleration
 from deskmate.sandbox.host_checks import available_mib
 from deskmate.sandbox.image import Image, find_image
+from deskmate.sandbox.launching import Launchers
 from deskmate.sandbox.machine import QemuMachine, machine_of, spare_of
 from deskmate.sandbox.pool import Pool
 from deskmate.sandbox.process import probe_walls
@@ -76,6 +77,7 @@ class QemuSandbox:
         self._layers: dict[tuple[str, ...], Layer] = {}
         self._office = anyio.Semaphore(OFFICE_MACHINES)
         self._pool: Pool[QemuMachine] | None = None
+        self._launchers = Launchers()
 
     async def registry(self, plugins: Sequence[str], progress: Progress) -> Registry:
         """Return what the plugins bring, asked of a guest once per layer.
@@ -185,15 +187,16 @@ class QemuSandbox:
     async def _new(self, template: Template) -> AsyncIterator[QemuMachine]:
         async with (
             self._office if template.image.flavour == "office" else nullcontext(),
-            restored(find_qemu(), template, self._places.machines) as vm,
+            restored(find_qemu(), template, self._places.machines, self._launchers) as vm,
             machine_of(vm, template, self._places.machines) as machine,
         ):
             yield machine
+        self._launchers.prepare()
 
     @asynccontextmanager
     async def _spare(self, template: Template) -> AsyncIterator[QemuMachine]:
         async with (
-            restored(find_qemu(), template, self._places.machines) as vm,
+            restored(find_qemu(), template, self._places.machines, self._launchers) as vm,
             spare_of(vm, template, self._places.machines) as machine,
         ):
             yield machine
@@ -225,6 +228,7 @@ class QemuSandbox:
         self, layer: Layer, image: Image, qemu: Qemu, progress: Progress
     ) -> Template:
         shape = await self.shape(layer, image, qemu)
+        self._launchers.prepare()
         if self._templates is None:
             await anyio.to_thread.run_sync(drop_stale, self._places)
             self._templates = self._templates or Templates(self._places, qemu)
@@ -259,6 +263,7 @@ class QemuSandbox:
 
     def close(self) -> None:
         """Give the templates' memory back. VMs that run keep theirs."""
+        self._launchers.close()
         if self._templates is not None:
             self._templates.close()
             self._templates = None

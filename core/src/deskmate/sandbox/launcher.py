@@ -1,13 +1,15 @@
 """The second wall around QEMU: gives up rights, confines itself, then becomes QEMU.
 
 Run as `python -I -S launcher.py PARENT REPORT_FD < plan`: standard library only, nothing of Deskmate is
-imported. The plan is one JSON line on stdin; one JSON line on `REPORT_FD` says which walls stand.
+imported. The plan is one JSON line on stdin; if that is a socket, descriptors come with it, and `given` says
+which numbers they are to have. One JSON line on `REPORT_FD` says which walls stand.
 Every VM's start waits for this program: json, signal and typing would double its time.
 """
 
 from __future__ import annotations
 
 import _json
+import _socket
 import ctypes
 import os
 import resource
@@ -30,6 +32,7 @@ _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "LANG": "C"}
 _libc = ctypes.CDLL(None, use_errno=True)
 
 _MAX_THREADS = 64
+_PLAN_BYTES, _MOST_GIVEN = 1 << 17, 64
 _NEW_NAMESPACES = 0x7E020000  # every flag of clone() that makes one
 _ENOSYS, _EPERM = 38, 1
 
@@ -258,12 +261,29 @@ def json_line(fields: dict[str, Any]) -> bytes:
     return ("{" + ", ".join(pairs) + "}\n").encode()
 
 
+def _plan() -> dict[str, Any]:
+    """Wait for the plan, and give the descriptors that come with it their numbers."""
+    if not stat.S_ISSOCK(os.fstat(0).st_mode):
+        with os.fdopen(0, "rb", closefd=False) as stream:
+            return read_json(stream.readline().decode())
+    control = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET, 0, fileno=0)
+    line, messages, _, _ = control.recvmsg(_PLAN_BYTES, _socket.CMSG_SPACE(4 * _MOST_GIVEN))
+    control.detach()
+    plan = read_json(line.decode())
+    data = b"".join(message[2] for message in messages)
+    fds = struct.unpack(f"{len(data) // 4}i", data)
+    if len(fds) != len(plan["given"]):
+        raise Refused("descriptors got lost on the way")
+    for fd, number in zip(fds, plan["given"], strict=True):
+        os.dup2(fd, number)
+    return plan
+
+
 def main(arguments: list[str]) -> None:
     """Raise the walls and become the planned command; on failure say why in one line."""
     parent, report = int(arguments[0]), int(arguments[1])
     try:
-        with os.fdopen(0, "rb", closefd=False) as stream:
-            plan = read_json(stream.readline().decode())
+        plan = _plan()
         walls = _raise_walls(plan, parent)
         os.write(report, json_line(walls))
         os.close(report)

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import functools
-import json
 import os
 import socket
-import struct
 import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from importlib.util import MAGIC_NUMBER, cache_from_source
 from pathlib import Path
 from typing import Any
 
 import anyio
 
 from deskmate.errors import ProtocolError, SandboxUnavailable
-from deskmate.sandbox import launcher
 from deskmate.sandbox.channel import Channel
 from deskmate.sandbox.files_disk import FilesDisk
+from deskmate.sandbox.launching import Launchers, start_launcher
 from deskmate.sandbox.qemu import PORTS, Qemu, Shape, command
 from deskmate.sandbox.qmp import Qmp
 from deskmate.sandbox.recipes import SCRATCH_BYTES
@@ -32,6 +27,8 @@ _LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/et
 _LOADERS = ("/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1")
 _START_S = 20.0
 _KILL_S = 10.0
+_FIRST_NUMBER = 100
+"""Of the descriptors that QEMU has: above all that the launcher may have open."""
 _PROBE_BYTES = 1 << 30
 
 
@@ -85,7 +82,13 @@ class Process:
 
 @asynccontextmanager
 async def start(
-    qemu: Qemu, shape: Shape, files: Mapping[str, int], *, incoming: bool, shared: bool
+    qemu: Qemu,
+    shape: Shape,
+    files: Mapping[str, int],
+    *,
+    incoming: bool,
+    shared: bool,
+    launchers: Launchers | None = None,
 ) -> AsyncIterator[Process]:
     """Start QEMU and yield it when QMP answers; on exit it is dead and reaped.
 
@@ -102,24 +105,26 @@ async def start(
             stack.push_async_callback(_close, ours[name])
             theirs[name] = far.detach()
         began = time.monotonic()
-        plan = launch_plan(qemu, shape, theirs, incoming=incoming, shared=shared)
+        numbers = {name: _FIRST_NUMBER + count for count, name in enumerate(theirs)}
+        plan = launch_plan(qemu, shape, numbers, incoming=incoming, shared=shared)
         try:
-            child, report = _spawn(plan, tuple(theirs.values()))
+            started = launchers.take() if launchers is not None else start_launcher()
+            started.send(plan, {numbers[name]: fd for name, fd in theirs.items()})
         finally:
             for name in ("qmp", *PORTS):
                 os.close(theirs[name])
         process = Process(
-            child=child,
+            child=started.child,
             qmp=Qmp(ours["qmp"]),
             agent=ours["agent"],
             bulk=ours["bulk"],
             egress=ours["egress"],
             walls={},
         )
-        stack.callback(_close_pipes, child)
+        stack.callback(_close_pipes, started.child)
         stack.push_async_callback(process.kill)
         try:
-            process.walls = await _walls(report)
+            process.walls = await started.walls()
             process.launched_s = time.monotonic() - began
             await process.qmp.connect(_START_S)
         except (TimeoutError, anyio.EndOfStream, ProtocolError, SandboxUnavailable) as error:
@@ -143,49 +148,14 @@ async def probe_walls() -> Mapping[str, Any]:
         "file_limit_bytes": SCRATCH_BYTES,
         "memory_limit_bytes": _PROBE_BYTES,
     }
-    child, report = _spawn(plan, ())
+    started = start_launcher()
+    started.send(plan)
     try:
-        return await _walls(report)
+        return await started.walls()
     finally:
-        child.kill()
-        child.wait()
-        _close_pipes(child)
-
-
-def _spawn(plan: Mapping[str, Any], fds: tuple[int, ...]) -> tuple[subprocess.Popen[bytes], int]:
-    report, far_report = os.pipe()
-    arguments = [sys.executable, "-I", "-S", _launcher(), str(os.getpid()), str(far_report)]
-    try:
-        child = subprocess.Popen(
-            arguments,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            pass_fds=[*fds, far_report],
-            env={"PATH": "/usr/bin:/bin"},
-            cwd="/",
-        )
-    finally:
-        os.close(far_report)
-    assert child.stdin is not None
-    with contextlib.suppress(BrokenPipeError):
-        child.stdin.write(json.dumps(plan).encode() + b"\n")
-        child.stdin.flush()
-    return child, report
-
-
-@functools.cache
-def _launcher() -> str:
-    """Return the launcher's compiled form if it is that of its source: compiling it takes milliseconds."""
-    compiled = cache_from_source(launcher.__file__)
-    try:
-        source = Path(launcher.__file__).stat()
-        with Path(compiled).open("rb") as file:
-            header = file.read(16)
-    except OSError:
-        return launcher.__file__
-    times = struct.pack("<II", int(source.st_mtime) & 0xFFFFFFFF, source.st_size & 0xFFFFFFFF)
-    return compiled if header == MAGIC_NUMBER + bytes(4) + times else launcher.__file__
+        started.child.kill()
+        started.child.wait()
+        _close_pipes(started.child)
 
 
 def launch_plan(
@@ -206,29 +176,12 @@ def launch_plan(
     }
 
 
-async def _walls(report: int) -> dict[str, Any]:
-    try:
-        with anyio.fail_after(_START_S):
-            await anyio.wait_readable(report)
-            line = os.read(report, 65536)
-    finally:
-        os.close(report)
-    try:
-        walls = json.loads(line)
-    except ValueError as error:
-        raise SandboxUnavailable("the launcher died before QEMU") from error
-    if not isinstance(walls, dict) or "error" in walls:
-        raise SandboxUnavailable(f"the launcher refused: {walls.get('error', 'no reason')}")
-    return walls
-
-
 async def _close(stream: Channel) -> None:
     with anyio.CancelScope(shield=True):
         await stream.aclose()
 
 
 def _close_pipes(child: subprocess.Popen[bytes]) -> None:
-    for pipe in (child.stdin, child.stderr):
-        if pipe is not None:
-            with contextlib.suppress(OSError):
-                pipe.close()
+    if child.stderr is not None:
+        with contextlib.suppress(OSError):
+            child.stderr.close()

@@ -20,6 +20,7 @@ from deskmate.protocol.client import GuestClient, connect_guest
 from deskmate.sandbox import process
 from deskmate.sandbox.files_disk import FilesDisk
 from deskmate.sandbox.image import Image
+from deskmate.sandbox.launching import Launchers
 from deskmate.sandbox.memory import copy_sparse, empty_disk, file_head, fill_ram, save_sparse
 from deskmate.sandbox.process import Process
 from deskmate.sandbox.qemu import PLUGINS_DISK_BYTES, Qemu, Shape
@@ -213,19 +214,23 @@ def within(seconds: float, what: str) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def restored(qemu: Qemu, template: Template, scratch_folder: Path) -> AsyncIterator[Process]:
+async def restored(
+    qemu: Qemu, template: Template, scratch_folder: Path, launchers: Launchers | None = None
+) -> AsyncIterator[Process]:
     """Yield a running private copy of a template; on exit it is gone."""
     with closing(FilesDisk(scratch_folder)) as disk:
         parts = template.files(copy_sparse(template.scratch, scratch_folder))
-        async with arriving(qemu, template, replace(parts, files=disk)) as vm:
+        async with arriving(qemu, template, replace(parts, files=disk), launchers) as vm:
             vm.files = disk
             yield vm
 
 
 @asynccontextmanager
-async def arriving(qemu: Qemu, template: Template, parts: VmFiles) -> AsyncIterator[Process]:
+async def arriving(
+    qemu: Qemu, template: Template, parts: VmFiles, launchers: Launchers | None = None
+) -> AsyncIterator[Process]:
     """Yield a VM that goes on where the template stopped, made of `parts`."""
-    async with running(qemu, template.shape, parts, incoming=True) as vm:
+    async with running(qemu, template.shape, parts, incoming=True, launchers=launchers) as vm:
         await _migrate(vm, "migrate-incoming", template.state, os.O_RDONLY)
         with within(20, "restoring"):
             while (await vm.qmp.execute("query-status"))["status"] in _ARRIVING:  # noqa: ASYNC110
@@ -256,7 +261,12 @@ class VmFiles:
 
 @asynccontextmanager
 async def running(
-    qemu: Qemu, shape: Shape, parts: VmFiles, *, incoming: bool
+    qemu: Qemu,
+    shape: Shape,
+    parts: VmFiles,
+    *,
+    incoming: bool,
+    launchers: Launchers | None = None,
 ) -> AsyncIterator[Process]:
     """Open the VM's files, start it, and close them again: QEMU holds its own."""
     with ExitStack() as stack:
@@ -274,7 +284,9 @@ async def running(
         files["files"] = parts.files.reader() if parts.files else empty_disk(FILES_DISK_BYTES)
         stack.callback(os.close, files["files"])
         shared = parts.shared or not incoming
-        async with process.start(qemu, shape, files, incoming=incoming, shared=shared) as vm:
+        async with process.start(
+            qemu, shape, files, incoming=incoming, shared=shared, launchers=launchers
+        ) as vm:
             if (
                 incoming and not parts.shared
             ):  # a template still needs its scratch disk when it is frozen
