@@ -2,6 +2,8 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup image image-office demo test check fix unit torture attack vm lock clean
 BIN := .venv/bin
+# every core takes tests, four at most: each real machine needs memory of its own
+BESIDE := -n auto --maxprocesses 4 --dist worksteal
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -28,7 +30,7 @@ check: setup ## Format, lint, types, layers
 	$(BIN)/lint-imports
 
 unit: setup ## Unit, contract and integration tests without a virtual machine
-	$(BIN)/pytest -m "not vm and not slow"
+	$(BIN)/pytest $(BESIDE) -m "not vm and not slow"
 
 torture: image-office ## The long sweeps of injected faults, minutes of work
 	$(BIN)/pytest -m slow
@@ -37,7 +39,7 @@ attack: image ## Try every attack, long ones too, and write the table of results
 	@$(BIN)/pytest -m attack --attack-table build/attack; code=$$?; cp build/attack/security-results.md docs/reference/; exit $$code
 
 vm: image ## Tests that run real virtual machines
-	$(BIN)/pytest -m "vm and not slow"
+	$(BIN)/pytest $(BESIDE) -m "vm and not slow"
 
 fix: setup ## Format, and mend what the linter can mend
 	$(BIN)/ruff format .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Generator
 from pathlib import Path
 
@@ -38,6 +39,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _rows(item: pytest.Item) -> list[str]:
     return [str(row) for mark in item.iter_markers("attack") for row in mark.args]
+
+
+@pytest.fixture
+def public_tmp_path(tmp_path: Path) -> Path:
+    """A `tmp_path` that every user of the host may look into, through all the folders above it."""
+    above = Path(tempfile.gettempdir())
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder == above or not folder.is_relative_to(above):
+            break
+        folder.chmod(0o755)
+    return tmp_path
 
 
 @pytest.fixture

@@ -142,8 +142,9 @@ StartGuest = Callable[..., AbstractAsyncContextManager[RunningGuest]]
 
 
 @pytest.fixture
-def start_guest(tmp_path: Path) -> StartGuest:
+def start_guest(public_tmp_path: Path) -> StartGuest:
     """`start_guest(rows, real=False)`: run a guest with these plugins. `first_id` below nought: not frozen yet."""
+    tmp_path = public_tmp_path  # a plugin's process has a user of its own
 
     @asynccontextmanager
     async def start(
@@ -162,9 +163,6 @@ def start_guest(tmp_path: Path) -> StartGuest:
         command += [str(theirs.fileno()), str(their_bulk.fileno()), "real" if real else "plain"]
         environment = dict(os.environ)
         if real:
-            tmp_path.chmod(0o755)
-            for parent in tmp_path.parents[:2]:
-                parent.chmod(0o755)
             environment["PYTHONPATH"] = os.pathsep.join(sys.path)
             command = ["unshare", "--mount", "--propagation", "private", *command]
         fds = [theirs.fileno(), their_bulk.fileno()]

@@ -83,7 +83,7 @@ def test_what_is_no_checkpoint_is_said_to_be_none(data: Any) -> None:
         signing.parse_signed(data)
 
 
-@pytest.mark.parametrize("text", ["", "12", "g" * 64, KEY + "00"])
+@pytest.mark.parametrize("text", ["", "12", "g" * 64, "ab" * 33])
 def test_what_is_no_key_is_an_error_for_the_user(text: str) -> None:
     with pytest.raises(UserError):
         signing.parse_key(text)
