@@ -18,7 +18,9 @@ from deskmate.types.ids import Digest
 from deskmate.types.progress import Counted
 
 BATCH_BYTES = 32 << 20
-"""Of three batches the content may be in memory at once: one is read, one waits, one is laid."""
+"""Of four batches the content may be in memory at once: two are read, one waits, one is laid."""
+_READ_AT_ONCE = 2
+"""While the disk makes the blobs of one batch durable, the next is read."""
 BATCH_FILES = 2000
 _PIECE = 1 << 20
 TELL_FILES, TELL_BYTES = 50, 16 << 20
@@ -55,9 +57,29 @@ class Supplier:
     async def _read_all(
         self, wanted: Sequence[Entry], sender: MemoryObjectSendStream[Taken]
     ) -> None:
-        async with sender:
+        room, turn = anyio.Semaphore(_READ_AT_ONCE), anyio.Event()
+        turn.set()
+        async with sender, anyio.create_task_group() as tasks:
             for batch in _batches(wanted):
-                await sender.send(await self.read(batch))
+                await room.acquire()
+                after = anyio.Event()
+                tasks.start_soon(self._read_one, batch, sender, room, turn, after)
+                turn = after
+
+    async def _read_one(
+        self,
+        batch: Sequence[Entry],
+        sender: MemoryObjectSendStream[Taken],
+        room: anyio.Semaphore,
+        turn: anyio.Event,
+        after: anyio.Event,
+    ) -> None:
+        """Read a batch, and hand it on when those before it are."""
+        taken = await self.read(batch)
+        await turn.wait()
+        await sender.send(taken)
+        after.set()
+        room.release()
 
     async def read(self, batch: Sequence[Entry]) -> Taken:
         """Return the files with their digests; those that have none are read now."""
