@@ -37,6 +37,10 @@ _IN_MEMORY = {
 """File systems in the guest's memory. What they hold outlives the process that wrote it, so all of them,
 filled to the brim, must leave enough for the next call."""
 
+_QUIET = {"vm/compaction_proactiveness": "0", "vm/stat_interval": "600"}
+"""What the kernel does again and again for machines that run for months: it wakes an idle guest, and in the
+first moments of a copy it stands in the way of the first call."""
+
 
 def main() -> None:
     """Never returns: the kernel panics when the initial program ends."""
@@ -77,6 +81,9 @@ def _prepare(layout: Layout) -> None:
     _mount("cgroup2", layout.cgroups, "cgroup2")
     _mount("proc", Path("/proc"), "proc", MS_REMOUNT | MS_NOSUID | MS_NODEV, "hidepid=invisible")
     prepare_cgroups(layout)
+    for name, value in _QUIET.items():
+        with contextlib.suppress(OSError):  # a kernel without it has nothing to be kept from
+            Path("/proc/sys", name).write_text(value)
     for folder in (layout.workspace, layout.home):
         folder.mkdir(parents=True, exist_ok=True)
         os.chown(folder, AGENT_UID, GROUP)

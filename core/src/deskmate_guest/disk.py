@@ -53,16 +53,13 @@ class WorkspaceDisk:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
+        self.ledger = layout.scratch / "ledger"
+        """The ledger's file."""
         self._grants: dict[str, str] = {}
         self._images: list[Path] = []
         self._mounted = False
         self._prepared = False
         self.opened = False
-
-    @property
-    def ledger(self) -> Path:
-        """The ledger's file."""
-        return self._layout.scratch / "ledger"
 
     @property
     def lower(self) -> Path:

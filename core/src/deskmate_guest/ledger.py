@@ -70,6 +70,8 @@ class Ledger:
 
     def forget(self) -> None:
         """Begin anew: nothing ran."""
+        if not self._records:
+            return
         self._records.clear()
         self._held.clear()
         if self._fd >= 0 and os.lseek(self._fd, 0, os.SEEK_END):

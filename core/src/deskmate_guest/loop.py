@@ -165,6 +165,7 @@ class Channel:
         self._out = bytearray()
         self._open = True
         self._watching_out = False
+        self._events = 0
         os.set_blocking(fd, False)
         if port:
             loop.now_and_then.append(self.read)
@@ -198,9 +199,10 @@ class Channel:
 
     def _watch(self) -> None:
         self._watching_out = bool(self._out)
-        events = select.EPOLLIN | (select.EPOLLOUT if self._out else 0)
+        self._events = select.EPOLLIN | (select.EPOLLOUT if self._out else 0)
         # a port without a peer is for ever "hung up": told once, on the edge, it costs nothing
-        self._loop.watch(self.fd, events | (select.EPOLLET if self._port else 0), self._ready)
+        self._events |= select.EPOLLET if self._port else 0
+        self._loop.watch(self.fd, self._events, self._ready)
 
     def _ready(self, events: int) -> None:
         if self._out:
@@ -222,8 +224,12 @@ class Channel:
                     return self._lines.clear()
                 return self._end("closed")
             self._take(bytes(_BUFFER[:count]))
-            if count < _READ_BYTES and not self._port:
-                return  # what comes now is told again; a port tells but once
+            if count < _READ_BYTES:
+                if self._port and self._open:
+                    # a port tells but once: asked anew, it tells of what is left. To read on until
+                    # there is nothing is an exception each time.
+                    self._loop.watch(self.fd, self._events, self._ready)
+                return
 
     def _take(self, data: bytes) -> None:
         try:

@@ -13,6 +13,8 @@ from pathlib import Path
 _RNDADDENTROPY = 0x40085203
 _RNDRESEEDCRNG = 0x5207
 _ID_BYTES = 33
+SEED_BYTES = 64
+_SEED_HEAD = struct.pack("ii", SEED_BYTES * 8, SEED_BYTES)
 
 
 def set_clock(time_ns: int) -> None:
@@ -38,12 +40,17 @@ class Identity:
         self.name("0" * (_ID_BYTES - 1), "deskmate")
 
     def mix_random(self, seed: bytes) -> None:
-        """Mix `seed` into the kernel's pool, credited in full, and reseed its generator now."""
-        request = struct.pack("ii", len(seed) * 8, len(seed)) + seed
-        fcntl.ioctl(self._random, _RNDADDENTROPY, request)
+        """Mix `seed`, 64 bytes, into the kernel's pool, credited in full, and reseed its generator now.
+
+        Raises ValueError if it has another length.
+        """
+        if len(seed) != SEED_BYTES:
+            raise ValueError(f"the seed has {len(seed)} bytes, not {SEED_BYTES}")
+        # what can be written to is taken as it is; bytes are taken after an error was made and dropped
+        fcntl.ioctl(self._random, _RNDADDENTROPY, bytearray(_SEED_HEAD + seed))
         fcntl.ioctl(self._random, _RNDRESEEDCRNG)
 
     def name(self, machine_id: str, hostname: str) -> None:
         """Set both. `machine_id`: 32 hex digits."""
-        socket.sethostname(hostname)
+        socket.sethostname(hostname.encode())  # type: ignore[arg-type]  # bytes are taken at once
         self._id[:] = machine_id.encode() + b"\n"

@@ -82,7 +82,8 @@ class PluginProcesses:
 
     def setup(self, setup: Setup) -> None:
         """Have this and every later worker told the thread's settings before its next job."""
-        if setup != self._setup:
+        known = self._setup
+        if setup.config != known.config or setup.validation != known.validation:
             self._setup, self._told = setup, False
 
     def environment(self, variables: Mapping[str, str]) -> None:

@@ -37,7 +37,6 @@ class Reseeder:
             return
         random.seed()
         self._state[:_LAST] = os.urandom(_LAST)
-        self._state[3] |= 0x80  # a state of nothing but zeros would stay so
         self._state[_LAST:] = _USED_UP
 
 

@@ -71,8 +71,10 @@ class Runner:
 
     def _call(self, loaded: LoadedTool, arguments: Mapping[str, Any], number: int) -> Result:
         wrote = loaded.tool.risk != "read"
-        if self._layout.workspace.is_dir():
+        try:
             os.chdir(self._layout.workspace)
+        except FileNotFoundError:
+            os.chdir("/")
         try:
             return answer_result(
                 loaded.tool.function(**self._bind(loaded, arguments, number)), wrote=wrote
@@ -109,9 +111,9 @@ class Runner:
         self, loaded: LoadedTool, arguments: Mapping[str, Any], number: int
     ) -> dict[str, Any]:
         schema = loaded.signature.input_schema
-        if unknown := sorted(set(arguments) - set(schema["properties"])):
+        if unknown := [name for name in arguments if name not in schema["properties"]]:
             raise ToolInputError(
-                f"{loaded.spec.name} has no argument {', '.join(unknown)}; it takes "
+                f"{loaded.spec.name} has no argument {', '.join(sorted(unknown))}; it takes "
                 f"{', '.join(schema['properties']) or 'none'}."
             )
         if missing := [name for name in schema.get("required", ()) if name not in arguments]:
@@ -212,7 +214,7 @@ def brief(error: BaseException) -> str:
 
 def _build(hint: Any, value: Any) -> Any:
     """Return a dataclass for an object where the tool asked for one; other values as they are."""
-    if is_dataclass(hint) and isinstance(hint, type) and isinstance(value, Mapping):
+    if isinstance(value, dict) and is_dataclass(hint) and isinstance(hint, type):
         try:
             return from_json(hint, value)
         except CorruptData as error:

@@ -37,6 +37,7 @@ from deskmate_guest.validation import Validation
 
 Reply = dict[str, Any]
 _PROGRESS_GAP_S = 0.1
+_NUMBER = (int, float)
 _QUIET_BYTES = 1 << 18
 """Progress lines are dropped while this much waits for the host to read."""
 
@@ -261,7 +262,7 @@ class Supervisor:
             return None
         call = self._calls[key] = _Call([request.id], meta.get("progressToken"))
         timeout_s = meta.get("deskmate/timeout_s", spec.timeout_s)
-        if not isinstance(timeout_s, int | float) or not 0 < timeout_s <= 86_400:
+        if not isinstance(timeout_s, _NUMBER) or not 0 < timeout_s <= 86_400:
             del self._calls[key]
             raise Refused(INVALID_PARAMS, "the timeout is not a number of seconds", request.id)
         self._ledger.start(key)

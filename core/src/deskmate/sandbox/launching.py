@@ -108,7 +108,7 @@ def start_launcher() -> Launcher:
     try:
         child = subprocess.Popen(
             arguments,
-            stdin=far,
+            stdin=far.fileno(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             pass_fds=[far_report],

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from deskmate.errors import CorruptData
@@ -121,12 +122,34 @@ def empty_file(folder: Path, size: int) -> int:
 
 def copy_sparse(path: Path, folder: Path) -> int:
     """Return a writable descriptor of a nameless copy of a sparse file."""
+    fd = empty_file(folder, path.stat().st_size)
+    fill_sparse(path, fd)
+    return fd
+
+
+def copy_beside(path: Path, folder: Path) -> tuple[int, Future[None]]:
+    """Return the descriptor at once; what it holds is copied in a thread of its own."""
+    fd = empty_file(folder, path.stat().st_size)
+    own = os.dup(fd)
+
+    def copy() -> None:
+        try:
+            fill_sparse(path, own)
+        finally:
+            os.close(own)
+
+    thread = ThreadPoolExecutor(1)
+    try:
+        return fd, thread.submit(copy)
+    finally:
+        thread.shutdown(wait=False)  # it ends when it has copied
+
+
+def fill_sparse(path: Path, fd: int) -> None:
+    """Write what a sparse file holds to `fd`, an empty file of its size."""
     with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        fd = empty_file(folder, size)
-        for start, end in data_extents(file.fileno(), size):
+        for start, end in data_extents(file.fileno(), os.fstat(file.fileno()).st_size):
             os.lseek(fd, start, os.SEEK_SET)
             offset = start
             while offset < end:
                 offset += os.sendfile(fd, file.fileno(), offset, end - offset)
-    return fd

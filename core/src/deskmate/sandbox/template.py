@@ -8,6 +8,7 @@ import secrets
 import time
 import weakref
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,7 +22,14 @@ from deskmate.sandbox import process
 from deskmate.sandbox.files_disk import FilesDisk
 from deskmate.sandbox.image import Image
 from deskmate.sandbox.launching import Launchers
-from deskmate.sandbox.memory import copy_sparse, empty_disk, file_head, fill_ram, save_sparse
+from deskmate.sandbox.memory import (
+    copy_beside,
+    copy_sparse,
+    empty_disk,
+    file_head,
+    fill_ram,
+    save_sparse,
+)
 from deskmate.sandbox.process import Process
 from deskmate.sandbox.qemu import PLUGINS_DISK_BYTES, Qemu, Shape
 from deskmate.sandbox.recipes import find_recipe
@@ -183,22 +191,27 @@ async def practise(
     """
     try:
         for number in range(rounds):
-            await guest.resume(
-                time_ns=time.time_ns(),
-                seed=secrets.token_bytes(64),
-                machine_id="0" * 32,
-                hostname="template",
-            )
-            await guest.open((), {}, "template")
+            await _arrive(guest)
             await guest.call(
                 _PRACTICE_TOOL, {"pattern": "*"}, key=f"practice-{number}",
                 timeout_s=_PRACTICE_S, on_progress=lambda line: None,
             )  # fmt: skip
+        await _arrive(guest)  # which forgets the practice's calls: a copy has nothing to forget
     except ProtocolError as error:
         raise SandboxUnavailable(
             f"the virtual machine failed before its freeze: {error.message}"
         ) from error
     await anyio.sleep(settle_s)
+
+
+async def _arrive(guest: GuestClient) -> None:
+    await guest.resume(
+        time_ns=time.time_ns(),
+        seed=secrets.token_bytes(64),
+        machine_id="0" * 32,
+        hostname="template",
+    )
+    await guest.open((), {}, "template")
 
 
 @contextmanager
@@ -219,22 +232,32 @@ async def restored(
 ) -> AsyncIterator[Process]:
     """Yield a running private copy of a template; on exit it is gone."""
     with closing(FilesDisk(scratch_folder)) as disk:
-        parts = template.files(copy_sparse(template.scratch, scratch_folder))
-        async with arriving(qemu, template, replace(parts, files=disk), launchers) as vm:
+        scratch, copied = copy_beside(template.scratch, scratch_folder)  # while QEMU starts
+        parts = replace(template.files(scratch), files=disk)
+        async with arriving(qemu, template, parts, launchers, copied) as vm:
             vm.files = disk
             yield vm
 
 
 @asynccontextmanager
 async def arriving(
-    qemu: Qemu, template: Template, parts: VmFiles, launchers: Launchers | None = None
+    qemu: Qemu,
+    template: Template,
+    parts: VmFiles,
+    launchers: Launchers | None = None,
+    copied: Future[None] | None = None,
 ) -> AsyncIterator[Process]:
-    """Yield a VM that goes on where the template stopped, made of `parts`."""
+    """Yield a VM that goes on where the template stopped, made of `parts`.
+
+    `copied`: done when its scratch disk is whole; it does not run before. Raises OSError if that failed.
+    """
     async with running(qemu, template.shape, parts, incoming=True, launchers=launchers) as vm:
         await _migrate(vm, "migrate-incoming", template.state, os.O_RDONLY)
         with within(20, "restoring"):
             while (await vm.qmp.execute("query-status"))["status"] in _ARRIVING:  # noqa: ASYNC110
                 await anyio.sleep(0.001)
+        if copied is not None:
+            await anyio.to_thread.run_sync(copied.result)
         await vm.qmp.execute("cont")
         yield vm
 

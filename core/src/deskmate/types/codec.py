@@ -19,12 +19,18 @@ from deskmate.types.messages import Block, block_from_json, block_to_json
 T = TypeVar("T")
 _Reader = Callable[[Any], Any]
 _PLAIN = frozenset({str, int, float, bool, type(None)})
+_ROWS = frozenset({list, tuple})
 
 
 def to_json(value: Any, *, defaults: bool = False) -> Any:
     """Return `value` as JSON; dataclasses become objects, with default-valued fields on demand."""
-    if type(value) in _PLAIN:
+    kind = type(value)
+    if kind in _PLAIN:
         return value
+    if kind is dict:  # the usual kinds first: what stands below asks much more of them
+        return {str(key): to_json(item, defaults=defaults) for key, item in value.items()}
+    if kind in _ROWS:
+        return [to_json(item, defaults=defaults) for item in value]
     if isinstance(value, Block):
         return block_to_json(value)
     if is_dataclass(value) and not isinstance(value, type):

@@ -23,8 +23,8 @@ def encode_frame(message: Mapping[str, Any]) -> bytes:
     Raises ProtocolError if it is over 1 MiB, or holds what is not JSON or not Unicode.
     """
     try:
-        line = _ENCODER.encode(message).encode() + b"\n"
-    except (ValueError, TypeError) as error:
+        line = _encode(message).encode() + b"\n"
+    except (ValueError, TypeError, RecursionError) as error:
         raise ProtocolError(f"a message could not be written as JSON: {error}") from error
     if len(line) > LINE_LIMIT_BYTES:
         raise ProtocolError(
@@ -44,7 +44,7 @@ def decode_frame(line: bytes) -> dict[str, Any]:
     check_depth(line)
     try:
         value = _parse(line.decode())
-        if b"\\u" in line:
+        if line.find(b"\\u") >= 0:  # `in` would first try it as a number, and format why it is none
             json.dumps(value, ensure_ascii=False).encode()  # a lone surrogate fails here
     except (ValueError, RecursionError) as error:
         raise ProtocolError(f"a message is not strict JSON: {error}") from error
@@ -134,6 +134,11 @@ def _bounded(text: str) -> int:
     return int(text)
 
 
+def _encode(value: Any) -> str:
+    """Return `value` as JSON. The encoder in C is made anew by the library for each text: here it is once."""
+    return "".join(_CHUNKS(value, 0)) if _CHUNKS is not None else _ENCODER.encode(value)
+
+
 # made once: making them for every line costs more than a short line itself
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 _DECODER = json.JSONDecoder(
@@ -141,6 +146,10 @@ _DECODER = json.JSONDecoder(
     parse_constant=_no_constant,
     parse_float=_finite,
     parse_int=_bounded,
+)
+_MAKE = getattr(json.encoder, "c_make_encoder", None)
+_CHUNKS: Callable[[Any, int], tuple[str, ...]] | None = _MAKE and _MAKE(
+    None, _ENCODER.default, json.encoder.encode_basestring, None, ":", ",", False, False, False
 )
 _Scan = Callable[[str, int], tuple[Any, int]]
 _SCAN: _Scan = getattr(_DECODER, "scan_once")  # noqa: B009 - not in the stubs

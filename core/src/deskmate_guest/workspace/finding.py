@@ -6,7 +6,7 @@ import itertools
 import os
 import re
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from deskmate.plugin import ToolContext, ToolInputError
@@ -100,7 +100,7 @@ def _files(root: Path) -> Iterator[tuple[str, int]]:
     while waiting:
         inside = waiting.pop()
         try:
-            with os.scandir(root / inside) as found:
+            with os.scandir(f"{root}/{inside}") as found:
                 rows = sorted(found, key=lambda row: row.name)
         except OSError:
             continue
@@ -128,7 +128,9 @@ def _names(context: ToolContext, wanted: re.Pattern[str]) -> list[tuple[str, int
 def _as_regex(pattern: str) -> re.Pattern[str]:
     """Return a regular expression for a glob in which `**` spans folders and `*` does not."""
     parts = []
-    for part in PurePosixPath(pattern).parts:
+    for part in pattern.split("/"):
+        if part in ("", "."):
+            continue
         if part == "**":
             parts.append("(?:[^/]+/)*")
             continue
