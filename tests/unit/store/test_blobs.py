@@ -136,3 +136,18 @@ def test_an_error_inside_a_batch_passes_and_ends_it(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="of the source"):
         fail()
     assert blobs.read(blobs.put(b"x")) == b"x"
+
+
+def test_what_a_crash_left_in_any_folder_goes_when_it_is_old(tmp_path: Path) -> None:
+    blobs = BlobStore(tmp_path)
+    with blobs.batch() as batch:
+        digest = batch.put(b"kept")
+    folder = tmp_path / digest[:2]
+    old, young = folder / ".a-1-0.tmp", folder / ".b-2-0.tmp"
+    for path in (old, young):
+        path.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    blobs.sweep()
+    assert not old.exists()
+    assert young.exists()  # perhaps another process is writing it
+    assert blobs.read(digest) == b"kept"

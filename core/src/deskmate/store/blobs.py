@@ -55,7 +55,8 @@ class BlobStore:
 
     def _put(self, content: bytes | Iterable[bytes], names: list[str] | None) -> Digest:
         """`names`: where a blob that is made durable later is noted; None: it is durable at once."""
-        temporary = f"{self._top}/.{self._stem}-{os.getpid()}-{next(self._numbers)}.tmp"
+        name = f".{self._stem}-{os.getpid()}-{next(self._numbers)}.tmp"
+        temporary = f"{self._top}/{name}"
         level = _LEVEL if names is None else _BATCH_LEVEL
         try:
             self._prepare()
@@ -64,6 +65,11 @@ class BlobStore:
                     digest = Digest(hashlib.sha256(content).hexdigest())
                     if self._holds(digest, len(content)):
                         return digest
+                    if names is not None:
+                        # in its own folder: threads that make files in one, or move them from one to
+                        # another, wait for each other
+                        self._folder(digest)
+                        temporary = f"{self._top}/{digest[:2]}/{name}"
                     _compress_whole(content, temporary, level)
                 else:
                     pieces = _split(content) if isinstance(content, bytes) else content
@@ -104,11 +110,13 @@ class BlobStore:
         if self._swept:
             return
         make_folder(self._root)
-        for leftover in self._root.glob(".*.tmp"):
-            with suppress(FileNotFoundError):
-                if time.time() - leftover.stat().st_mtime > _LEFTOVER_S:
-                    leftover.unlink()
+        _remove_old(self._root.glob(".*.tmp"))
         self._swept = True
+
+    def sweep(self) -> None:
+        """Remove temporary files that a crash left in any folder."""
+        _remove_old(self._root.glob(".*.tmp"))
+        _remove_old(self._root.glob("??/.*.tmp"))
 
     def _holds(self, digest: Digest, size: int) -> bool:
         """Say whether content is here and sound."""
@@ -124,9 +132,7 @@ class BlobStore:
         if os.path.exists(path) and filecmp.cmp(temporary, path, shallow=False):  # noqa: PTH110 - see `_path`
             Path(temporary).unlink()
             return
-        if digest[:2] not in self._folders:
-            make_folder(self._root / digest[:2])
-            self._folders.add(digest[:2])
+        self._folder(digest)
         if names is None:
             _sync_file(temporary)
             failpoints.hit("blob:written")
@@ -137,6 +143,11 @@ class BlobStore:
         failpoints.hit("blob:named")
         sync_folder(self._root / digest[:2])
         failpoints.hit("blob:durable")
+
+    def _folder(self, digest: Digest) -> None:
+        if digest[:2] not in self._folders:
+            make_folder(self._root / digest[:2])
+            self._folders.add(digest[:2])
 
     def chunks(self, digest: Digest) -> Iterator[bytes]:
         """Yield the content in pieces of at most 1 MiB.
@@ -200,6 +211,13 @@ class Batch(BlobStore):
 
 
 _REPAIR = "Import an export of the thread to bring it back."
+
+
+def _remove_old(leftovers: Iterable[Path]) -> None:
+    for leftover in leftovers:
+        with suppress(FileNotFoundError):
+            if time.time() - leftover.stat().st_mtime > _LEFTOVER_S:
+                leftover.unlink()
 
 
 def _sync_file(path: str) -> None:
