@@ -203,7 +203,7 @@ def _digest_of(package: Package, part: str, kind: str) -> str:
     if kind in ("worksheet", "slide", "header", "footer", "footnotes", "endnotes"):
         return ""
     data = package.read(part)
-    if part.lower().endswith(".xml"):
+    if part.lower().endswith((".xml", ".vml")):
         # a part that does not parse is compared by its bytes
         with contextlib.suppress(ToolInputError):
             data = canonical(package.parse(part))

@@ -33,6 +33,7 @@ RELS_NS = "http://schemas.openxmlformats.org/package/2006/relationships"
 TYPES_NS = "http://schemas.openxmlformats.org/package/2006/content-types"
 OFFICE_RELS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 TYPES_PART = "[Content_Types].xml"
+_RELS_TYPE = "application/vnd.openxmlformats-package.relationships+xml"
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _STRICT = (
@@ -325,6 +326,8 @@ class Package:
         else:
             node.set("Target", posixpath.relpath(target, posixpath.dirname(part) or "."))
         self.write_xml(name, root)
+        if not self.content_type(name):
+            self.set_content_type(name, _RELS_TYPE)
         return f"rIdD{number}"
 
     def set_content_type(self, part: str, content_type: str) -> None:

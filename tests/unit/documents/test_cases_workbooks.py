@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import warnings
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from openpyxl import load_workbook
+from openpyxl.formula import Tokenizer
+from tests.unit.documents.schemas import schema_errors
 
 from deskmate.errors import ToolInputError
 from deskmate.plugin import Deliverable, Sources, ToolContext, ValidationContext
@@ -18,11 +23,16 @@ from deskmate_documents.office.package_gate import problems
 from deskmate_documents.office.sheet_tools import sheet_edit, sheet_map, sheet_read
 from deskmate_documents.office.workbook_gate import check_workbook
 from deskmate_documents.opc import Package
-from deskmate_documents.xlsx.book import Workbook
+from deskmate_documents.xlsx.book import Workbook, parse_target
+from deskmate_documents.xlsx.calculate import same
+from deskmate_documents.xlsx.difference import changes
 from deskmate_documents.xlsx.edit import Outcome, edit_workbook
+from deskmate_documents.xlsx.engines import Formualizer
+from deskmate_documents.xlsx.formula import tokens
 from deskmate_documents.xlsx.graph import Graph
 from deskmate_documents.xlsx.pivots import pivots
-from deskmate_documents.xlsx.refs import name_of
+from deskmate_documents.xlsx.refs import name_of, quote_sheet
+from deskmate_documents.xlsx.structure import wanted_shift
 
 FOLDER = Path(__file__).parents[4] / "shared" / "cases"
 FINANCE = FOLDER / "finance"
@@ -83,6 +93,136 @@ def test_one_edited_cell_loses_nothing(source: Path, tmp_path: Path) -> None:
         found = load_workbook(target)[sheet][cell]
     # a cell that is formatted as a date or time is read back as one
     assert found.is_date or found.value == 4711
+
+
+def lines_that_came_in(source: Path, target: Path) -> Iterator[tuple[str, Outcome]]:
+    """Insert rows and columns into each sheet in turn; what is refused is left out."""
+    for sheet in Workbook(source).sheets[:2]:
+        for lines in ("3:4", "B:B") if sheet.kind == "worksheet" else ():
+            cells = f"{quote_sheet(sheet.name)}!{lines}"
+            edit = {"op": "insert", "cells": cells}
+            try:
+                yield cells, edit_workbook(source, target, [edit], allow_protected=True)
+            except ToolInputError as error:
+                if not re.search("would be cut|cannot come|no room|from elsewhere", error.message):
+                    raise
+
+
+@pytest.mark.parametrize("source", SAVED, ids=lambda p: p.stem)
+def test_rows_and_columns_come_in_and_nothing_is_lost(source: Path, tmp_path: Path) -> None:
+    target, back = tmp_path / "out.xlsx", tmp_path / "back.xlsx"
+    had = counts(inventory(Package(source)))
+    for cells, outcome in lines_that_came_in(source, target):
+        has = counts(inventory(Package(target)))
+        assert {kind: n for kind, n in had.items() if has.get(kind, 0) < n} == {}
+        assert len(list(problems(target))) == len(list(problems(source)))
+        deliverable = Deliverable(
+            path="out.xlsx",
+            title="x",
+            sources={"original": "a.xlsx"},
+            data={"declared": outcome.declared.to_json()},
+        )
+        context = ValidationContext(file=target, sources=Sources({"a.xlsx": source}, {}))
+        assert list(check_workbook(deliverable, context)) == []
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            load_workbook(target)
+        edit_workbook(target, back, [{"op": "delete", "cells": cells}], allow_protected=True)
+        assert [c.message for c in changes(Workbook(source), Workbook(back))] == []
+        found = compare(inventory(Package(source)), inventory(Package(back)))
+        left = {f.kind for f in (*found.lost, *found.gained, *found.changed)}
+        assert left <= {"calculation settings"}
+
+
+def additions(book: Workbook) -> Iterator[dict[str, Any]]:
+    """Yield an edit of each kind that adds something, for what the workbook has."""
+    sheet = next(s for s in book.sheets if s.kind == "worksheet")
+    name = quote_sheet(sheet.name)
+    figure = next((v for v in book.values(sheet) if v.kind == "number"), None)
+    cell = name_of(figure.place) if figure else "A1"
+    yield {"op": "sheet", "name": "New one", "before": book.sheets[0].name, "widths": [20]}
+    yield {"cells": "'New one'!A1", "formula": f"={name}!{cell}"}
+    series = [{"values": f"{cell}:{cell}"}]
+    yield {"op": "chart", "cells": f"{name}!AA3", "chart": {"type": "bar", "series": series}}
+    yield {
+        "op": "rule",
+        "cells": f"{name}!{cell}",
+        "rule": {"type": "dataBar", "colors": ["63C384"], "solid": True},
+    }
+    for table in book.tables[:1]:
+        filters = book.package.parse(table.part).iter("{*}filterColumn")
+        filtered = {int(node.get("colId", "0")) for node in filters}
+        free = [name for n, name in enumerate(table.columns) if n not in filtered]
+        for column in free[:1] if table.header_rows else ():
+            yield {"op": "slicer", "cells": f"{name}!AK3", "table": table.name, "field": column}
+    for pivot in [p for p in pivots(book) if p.rows and p.rows[0] != "Values"][:1]:
+        place = f"{quote_sheet(pivot.sheet)}!AP3"
+        yield {"op": "slicer", "cells": place, "pivot": pivot.name, "field": pivot.rows[0]}
+
+
+@pytest.mark.parametrize("source", SAVED, ids=lambda p: p.stem)
+def test_additions_lose_nothing_and_fit_the_schemas(source: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.xlsx"
+    outcome = edit_workbook(source, target, [*additions(Workbook(source))], allow_protected=True)
+    lost = compare(inventory(Package(source)), inventory(Package(target))).lost
+    assert [f for f in lost if f.kind != "defined name"] == []
+    assert list(problems(target)) == list(problems(source))
+    assert schema_errors(target, source) == []
+    deliverable = Deliverable(
+        path="out.xlsx",
+        title="x",
+        sources={"original": "a.xlsx"},
+        data={"declared": outcome.declared.to_json()},
+    )
+    context = ValidationContext(file=target, sources=Sources({"a.xlsx": source}, {}))
+    assert list(check_workbook(deliverable, context)) == []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        load_workbook(target)
+
+
+@pytest.mark.parametrize("source", [*SAVED, *CALCULATED], ids=lambda p: p.stem)
+def test_no_result_changes_unsaid_when_rows_or_columns_come_in(
+    source: Path, tmp_path: Path
+) -> None:
+    """Compute before and after; a cell with another result must be among those named as old."""
+    target = tmp_path / "out.xlsx"
+    spots = [(sheet.name, value.place) for sheet, value in Workbook(source).formulas()]
+    if not spots:
+        pytest.skip("it has no formulas")
+    first = Formualizer().compute(source, spots)
+    for cells, outcome in lines_that_came_in(source, target):
+        book = Workbook(source)
+        sheet, area = parse_target(book, cells)
+        shift = wanted_shift(sheet, area, gone=False)
+        now = {
+            s: (s[0], (shift.place(s[1]) or s[1]) if s[0] == sheet.name else s[1]) for s in spots
+        }
+        second = Formualizer().compute(target, list(now.values()))
+        for spot in first:
+            given = second.get(now[spot])
+            named = f"{now[spot][0]}!{name_of(now[spot][1])}" in outcome.stale
+            assert named or (given is not None and same(first[spot], given)), (cells, spot)
+
+
+@pytest.mark.parametrize("source", [*SAVED, *CALCULATED], ids=lambda p: p.stem)
+def test_references_are_those_that_another_tokenizer_finds(source: Path) -> None:
+    for _, value in Workbook(source).formulas():
+        theirs = [
+            t.value
+            for t in Tokenizer(f"={value.formula}").items
+            if (t.type, t.subtype) == ("OPERAND", "RANGE")
+        ]
+        ours = [
+            t.text
+            for t in tokens(value.formula)
+            if t.kind in ("ref", "name", "table", "broken") and t.text not in ("TRUE", "FALSE")
+        ]
+        assert _bare(theirs) == _bare(ours)
+
+
+def _bare(parts: list[str]) -> str:
+    return "".join("".join(parts).replace(":", "").split())
 
 
 @pytest.mark.parametrize("source", SAVED[::6], ids=lambda p: p.stem)
@@ -159,6 +299,8 @@ def test_hostile_files_give_a_result_or_one_clear_line(path: Path, tmp_path: Pat
         lambda: sheet_edit(
             copy.name, [{"cells": "Sheet1!A1", "value": 1}], context, target="o.xlsx"
         ),
+        lambda: [*lines_that_came_in(copy, tmp_path / "l.xlsx")],
+        lambda: edit_workbook(copy, tmp_path / "n.xlsx", [*additions(Workbook(copy))]),
     ):
         try:
             call()

@@ -12,6 +12,7 @@ import pytest
 from openpyxl import Workbook as NewWorkbook
 from openpyxl import load_workbook
 from openpyxl.worksheet.table import Table, TableColumn
+from tests.unit.documents.schemas import schema_errors
 
 from deskmate.errors import ToolInputError
 from deskmate_documents.office.package_gate import problems
@@ -72,6 +73,7 @@ def edited(path: Path, *edits: dict[str, Any], **options: Any) -> tuple[Path, Ou
     target = path.with_name("out.xlsx")
     outcome = edit_workbook(path, target, edits, **options)
     assert list(problems(target)) == []
+    assert schema_errors(target, path) == []
     return target, outcome
 
 

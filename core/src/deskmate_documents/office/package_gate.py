@@ -26,8 +26,10 @@ from deskmate_documents.docx.wml import (
 )
 from deskmate_documents.opc import TYPES_NS, TYPES_PART, Element, Package
 from deskmate_documents.xlsx.book import Workbook
+from deskmate_documents.xlsx.declared import Declared, Step
 from deskmate_documents.xlsx.integrity import workbook_problems
 from deskmate_documents.xlsx.sheetpart import MAIN, SheetPart
+from deskmate_documents.xlsx.structure import replayed
 
 RULE = "G-OOXML"
 KINDS = frozenset({".docx", ".docm", ".dotx", ".xlsx", ".xlsm", ".pptx", ".pptm"})
@@ -43,7 +45,7 @@ def check_package(deliverable: Deliverable, context: ValidationContext) -> Itera
     for path in deliverable.sources.values():
         file = context.sources.file(path)
         if file is not None and file.suffix.lower() in KINDS:
-            known |= Counter(_safely(file))
+            known |= Counter(_safely(file, _steps(deliverable)))
     reported = 0
     for problem in _safely(context.file):
         if known[problem] > 0:
@@ -54,9 +56,16 @@ def check_package(deliverable: Deliverable, context: ValidationContext) -> Itera
             yield Finding(rule=RULE, level="error", message=problem, fix="Write the file anew.")
 
 
-def _safely(file: Path) -> list[str]:
+def _steps(deliverable: Deliverable) -> tuple[Step, ...]:
+    """Return what came or went since the original: rows, columns, sheets, as its edits say."""
+    data = deliverable.data.get("declared")
+    return tuple(Declared.from_json(data).steps) if isinstance(data, dict) else ()
+
+
+def _safely(file: Path, steps: tuple[Step, ...] = ()) -> list[str]:
     try:
-        return list(problems(file))
+        with replayed(file, steps) as copy:
+            return list(problems(copy or file))
     except ToolError as error:
         return [error.message]
 

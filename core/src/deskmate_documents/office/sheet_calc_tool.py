@@ -48,6 +48,7 @@ def recalculated(
     from deskmate_documents.xlsx.book import Workbook  # noqa: PLC0415
     from deskmate_documents.xlsx.calculate import recalculate  # noqa: PLC0415
     from deskmate_documents.xlsx.declared import Declared  # noqa: PLC0415
+    from deskmate_documents.xlsx.structure import replayed  # noqa: PLC0415
 
     source = workbook_file(path, context)
     result = result_file(source, target, context)
@@ -55,8 +56,9 @@ def recalculated(
     before = _results(Workbook(source))
     baseline = known.baseline if known.is_edited else None
     trusted = baseline is not None and not Workbook(baseline).is_stale
-    changed = known.declared.cells if trusted else None
-    done = recalculate(source, result, engines, changed=changed, baseline=baseline)
+    changed = known.declared.changed() if trusted else None
+    with replayed(baseline, known.declared.steps) as before_edits:
+        done = recalculate(source, result, engines, changed=changed, baseline=before_edits)
     if changed is None:
         known = replace(known, declared=known.declared.merged(Declared(results=True)))
     old = [u for u in done.unsettled if u.reason != "another program differs"]

@@ -54,7 +54,7 @@ def sheet_map(
     real = workbook_file(path, context)
     book = Workbook(real)
     answer: dict[str, Any] = {"path": context.name_of(real)}
-    answer |= detail(book, book.sheet(sheet)) if sheet else overview(book)
+    answer |= detail(book, book.sheet(sheet)) if sheet else overview(book, context.on_progress)
     if lint:
         answer |= _doubts(book, sheet)
     return answer
@@ -208,6 +208,10 @@ def sheet_edit(
         edits: all are made or none; such as [{"op": "set", "cells": "Model!C7", "value": 0.035}]. By `op`:
             set {cells, value | values (rows) | formula (moved along over the cells), number_format, bold, italic,
             color, fill, align, wrap}, a date is {"date": "2026-03-31"}; clear {cells}; style {cells, number_format, …};
+            insert {cells: whole rows or columns, such as Model!5:7 or Model!C:D, which are new and empty then}; delete
+            {cells: the same}; all that names cells moves along, later edits name cells as they are then;
+            sheet {name, before, widths}; chart {cells (its first cell, or all that it covers), chart: as in sheet_build};
+            slicer {cells, table or pivot, field, caption};
             name {name, refers_to (null deletes), sheet}; append {table, rows: lists or objects by column};
             rule {cells, rule: {type, operator, formulas, text, colors, points, icons, rank, format: {fill, color,
             bold}}}, types as Excel stores them: cellIs, expression, colorScale, dataBar, iconSet, top10, …;

@@ -11,6 +11,7 @@ from deskmate.plugin import Deliverable, Finding, ValidationContext
 from deskmate_documents.xlsx.book import Workbook
 from deskmate_documents.xlsx.declared import Declared
 from deskmate_documents.xlsx.lint import Doubt, lint
+from deskmate_documents.xlsx.structure import replay
 
 if TYPE_CHECKING:
     from deskmate_documents.xlsx.difference import Change
@@ -49,11 +50,13 @@ def check_workbook(deliverable: Deliverable, context: ValidationContext) -> Iter
         return
     try:
         before, after = Workbook(original), Workbook(context.file)
+        declared = Declared.from_json(data) if isinstance(data, dict) else Declared()
+        replay(before, declared.steps)
         if isinstance(data, dict):
-            yield from _capped(_undeclared(before, after, Declared.from_json(data)))
+            yield from _capped(_undeclared(before, after, declared))
         else:
             yield from _capped(_lost(before, after))
-        yield from _capped(_new_doubts(Workbook(original), Workbook(context.file)))
+        yield from _capped(_new_doubts(before, after))
     except ToolError as error:
         yield Finding(rule=RULE, level="error", message=error.message)
 

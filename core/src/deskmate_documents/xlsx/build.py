@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,15 +9,15 @@ from typing import Any
 
 from deskmate.errors import ToolInputError
 from deskmate_documents.xlsx.cells import serial
+from deskmate_documents.xlsx.chartadd import described
 from deskmate_documents.xlsx.edit import Outcome, edit_workbook
 from deskmate_documents.xlsx.formula import stored
-from deskmate_documents.xlsx.refs import Place, column_name, parse_area, quote_sheet, words
+from deskmate_documents.xlsx.newsheet import check_title
+from deskmate_documents.xlsx.refs import Place, parse_area
 
 SHEETS_LIMIT = 60
 CELLS_LIMIT = 200_000
-CHARTS = words("column bar line area pie doughnut scatter")
 DATE_FORMAT = "yyyy-mm-dd"
-_TITLE = re.compile(r"[^\[\]:*?/\\]{1,31}")
 
 
 def build_workbook(
@@ -40,10 +39,7 @@ def build_workbook(
     if not 1 <= len(sheets) <= SHEETS_LIMIT or len({n.lower() for n in names}) < len(names):
         raise ToolInputError(f"Give 1 to {SHEETS_LIMIT} sheets, each with a name of its own.")
     for name in names:
-        if not _TITLE.fullmatch(name) or name.startswith("'") or name.endswith("'"):
-            raise ToolInputError(
-                f"{name[:60]!r} cannot name a sheet: 1 to 31 characters without []:*?/\\."
-            )
+        check_title(name)
     with tempfile.TemporaryDirectory(prefix="deskmate-build-") as folder:
         part = Path(folder) / target.name
         book = xlsxwriter.Workbook(str(part), {"strings_to_numbers": False})
@@ -127,37 +123,10 @@ class _Writer:
     def _chart(
         self, wanted: Mapping[str, Any], rows: Sequence[Sequence[Any]], codes: Sequence[str]
     ) -> None:
-        kind = str(wanted.get("type", "column"))
-        if kind not in CHARTS or not wanted.get("series"):
-            raise ToolInputError(f"A chart has a type ({', '.join(sorted(CHARTS))}) and series.")
-        chart = self._book.add_chart({"type": kind})
-        for series in wanted["series"]:
-            given = {"values": self._range(series["values"])}
-            if series.get("categories"):
-                given["categories"] = self._range(series["categories"])
-            if series.get("name"):
-                given["name"] = str(series["name"])
-            chart.add_series(given)
-        if wanted.get("title"):
-            chart.set_title({"name": str(wanted["title"])})
-        across = _date_axis(wanted["series"][0].get("categories"), rows, codes)
-        for axis, setter, look in (
-            ("x_title", chart.set_x_axis, across),
-            ("y_title", chart.set_y_axis, {}),
-        ):
-            if wanted.get(axis) or look:
-                setter(look | ({"name": str(wanted[axis])} if wanted.get(axis) else {}))
+        across = _date_axis((wanted.get("series") or [{}])[0].get("categories"), rows, codes)
+        chart = described(self._book, wanted, self.name, across)
         at = parse_area(str(wanted.get("at", "H2")))
         self._sheet.insert_chart(at.top - 1, at.left - 1, chart)
-
-    def _range(self, text: Any) -> str:
-        """Return a range as charts name it: with its sheet, absolute."""
-        sheet, _, area = str(text).rpartition("!")
-        found = parse_area(area)
-        name = sheet.strip("'").replace("''", "'") or self.name
-        first = f"${column_name(found.left)}${found.top}"
-        last = f"${column_name(found.right)}${found.bottom}"
-        return f"={quote_sheet(name)}!{first}:{last}"
 
 
 def _date_axis(

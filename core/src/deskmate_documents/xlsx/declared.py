@@ -6,9 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from deskmate_documents.xlsx.newsheet import NewSheet
 from deskmate_documents.xlsx.refs import Area, Place, parse_areas
+from deskmate_documents.xlsx.shift import Shift
 
 AREAS_LIMIT = 50_000
+STEPS_LIMIT = 2_000
+_LISTS = ("rules", "validations", "names", "tables", "parts", "frames")
+Step = Shift | NewSheet
 
 
 @dataclass(slots=True, kw_only=True)
@@ -17,6 +22,9 @@ class Declared:
 
     `names`: defined names. `styles`: whether styles may have been appended. `results`: whether results that the
     original lacked, or itself called old, were computed. `parts`: package parts that were added or written anew.
+    `steps`: rows and columns that came or went and sheets that came, in order; all cells here are named as they are
+    after the last one. `old`: sheet → cells whose results a shift made old. `frames`: sheets that got their first
+    chart or a slicer. `caches`: whether slicers were added to the workbook.
     """
 
     cells: dict[str, list[Area]] = field(default_factory=dict)
@@ -27,6 +35,10 @@ class Declared:
     parts: list[str] = field(default_factory=list)
     styles: bool = False
     results: bool = False
+    caches: bool = False
+    steps: list[Step] = field(default_factory=list)
+    old: dict[str, list[Area]] = field(default_factory=dict)
+    frames: list[str] = field(default_factory=list)
 
     def add_cells(self, sheet: str, area: Area) -> None:
         """Add an area; one that goes on below or beside the last one grows it."""
@@ -57,18 +69,49 @@ class Declared:
         if sheet not in self.validations:
             self.validations.append(sheet)
 
+    def add_frame(self, sheet: str) -> None:
+        """Say that a sheet gets something beside its cells."""
+        if sheet not in self.frames:
+            self.frames.append(sheet)
+
+    def add_step(self, step: Step) -> None:
+        """Say that rows or columns came or went, or a sheet came; cells named so far move with them."""
+        self.steps.append(step)
+        if isinstance(step, NewSheet):
+            return
+        shift = step
+        for named in (self.cells, self.old):
+            areas = named.get(shift.sheet)
+            if areas is not None:
+                named[shift.sheet] = [a for a in map(shift.area, areas) if a is not None]
+
+    def changed(self) -> dict[str, list[Area]]:
+        """Return sheet → all areas from which results may be old."""
+        return {
+            sheet: [*self.cells.get(sheet, ()), *self.old.get(sheet, ())]
+            for sheet in (*self.cells, *self.old)
+        }
+
     def allows(self, sheet: str, place: Place) -> bool:
         """Say whether a cell may change."""
         return any(place in area for area in self.cells.get(sheet, ()))
 
     def merged(self, other: Declared) -> Declared:
         """Return both together."""
-        both = Declared(styles=self.styles or other.styles, results=self.results or other.results)
+        both = Declared(
+            styles=self.styles or other.styles,
+            results=self.results or other.results,
+            caches=self.caches or other.caches,
+        )
         for one in (self, other):
+            for step in one.steps:
+                both.add_step(step)
             for sheet, areas in one.cells.items():
                 for area in areas:
                     both.add_cells(sheet, area)
-            for name in ("rules", "validations", "names", "tables", "parts"):
+            for sheet, areas in one.old.items():
+                both.old.setdefault(sheet, []).extend(areas)
+            for name in _LISTS:
                 getattr(both, name).extend(
                     x for x in getattr(one, name) if x not in getattr(both, name)
                 )
@@ -85,19 +128,30 @@ class Declared:
             "parts": list(dict.fromkeys(self.parts)),
             "styles": self.styles,
             "results": self.results,
+            "caches": self.caches,
+            "steps": [step.to_json() for step in self.steps],
+            "old": {sheet: [str(a) for a in areas] for sheet, areas in self.old.items()},
+            "frames": list(self.frames),
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Declared:
         """Return it for `to_json`'s shape; what has another shape counts as not declared."""
-        found = cls(styles=data.get("styles") is True, results=data.get("results") is True)
-        cells = data.get("cells")
-        for sheet, texts in cells.items() if isinstance(cells, dict) else ():
-            if isinstance(sheet, str) and isinstance(texts, list):
-                found.cells[sheet] = [
-                    a for t in texts[:AREAS_LIMIT] if isinstance(t, str) for a in parse_areas(t)
-                ]
-        for name in ("rules", "validations", "names", "tables", "parts"):
+        found = cls()
+        for name in ("styles", "results", "caches"):
+            setattr(found, name, data.get(name) is True)
+        for key, areas in (("cells", found.cells), ("old", found.old)):
+            cells = data.get(key)
+            for sheet, texts in cells.items() if isinstance(cells, dict) else ():
+                if isinstance(sheet, str) and isinstance(texts, list):
+                    areas[sheet] = [
+                        a for t in texts[:AREAS_LIMIT] if isinstance(t, str) for a in parse_areas(t)
+                    ]
+        steps = data.get("steps")
+        for step in steps[:STEPS_LIMIT] if isinstance(steps, list) else ():
+            read = NewSheet.from_json(step) or Shift.from_json(step)
+            found.steps += [read] if read is not None else []
+        for name in _LISTS:
             listed = data.get(name)
             if isinstance(listed, list):
                 getattr(found, name).extend(x for x in listed if isinstance(x, str))

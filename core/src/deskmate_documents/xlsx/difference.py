@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from deskmate_documents.opc import OFFICE_RELS, TYPES_PART, Element, canonical, 
 from deskmate_documents.xlsx.book import Sheet, Workbook
 from deskmate_documents.xlsx.cells import Value
 from deskmate_documents.xlsx.declared import Declared
+from deskmate_documents.xlsx.extensions import X15
 from deskmate_documents.xlsx.graph import Graph
 from deskmate_documents.xlsx.refs import COLUMNS, Area, Place, name_of
 from deskmate_documents.xlsx.rules import X14
@@ -267,12 +269,35 @@ def _parts(before: Workbook, after: Workbook, declared: Declared) -> Iterator[Ch
             continue
         if verb == "changed" and (name in told or _same_meaning(before, after, name, declared)):
             continue
-        if verb != "removed" and (name in declared.parts or _links_declared(after, name, declared)):
+        grown = (
+            verb == "added"
+            or not name.startswith("xl/drawings/")
+            or _only_grown(before, after, name)
+        )
+        if verb != "removed" and (
+            (name in declared.parts and grown) or _links_declared(after, name, declared)
+        ):
             continue
         if name == before.styles_part and declared.styles and _only_appended(before, after):
             continue
         yield Change(kind="part", location=name, message=f"The part {name} is {verb}.")
     yield from _frames(before, after, declared)
+
+
+def _only_grown(before: Workbook, after: Workbook, name: str) -> bool:
+    """Say whether everything that a drawing showed is still there, before what is new."""
+    old, new = (book.package.parse(name) for book in (before, after))
+    return len(new) >= len(old) and all(
+        canonical(a) == canonical(b) for a, b in zip(old, new, strict=False)
+    )
+
+
+def _prune(root: Element, node: Element) -> None:
+    """Take a node out, and whatever held nothing else."""
+    holder = node.getparent()
+    holder.remove(node)
+    if holder is not root and len(holder) == 0:
+        _prune(root, holder)
 
 
 def _links_declared(after: Workbook, name: str, declared: Declared) -> bool:
@@ -303,6 +328,7 @@ def _same_meaning(before: Workbook, after: Workbook, name: str, declared: Declar
                 tuple(sorted(n.attrib.items()))
                 for n in root
                 if "calcChain" not in str(n.attrib)
+                and not n.get("PartName", "").endswith(".rels")
                 and resolve(owner, n.get("Target") or n.get("PartName", "")) not in declared.parts
             )
             for root in roots
@@ -332,7 +358,8 @@ def _frames(before: Workbook, after: Workbook, declared: Declared) -> Iterator[C
         if before.package.read(sheet.part) == after.package.read(other.part):
             continue
         frames = [book.part(s).skeleton() for book, s in ((before, sheet), (after, other))]
-        texts = [_stripped(frame, declared, sheet.name) for frame in frames]
+        drawn = frames[0].find(q("drawing")) is not None
+        texts = [_stripped(frame, declared, sheet.name, drawn=drawn) for frame in frames]
         before.forget(sheet)
         after.forget(other)
         if texts[0] != texts[1]:
@@ -347,8 +374,12 @@ def _frames(before: Workbook, after: Workbook, declared: Declared) -> Iterator[C
         )
 
 
-def _stripped(frame: Element, declared: Declared, sheet: str) -> bytes:
+def _stripped(frame: Element, declared: Declared, sheet: str, *, drawn: bool) -> bytes:
+    """Return what a frame says besides what was declared; `drawn`: the original had a drawing, which it keeps."""
     gone = [q("dimension"), q("sheetData")]
+    if sheet in declared.frames:
+        gone += [f"{{{X14}}}slicerList"]
+        gone += [] if drawn else [q("drawing")]
     if sheet in declared.rules:
         gone += [q("conditionalFormatting"), f"{{{X14}}}conditionalFormattings"]
     if sheet in declared.validations:
@@ -366,7 +397,21 @@ def _bare_workbook(book: Workbook, declared: Declared) -> bytes:
     """Return what the workbook's part says, without names, calculation and the caches of declared pivot tables."""
     rels = book.package.relationships(book.main)
     found = []
-    for node in book.root:
+    root = copy.deepcopy(book.root)
+    for node in (
+        list(root.iter(*(f"{{{s}}}slicerCaches" for s in (X14, X15)))) if declared.caches else ()
+    ):
+        kept = [
+            n
+            for n in node
+            if (r := rels.get(n.get(_RID, ""))) is None or r.target not in declared.parts
+        ]
+        if not kept:
+            _prune(root, node)
+        for child in node:
+            if child not in kept:
+                node.remove(child)
+    for node in root:
         if node.tag in (q("definedNames"), q("calcPr")):
             continue
         if node.tag == q("pivotCaches"):

@@ -9,15 +9,27 @@ from pathlib import Path
 from typing import Any
 
 from deskmate.errors import ToolInputError
-from deskmate_documents.xlsx import cells, naming, rules
+from deskmate_documents.xlsx import cells, naming
 from deskmate_documents.xlsx.book import Sheet, Workbook, parse_target
+from deskmate_documents.xlsx.chartadd import add_chart
 from deskmate_documents.xlsx.declared import Declared
 from deskmate_documents.xlsx.formula import SPILLING, areas, functions, moved, stored
 from deskmate_documents.xlsx.graph import Graph
+from deskmate_documents.xlsx.newsheet import new_sheet
 from deskmate_documents.xlsx.pivotedit import add_pivot, change_pivot, refresh_pivot
 from deskmate_documents.xlsx.pivots import pivots
 from deskmate_documents.xlsx.refs import Area, Place, name_of, parse_areas, split_sheet
+from deskmate_documents.xlsx.ruleedit import (
+    add_rule,
+    add_validation,
+    change_rule,
+    remove_rule,
+    remove_validation,
+)
 from deskmate_documents.xlsx.sheetedit import SheetEdit
+from deskmate_documents.xlsx.shift import Shift
+from deskmate_documents.xlsx.slicers import add_slicer
+from deskmate_documents.xlsx.structure import Done, shift_lines
 from deskmate_documents.xlsx.tablegrow import append_rows, rename_header
 
 EDITS_LIMIT = 1_000
@@ -72,6 +84,7 @@ class Editor:
         self._was_old = self.book.is_stale
         self._flushed: set[tuple[str, Place]] = set()
         self._lost: list[tuple[Sheet, Place]] = []
+        self._graph: Graph | None = None
 
     def flush(self) -> None:
         """Write the cells edited so far into the package, so that what is read from the book has them."""
@@ -101,18 +114,22 @@ class Editor:
         """
         if not 1 <= len(edits) <= EDITS_LIMIT:
             raise ToolInputError(f"Give 1 to {EDITS_LIMIT} edits.")
-        graph = Graph(self.book)
         known: dict[str, Callable[[Mapping[str, Any]], None]] = {
             "set": self._set, "clear": self._clear, "style": self._style, "name": self._name,
-            "append": self._append, "rule": self._rule, "rule_change": self._rule_change,
-            "rule_remove": self._rule_remove, "validation": self._validation,
-            "validation_remove": self._validation_remove, "pivot": partial(add_pivot, self),
+            "append": partial(append_rows, self), "rule": partial(add_rule, self),
+            "rule_change": partial(change_rule, self), "rule_remove": partial(remove_rule, self),
+            "validation": partial(add_validation, self),
+            "validation_remove": partial(remove_validation, self), "pivot": partial(add_pivot, self),
             "pivot_change": partial(change_pivot, self), "pivot_refresh": partial(refresh_pivot, self),
+            "insert": partial(shift_lines, self, gone=False), "delete": partial(shift_lines, self, gone=True),
+            "sheet": partial(new_sheet, self), "chart": partial(add_chart, self), "slicer": partial(add_slicer, self),
         }  # fmt: skip
         for number, edit in enumerate(edits, 1):
             action = known.get(str(edit.get("op", "set")))
             if action is None:
                 raise ToolInputError(f"Edit {number}: op is one of {', '.join(known)}.")
+            if self._graph is None and edit.get("op") not in ("insert", "delete"):
+                self._graph = Graph(self.book)
             try:
                 action(edit)
             except ToolInputError as error:
@@ -121,9 +138,27 @@ class Editor:
                 raise ToolInputError(
                     f"Edit {number} has a field of the wrong kind ({error})."
                 ) from error
-        return self._outcome(graph)
+        return self._outcome()
 
-    def _outcome(self, graph: Graph) -> Outcome:
+    def shifted(self, shift: Shift, done: Done) -> None:
+        """Take note that rows or columns came or went in the book, as `done` says."""
+        self._graph = None
+        self._touched = _moved(self._touched, shift) | done.old
+        self._flushed = _moved(self._flushed, shift) | done.old
+        self._lost.clear()
+        if self._unsettled is not None:
+            spots = {(s, (a.top, a.left)) for s, a in map(_spot, self._unsettled)}
+            self._unsettled = frozenset(
+                f"{s}!{name_of(place)}" for s, place in _moved(spots, shift)
+            )
+        self.refreshed.clear()
+        self.declared.add_step(shift)
+        for sheet, place in sorted(done.old):
+            self.declared.old.setdefault(sheet, []).append(Area(*place, *place))
+        self.notes.extend(done.notes)
+
+    def _outcome(self) -> Outcome:
+        graph = self._graph or Graph(self.book)
         stale, more = (
             graph.dependents(self._touched, STALE_LIMIT) if self._touched else (set(), False)
         )
@@ -269,46 +304,6 @@ class Editor:
         self.workbook_changed = self._calculates = True
         self.declared.names.append(name)
 
-    def _append(self, edit: Mapping[str, Any]) -> None:
-        append_rows(self, edit)
-
-    def _rule(self, edit: Mapping[str, Any]) -> None:
-        sheet, area = self.target(edit, limit=1 << 40)
-        rules.add_rule(
-            self.on(sheet).open_frame(), area, dict(edit.get("rule", {})), self.book.styles
-        )
-        self._declare_rules(sheet)
-
-    def _numbered(self, edit: Mapping[str, Any]) -> tuple[Sheet, rules.Rule]:
-        sheet = self.book.sheet(str(edit.get("sheet", "")))
-        return sheet, rules.numbered(self.on(sheet).open_frame(), edit.get("number"))
-
-    def _rule_change(self, edit: Mapping[str, Any]) -> None:
-        sheet, rule = self._numbered(edit)
-        rules.change_rule(
-            self.on(sheet).open_frame(), rule, dict(edit.get("rule", {})), self.book.styles
-        )
-        self._declare_rules(sheet)
-
-    def _rule_remove(self, edit: Mapping[str, Any]) -> None:
-        sheet, rule = self._numbered(edit)
-        rules.remove_rule(self.on(sheet).open_frame(), rule)
-        self._declare_rules(sheet)
-
-    def _declare_rules(self, sheet: Sheet) -> None:
-        self.declared.add_rules(sheet.name)
-        self.declared.styles = True
-
-    def _validation(self, edit: Mapping[str, Any]) -> None:
-        sheet, area = self.target(edit, limit=1 << 40)
-        rules.add_validation(self.on(sheet).open_frame(), area, dict(edit.get("validation", {})))
-        self.declared.add_validations(sheet.name)
-
-    def _validation_remove(self, edit: Mapping[str, Any]) -> None:
-        sheet, area = self.target(edit, limit=1 << 40)
-        rules.remove_validations(self.on(sheet).open_frame(), area)
-        self.declared.add_validations(sheet.name)
-
     def save(self, target: Path) -> None:
         """Write the result; without any edit it equals the source part for part."""
         package = self.book.package
@@ -322,6 +317,19 @@ class Editor:
         if self.workbook_changed or self._calculates:
             package.write_xml(self.book.main, self.book.root)
         package.save(target)
+
+
+def _moved(spots: set[tuple[str, Place]], shift: Shift) -> set[tuple[str, Place]]:
+    """Return cells as they are named after a shift, without those that are gone."""
+    found = {
+        (sheet, shift.place(place) if sheet == shift.sheet else place) for sheet, place in spots
+    }
+    return {(sheet, place) for sheet, place in found if place is not None}
+
+
+def _spot(label: str) -> tuple[str, Area]:
+    sheet, _, cell = label.rpartition("!")
+    return sheet, parse_areas(cell)[0]
 
 
 def check_references(book: Workbook, text: str, sheet: Sheet, area: Area) -> None:

@@ -23,6 +23,7 @@ class Graph:
         """Read every formula once; `empty`: none, to resolve references only."""
         self._book = book
         self._order = [sheet.name for sheet in book.sheets]
+        self._lower = {name.lower(): name for name in self._order}
         self._names = {(n.scope.lower(), n.name.lower()): n.refers_to for n in book.names}
         self._tables = {table.name.lower(): table for table in book.tables}
         self._direct: dict[Spot, list[Spot]] = defaultdict(list)
@@ -71,7 +72,7 @@ class Graph:
 
     def _sheets(self, where: str) -> list[str]:
         """Return the sheets that a prefix means, also `First:Last`; another workbook's are none."""
-        known = {name.lower(): name for name in self._order}
+        known = self._lower
         if where.lower() in known:
             return [known[where.lower()]]
         first, colon, last = where.partition(":")

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from deskmate.errors import ToolInputError
 from deskmate_documents.opc import OFFICE_RELS
 from deskmate_documents.xlsx.book import Sheet, Table, Workbook
+from deskmate_documents.xlsx.order import misplaced, misplaced_parts
 from deskmate_documents.xlsx.refs import Area, name_of, parse_areas
 from deskmate_documents.xlsx.sheetpart import cells_of, q
 
@@ -29,6 +30,7 @@ def workbook_problems(book: Workbook) -> Iterator[str]:
             book.forget(sheet)
     yield from _chain(book, formulas)
     yield from _pivot_caches(book)
+    yield from misplaced_parts(book)
 
 
 def _sheet_list(book: Workbook) -> Iterator[str]:
@@ -115,6 +117,7 @@ def _cells(book: Workbook, sheet: Sheet, formulas: set[str]) -> Iterator[str]:
                 yield f"{label} has the text {text[:20]}, which is not there."
             if node.find(q("f")) is not None:
                 formulas.add(name_of(place))
+        yield from (f"{sheet.name}, row {number}: {text}" for text in misplaced(row))
 
 
 def _frame(book: Workbook, sheet: Sheet) -> Iterator[str]:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 from deskmate_documents.xlsx.book import Sheet, Workbook
 from deskmate_documents.xlsx.cells import Value
 from deskmate_documents.xlsx.formula import Token, bare, relative, tokens, unprefixed
 from deskmate_documents.xlsx.refs import Place, name_of
+from deskmate_documents.xlsx.units import Units, odd_units
 
 ALLOWED = frozenset({"0", "1", "2", "12", "100", "365", "360", "1000"})
 """Literals that a formula may hold: months, days, percent, signs."""
+UNITS_LIMIT = 200_000
+"""So many cells of a sheet are looked at for their units, which needs them all at once."""
 _LOOKS_NUMERIC = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?%?")
 _COUNTING = frozenset(
     {"ROUND", "ROUNDUP", "ROUNDDOWN", "MROUND", "DATE", "INDEX", "VLOOKUP", "HLOOKUP", "OFFSET", "LEFT", "RIGHT",
@@ -24,7 +28,7 @@ Level = Literal["error", "warning", "note"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubt:
-    """One thing to look at. `rule`: error-value, dead-reference, prefix, literal, pattern, text-number, external, hidden."""
+    """One thing to look at. `rule`: error-value, dead-reference, prefix, literal, pattern, text-number, external, hidden, unit."""
 
     rule: str
     level: Level
@@ -34,6 +38,7 @@ class Doubt:
 
 def lint(book: Workbook, skip: frozenset[str] = frozenset()) -> Iterator[Doubt]:
     """Yield what is doubtful, sheet by sheet; `skip`: parts of worksheets that are not looked into."""
+    units = Units(book)
     for sheet in book.sheets:
         if sheet.state != "visible":
             yield Doubt(
@@ -44,6 +49,7 @@ def lint(book: Workbook, skip: frozenset[str] = frozenset()) -> Iterator[Doubt]:
             )
         if sheet.kind == "worksheet" and sheet.part not in skip:
             yield from _sheet(book, sheet)
+            yield from _units(book, sheet, units) if units.any else ()
     for part in book.package.related(book.main, "externalLink"):
         for rel in book.package.relationships(part).values():
             yield Doubt(
@@ -88,6 +94,19 @@ def _sheet(book: Workbook, sheet: Sheet) -> Iterator[Doubt]:
         yield Doubt(
             rule="pattern", level="warning", location=f"{sheet.name}!{name_of(place)}", message=text
         )
+
+
+def _units(book: Workbook, sheet: Sheet, units: Units) -> Iterator[Doubt]:
+    known = (v for v in book.values(sheet) if v.kind in ("number", "text") or v.formula)
+    values = list(islice(known, UNITS_LIMIT))
+    found = [(place, text) for place, text in odd_units(units, sheet, values)]
+    for value in values:
+        mixed = units.mixed(value, sheet.name) if value.formula else ""
+        if mixed:
+            found.append((value.place, f"={value.formula[:80]} adds up {mixed}."))
+    for place, text in found:
+        label = f"{sheet.name}!{name_of(place)}"
+        yield Doubt(rule="unit", level="warning", location=label, message=text)
 
 
 def _formula(value: Value, label: str) -> Iterator[Doubt]:

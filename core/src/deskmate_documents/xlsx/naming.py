@@ -93,6 +93,12 @@ def calculated(book: Workbook) -> None:
         node.attrib.pop("fullCalcOnLoad", None)
 
 
+def drop_chain(book: Workbook) -> None:
+    """Take the calculation chain out, which programs write anew."""
+    for part in book.package.related(book.main, "calcChain"):
+        book.package.remove(part)
+
+
 def drop_from_chain(book: Workbook, cells: Iterable[tuple[Sheet, Place]]) -> None:
     """Take cells that lost their formula out of the calculation chain; Excel repairs files that keep them."""
     parts = book.package.related(book.main, "calcChain")

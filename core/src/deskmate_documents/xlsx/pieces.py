@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,11 @@ from deskmate_documents.docx.pieces import check_numbers
 from deskmate_documents.inventory import compare, inventory
 from deskmate_documents.xlsx.book import Sheet, Workbook
 from deskmate_documents.xlsx.cells import Value
+from deskmate_documents.xlsx.detect import found_shifts
 from deskmate_documents.xlsx.difference import changes
 from deskmate_documents.xlsx.edit import edit_workbook
-from deskmate_documents.xlsx.refs import Place, name_of, parse_area, quote_sheet
+from deskmate_documents.xlsx.refs import Place, column_name, name_of, parse_area, quote_sheet
+from deskmate_documents.xlsx.shift import Formulas, Shift
 
 CELLS_LIMIT = 1_000
 SHOWN = 40
@@ -22,10 +24,14 @@ SHOWN = 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Difference:
-    """`cells`: (sheet, place) in order, with both values. `rest`: what else differs, in sentences."""
+    """`cells`: (sheet, place) in order, with both values. `rest`: what else differs, in sentences.
+
+    `shifts`: rows and columns that came or went, which belong to the rest; places and values are those after them.
+    """
 
     cells: tuple[tuple[str, Place, Value | None, Value | None], ...]
     rest: tuple[str, ...]
+    shifts: tuple[Shift, ...] = ()
 
 
 def xlsx_pieces(before: Path, after: Path) -> tuple[tuple[str, ...], ...]:
@@ -61,7 +67,11 @@ def xlsx_merge(before: Path, after: Path, chosen: Collection[int], target: Path)
     for number, (sheet, place, old, new) in enumerate(found.cells, 1):
         if rest == (number in chosen):
             continue
-        edits.append(_edit(f"{quote_sheet(sheet)}!{name_of(place)}", old if rest else new))
+        label = f"{quote_sheet(sheet)}!{name_of(place)}"
+        if rest or not found.shifts:
+            edits.append(_edit(label, old if rest else new))
+        else:
+            edits.append(_unshifted(sheet, place, new, found.shifts))
     if not edits:
         target.write_bytes((after if rest else before).read_bytes())
         return
@@ -70,8 +80,11 @@ def xlsx_merge(before: Path, after: Path, chosen: Collection[int], target: Path)
 
 def _difference(before: Path, after: Path) -> _Difference:
     old, new = Workbook(before), Workbook(after)
+    shifts = found_shifts(old, new)
+    if shifts and _count(old, new) * 2 > _count(Workbook(before), new):
+        old, shifts = Workbook(before), ()
     places: list[tuple[str, Place]] = []
-    rest: list[str] = []
+    rest: list[str] = [_told(shift) for shift in shifts]
     for change in changes(old, new):
         if change.kind in ("value", "formula") and change.place is not None:
             places.append((change.sheet, change.place))
@@ -86,7 +99,42 @@ def _difference(before: Path, after: Path) -> _Difference:
         (sheet, place, _value(old, sheet, place), _value(new, sheet, place))
         for sheet, place in places
     )
-    return _Difference(cells=cells, rest=tuple(rest))
+    return _Difference(cells=cells, rest=tuple(rest), shifts=shifts)
+
+
+def _count(old: Workbook, new: Workbook) -> int:
+    """Return how many cells differ."""
+    return sum(change.kind in ("value", "formula") for change in changes(old, new))
+
+
+def _told(shift: Shift) -> str:
+    last = shift.at + shift.count - 1
+    names = (shift.at, last) if shift.axis == "rows" else (column_name(shift.at), column_name(last))
+    what = f"{'Rows' if shift.axis == 'rows' else 'Columns'} {names[0]}:{names[1]}"
+    return f"{what} of {shift.sheet} {'are gone' if shift.gone else 'are new'}, and what names cells moved."
+
+
+def _unshifted(
+    sheet: str, place: Place, value: Value | None, shifts: tuple[Shift, ...]
+) -> dict[str, Any]:
+    """Return the edit of a cell in the version in which no rows or columns came or went.
+
+    Raises:
+        ToolInputError: it stands on rows or columns that come, or reads them.
+    """
+    text = value.formula if value is not None else ""
+    label = f"{quote_sheet(sheet)}!{name_of(place)}"
+    for shift in reversed(shifts):
+        back = replace(shift, gone=not shift.gone)
+        text = Formulas(back, []).shifted(text, sheet).text if text else text
+        now = back.place(place) if sheet == shift.sheet else place
+        if now is None or ("#REF!" in text and value is not None and "#REF!" not in value.formula):
+            raise ToolInputError(
+                f"{label} belongs to rows or columns that come in; take those too (the last change)."
+            )
+        place = now
+    moved = replace(value, place=place, formula=text) if value is not None else None
+    return _edit(f"{quote_sheet(sheet)}!{name_of(place)}", moved)
 
 
 def _features(old: Workbook, new: Workbook) -> Iterator[str]:

@@ -10,6 +10,8 @@ from lxml import etree
 
 from deskmate.errors import ToolInputError
 from deskmate_documents.opc import Element
+from deskmate_documents.xlsx.databars import WORDS as NEWER_BAR
+from deskmate_documents.xlsx.databars import add_newer_bar
 from deskmate_documents.xlsx.formula import stored
 from deskmate_documents.xlsx.refs import Area, name_of, parse_area, parse_areas, words
 from deskmate_documents.xlsx.sheetpart import q
@@ -138,6 +140,8 @@ def add_rule(skeleton: Element, area: Area, wanted: Mapping[str, Any], styles: S
     group = etree.Element(q("conditionalFormatting"), sqref=str(area))
     group.append(node)
     insert(skeleton, group)
+    if kind == "dataBar" and NEWER_BAR & wanted.keys():
+        add_newer_bar(skeleton, node, area, wanted)
 
 
 def _fill(node: Element, kind: str, wanted: Mapping[str, Any], cell: str) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -15,37 +14,23 @@ from deskmate_documents.xlsx.cells import Value
 from deskmate_documents.xlsx.formula import relative
 from deskmate_documents.xlsx.graph import Graph
 from deskmate_documents.xlsx.pivots import pivots
-from deskmate_documents.xlsx.refs import Area, Place, column_name, name_of
+from deskmate_documents.xlsx.refs import Area, Place, column_name
 from deskmate_documents.xlsx.rules import rules, validations
 from deskmate_documents.xlsx.sheetpart import q
 from deskmate_documents.xlsx.styles import is_date, unit_of
+from deskmate_documents.xlsx.survey import Survey, quick_survey, whole_survey
 
 SHEETS_LIMIT = 80
 LIST_LIMIT = 60
 COLUMNS_LIMIT = 60
 REGIONS_LIMIT = 80
 HEADERS_LIMIT = 14
+PROGRESS_EVERY = 10
 _PLAIN_FEATURES = frozenset(
     {"worksheet", "theme", "sheet view", "sheet format", "page margins", "page setup", "workbook view", "named style",
      "column format", "calculation settings", "printer settings", "print options", "drawing", "comments",
      "legacy drawing", "page header or footer", "outline", "custom XML", "tab colour"}
 )  # fmt: skip
-_SCALE = re.compile(
-    r"\b(?:in|amounts in|figures in)?\s*(?:\w+\s+)?(?:thousands?|millions?|billions?|mio\.?|tsd\.?)\b|[$€£]\s?(?:000s?|k|mn?|bn)\b|'000",
-    re.IGNORECASE,
-)
-
-
-@dataclass(slots=True, kw_only=True)
-class _Survey:
-    """What one pass over a sheet finds."""
-
-    used: Area | None = None
-    cells: int = 0
-    formulas: int = 0
-    errors: int = 0
-    rows: dict[int, list[Value]] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -67,12 +52,12 @@ class _Column:
             self.styles[value.style] += 1
 
 
-def overview(book: Workbook) -> dict[str, Any]:
+def overview(book: Workbook, progress: Callable[[str], None] = lambda line: None) -> dict[str, Any]:
     """Return the whole workbook: a line for each sheet, names, tables, pivot tables, what else it holds."""
     features = counts(inventory(book.package))
     shown = book.sheets[:SHEETS_LIMIT]
     answer: dict[str, Any] = {
-        "sheets": [_line(book, sheet) for sheet in shown],
+        "sheets": list(_lines(book, shown, progress)),
         "names": [
             _filled({"name": n.name, "sheet": n.scope, "refers_to": n.refers_to[:200]})
             for n in book.names
@@ -111,6 +96,15 @@ def overview(book: Workbook) -> dict[str, Any]:
     return _filled(answer)
 
 
+def _lines(
+    book: Workbook, sheets: Sequence[Sheet], progress: Callable[[str], None]
+) -> Iterator[dict[str, Any]]:
+    for number, sheet in enumerate(sheets, 1):
+        yield _line(book, sheet)
+        if number % PROGRESS_EVERY == 0:
+            progress(f"{number} of {len(sheets)} sheets looked through")
+
+
 def _filled(entry: dict[str, Any]) -> dict[str, Any]:
     return {
         name: value for name, value in entry.items() if value not in ("", [], {}, None, False, 0)
@@ -123,7 +117,7 @@ def _line(book: Workbook, sheet: Sheet) -> dict[str, Any]:
         line["state"] = sheet.state
     if sheet.kind != "worksheet":
         return line | {"kind": sheet.kind}
-    survey = _survey(book, sheet)
+    survey = quick_survey(book, sheet)
     frame = book.part(sheet).skeleton()
     row, headers = header(survey)
     protection = frame.find(q("sheetProtection"))
@@ -145,34 +139,7 @@ def _line(book: Workbook, sheet: Sheet) -> dict[str, Any]:
     return line
 
 
-def _survey(book: Workbook, sheet: Sheet) -> _Survey:
-    survey = _Survey()
-    top = left = 1 << 30
-    bottom = right = 0
-    for value in book.values(sheet):
-        if value.kind == "empty" and not value.formula:
-            continue
-        row, column = value.place
-        top, left = min(top, row), min(left, column)
-        bottom, right = max(bottom, row), max(right, column)
-        survey.cells += 1
-        survey.formulas += bool(value.formula)
-        survey.errors += value.kind == "error"
-        if len(survey.rows) < 40 or row in survey.rows:
-            survey.rows.setdefault(row, []).append(value)
-        if (
-            value.kind == "text"
-            and len(value.text) < 80
-            and len(survey.notes) < 5
-            and _SCALE.search(value.text)
-        ):
-            survey.notes.append(f"{name_of(value.place)}: {value.text}")
-    if bottom:
-        survey.used = Area(top, left, bottom, right)
-    return survey
-
-
-def header(survey: _Survey) -> tuple[int, list[Value]]:
+def header(survey: Survey) -> tuple[int, list[Value]]:
     """Return the row that heads the table below it, by the texts in it, or (0, [])."""
     widths = Counter(len(values) for values in survey.rows.values())
     usual = max(widths, key=lambda n: (widths[n], n)) if widths else 0
@@ -185,7 +152,7 @@ def header(survey: _Survey) -> tuple[int, list[Value]]:
 
 def detail(book: Workbook, sheet: Sheet) -> dict[str, Any]:
     """Return one sheet: its columns, formulas by pattern, rules, validations, hidden and merged things."""
-    survey = _survey(book, sheet)
+    survey = whole_survey(book, sheet)
     row, headers = header(survey)
     titles = {value.place[1]: value.text for value in headers}
     columns: dict[int, _Column] = defaultdict(_Column)

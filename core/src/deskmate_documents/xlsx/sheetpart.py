@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from lxml import etree
@@ -113,6 +113,16 @@ class SheetPart:
         """Number → bytes of each stored row."""
         return {row.number: self._data[row.start : row.end] for row in self._rows}
 
+    @property
+    def prefix(self) -> bytes:
+        """What stands before the names of elements, such as `x:`."""
+        return self._prefix
+
+    def raw(self, after: int = 0) -> Iterator[tuple[int, bytes]]:
+        """Yield (number, bytes) of the stored rows behind a row, without parsing them."""
+        for row in self._rows[bisect_right(self._rows, after, key=_number) :]:
+            yield row.number, self._data[row.start : row.end]
+
     def row(self, number: int) -> Element | None:
         """Return a copy of one row, or None."""
         return next((node for _, node in self.rows(number, number)), None)
@@ -137,6 +147,47 @@ class SheetPart:
         body = b"".join(out)
         head, tail = self._around(skeleton)
         return head + body + tail
+
+    def rewritten(
+        self,
+        needs: Callable[[int, bytes], bool],
+        change: Callable[[int, Element], int | None],
+        added: Mapping[int, Element] | None = None,
+        skeleton: Element | None = None,
+    ) -> bytes:
+        """Return the part with rows changed, moved or left out; those that nobody needs keep their bytes.
+
+        Args:
+            needs: whether a row (number, bytes) is to be looked at.
+            change: changes a row in place and returns its number afterwards, None to leave it out.
+            added: number afterwards → row that is new.
+            skeleton: replaces all that is no row.
+        """
+        out: list[tuple[int, bytes]] = [(n, self._serial(row)) for n, row in (added or {}).items()]
+        pending: list[_Row] = []
+        for row in self._rows:
+            if needs(row.number, self._data[row.start : row.end]):
+                pending.append(row)
+            else:
+                out.append((row.number, self._data[row.start : row.end]))
+            if len(pending) == _CHUNK:
+                out.extend(self._changed(pending, change))
+                pending = []
+        out.extend(self._changed(pending, change))
+        out.sort(key=lambda pair: pair[0])
+        head, tail = self._around(skeleton)
+        return head + b"".join(data for _, data in out) + tail
+
+    def _changed(
+        self, rows: Sequence[_Row], change: Callable[[int, Element], int | None]
+    ) -> Iterator[tuple[int, bytes]]:
+        nodes = self._fragment(b"".join(self._data[row.start : row.end] for row in rows))
+        if len(nodes) != len(rows):
+            raise ToolInputError(f"{self.name} is damaged: rows within rows.")
+        for row, node in zip(rows, nodes, strict=True):
+            number = change(row.number, node)
+            if number is not None:
+                yield number, self._serial(node)
 
     def _around(self, skeleton: Element | None) -> tuple[bytes, bytes]:
         opening, closing = (

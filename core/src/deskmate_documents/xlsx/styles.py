@@ -22,6 +22,11 @@ BUILT_IN = {
 }  # fmt: skip
 _LITERAL = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?!h|m|s)[^\]]*\]', re.IGNORECASE)
 _CURRENCY = re.compile(r"\[\$([^\]\-]+)(?:-[^\]]*)?\]|([€£¥$₹]|CHF|USD|EUR|GBP)")
+_FONT = (
+    "b", "i", "strike", "condense", "extend", "outline", "shadow", "u", "vertAlign", "sz", "color", "name", "family",
+    "charset", "scheme",
+)  # fmt: skip
+"""The order in which Excel writes what a font is."""
 _CHILDREN = {
     "fonts": ("font", "fontId"),
     "fills": ("fill", "fillId"),
@@ -158,6 +163,8 @@ class Styles:
                     font.insert(0, etree.Element(q(tag)))
         if "color" in wanted:
             _set_colour(font, colour(wanted["color"]))
+        order = {q(tag): number for number, tag in enumerate(_FONT)}
+        font[:] = sorted(font, key=lambda node: order.get(node.tag, len(order)))
         return self._shared(group, font)
 
     def _fill(self, rgb: str) -> int:
