@@ -1,6 +1,6 @@
 # `make demo` and `make test` do all set-up themselves on a bare Debian or Ubuntu.
 .DEFAULT_GOAL := help
-.PHONY: help setup image image-office demo test check fix unit torture attack vm lock clean
+.PHONY: help setup image image-office demo scene test check fix unit torture attack vm lock clean
 BIN := .venv/bin
 # every core takes tests, four at most: each real machine needs memory of its own
 BESIDE := -n auto --maxprocesses 4 --dist worksteal
@@ -20,6 +20,9 @@ image-office: setup ## Build the image that renders documents, once per recipe: 
 demo: image ## Review a contract in a virtual machine (CONTRACT=path for your own, MODEL_URL= a local server)
 	@$(BIN)/python examples/make_contract.py demo/sample
 	@DESKMATE_MODEL_URL="$${DESKMATE_MODEL_URL:-$(MODEL_URL)}" $(BIN)/deskmate demo $(if $(CONTRACT),--contract "$(CONTRACT)",--contract "demo/sample/Northlight - Harbour mutual NDA.docx" --playbook demo/sample/playbook.yaml)
+
+scene: image ## Edit an Excel model, make a deck and a brief, read a PDF in one recorded thread; then catch a lie at every gate
+	@$(BIN)/python examples/office_scene.py demo
 
 test: image check unit vm ## Everything that CI runs
 

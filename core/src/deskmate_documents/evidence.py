@@ -1,12 +1,13 @@
 """The evidence ledger, re-derived: what stands at a recorded place in the host's original, and what follows.
 
 A ledger entry is a claim of the agent. Its value counts only where the original that the host holds, with the
-digest that was read, has it at that very place.
+digest that was read, has it at that very place; or where a workbook that the run delivers proves it beside its original.
 """
 
 from __future__ import annotations
 
 import ast
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, DivisionByZero, InvalidOperation, Overflow
 from pathlib import Path
@@ -14,12 +15,13 @@ from typing import TYPE_CHECKING
 
 from deskmate.errors import ToolError
 from deskmate.plugin import Evidence, ValidationContext
-from deskmate_documents.content import TABLES, read_content
+from deskmate_documents.content import SHEETS, TABLES, read_content
 from deskmate_documents.numbers import all_values, decimal_of
 from deskmate_documents.tables import decode
 from deskmate_documents.text import Passage, read_text
 
 if TYPE_CHECKING:
+    from deskmate_documents.delivered import DeliveredBook
     from deskmate_documents.xlsx.book import Workbook
 
 FACTORS = frozenset(Decimal(n) for n in (1, 2, 4, 12, 52, 100, 365, 1000, 10_000, 1_000_000))
@@ -40,6 +42,7 @@ _OPERATORS: Mapping[type[ast.operator], Callable[[Decimal, Decimal], Decimal]] =
 }
 _LENGTH = 1_000
 _DEPTH = 60
+BOOKS_LIMIT = 8
 
 
 class Unproven(Exception):
@@ -60,6 +63,7 @@ class Ledger:
         self._known: dict[str, Decimal] = {}
         self._books: dict[str, Workbook] = {}
         self._texts: dict[str, Sequence[Passage]] = {}
+        self._delivered: dict[str, DeliveredBook] = {}
 
     def item(self, name: str) -> Evidence:
         """Return an entry by its id. Raises Unproven."""
@@ -73,6 +77,8 @@ class Ledger:
 
         try:
             sheet, area = split_sheet(place)
+            if path in self._context.others:
+                return self._delivered_book(path).figure(sheet, area)
             book = self._book(path)
             cells = list(book.values(book.sheet(sheet), parse_area(area)))
         except ToolError as error:
@@ -100,6 +106,8 @@ class Ledger:
         return self._known[name]
 
     def _derive(self, item: Evidence) -> Decimal:
+        if "cell" in item.locator and self._is_delivered(item):
+            return self._of_delivered(item)
         self._file(item.path)
         if self._context.sources.digest(item.path) not in (None, item.source):
             raise Unproven(f"UNVERIFIED: {item.path} is not the version that was read")
@@ -143,6 +151,42 @@ class Ledger:
         cells = book.values(sheet, parse_area(str(item.locator["cell"])))
         texts = [cell.text for cell in cells if not (cell.formula and book.is_stale)]
         return frozenset(v for text in texts if (v := decimal_of(text)) is not None)
+
+    def _is_delivered(self, item: Evidence) -> bool:
+        """Say whether it was read from another result of this run, as it is now."""
+        file = self._context.others.get(item.path)
+        if file is None or item.source == self._context.sources.digest(item.path):
+            return False
+        return hashlib.sha256(file.read_bytes()).hexdigest() == item.source
+
+    def _of_delivered(self, item: Evidence) -> Decimal:
+        sheet, cell = str(item.locator.get("sheet", "")), str(item.locator["cell"])
+        try:
+            found = self._delivered_book(item.path).figure(sheet, cell)
+        except ToolError as error:
+            raise Unproven(f"its source cannot be read: {error.message}") from error
+        if found != decimal_of(item.value):
+            raise Unproven(f"{item.path} does not have {item.value} in {sheet}!{cell}")
+        return found
+
+    def _delivered_book(self, path: str) -> DeliveredBook:
+        """Return another result of the run beside its original, or beside all workbooks where it has another path."""
+        from deskmate_documents.delivered import DeliveredBook  # noqa: PLC0415
+
+        if path not in self._delivered:
+            sources = self._context.sources
+            kept = (
+                [path]
+                if path in sources
+                else [name for name in sources if Path(name).suffix.lower() in SHEETS]
+            )
+            originals = [file for name in kept[:BOOKS_LIMIT] if (file := sources.file(name))]
+            facts = self._context.facts.get("said", ())
+            words = "\n".join(map(str, facts)) if isinstance(facts, list | tuple) else ""
+            self._delivered[path] = DeliveredBook(
+                self._context.others[path], originals, all_values(words), words
+            )
+        return self._delivered[path]
 
     def _file(self, path: str) -> Path:
         file = self._context.sources.file(path)

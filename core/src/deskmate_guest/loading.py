@@ -130,6 +130,7 @@ def _load_tools(
             risk=tool.risk,
             timeout_s=tool.timeout_s,
             reads=None if tool.reads is None else tuple(tool.reads),
+            offered=None if tool.offered is None else tuple(tool.offered),
         )
         loaded[name] = LoadedTool(tool=tool, signature=signature, spec=spec)
     return loaded

@@ -213,7 +213,7 @@ def test_unknown_pieces_other_kinds_and_damaged_files_are_told(
 ) -> None:
     with pytest.raises(ToolInputError, match="has no change 99; it has 4"):
         merge(*versions, ["99"], tmp_path / "out.docx")
-    with pytest.raises(ToolInputError, match="no Word document or workbook"):
+    with pytest.raises(ToolInputError, match="no document whose changes"):
         pieces(versions[0], books[0])
     (tmp_path / "broken.docx").write_bytes(b"PK\x03\x04 broken")
     with pytest.raises(ToolInputError):

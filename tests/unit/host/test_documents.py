@@ -159,6 +159,46 @@ def test_other_files_are_not_its_business(tmp_path: Path) -> None:
     book = document("x", "xl/workbook.xml")
     assert parts.takes(book, book)
     assert not parts.takes(OLD, book)
-    assert not parts.takes(None, NEW)
+    assert parts.takes(None, NEW)  # a new document: its first lines are shown
+    assert not parts.takes(OLD, None)
+    assert not parts.takes(None, b"\x89PNG\r\n\x1a\n")
     assert not parts.takes(b"word/document", b"word/document")
     assert not parts.takes(document("x", "a.txt"), document("y", "a.txt"))
+
+
+async def test_decks_pdfs_and_pictures_are_shown_and_only_taken_whole(tmp_path: Path) -> None:
+    blobs = BlobStore(tmp_path / "blobs")
+    shown = {"changes": [{"id": "1", "lines": ["@@ slide 1 @@ change 1", "+more"], "whole": True}]}
+    parts = differ(tmp_path, sandbox(lambda tree, arguments: shown))
+    kinds = (
+        document("x", "ppt/presentation.xml"),
+        b"%PDF-1.7 one",
+        b"\x89PNG\r\n\x1a\n",
+        b"\xff\xd8\xff\xe0",
+        b"RIFF....WEBP",
+    )
+    for old in kinds:
+        new = old + b"more"
+        assert parts.takes(old, new)
+        (piece,) = await in_thread(parts.pieces, old, new)
+        assert not piece.alone
+        sides = [
+            Entry(path="w/a", kind="file", mode=0o644, size=len(side), sha256=blobs.put(side))
+            for side in (old, new)
+        ]
+        change = Change(path="w/a", operation="modify", before=sides[0], after=sides[1])
+        with pytest.raises(UserError, match="cannot be taken in parts"):
+            await in_thread(cut, {"w/a": change}, {"w/a": ("1",)}, {}, blobs, (parts,))
+
+
+async def test_of_a_new_document_the_machine_shows_the_beginning(tmp_path: Path) -> None:
+    asked: list[Mapping[str, Any]] = []
+
+    def changes(tree: Tree, arguments: Mapping[str, Any]) -> Any:
+        asked.append(arguments)
+        return {"changes": [{"id": "1", "lines": ["@@ what it says @@", "+new"], "whole": True}]}
+
+    parts = differ(tmp_path, sandbox(changes))
+    (piece,) = await in_thread(parts.pieces, None, NEW)
+    assert piece.lines[-1] == "+new"
+    assert asked == [{"before": "", "after": "after/new.docx"}]

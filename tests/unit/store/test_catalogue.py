@@ -27,6 +27,7 @@ from deskmate.types.events import (
     ModelReplied,
     Payload,
     RunFinished,
+    TextTaken,
     ThreadRenamed,
     ToolFinished,
     UserSaid,
@@ -94,6 +95,19 @@ async def test_words_are_found_wherever_people_wrote_or_read_them(
         assert {hit.thread for hit in hits} == {thread}, words
     assert "⟦indemnity⟧" in catalogue.search("indemnity")[0].snippet
     assert catalogue.search("indemnity Vertrag") == ()  # both words in one event
+
+
+async def test_words_within_documents_are_found(
+    threads: Path, catalogue: Catalogue, tmp_path: Path
+) -> None:
+    held = BlobStore(tmp_path / "blobs").put(b"The demurrage is 400 euros a day.")
+    lost = Digest("1" * 64)
+    taken = [TextTaken(path=f"w/{n}.pdf", sha256=lost, words=n) for n in (held, lost)]
+    thread = await make(threads, "Ship", *taken)
+    (hit,) = catalogue.search("demurrage")
+    assert (hit.thread, hit.kind) == (thread, "TextTaken")
+    assert "⟦demurrage⟧" in hit.snippet
+    assert len(catalogue.search(lost)) == 1  # by its name, though its words are lost
 
 
 async def test_names_of_changed_files_and_new_titles_are_found(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import PurePosixPath
 
 from deskmate.agent.conversation import messages_of
 from deskmate.ports import ModelRequest
-from deskmate.types.events import Event, ProjectSet
+from deskmate.types.events import Event, KindsSeen, ModelReplied, ProjectSet, ToolFinished
+from deskmate.types.messages import tool_uses_of
 from deskmate.types.registry import Registry, SkillSpec, ToolSpec
 
 HOUSE = """\
@@ -22,6 +24,8 @@ How you work:
 - Ask only when you cannot go on without an answer. Answer in the user's language, short and plain.
 - `mv` between folders copies; a bare rename of an original folder fails.
 Lines that begin with [deskmate] come from the program, not from the user."""
+
+ANY_KIND = "*"
 
 SKILL_TOOL = ToolSpec(
     plugin="skill",
@@ -44,16 +48,16 @@ def build_request(
 ) -> ModelRequest:
     """Return the next request.
 
-    The system blocks and tools depend on the plugins and the project's instructions only, so that the
-    prefix stays the same over a thread's life and can be cached; the date and the folders stand in the
-    conversation.
+    The system blocks depend on the plugins and the project's instructions only, the tools on the plugins and the
+    kinds of files that the thread has, so that the prefix stays the same over a thread's life and can be cached; the
+    date and the folders stand in the conversation.
     `tools_off`: why there is no virtual machine; then no tools are offered, and the model is told.
     """
     log = tuple(events)
     return ModelRequest(
         model=model,
         system=(*_system(registry, tools_off), *_instructions(log)),
-        tools=() if tools_off else tools_of(registry),
+        tools=() if tools_off else _tools(log, registry, model),
         messages=messages_of(log),
         skills=registry.skills,
     )
@@ -63,6 +67,46 @@ def tools_of(registry: Registry) -> tuple[ToolSpec, ...]:
     """Return all tools the model may use, sorted by name."""
     tools = (*registry.tools, SKILL_TOOL) if registry.skills else registry.tools
     return tuple(sorted(tools, key=lambda tool: tool.name))
+
+
+def offered_tools(events: Iterable[Event], registry: Registry) -> tuple[ToolSpec, ...]:
+    """Return the tools that a thread's files give a use for: what was offered first stays where it is.
+
+    First those of any thread, then, in the order in which the kinds of files came up, those for each.
+    """
+    waiting = list(tools_of(registry))
+    chosen = [tool for tool in waiting if tool.offered is None]
+    for kinds in _kinds(events):
+        more = [
+            tool
+            for tool in waiting
+            if tool not in chosen and tool.offered and (kinds & {*tool.offered, ANY_KIND})
+        ]
+        chosen += more
+    return tuple(chosen)
+
+
+def _kinds(events: Iterable[Event]) -> Iterator[frozenset[str]]:
+    """Yield the kinds of files as they come up: found in the folders, made as a result, asked for by their skill."""
+    for event in events:
+        match event.payload:
+            case KindsSeen(kinds=kinds):
+                yield frozenset(kinds)
+            case ToolFinished(deliverables=made) if made:
+                yield frozenset(PurePosixPath(item.path).suffix.lower() for item in made)
+            case ModelReplied(content=content):
+                names = {
+                    str(use.input.get("name", ""))
+                    for use in tool_uses_of(content)
+                    if use.name == SKILL_TOOL.name
+                }
+                if names:
+                    yield frozenset(f".{name}" for name in names)
+
+
+def _tools(events: Iterable[Event], registry: Registry, model: str) -> tuple[ToolSpec, ...]:
+    """Return the tools of a request; a model that follows rules picks from all, and reads none of them."""
+    return tools_of(registry) if model == "offline" else offered_tools(events, registry)
 
 
 def read_skill(registry: Registry, name: str) -> str | None:
@@ -97,4 +141,7 @@ def _instructions(log: Sequence[Event]) -> tuple[str, ...]:
 
 def _catalogue(skills: Iterable[SkillSpec]) -> str:
     lines = sorted(f"- {skill.name}: {skill.description}" for skill in skills)
-    return "Skills (read one with skill__read before you use it):\n" + "\n".join(lines)
+    return (
+        "Skills (read one with skill__read before you use it; then its tools are offered, too):\n"
+        + "\n".join(lines)
+    )

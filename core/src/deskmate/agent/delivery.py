@@ -7,6 +7,7 @@ from dataclasses import replace
 from deskmate.agent.journal import Journal
 from deskmate.agent.manifests import put_manifest, read_base, read_checkpoint
 from deskmate.agent.validation import build_validation, earlier_verdict, inputs_of, validate
+from deskmate.agent.words import Words
 from deskmate.agent.workbench import Workbench
 from deskmate.agent.world import Setup, World
 from deskmate.errors import ProtocolError, SandboxUnavailable
@@ -22,6 +23,7 @@ class Delivery:
         self._setup = setup
         self._bench = bench
         self._journal = journal
+        self._words = Words(world, setup, bench, journal)
 
     async def stage(self) -> None:
         """Store the change set: as the machine has it now, or as its last checkpoint had it."""
@@ -35,6 +37,7 @@ class Delivery:
                 # The last checkpoint holds the work of every call that has a result.
                 await self._bench.drop()
         await self._journal.record(*payloads, self._change_set(difference))
+        await self._words.take(difference)
 
     async def check(self) -> None:
         """Store the verdict over the deliverables; the same inputs are not checked twice."""

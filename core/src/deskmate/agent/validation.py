@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import anyio
 
@@ -12,6 +13,7 @@ from deskmate.errors import DeskmateError, ProtocolError, SandboxUnavailable
 from deskmate.ports import Progress, SourceFile, ValidationReport, ValidationRequest
 from deskmate.types.events import (
     ContentTaken,
+    DeliverableSigned,
     EgressAsked,
     Event,
     ToolFinished,
@@ -76,15 +78,16 @@ def build_validation(
     )
 
 
-def _facts(events: Iterable[Event]) -> dict[str, list[str]]:
+def _facts(events: Iterable[Event]) -> dict[str, Any]:
     """Return what the host itself knows of the thread, for rules that must not believe the agent.
 
     `said`: the user's words, the last ones where there are many. `unavailable`: granted files that could not be
-    read. `hosts`: those that an allowed request went to.
+    read. `hosts`: those that an allowed request went to. `signatures`: path → who signed which bytes of it last.
     """
     said: list[str] = []
     lost: set[str] = set()
     hosts: set[str] = set()
+    signatures: dict[str, dict[str, str]] = {}
     for event in events:
         match event.payload:
             case UserSaid(text=text):
@@ -93,10 +96,13 @@ def _facts(events: Iterable[Event]) -> dict[str, list[str]]:
                 lost.update(taken.lost)
             case EgressAsked(host=host, allowed=True):
                 hosts.add(host)
+            case DeliverableSigned() as signed:
+                signatures[signed.path] = {"name": signed.name, "sha256": signed.sha256}
     kept = said
     while len(kept) > 1 and sum(map(len, kept)) > SAID_CHARACTERS:
         kept = kept[1:]
-    return {"said": kept, "unavailable": sorted(lost)[:LOST_PATHS], "hosts": sorted(hosts)}
+    facts = {"said": kept, "unavailable": sorted(lost)[:LOST_PATHS], "hosts": sorted(hosts)}
+    return {**facts, "signatures": signatures} if signatures else facts
 
 
 def _evidence(events: Iterable[Event]) -> tuple[Evidence, ...]:

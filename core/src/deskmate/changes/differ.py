@@ -17,10 +17,11 @@ READ_BYTES = 16 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """One part of a change that can be taken or left by itself. `lines`: how it looks."""
+    """One part of a change. `lines`: how it looks. `alone`: it can be taken or left by itself."""
 
     id: str
     lines: tuple[str, ...] = ()
+    alone: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,11 +128,11 @@ def _cut(
 ) -> Part | None:
     sides = sides_of(change, blobs, differs)
     if sides is None or sides.differ is None or change.before is None or change.after is None:
-        raise UserError(
-            f"{change.path} cannot be taken in parts.",
-            hint="Only changed text files, Word documents and workbooks can: apply it whole, or --leave-out it.",
-        )
-    ids = [piece.id for piece in sides.pieces()]
+        raise _whole_only(change.path)
+    pieces = sides.pieces()
+    if not all(piece.alone for piece in pieces):
+        raise _whole_only(change.path)
+    ids = [piece.id for piece in pieces]
     if unknown := sorted(set(chosen) - set(ids)):
         raise UserError(
             f"{change.path} has no {sides.differ.unit} {', '.join(unknown)}; it has {len(ids)}.",
@@ -143,3 +144,10 @@ def _cut(
     content = sides.differ.merge(sides.before, sides.after, taken)
     kept = tuple(piece for piece in ids if piece in taken)
     return Part(ids=kept, of=len(ids), sha256=blobs.put(content), size=len(content))
+
+
+def _whole_only(path: str) -> UserError:
+    return UserError(
+        f"{path} cannot be taken in parts.",
+        hint="Only changed text files, Word documents and workbooks can: apply it whole, or --leave-out it.",
+    )

@@ -13,6 +13,7 @@ import click
 
 from deskmate.cli.output import Session, is_live, json_option, one_line, progress, say, say_json
 from deskmate.cli.own_thread import catalogue
+from deskmate.cli.pages import pages
 from deskmate.errors import DeskmateError, UserError
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ NEEDS_YOU = 4
 @click.group("changes")
 def command() -> None:
     """Review, apply, discard and undo what runs changed."""
+
+
+command.add_command(pages)
 
 
 def thread_option(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -198,7 +202,7 @@ def _described(
     hunks: list[str] = []
     try:
         sides = sides_of(change, blobs, differs) if change.before and change.after else None
-        hunks = [piece.id for piece in sides.pieces()] if sides else []
+        hunks = [piece.id for piece in sides.pieces() if piece.alone] if sides else []
         lines = list(describe_difference(change, blobs, ids, differs))
     except DeskmateError as error:
         lines = list(describe_difference(change, blobs, ids))

@@ -39,6 +39,7 @@ _STEPS_LIMIT = 20_000
 _PROCEDURE_LIMIT_BYTES = 64 * 1024
 _TIMEOUT_LIMIT_S = 3_600
 _READS_LIMIT = 50
+_KIND = re.compile(r"\.[a-z0-9]{1,12}")
 _WIRE_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 Spec = TypeVar("Spec", PromptSpec, ToolSpec, SkillSpec, RuleSpec)
@@ -179,6 +180,10 @@ def _check_tool(tool: ToolSpec, manifest: Manifest) -> str:
         len(tool.reads) > _READS_LIMIT or any(len(item) > _LINE_LIMIT for item in tool.reads)
     ):
         return f"it reads more than {_READS_LIMIT} kinds of files, or one of more than {_LINE_LIMIT} characters"
+    if tool.offered is not None and (
+        len(tool.offered) > _READS_LIMIT or not all(_KIND.fullmatch(kind) for kind in tool.offered)
+    ):
+        return f"it is offered for more than {_READS_LIMIT} kinds of files, or one that is no suffix such as .pdf"
     return _check_schema(tool.input_schema)
 
 

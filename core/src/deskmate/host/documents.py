@@ -22,7 +22,17 @@ from deskmate.types.ids import Digest, ThreadId
 from deskmate.types.places import Places
 
 CALL_S = 120.0
-_KINDS = ((b"word/document", ".docx"), (b"xl/workbook", ".xlsx"))
+_KINDS = ((b"word/document", ".docx"), (b"xl/workbook", ".xlsx"), (b"ppt/presentation", ".pptx"))
+_PICTURES = (
+    (b"\x89PNG\r\n", ".png"),
+    (b"\xff\xd8\xff", ".jpg"),
+    (b"GIF8", ".gif"),
+    (b"BM", ".bmp"),
+    (b"II*\x00", ".tiff"),
+    (b"MM\x00*", ".tiff"),
+)
+_PDF_HEAD = 1_024
+_NEW_SHOWN = (".docx", ".xlsx", ".pptx", ".pdf")
 _OLD, _NEW, _OUT = "before", "after", "out"
 
 
@@ -36,7 +46,10 @@ class _Laid:
 
 
 class DocumentDiffer:
-    """Takes Word documents and workbooks apart, each question in a fresh machine without network or grants.
+    """Takes documents and pictures apart, each question in a fresh machine without network or grants.
+
+    Word documents and workbooks come in pieces that can be taken alone; decks, PDFs and pictures are shown only. Of
+    a document that is new the first lines are shown.
 
     Its methods are called in a worker thread, as the changes room works in one.
     """
@@ -50,13 +63,16 @@ class DocumentDiffer:
 
     def takes(self, before: bytes | None, after: bytes | None) -> bool:
         """Say whether both sides look like documents of one kind; what they are is the machine's business."""
-        return before is not None and after is not None and _kind(before) == _kind(after) != ""
+        if before is None or after is None:
+            return after is not None and kind_of(after) in _NEW_SHOWN
+        return kind_of(before) == kind_of(after) != ""
 
     def pieces(self, before: bytes | None, after: bytes | None) -> tuple[Piece, ...]:
         """Return the pieces. Raises UserError if they cannot be told; SandboxUnavailable and such."""
         old, new = self._put(before), self._put(after)
         if (old, new) not in self._known:
-            answer = anyio.from_thread.run(self._ask, old, new, _kind(before or b""))
+            work = functools.partial(self._ask, is_new=before is None)
+            answer = anyio.from_thread.run(work, old, new, kind_of(after or b""))
             self._known[old, new] = _read(answer)
         return self._known[old, new]
 
@@ -64,16 +80,17 @@ class DocumentDiffer:
         """Return the file with the chosen pieces. Raises as `pieces`."""
         work = functools.partial(self._take, chosen=sorted(chosen))
         digest = anyio.from_thread.run(
-            work, self._put(before), self._put(after), _kind(before or b"")
+            work, self._put(before), self._put(after), kind_of(before or b"")
         )
         return self._blobs.read(digest)
 
     def _put(self, content: bytes | None) -> Digest:
         return self._blobs.put(content or b"")
 
-    async def _ask(self, before: Digest, after: Digest, suffix: str) -> Any:
+    async def _ask(self, before: Digest, after: Digest, suffix: str, *, is_new: bool) -> Any:
         async with self._machine(before, after, suffix) as laid:
-            return await _call(laid, "office__document_changes", {}, self._progress)
+            named = {"before": ""} if is_new else {}
+            return await _call(laid, "office__document_changes", named, self._progress)
 
     async def _take(
         self, before: Digest, after: Digest, suffix: str, *, chosen: list[str]
@@ -126,21 +143,29 @@ async def _call(laid: _Laid, tool: str, arguments: Mapping[str, Any], progress: 
     return outcome.structured
 
 
-def _kind(content: bytes) -> str:
+def kind_of(content: bytes) -> str:
     """Return the suffix that a document's bytes speak for, empty for any other file."""
-    if not content.startswith(b"PK\x03\x04"):
-        return ""
-    return next((suffix for mark, suffix in _KINDS if mark in content), "")
+    if content.startswith(b"PK\x03\x04"):
+        return next((suffix for mark, suffix in _KINDS if mark in content), "")
+    if b"%PDF-" in content[:_PDF_HEAD]:
+        return ".pdf"
+    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        return ".webp"
+    return next((suffix for mark, suffix in _PICTURES if content.startswith(mark)), "")
 
 
 def _read(answer: Any) -> tuple[Piece, ...]:
     """Return the pieces of a machine's answer, which nobody vouches for. Raises ProtocolError."""
     try:
         pieces = tuple(
-            Piece(id=str(entry["id"]), lines=tuple(str(line) for line in entry["lines"]))
+            Piece(
+                id=str(entry["id"]),
+                lines=tuple(str(line) for line in entry["lines"]),
+                alone=entry.get("whole") is not True,
+            )
             for entry in answer["changes"]
         )
-    except (KeyError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError) as error:
         raise ProtocolError("The machine's list of changes is malformed.") from error
     if [piece.id for piece in pieces] != [str(n) for n in range(1, len(pieces) + 1)]:
         raise ProtocolError("The machine's changes are not numbered in order.")

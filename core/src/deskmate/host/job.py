@@ -16,6 +16,7 @@ from deskmate.types.events import (
     ChangesStaged,
     Event,
     GrantsSet,
+    KindsSeen,
     ModelReplied,
     Payload,
     PluginsSet,
@@ -79,6 +80,7 @@ class Job:
         await self._join_project()
         events = await self._store.events()
         await self._set_grants(events)
+        await self._see_kinds(events)
         plugins = await self._set_plugins(events)
         network = await self._set_network(plugins)
         world, setup = await self._build(plugins, events)
@@ -121,6 +123,18 @@ class Job:
         check_grants(self._grants)
         if self._grants != had:
             await self._store.append(GrantsSet(grants=self._grants))
+
+    async def _see_kinds(self, events: Sequence[Event]) -> None:
+        """Note the kinds of files in the folders that the thread did not have before; tools are offered by them."""
+        from deskmate.changes.kinds import kinds_in  # noqa: PLC0415
+
+        known = {
+            kind for e in events if isinstance(e.payload, KindsSeen) for kind in e.payload.kinds
+        }
+        folders = [grant.folder for grant in self._grants]
+        found = await anyio.to_thread.run_sync(kinds_in, folders)
+        if new := tuple(sorted(found - known)):
+            await self._store.append(KindsSeen(kinds=new))
 
     async def _set_plugins(self, events: Sequence[Event]) -> tuple[str, ...]:
         gone = self._joined.gone_plugins if self._joined else ()

@@ -20,6 +20,7 @@ from deskmate.types.events import (
     ApprovalGiven,
     ChangesDiscarded,
     ChangesStaged,
+    DeliverableSigned,
     EgressAsked,
     Event,
     GrantsSet,
@@ -138,6 +139,8 @@ def _section(event: Event, facts: _Facts, blobs: BlobReader) -> str:
             return _box(event, "changes", _staged(staged, blobs))
         case Validated() as verdict:
             return _box(event, "ok" if verdict.passed else "bad", _verdict(verdict))
+        case DeliverableSigned() as signed:
+            return _box(event, "ok", _signature(signed))
         case RunFinished(reason=reason, text=text) if reason != "done":
             return _box(event, "attention", f"<b>{_words(reason)}</b> {escaped(text)}")
     line = _line(event, facts)
@@ -206,6 +209,11 @@ def _staged(staged: ChangesStaged, blobs: BlobReader) -> str:
         for path, why in staged.refused.items()
     )
     return f"<h2>Changes</h2><p>{counts}</p>{inner}{f'<ul>{refused}</ul>' if refused else ''}"
+
+
+def _signature(signed: DeliverableSigned) -> str:
+    who = f"{signed.name}, {signed.role}" if signed.role else signed.name
+    return f"<b>Signed</b> by {escaped(who)}: <code>{escaped(signed.path)}</code>, SHA-256 {signed.sha256[:12]}"
 
 
 def _verdict(verdict: Validated) -> str:

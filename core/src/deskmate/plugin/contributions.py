@@ -40,12 +40,17 @@ class Tool:
     before it runs. A tuple: files that its arguments or its plugin's settings name, and besides
     `"*.docx"` files by name (or by path where the pattern has a `/`), `"{path}"` the file or folder that
     the argument `path` names, everything where it is empty. Other files may not be there for it.
+
+    `offered`: kinds of files, such as `(".pdf",)`: the model is offered the tool once the thread has such a file,
+    or once it has read a skill of that name (`pdf`). None (the default): always. An empty tuple: never, because
+    the program itself calls it. A tool that is not offered still runs when it is called.
     """
 
     function: Callable[..., Any]
     risk: Risk = "read"
     timeout_s: int = 120
     reads: tuple[str, ...] | None = None
+    offered: tuple[str, ...] | None = None
 
     @property
     def name(self) -> str:

@@ -119,10 +119,10 @@ class QemuSandbox:
 
     @asynccontextmanager
     async def clean_room(
-        self, plugins: Sequence[str], progress: Progress
+        self, plugins: Sequence[str], progress: Progress, flavour: Flavour = "base"
     ) -> AsyncIterator[QemuMachine]:
-        """Restore a pristine VM without grants for one validation."""
-        async with self._machine(plugins, progress) as machine:
+        """Restore a pristine VM without grants for one validation. `flavour`: the least that its image has."""
+        async with self._machine(plugins, progress, flavour) as machine:
             yield machine
 
     @asynccontextmanager

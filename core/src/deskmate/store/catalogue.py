@@ -21,7 +21,7 @@ from deskmate.types.codec import from_json, to_json
 from deskmate.types.ids import Digest, ThreadId
 
 FILE = "catalogue.db"
-_VERSION = 2
+_VERSION = 3
 _BUSY_S = 10.0
 _TEXT_LIMIT = 200_000
 """Characters of one event that are indexed; what is longer stays in the log."""
@@ -37,6 +37,7 @@ _TEXTS = (
     "ChangesStaged",
     "RunFinished",
     "GrantsSet",
+    "TextTaken",
 )
 _SCHEMA = """
 create table threads (thread text primary key, stamp text not null, seq integer not null,
@@ -250,7 +251,7 @@ def _texts(folder: Path, blobs: BlobReader, after: int) -> list[tuple[str, int, 
     for seq, kind, payload in found:
         with suppress(ValueError):
             data = json.loads(payload)
-            words = [*_words(data), *(_paths(data, blobs) if kind == "ChangesStaged" else ())]
+            words = [*_words(data), *_held(kind, data, blobs)]
             text = "\n".join(words)[:_TEXT_LIMIT].strip()
             if text:
                 rows.append((folder.name, seq, kind, text))
@@ -268,6 +269,15 @@ def _words(value: Any, name: str = "") -> Iterator[str]:
     elif isinstance(value, list):
         for part in value:
             yield from _words(part, name)
+
+
+def _held(kind: str, data: Mapping[str, Any], blobs: BlobReader) -> Iterator[str]:
+    """Yield what people would look for in the blob that an event names."""
+    if kind == "ChangesStaged":
+        yield from _paths(data, blobs)
+    elif kind == "TextTaken":
+        with suppress(CorruptData, KeyError, TypeError):
+            yield blobs.read(Digest(str(data["words"]))).decode("utf-8", "replace")
 
 
 def _paths(staged: Mapping[str, Any], blobs: BlobReader) -> Iterator[str]:

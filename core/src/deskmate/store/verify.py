@@ -31,6 +31,7 @@ BLOB_FIELDS = {
     "ChangesDiscarded": "difference",
     "ApplyStarted": "plan",
     "ToolFinished": "full",
+    "TextTaken": "words",
 }
 """Kind of event → the field that names a blob. The lists of files in them name further blobs."""
 LISTS = frozenset({"manifest", "difference", "plan"})

@@ -81,6 +81,28 @@ class GrantsSet:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KindsSeen:
+    """Kinds of files that are in the thread's folders and were not known before: suffixes such as `.pdf`.
+
+    `*`: there are more files than were looked at, so that any kind may be there.
+    """
+
+    kinds: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextTaken:
+    """The words of a document, taken out of it in the machine for the search. `words`: blob of text, bounded.
+
+    `sha256`: of the document, whose words do not change.
+    """
+
+    path: str
+    sha256: Digest
+    words: Digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectSet:
     """The thread's project from now on; an empty `project`: none.
 
@@ -284,6 +306,20 @@ class Validated:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeliverableSigned:
+    """A person signed a deliverable: these very bytes, no other version. `path`: in the workspace.
+
+    `name`, `role`: as they gave them; who sits at the machine is not known to it. `run`: whose deliverable it is.
+    """
+
+    run: RunId
+    path: str
+    sha256: Digest
+    name: str
+    role: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunFinished:
     """The run's honest end. `text`: one line for the user."""
 
@@ -390,6 +426,8 @@ Payload = (
     | ThreadMarked
     | PluginsSet
     | GrantsSet
+    | KindsSeen
+    | TextTaken
     | ProjectSet
     | UserSaid
     | RunResumed
@@ -408,6 +446,7 @@ Payload = (
     | CheckpointMade
     | ChangesStaged
     | Validated
+    | DeliverableSigned
     | RunFinished
     | ApplyStarted
     | ApplyFinished

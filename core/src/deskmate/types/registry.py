@@ -89,6 +89,7 @@ class ToolSpec:
     """A tool as the model and the policy see it. `name` is the wire name `<plugin>__<tool>`.
 
     `reads`: which files of the granted folders it looks at, as `deskmate.plugin.Tool` says; None: any.
+    `offered`: kinds of files that make it worth its place in a request, as there; None: any thread.
     """
 
     plugin: str
@@ -99,6 +100,7 @@ class ToolSpec:
     risk: Risk
     timeout_s: int = 120
     reads: tuple[str, ...] | None = None
+    offered: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

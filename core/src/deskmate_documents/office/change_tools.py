@@ -10,33 +10,37 @@ from typing import Any
 from deskmate.plugin import ToolContext, ToolInputError
 
 LINE_LIMIT = 400
-LINES_LIMIT = 12
+LINES_LIMIT = 40
 SHOWN_CHARACTERS = 240_000
+WORDS_LIMIT = 200_000
 
 
 def document_changes(before: str, after: str, context: ToolContext) -> dict[str, Any]:
-    """Say what changed between two versions of a Word document or an Excel workbook, change by change.
+    """Say what changed between two versions of a Word, Excel, PowerPoint or PDF file or a picture, change by change.
 
     Args:
-        before: workspace path of the older version.
+        before: workspace path of the older version; empty: the file is new, and its first lines are shown.
         after: workspace path of the newer version.
         context: filled in by Deskmate.
 
     Returns:
-        `changes`: list of {id, lines}; of the lines the first says where, `-` what goes, `+` what comes, `~` what is
-        formatting or else. Empty if nothing differs that a reader would see.
+        `changes`: list of {id, lines, whole}; of the lines the first says where, `-` what goes, `+` what comes, `~` what
+        is formatting or else; `whole`: the file can only be taken as a whole. Empty if nothing differs that a reader
+        would see.
     """
     from deskmate_documents.differs import pieces  # noqa: PLC0415
 
-    found = pieces(context.file(before), context.file(after))
+    found = pieces(context.file(before) if before else None, context.file(after))
     left = SHOWN_CHARACTERS
     changes = []
     for piece in found:
         lines = [line[:LINE_LIMIT] for line in piece.lines[:LINES_LIMIT]]
+        if len(piece.lines) > LINES_LIMIT:
+            lines.append(f"~and {len(piece.lines) - LINES_LIMIT} more lines")
         size = sum(map(len, lines))
         shown = lines if size <= left else lines[:1]
         left -= size
-        changes.append({"id": piece.id, "lines": shown})
+        changes.append({"id": piece.id, "lines": shown} | ({} if piece.alone else {"whole": True}))
     return {"changes": changes}
 
 
@@ -67,3 +71,25 @@ def document_take(
     result.parent.mkdir(parents=True, exist_ok=True)
     merge(old, new, chosen, result)
     return {"path": context.name_of(result)}
+
+
+def document_words(path: str, context: ToolContext) -> dict[str, Any]:
+    """Return the words of a Word, Excel, PowerPoint or PDF file for the search, from its beginning.
+
+    Args:
+        path: workspace path of the file.
+        context: filled in by Deskmate.
+
+    Returns:
+        `text`: its lines, at most 200,000 characters.
+    """
+    from deskmate_documents.differs import search_text  # noqa: PLC0415
+
+    lines: list[str] = []
+    left = WORDS_LIMIT
+    for line in search_text(context.file(path)):
+        lines.append(line[:left])
+        left -= len(lines[-1]) + 1
+        if left <= 0:
+            break
+    return {"text": "\n".join(lines)}

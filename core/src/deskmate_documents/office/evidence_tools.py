@@ -94,6 +94,7 @@ def document_present(
     role: str = "report",
     sources: list[str] | None = None,
     claims: list[dict[str, Any]] | None = None,
+    regulated: bool = False,
 ) -> ToolAnswer:
     """Present a file that rests on sources: each figure in it must stand there, or a claim must prove it.
 
@@ -108,6 +109,8 @@ def document_present(
         claims: {"text": words of the result that hold the figure, "evidence": [ids, or cells as
             "work/model.xlsx#PL!C7"], "formula": "e1 / e2 - 1"}; the formula over the evidence in its order, empty if the figure itself is there. Kinds: "number" (the
             default), "quote", "statement".
+        regulated: a professional answers for it, such as an opinion or a filing; it must say "Draft for professional
+            review" until a named person has signed it.
 
     Returns:
         `presented`: the path, and how many `claims` it carries.
@@ -121,6 +124,7 @@ def document_present(
         role=role,
         sources=named_sources(sources or [], context),
         claims=claims_of(claims or []),
+        data={"regulated": True} if regulated else {},
     )
     answer = {"presented": deliverable.path, "claims": len(deliverable.claims)}
     return ToolAnswer(result=answer, deliverables=(deliverable,))

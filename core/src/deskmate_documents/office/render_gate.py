@@ -6,11 +6,13 @@ import re
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from deskmate.errors import ToolError
 from deskmate.plugin import Deliverable, Finding, ValidationContext
+from deskmate.types.findings import Level
 from deskmate_documents.content import SHEETS, SLIDES, WORD
 
 RULE = "G-RENDER"
@@ -19,6 +21,7 @@ FINDINGS_LIMIT = 20
 OFFICE = WORD | SLIDES | SHEETS
 _HASHES = re.compile(r"(?<![\w#])#{3,}(?![\w#])")
 _BEYOND_PT = 2.0
+BOX = "A sign is shown as an empty box"
 
 Renderer = Callable[[Path, Path], object]
 """Takes a document and the PDF to be written; raises ToolError."""
@@ -51,28 +54,35 @@ class RenderGate:
         if suffix != ".pdf" and not (suffix in OFFICE and wanted):
             return
         try:
-            looks = self._looks(context.file)
+            with self._shown(context.file) as pdf:
+                looks, more = look_at(pdf), (*boxes_of(pdf), *off_slide(context.file))
         except ToolError as error:
             yield _finding(f"It cannot be shown: {error.message}")
             return
         yield from _count(deliverable, len(looks))
+        found = [*problems(looks, sheets=suffix in SHEETS), *more]
         known = Counter(message for message, _ in self._known(deliverable, context))
         count = 0
-        for message, where in problems(looks, sheets=suffix in SHEETS):
+        for message, where in found:
             if known[message] > 0:
                 known[message] -= 1
                 continue
             count += 1
             if count <= FINDINGS_LIMIT:
-                yield _finding(message, where)
+                # an Office file takes the fonts of its reader's machine, which may have the sign
+                soft = suffix != ".pdf" and message.startswith(BOX)
+                yield _finding(message, where, level="warning" if soft else "error")
 
-    def _looks(self, file: Path) -> tuple[PageLook, ...]:
+    @contextmanager
+    def _shown(self, file: Path) -> Iterator[Path]:
+        """Yield the file as a PDF."""
         if file.suffix.lower() == ".pdf":
-            return look_at(file)
+            yield file
+            return
         with tempfile.TemporaryDirectory() as folder:
             pdf = Path(folder) / "shown.pdf"
             (self._renderer or _libreoffice)(file, pdf)
-            return look_at(pdf)
+            yield pdf
 
     def _known(
         self, deliverable: Deliverable, context: ValidationContext
@@ -80,9 +90,11 @@ class RenderGate:
         """Yield what was so in the PDFs that it was made from."""
         for path in dict.fromkeys((*deliverable.sources.values(), deliverable.path)):
             file = context.sources.file(path)
-            if file is not None and file.suffix.lower() == ".pdf":
+            if file is not None and file.suffix.lower() in (".pdf", *SLIDES):
                 try:
-                    yield from problems(look_at(file))
+                    yield from off_slide(file)
+                    if file.suffix.lower() == ".pdf":
+                        yield from (*problems(look_at(file)), *boxes_of(file))
                 except ToolError:
                     continue
 
@@ -98,9 +110,9 @@ def _libreoffice(source: Path, target: Path) -> object:
     return convert(source, target)
 
 
-def _finding(message: str, where: str = "") -> Finding:
+def _finding(message: str, where: str = "", level: Level = "error") -> Finding:
     return Finding(
-        rule=RULE, level="error", message=message, location=where, fix="Correct the layout."
+        rule=RULE, level=level, message=message, location=where, fix="Correct the layout."
     )
 
 
@@ -130,6 +142,36 @@ def problems(looks: Iterable[PageLook], *, sheets: bool = False) -> Iterator[tup
             yield f"Text stands outside the page: {look.outside.strip()[:60]}", where
         if _HASHES.search(look.text) and sheets:
             yield "A column is too narrow for its figures, which show as ###.", where
+
+
+def off_slide(file: Path) -> tuple[tuple[str, str], ...]:
+    """Return (message, slide) of shapes that lie off their slide, which no picture of it shows. Raises ToolError."""
+    if file.suffix.lower() not in SLIDES:
+        return ()
+    from deskmate_documents.pptx.deck import Deck  # noqa: PLC0415
+    from deskmate_documents.pptx.lint import lint  # noqa: PLC0415
+
+    return tuple(
+        (f"{doubt.shape}: {doubt.message}", f"slide {doubt.slide}")
+        for doubt in lint(Deck(file))
+        if doubt.rule == "off-slide"
+    )
+
+
+def boxes_of(pdf: Path) -> tuple[tuple[str, str], ...]:
+    """Return (message, page) of pages where a font has no picture of a sign; none where its fonts cannot be read.
+
+    Viewers show files that this reader refuses; whether such a file can be shown at all is `look_at`'s to say.
+    """
+    from deskmate_documents.pdf.notdef import pages_with_boxes  # noqa: PLC0415
+
+    try:
+        found = pages_with_boxes(pdf)
+    except ToolError:
+        return ()
+    return tuple(
+        (f"{BOX}: the font {fonts} lacks it.", f"page {page}") for page, fonts in found.items()
+    )
 
 
 def look_at(pdf: Path) -> tuple[PageLook, ...]:

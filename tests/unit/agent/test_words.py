@@ -1,0 +1,105 @@
+"""The words of documents come into the log at the end of a run, once each, and never make a run fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from deskmate.agent import words
+from deskmate.errors import ToolError
+from deskmate.testing.fake_workspace import Tree
+from deskmate.testing.scripted_model import ScriptedModel
+from deskmate.types.events import ChangesStaged, RunFinished, TextTaken
+from deskmate.types.registry import ToolSpec
+
+if TYPE_CHECKING:
+    from tests.unit.agent.conftest import Lab
+
+    MakeLab = Callable[..., Lab]
+
+pytestmark = pytest.mark.anyio
+FILES = {"docs/a.txt": b"alpha", "docs/b.PDF": b"harbour", "docs/big.docx": b"quay" * 9}
+WRITE = ("workspace__write", {"path": "docs/new.xlsx", "content": "wharf"})
+
+
+@pytest.fixture(autouse=True)
+def of_the_lab(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the lab's plugin bring the tool: the fake machine has no built-in office plugin."""
+    monkeypatch.setattr(words, "TOOL", "lab__words")
+
+
+def make(make_lab: MakeLab, *lines: Any, answer: Any = None, **more: Any) -> Lab:
+    """Return a lab whose machine has the tool that takes words out of documents."""
+    from tests.unit.agent.conftest import FlakySandbox, lab_plugin
+
+    def taken(tree: Tree, arguments: Mapping[str, Any]) -> Any:
+        return {"text": f"words of {tree.read(arguments['path']).decode()}"}
+
+    spec = ToolSpec(
+        plugin="lab", name=words.TOOL, title="", description="", input_schema={}, risk="read",
+        offered=(),
+    )  # fmt: skip
+    tools = {**lab_plugin().tools, words.TOOL: (spec, answer or taken)}
+    sandbox = FlakySandbox({"lab": replace(lab_plugin(), tools=tools)})
+    return make_lab(ScriptedModel(lines), files=FILES, sandbox=sandbox, **more)
+
+
+def stored(lab: Lab) -> dict[str, str]:
+    return {e.path: lab.blobs.read(e.words).decode() for e in lab.store.of(TextTaken)}
+
+
+async def test_documents_of_the_folders_and_new_ones_are_taken_once(make_lab: MakeLab) -> None:
+    lab = make(make_lab, (WRITE,), "Ok.", (WRITE,), "Ok.")
+    await lab.say("Go")
+    assert stored(lab) == {
+        "docs/b.PDF": "words of harbour",
+        "docs/new.xlsx": "words of wharf",
+        "docs/big.docx": f"words of {'quay' * 9}",
+    }
+    assert lab.store.of(RunFinished)[-1].reason == "done"
+    await lab.say("Again", run="r-2")
+    assert len(lab.store.of(TextTaken)) == 3
+
+
+async def test_a_run_that_opened_no_machine_opens_none_for_it(make_lab: MakeLab) -> None:
+    lab = make(make_lab, "Hello.")
+    await lab.say("Hi")
+    assert lab.sandbox.opened == 0
+    assert stored(lab) == {}
+
+
+async def test_what_cannot_be_read_has_no_words_and_is_not_asked_again(make_lab: MakeLab) -> None:
+    def broken(tree: Tree, arguments: Mapping[str, Any]) -> Any:
+        raise ToolError("It is damaged.")
+
+    lab = make(make_lab, (WRITE,), "Ok.", answer=broken)
+    await lab.say("Go")
+    assert set(stored(lab).values()) == {""}
+    assert len(stored(lab)) == 3
+
+
+async def test_an_answer_that_is_no_text_counts_as_none(make_lab: MakeLab) -> None:
+    lab = make(make_lab, (WRITE,), "Ok.", answer=lambda tree, arguments: {"text": [1]})
+    await lab.say("Go")
+    assert set(stored(lab).values()) == {""}
+
+
+async def test_a_machine_that_dies_costs_the_words_and_nothing_else(make_lab: MakeLab) -> None:
+    lab = make(make_lab, (WRITE,), "Ok.")
+    lab.sandbox.kill_after = [words.TOOL]
+    await lab.say("Go")
+    assert stored(lab) == {}
+    assert len(lab.store.of(ChangesStaged)) == 1
+    assert lab.store.of(RunFinished)[-1].reason == "done"
+
+
+async def test_only_so_many_documents_a_run(
+    make_lab: MakeLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(words, "DOCUMENTS_A_RUN", 2)
+    lab = make(make_lab, (WRITE,), "Ok.", (WRITE,), "Ok.")
+    await lab.say("Go")
+    assert len(stored(lab)) == 2

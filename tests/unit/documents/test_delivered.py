@@ -1,0 +1,131 @@
+"""Figures of a workbook that the same run edited: proven beside the original, never believed."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import xlsxwriter
+from tests.unit.documents.gate_rooms import digest, room
+
+from deskmate.plugin import Claim, Deliverable, Digest, Evidence
+from deskmate_documents.evidence import Ledger, Unproven
+from deskmate_documents.office.number_gate import check_numbers
+from deskmate_documents.xlsx.edit import edit_workbook
+
+PIVOT = {
+    "op": "pivot",
+    "cells": "Pivot!A1",
+    "source": "Data!A1:B4",
+    "rows": ["Region"],
+    "values": [{"field": "Amount", "function": "sum"}],
+    "name": "P",
+}
+
+
+@pytest.fixture
+def original(tmp_path: Path) -> Path:
+    path = tmp_path / "model.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        book.calc_on_load = False
+        sheet = book.add_worksheet("Data")
+        rows = (("Region", "Amount"), ("North", 10), ("South", 20), ("North", 5))
+        for number, row in enumerate(rows):
+            sheet.write_row(number, 0, row)
+        sheet.write_formula("D1", "=SUM(B2:B4)", None, 35)
+        book.add_worksheet("Pivot")
+    return path
+
+
+def ledger(original: Path, edits: list[dict[str, Any]], said: str = "") -> Ledger:
+    made = original.with_name("made.xlsx")
+    edit_workbook(original, made, edits)
+    return beside(original, made, said)
+
+
+def beside(original: Path, made: Path, said: str = "") -> Ledger:
+    context = room(
+        made.with_name("deck.pptx"),
+        {"w/model.xlsx": original},
+        others={"w/model.xlsx": made},
+        said=[said],
+    )
+    return Ledger(context)
+
+
+def test_cells_of_a_new_pivot_table_are_computed_once_more(original: Path) -> None:
+    found = ledger(original, [PIVOT])
+    assert found.value("w/model.xlsx#Pivot!B2") == Decimal(15)
+    assert found.value("w/model.xlsx#Data!B3") == Decimal(20)
+
+
+def test_a_forged_cell_of_a_pivot_table_is_no_evidence(original: Path, tmp_path: Path) -> None:
+    import zipfile
+
+    made = original.with_name("made.xlsx")
+    edit_workbook(original, made, [PIVOT])
+    with zipfile.ZipFile(made) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    sheet = "xl/worksheets/sheet2.xml"
+    assert b"<v>15</v>" in parts[sheet]
+    parts[sheet] = parts[sheet].replace(b"<v>15</v>", b"<v>95</v>")
+    with zipfile.ZipFile(made, "w") as archive:
+        for name, data in parts.items():
+            archive.writestr(name, data)
+    with pytest.raises(Unproven, match="does not give 95"):
+        beside(original, made).value("w/model.xlsx#Pivot!B2")
+
+
+def test_what_the_agent_wrote_is_no_evidence_unless_the_user_said_it(original: Path) -> None:
+    edit = {"op": "set", "cells": "Data!B2", "value": 77}
+    with pytest.raises(Unproven, match="was written in this run"):
+        ledger(original, [edit]).value("w/model.xlsx#Data!B2")
+    said = "Set the first amount to 77."
+    assert ledger(original, [edit], said).value("w/model.xlsx#Data!B2") == Decimal(77)
+
+
+def test_a_pivot_table_over_what_the_agent_wrote_is_no_evidence(original: Path) -> None:
+    edits: list[dict[str, Any]] = [{"op": "set", "cells": "Data!B2", "value": 77}, PIVOT]
+    with pytest.raises(Unproven, match=r"Data!B2 was written in this run"):
+        ledger(original, edits).value("w/model.xlsx#Pivot!B2")
+
+
+def test_a_result_counts_only_if_it_is_new_and_right(original: Path, tmp_path: Path) -> None:
+    untouched = ledger(original, [{"op": "style", "cells": "Data!A1", "bold": True}])
+    assert untouched.value("w/model.xlsx#Data!D1") == Decimal(35)
+    edit = {"op": "set", "cells": "Data!B2", "value": 77}
+    with pytest.raises(Unproven, match="from before an edit"):
+        ledger(original, [edit], "77").value("w/model.xlsx#Data!D1")
+
+
+def test_a_deck_of_the_edited_workbook_passes_and_its_lie_does_not(
+    original: Path, tmp_path: Path
+) -> None:
+    made, file = tmp_path / "made.xlsx", tmp_path / "brief.txt"
+    edit_workbook(original, made, [PIVOT])
+    for shown, errors in (("15", 0), ("16", 1)):
+        file.write_text(f"The North has {shown} orders.")
+        evidence = Evidence(
+            id="cell", source=Digest(digest(made)), path="w/model.xlsx", value="15",
+            locator={"sheet": "Pivot", "cell": "B2"},
+        )  # fmt: skip
+        deliverable = Deliverable(
+            path="w/brief.txt", title="Brief", role="brief", sources={"source": "w/model.xlsx"},
+            claims=(Claim(text=f"{shown} orders", evidence=("cell",), kind="number"),),
+        )  # fmt: skip
+        context = room(file, {"w/model.xlsx": original}, [evidence], {"w/model.xlsx": made})
+        assert len(list(check_numbers(deliverable, context))) == errors
+
+
+def test_evidence_of_a_version_that_is_not_delivered_stays_unverified(original: Path) -> None:
+    item = Evidence(
+        id="cell", source=Digest("0" * 64), path="w/model.xlsx", value="15",
+        locator={"sheet": "Pivot", "cell": "B2"},
+    )  # fmt: skip
+    made = original.with_name("made.xlsx")
+    edit_workbook(original, made, [PIVOT])
+    context = room(original, {"w/model.xlsx": original}, [item], others={"w/model.xlsx": made})
+    with pytest.raises(Unproven, match="not the version that was read"):
+        Ledger(context).value("cell")
