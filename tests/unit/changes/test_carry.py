@@ -8,11 +8,13 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from tests.unit.changes.folder_trees import Desk, Tree, contents, difference, facts, lay
 
+from deskmate.changes import journal
 from deskmate.changes.apply import Place, apply_changes, recover
 from deskmate.changes.journal import Journal, JournalState
 from deskmate.changes.planning import ApplyOptions
@@ -32,6 +34,7 @@ AFTER: Tree = {"nda.txt": b"two\n", "memo.md": b"memo\n", "new": None, "new/b": 
 
 _CHILD = """
 import json, sys, anyio
+from contextlib import suppress
 from pathlib import Path
 from deskmate.changes.apply import Place, apply_changes
 from deskmate.changes.planning import ApplyOptions
@@ -166,6 +169,33 @@ async def test_a_fault_in_a_system_call_leaves_all_or_nothing(
     tmp_path: Path, fault: str, number: int
 ) -> None:
     await _inject(tmp_path / "x", fault, number)
+
+
+@pytest.mark.parametrize("number", range(1, 6))
+async def test_a_journal_that_cannot_be_synced_never_lets_the_log_say_the_wrong_thing(
+    tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, synced = tmp_path / "x", 0
+    thread, digest = await _stage(folder)
+    original = facts(folder / "docs")
+
+    def fails_once(path: Path) -> None:
+        nonlocal synced
+        synced += 1
+        if synced == number:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    grants = (Grant(name="docs", folder=str(folder / "docs")),)
+    with monkeypatch.context() as patch:
+        patch.setattr(journal, "_sync", fails_once)
+        async with open_thread(folder / "threads", thread) as store:
+            place = Place(
+                store=store, blobs=BlobStore(folder / "blobs"), journal=store.folder / "apply"
+            )
+            with suppress(DeskmateError, OSError):
+                await apply_changes(place, Digest(digest), grants, ApplyOptions(confirm_bulk=True))
+    assert synced >= number
+    await _check(folder, thread, original)
 
 
 @_traced

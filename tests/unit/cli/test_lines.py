@@ -6,7 +6,7 @@ import pytest
 
 from deskmate.cli.lines import log_lines
 from deskmate.store import chain
-from deskmate.store.thread import make_event
+from deskmate.store.rows import make_event
 from deskmate.types.events import (
     CheckpointMade,
     EgressAsked,

@@ -12,7 +12,7 @@ import pytest
 from deskmate.host.thread_page import thread_page
 from deskmate.store import chain
 from deskmate.store.blobs import BlobStore
-from deskmate.store.thread import make_event
+from deskmate.store.rows import make_event
 from deskmate.types.codec import to_json
 from deskmate.types.events import (
     ApplyFinished,

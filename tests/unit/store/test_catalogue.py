@@ -11,7 +11,7 @@ import pytest
 
 from deskmate.errors import UserError
 from deskmate.store.blobs import BlobStore
-from deskmate.store.catalogue import FILE, Catalogue, match_of
+from deskmate.store.catalogue import _SEARCH, FILE, Catalogue, match_of
 from deskmate.store.listing import list_threads
 from deskmate.store.owning import (
     delete_thread,
@@ -133,6 +133,44 @@ async def test_what_was_added_later_is_found_once(threads: Path, catalogue: Cata
         await store.append(tool("alpha beta"))
         assert len(catalogue.search("beta")) == 1  # also while the writer is still open
     assert len(catalogue.search("alpha")) == 2
+
+
+async def test_the_best_hits_of_the_best_threads_come_together_with_their_snippets(
+    threads: Path, catalogue: Catalogue
+) -> None:
+    many = await make(threads, "T", *(tool(f"alpha {'alpha ' * n}in {n}") for n in range(6)))
+    others = [await make(threads, "T", tool(f"alpha once, {'and more ' * 9}")) for _ in range(4)]
+    hits = catalogue.search("alpha")
+    assert [hit.thread for hit in hits[:3]] == [many] * 3
+    assert {hit.thread for hit in hits[3:]} == set(others)
+    assert len(hits) == 7  # no more than three of one thread
+    assert all("⟦alpha⟧" in hit.snippet for hit in hits)
+    assert {hit.thread for hit in catalogue.search("alpha", limit=1)} == {many}
+
+
+async def test_matches_come_in_the_order_of_the_index_and_are_not_sorted_again(
+    threads: Path, catalogue: Catalogue
+) -> None:
+    await make(threads, "T", said("alpha"))
+    with catalogue._opened() as db:
+        db.create_function("is_wanted", 1, bool)
+        plan = str(db.execute(f"explain query plan {_SEARCH}", ("alpha", 9)).fetchall())
+    # else it would be decided which hits are shown before the best is known
+    assert "VIRTUAL TABLE INDEX" in plan
+    assert "B-TREE" not in plan
+
+
+async def test_nothing_of_a_thread_that_is_gone_stays_in_the_catalogue(
+    threads: Path, catalogue: Catalogue
+) -> None:
+    thread = await make(threads, "T", said("alpha"), tool("beta"))
+    kept = await make(threads, "T", said("alpha gamma"))
+    assert len(catalogue.search("alpha")) == 2
+    delete_thread(threads, thread)
+    assert {hit.thread for hit in catalogue.search("alpha")} == {kept}
+    with catalogue._opened() as db:
+        assert {row[0] for row in db.execute("select thread from places")} == {kept}
+        assert db.execute("select count(*) from texts").fetchone() == (1,)
 
 
 @pytest.mark.parametrize("damage", ["remove", "garbage", "cut", "older"])

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -22,6 +25,7 @@ SCHEMAS = Path(__file__).parent / "schemas"
 EARLIER = sorted(SCHEMAS.glob("*.sql"))
 HEADS = {
     "m001_events": "c94dcbce2c1385448fa337bb5bc00258c9a0626e50c6db4ac49d5eb0f0c00c06",
+    "m003_listing": "3582f6790a855315e5c3e0a3da0bf5af2fc1ce8b13eb117ccd784ee10721851e",
     "m002_seals": "3582f6790a855315e5c3e0a3da0bf5af2fc1ce8b13eb117ccd784ee10721851e",
 }
 THREAD = "t-fixture001"
@@ -118,17 +122,39 @@ async def test_a_migration_that_fails_half_way_leaves_the_database_as_it_was(
             pass
 
 
-async def test_an_older_schema_is_not_changed_by_reading(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = restored(EARLIER[-1], tmp_path / "threads")
+async def test_an_older_schema_is_not_changed_by_reading(tmp_path: Path) -> None:
+    file = restored(EARLIER[0], tmp_path / "threads")
     before = shape(file)
-
-    def m999_later(db: Database) -> None:
-        db.execute("create table later (a)")
-
-    monkeypatch.setattr(schema, "_STEPS", (*schema._STEPS, m999_later))
     with pytest.raises(UserError, match="older Deskmate"):
         async with open_thread(tmp_path / "threads", THREAD, write=False):
             pass
     assert shape(file) == before
+
+
+async def test_a_reader_does_without_the_steps_that_only_make_speed(tmp_path: Path) -> None:
+    file = restored(EARLIER[1], tmp_path / "threads")
+    before = shape(file)
+    async with open_thread(tmp_path / "threads", THREAD, write=False) as store:
+        assert len(await store.events()) == 7
+    assert summary_of(file.parent).state == "done"
+    assert shape(file) == before
+
+
+def test_lists_are_made_from_the_index_that_holds_only_their_events(tmp_path: Path) -> None:
+    file = restored(EARLIER[-1], tmp_path / "threads")
+    with closing(schema.open_database(file.parent, write=False)) as db:
+        query = f"explain query plan select kind from events where {schema.LISTED} order by seq"
+        plan = " ".join(str(row) for row in db.execute(query))
+    assert "events_listed" in plan
+
+
+def test_reading_a_thread_loads_no_library_of_databases(tmp_path: Path) -> None:
+    restored(EARLIER[-1], tmp_path / "threads")
+    program = (
+        "import anyio, sys\nfrom pathlib import Path\nfrom deskmate.store.thread import open_thread\n"
+        "async def main():\n"
+        f"    async with open_thread(Path({str(tmp_path / 'threads')!r}), {THREAD!r}) as store:\n"
+        "        assert len(await store.events()) == 7\n"
+        "anyio.run(main)\nassert 'sqlite_utils' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

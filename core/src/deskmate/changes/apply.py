@@ -147,7 +147,8 @@ async def perform(
         try:
             lost = await anyio.to_thread.run_sync(_carry, place, plan, digest)
         except DeskmateError as error:
-            if journal.state(digest) != "backed_up":
+            # a state that has its name and was perhaps not synced: recovery knows what became of it
+            if journal.state(digest) not in ("backed_up", "done"):
                 await _close(place, digest, error.message)
             raise
         await _close(place, digest, "")

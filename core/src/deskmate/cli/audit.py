@@ -12,12 +12,14 @@ import click
 from deskmate.cli.changes import choose_thread, open_for_reading, thread_option
 from deskmate.cli.output import Session, json_option, say, say_json
 from deskmate.cli.thread import say_report, verify_one
+from deskmate.cli.tidying import tidy_up
 from deskmate.errors import DeskmateError, UserError
 from deskmate.types.codec import to_json
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from deskmate.host.erasing import ErasedEverywhere
     from deskmate.store.chain import ChainReport
     from deskmate.store.signing import SignedCheckpoint
 
@@ -116,8 +118,9 @@ def erase(
 ) -> None:
     """Remove texts, arguments, results and findings of events; the chain of records stays whole.
 
-    What remains says that something was there, when, and that it was erased. Deskmate cannot erase copies elsewhere:
-    exports, forks, what was sent to a model. Files that runs read or wrote are kept for undo; delete the thread for that.
+    Forks of the thread lose the same events. What remains says that something was there, when, and that it was erased.
+    Deskmate cannot erase copies outside its own folders: exports, backups, recordings, what was sent to a model.
+    Files that runs read or wrote are kept for undo; delete the thread for that.
     """
     from deskmate.host.erasing import Choice, erase_events  # noqa: PLC0415
 
@@ -126,10 +129,29 @@ def erase(
     if not options["yes"]:
         click.confirm(f"Erase this in {name} for good? It cannot be undone", abort=True, err=True)
     erased = anyio.run(erase_events, session.places, name, choice, why)
+    tidied = tidy_up(session, is_due=True)
     if options["as_json"]:
-        say_json({"thread": name, "erased": list(erased.seqs)})
+        data = {"thread": name, "erased": list(erased.events)}
+        say_json({**data, "forks": erased.forks, "left": erased.left})
     else:
-        say(f"{name}: {len(erased.seqs)} events erased; the chain of records is whole")
+        _say_erased(erased)
+        if tidied is None or tidied.left:
+            say("Stored content that only these events named is still there: deskmate thread gc")
+
+
+def _say_erased(erased: ErasedEverywhere) -> None:
+    """Say what was erased, and every place that may still hold it."""
+    say(f"{erased.thread}: {len(erased.events)} events erased; the chain of records is whole")
+    for fork, seqs in erased.forks.items():
+        say(f"{fork}: {len(seqs)} events erased, a fork's copies; its chain is whole too")
+    for place in erased.left:
+        held = f"{len(place.events)} of these events" if place.events else "perhaps some of them"
+        say(f"! {place.thread} still holds {held}: {place.why}")
+        say(f"    {place.command}")
+    say(
+        "Not reached: exports, backups, recordings and other copies outside Deskmate's folders, and"
+    )
+    say("what a model's or a trace server was sent. Erase those where they are.")
 
 
 def _say_trust(signed: list[SignedCheckpoint], key: str, *, has_checkpoint: bool) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from deskmate.store.rows import parsed
 from deskmate.types.codec import from_json
 from deskmate.types.events import (
     KINDS,
@@ -24,7 +24,7 @@ from deskmate.types.events import (
 )
 
 _LIMIT = 120
-_DECODER = json.JSONDecoder()
+_MOSTLY_ENOUGH = _LIMIT + 40
 _ENOUGH = 4 * _LIMIT
 """Characters of a text that are looked at: most of it may be white space, seldom more than this."""
 
@@ -32,31 +32,14 @@ _ENOUGH = 4 * _LIMIT
 def log_lines(rows: Iterable[tuple[Any, ...]]) -> Iterator[str]:
     """Yield a line for each checked row of a log."""
     for seq, time, kind, payload, *_ in rows:
-        data = _DECODER.raw_decode(payload)[0]  # it is canonical: no white space around it
-        words = _usual(kind, data)
-        text = " ".join(
-            (_text(from_json(KINDS[kind], data)) if words is None else words)[:_ENOUGH].split()
-        )
+        data = parsed(payload)
+        usual = _USUAL.get(kind)
+        words = usual(data) if usual else _text(from_json(KINDS[kind], data))
+        text = " ".join(words[:_MOSTLY_ENOUGH].split())
+        if len(text) <= _LIMIT and len(words) > _MOSTLY_ENOUGH:
+            text = " ".join(words[:_ENOUGH].split())
         cut = text if len(text) <= _LIMIT else text[: _LIMIT - 1] + "…"
         yield f"{seq:>5}  {time[:19]}  {kind:<16}  {cut}"
-
-
-def _usual(kind: str, data: Mapping[str, Any]) -> str | None:
-    """Return the words of the kinds that logs are full of, None for another; no object is made for them."""
-    match kind:
-        case "ModelAsked":
-            return str(data["model"])
-        case "ModelReplied":
-            return _reply(data["content"])
-        case "ToolStarted":
-            return str(data["tool"])
-        case "ToolFinished":
-            return f"{data['tool']} {data['outcome']}: {data['text'][:_ENOUGH]}"
-        case "UserSaid":
-            return str(data["text"])
-        case "CheckpointMade" | "BaseTaken":
-            return f"{data['files']} files, {data['size']:,} bytes"
-    return None
 
 
 def _reply(content: Iterable[Mapping[str, Any]]) -> str:
@@ -67,6 +50,22 @@ def _reply(content: Iterable[Mapping[str, Any]]) -> str:
         elif block.get("type") == "tool_use":
             uses.append(str(block.get("name", "")))
     return " ".join([*texts, *([f"[{', '.join(uses)}]"] if uses else ())])
+
+
+def _size(data: Mapping[str, Any]) -> str:
+    return f"{data['files']} files, {data['size']:,} bytes"
+
+
+_USUAL: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "ModelAsked": lambda data: str(data["model"]),
+    "ModelReplied": lambda data: _reply(data["content"]),
+    "ToolStarted": lambda data: str(data["tool"]),
+    "ToolFinished": lambda data: f"{data['tool']} {data['outcome']}: {data['text'][:_ENOUGH]}",
+    "UserSaid": lambda data: str(data["text"]),
+    "CheckpointMade": _size,
+    "BaseTaken": _size,
+}
+"""Words of the kinds that logs are full of; no object is made for them."""
 
 
 def _text(payload: Payload) -> str:

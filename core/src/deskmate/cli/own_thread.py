@@ -8,6 +8,7 @@ import anyio
 import click
 
 from deskmate.cli.output import Session, json_option, say, say_json
+from deskmate.cli.tidying import tidy_up
 
 if TYPE_CHECKING:
     from deskmate.host.forking import Fork
@@ -104,6 +105,7 @@ def delete(session: Session, thread: str) -> None:
 
     delete_thread(session.places.threads, thread)
     say(f"{thread} is deleted. For {KEPT_DAYS} days: deskmate thread restore {thread}")
+    tidy_up(session)
 
 
 @click.command("restore")
@@ -160,7 +162,8 @@ def fork(session: Session, thread: str, seq: int | None, title: str, as_json: bo
 def gc(session: Session, dry_run: bool, as_json: bool) -> None:
     """Remove stored content that no thread, no undo, no fork and no deleted thread in its 30 days needs.
 
-    While a thread is at work nothing is removed. Your own files are never touched.
+    While a thread is at work nothing is removed. Your own files are never touched. Once a day it happens by itself,
+    for about a second, after a run has ended or a thread was deleted.
     """
     from deskmate.store.collection import collect  # noqa: PLC0415 - only this command needs it
 

@@ -14,6 +14,7 @@ import click
 
 from deskmate.cli.output import Session, is_live, json_option, report_interrupt, say, say_json
 from deskmate.cli.permissions import ask_what_is_new
+from deskmate.cli.tidying import tidy_up
 from deskmate.errors import UserError
 from deskmate.types.files import ApplyMode, Grant
 from deskmate.types.ids import ThreadId
@@ -182,6 +183,7 @@ def run_order(
         say_json(result)
     else:
         show_result(result, streamed=streamed)
+    tidy_up(session)
     return EXIT_CODES[result.reason]
 
 

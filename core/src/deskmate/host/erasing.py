@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from shlex import quote
+from typing import TYPE_CHECKING
 
-from deskmate.errors import UserError
+import anyio.to_thread
+
+from deskmate.errors import DeskmateError, UserError
 from deskmate.types.events import (
-    Erased,
     Event,
     RunFinished,
     RunResumed,
@@ -18,6 +21,10 @@ from deskmate.types.events import (
 )
 from deskmate.types.places import Places
 
+if TYPE_CHECKING:
+    from deskmate.store.family import Copy
+
+_FORK = re.compile(r"(?: \(fork\))+$")
 _RANGE = re.compile(r"([0-9]+)(?:-([0-9]+))?")
 
 
@@ -30,27 +37,111 @@ class Choice:
     everything: bool = False
 
 
-async def erase_events(places: Places, thread: str, choice: Choice, why: str) -> Erased:
-    """Erase, and return what was. Raises UserError for a choice that names nothing, or a run under way."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """A place that still holds what was to be erased. `events`: numbers there; `command`: what erases it there."""
+
+    thread: str
+    events: tuple[int, ...]
+    why: str
+    command: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasedEverywhere:
+    """What was erased: `events` of the thread, and of each of its forks; and what is `left` on this machine."""
+
+    thread: str
+    events: tuple[int, ...]
+    forks: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    left: tuple[Left, ...] = ()
+
+
+async def erase_events(places: Places, thread: str, choice: Choice, why: str) -> ErasedEverywhere:
+    """Erase in the thread and its forks, and return what was, and where it still is.
+
+    Forks come first: what a crash interrupts is done by the same command again. A thread that this one was forked
+    from is named and not touched. Raises UserError for a choice that names nothing, or a run under way in it.
+    """
     from deskmate.store.catalogue import FILE  # noqa: PLC0415
+    from deskmate.store.family import copies_of, held_in  # noqa: PLC0415
     from deskmate.store.thread import open_thread  # noqa: PLC0415
 
+    forks: dict[str, tuple[int, ...]] = {}
+    left: list[Left] = []
     async with open_thread(places.threads, thread) as store:
         events = await store.events()
-        if _is_under_way(events):
-            raise UserError(
-                f"A run of {thread} is under way or was interrupted.",
-                hint=f"Let it end first: deskmate thread resume {thread}",
-            )
+        _check_is_settled(events, thread)
         seqs = chosen(events, choice)
-        erased = await store.erase(seqs | titles_of(events, seqs), why)
-    for ending in (
-        "",
-        "-wal",
-        "-shm",
-    ):  # the index holds the words too; it is made anew from the logs
+        seqs |= titles_of(events, seqs)
+        for copy in await anyio.to_thread.run_sync(copies_of, places.threads, thread, seqs):
+            if reason := _why_not(copy, thread):
+                left += [_left(copy, reason, why)] if copy.seqs or copy.problem else []
+                continue
+            try:
+                if done := await _erase_fork(places, copy.thread, copy.seqs, why):
+                    forks[copy.thread] = done
+            except DeskmateError as error:
+                left.append(_left(copy, error.message, why))
+        erased: tuple[int, ...] = ()
+        held = await anyio.to_thread.run_sync(held_in, store.folder, seqs)
+        if held or not (forks or left):  # it may be only the copies that are left
+            erased = (await store.erase(seqs, why)).seqs
+    for ending in ("", "-wal", "-shm"):  # the index holds the words too; it is made anew
         (places.data / f"{FILE}{ending}").unlink(missing_ok=True)
-    return erased
+    return ErasedEverywhere(thread=thread, events=erased, forks=forks, left=tuple(left))
+
+
+async def _erase_fork(
+    places: Places, thread: str, seqs: Collection[int], why: str
+) -> tuple[int, ...]:
+    from deskmate.store.thread import open_thread  # noqa: PLC0415
+
+    """Return what was erased; where all is erased already, closing the log takes its last traces off the disk."""
+    async with open_thread(places.threads, thread) as store:
+        if not seqs:
+            return ()
+        events = await store.events()
+        _check_is_settled(events, thread)
+        return (await store.erase({*seqs, *titles_of(events, seqs)}, why)).seqs
+
+
+def _check_is_settled(events: Sequence[Event], thread: str) -> None:
+    if _is_under_way(events):
+        raise UserError(
+            f"A run of {thread} is under way or was interrupted.",
+            hint=f"Let it end first: deskmate thread resume {thread}",
+        )
+
+
+def _why_not(copy: Copy, thread: str) -> str:
+    """Return why a copy is not erased with the thread's own events; empty where it is."""
+    if copy.problem:
+        return copy.problem
+    if copy.deleted:
+        return "it was deleted and can be brought back"
+    return "" if copy.below else f"it has the same events and is no fork of {thread}"
+
+
+def _left(copy: Copy, reason: str, why: str) -> Left:
+    """Name a place, with the command that erases there."""
+    restore = f"deskmate thread restore {copy.thread} && " if copy.deleted else ""
+    events = " ".join(f"--event {one}" for one in ranges(copy.seqs))
+    command = f"{restore}deskmate audit erase --thread {copy.thread} {events} --why {quote(why)}"
+    if copy.problem:
+        command = f"deskmate thread verify {copy.thread}"
+    return Left(thread=copy.thread, events=tuple(sorted(copy.seqs)), why=reason, command=command)
+
+
+def ranges(numbers: Collection[int]) -> tuple[str, ...]:
+    """Return numbers as the command takes them: `3`, or `5-9`."""
+    found: list[list[int]] = []
+    for number in sorted(numbers):
+        if found and number == found[-1][1] + 1:
+            found[-1][1] = number
+        else:
+            found.append([number, number])
+    return tuple(f"{first}-{last}" if first != last else f"{first}" for first, last in found)
 
 
 def chosen(events: Sequence[Event], choice: Choice) -> frozenset[int]:
@@ -69,17 +160,22 @@ def chosen(events: Sequence[Event], choice: Choice) -> frozenset[int]:
 
 
 def titles_of(events: Sequence[Event], seqs: Collection[int]) -> frozenset[int]:
-    """Return the events whose title is the beginning of a chosen request: a thread is named after its first one."""
-    said = [
-        " ".join(event.payload.text.split())
-        for event in events
-        if event.seq in seqs and isinstance(event.payload, UserSaid)
-    ]
+    """Return further events whose title is one of the chosen, or the beginning of a chosen request.
+
+    A thread is named after its first request, a fork after its parent.
+    """
+    said = []
+    for event in (event for event in events if event.seq in seqs):
+        if isinstance(event.payload, UserSaid):
+            said.append(" ".join(event.payload.text.split()))
+        elif isinstance(event.payload, ThreadCreated | ThreadRenamed):
+            said.append(event.payload.title)
     return frozenset(
         event.seq
         for event in events
-        if isinstance(event.payload, ThreadCreated | ThreadRenamed)
-        and any(text.startswith(event.payload.title.rstrip("…")) for text in said)
+        if event.seq not in seqs
+        and isinstance(event.payload, ThreadCreated | ThreadRenamed)
+        and any(text.startswith(_FORK.sub("", event.payload.title).rstrip("…")) for text in said)
     )
 
 

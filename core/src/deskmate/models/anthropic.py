@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from deskmate.errors import ModelUnavailable
+from deskmate.models.bounds import bounded_client
 from deskmate.models.catalogue import ModelInfo, cost_usd
 from deskmate.models.messages_api import request_body, translate_error, wire_errors
 from deskmate.ports import ModelReply, ModelRequest
@@ -99,6 +100,7 @@ class AnthropicModel:
                 api_key=self._api_key,
                 base_url=self._base_url,
                 max_retries=0,
+                http_client=bounded_client(),
                 timeout=anthropic.Timeout(self._silence_s, connect=CONNECT_S),
             )
         return self._client

@@ -85,6 +85,8 @@ def translate_error(error: Exception, model: str, url: str) -> DeskmateError:
         return _status_error(error, model, url)
     if isinstance(error, anthropic.APITimeoutError):
         return ModelUnavailable(f"{model} at {url} did not answer in time.")
+    if isinstance(error.__cause__, httpx2.DecodingError):
+        return ModelUnavailable(f"The reply of {model} cannot be taken: {error.__cause__}.")
     if isinstance(error, anthropic.APIConnectionError):
         hint = "Is the server running, and is this machine online?"
         return ModelUnavailable(f"{url} cannot be reached.", hint=hint)

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -27,8 +28,8 @@ _TEXT_LIMIT = 200_000
 """Characters of one event that are indexed; what is longer stays in the log."""
 _WORD = re.compile(r"\w+", re.UNICODE)
 _HITS_PER_THREAD = 3
-_Row = tuple[int, str, int, str]
-"""Number of an indexed text, its thread, event and kind."""
+_CANDIDATES = 4
+"""So many hits a wanted one are looked at: several may be in one thread."""
 _TEXTS = (
     "ThreadRenamed",
     "UserSaid",
@@ -42,9 +43,18 @@ _TEXTS = (
 _SCHEMA = """
 create table threads (thread text primary key, stamp text not null, seq integer not null,
   changed text not null, summary text not null) strict;
-create virtual table texts using fts5 (text, thread unindexed, seq unindexed, kind unindexed,
-  tokenize = "unicode61 remove_diacritics 2", prefix = "2 3");
+create table places (id integer primary key, thread text not null, seq integer not null,
+  kind text not null) strict;
+create index places_thread on places (thread);
+create virtual table texts using fts5 (text, tokenize = "unicode61 remove_diacritics 2", prefix = "2 3");
 """
+"""A text's row has the number of its place: what is found is then known without reading whole texts."""
+_SEARCH = """
+select thread, seq, kind, case when is_wanted(thread) then snippet(texts, 0, '⟦', '⟧', '…', 16) end
+from texts cross join places on places.id = texts.rowid
+where texts match ? order by texts.rank limit ?
+"""
+"""One pass over the matches, best first; a snippet takes its time and is made for what is shown only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,18 +102,17 @@ class Catalogue:
         if not self._threads.is_dir():
             return ()
         with self._opened() as db:
-            rows = db.execute(
-                "select rowid, thread, seq, kind from texts where texts match ? order by rank limit ?",
-                (query, limit * _HITS_PER_THREAD * 4),
-            ).fetchall()
-            best = _best(rows, limit)
-            snippets = _snippets(db, query, [row[0] for row in best])
+            wanted = _Wanted(limit)
+            db.create_function("is_wanted", 1, wanted)
+            rows = db.execute(_SEARCH, (query, limit * _HITS_PER_THREAD * _CANDIDATES)).fetchall()
             about = {
                 thread: json.loads(text)
-                for thread in {row[1] for row in best}
+                for thread in wanted.hits
                 for (text,) in db.execute("select summary from threads where thread = ?", (thread,))
             }
-        return tuple(_hit(row, about.get(row[1], {}), snippets.get(row[0], "")) for row in best)
+        order = {thread: place for place, thread in enumerate(wanted.hits)}
+        best = sorted((row for row in rows if row[3] is not None), key=lambda row: order[row[0]])
+        return tuple(_hit(row, about.get(row[0], {})) for row in best)
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
@@ -215,7 +224,10 @@ def _stamps(threads: Path) -> Iterator[tuple[str, str]]:
 
 def _forget(db: sqlite3.Connection, thread: str) -> None:
     db.execute("delete from threads where thread = ?", (thread,))
-    db.execute("delete from texts where thread = ?", (thread,))
+    db.execute(
+        "delete from texts where rowid in (select id from places where thread = ?)", (thread,)
+    )
+    db.execute("delete from places where thread = ?", (thread,))
 
 
 def _take(db: sqlite3.Connection, folder: Path, blobs: BlobReader, stamp: str, after: int) -> None:
@@ -224,22 +236,25 @@ def _take(db: sqlite3.Connection, folder: Path, blobs: BlobReader, stamp: str, a
     if summary.events < after:  # another log came in its place
         _forget(db, folder.name)
         after = 0
-    rows = [] if summary.problem else _texts(folder, blobs, after)
-    db.executemany("insert into texts (thread, seq, kind, text) values (?, ?, ?, ?)", rows)
+    for seq, kind, text in [] if summary.problem else _texts(folder, blobs, after):
+        place = db.execute(
+            "insert into places (thread, seq, kind) values (?, ?, ?)", (folder.name, seq, kind)
+        )
+        db.execute("insert into texts (rowid, text) values (?, ?)", (place.lastrowid, text))
     db.execute(
         "insert or replace into threads values (?, ?, ?, ?, ?)",
         (folder.name, stamp, summary.events, summary.changed, json.dumps(to_json(summary))),
     )
 
 
-def _texts(folder: Path, blobs: BlobReader, after: int) -> list[tuple[str, int, str, str]]:
+def _texts(folder: Path, blobs: BlobReader, after: int) -> list[tuple[int, str, str]]:
     try:
         log = schema.open_database(folder, write=False)
     except DeskmateError:
         return []
     try:
         marks = ", ".join("?" for _ in _TEXTS)
-        found = log.conn.execute(
+        found = log.execute(
             f"select seq, kind, payload from events where seq > ? and kind in ({marks})",  # noqa: S608 - question marks only
             (after, *_TEXTS),
         ).fetchall()
@@ -254,7 +269,7 @@ def _texts(folder: Path, blobs: BlobReader, after: int) -> list[tuple[str, int, 
             words = [*_words(data), *_held(kind, data, blobs)]
             text = "\n".join(words)[:_TEXT_LIMIT].strip()
             if text:
-                rows.append((folder.name, seq, kind, text))
+                rows.append((seq, kind, text))
     return rows
 
 
@@ -289,28 +304,23 @@ def _paths(staged: Mapping[str, Any], blobs: BlobReader) -> Iterator[str]:
         return
 
 
-def _best(rows: list[_Row], limit: int) -> list[_Row]:
-    """Return the hits, best thread first and at most three of each."""
-    groups: dict[str, list[_Row]] = {}
-    for row in rows:
-        groups.setdefault(row[1], []).append(row)
-    return [row for hits in list(groups.values())[:limit] for row in hits[:_HITS_PER_THREAD]]
+class _Wanted:
+    """Decides over hits as they come, best first: the first threads, and a few hits of each."""
+
+    def __init__(self, threads: int) -> None:
+        """`threads`: how many at most."""
+        self.hits: Counter[str] = Counter()
+        self._threads = threads
+
+    def __call__(self, thread: str) -> bool:
+        if thread not in self.hits and len(self.hits) >= self._threads:
+            return False
+        self.hits[thread] += 1
+        return self.hits[thread] <= _HITS_PER_THREAD
 
 
-def _snippets(db: sqlite3.Connection, query: str, rows: list[int]) -> dict[int, str]:
-    """Return some words around what was found, for these rows only: each takes its time."""
-    marks = ", ".join("?" for _ in rows)
-    return dict(
-        db.execute(
-            "select rowid, snippet(texts, 0, '⟦', '⟧', '…', 16) from texts"  # noqa: S608 - question marks only
-            f" where texts match ? and rowid in ({marks})",
-            (query, *rows),
-        )
-    )
-
-
-def _hit(row: _Row, summary: Mapping[str, Any], snippet: str) -> Hit:
-    _, thread, seq, kind = row
+def _hit(row: tuple[str, int, str, str], summary: Mapping[str, Any]) -> Hit:
+    thread, seq, kind, snippet = row
     return Hit(
         thread=ThreadId(thread),
         title=str(summary.get("title", "")),

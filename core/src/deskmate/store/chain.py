@@ -33,6 +33,7 @@ SEAL = frozenset({"sealed", "salt"})
 _ENCODER = json.JSONEncoder(
     ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
 )
+_quoted = json.encoder.encode_basestring  # what that encoder makes of a text, without its frame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +85,8 @@ def record_hash(record: Mapping[str, Any]) -> str:
 def row_hash(seq: int, time: str, kind: str, payload: str, prev_hash: str) -> str:
     """Return what `record_hash` gives, from a (sealed) payload that is canonical text already. Fast."""
     text = (
-        f'{{"kind":{canonical_text(kind)},"payload":{payload},'
-        f'"prev_hash":"{prev_hash}","seq":{seq},"time":{canonical_text(time)}}}'
+        f'{{"kind":{_quoted(kind)},"payload":{payload},'
+        f'"prev_hash":"{prev_hash}","seq":{seq},"time":{_quoted(time)}}}'
     )
     return _digest(prev_hash, text.encode("utf-8", "backslashreplace"))
 

@@ -15,20 +15,6 @@ from deskmate.store.lock import is_locked
 from deskmate.store.thread import LOCK_FILE
 from deskmate.types.ids import ThreadId
 
-_KINDS = (
-    "ThreadCreated",
-    "ThreadForked",
-    "ThreadRenamed",
-    "ThreadMarked",
-    "PluginsSet",
-    "ProjectSet",
-    "UserSaid",
-    "RunResumed",
-    "RunFinished",
-    "ChangesStaged",
-    "ApplyFinished",
-    "ChangesDiscarded",
-)
 _STATES = {"needs_you": "needs you", "over_budget": "over budget"}
 
 
@@ -76,12 +62,10 @@ def summary_of(folder: Path) -> ThreadSummary:
     try:
         db = schema.open_database(folder, write=False)
         try:
-            marks = ", ".join("?" for _ in _KINDS)
-            rows = db.conn.execute(
-                f"select kind, payload from events where kind in ({marks}) order by seq",  # noqa: S608 - question marks only
-                _KINDS,
+            rows = db.execute(
+                f"select kind, payload from events where {schema.LISTED} order by seq"  # noqa: S608 - our own words
             ).fetchall()
-            last = db.conn.execute("select seq, time from events order by seq desc limit 1")
+            last = db.execute("select seq, time from events order by seq desc limit 1")
             size, changed = last.fetchone() or (0, "")
         finally:
             db.close()

@@ -16,6 +16,7 @@ FILE = "thread.db"
 UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
 """What reading a database raises; the latter for a damaged text that SQLite itself does not look at."""
 _BUSY_S = 5.0
+_SET = "deskmate.thread"
 
 
 def _m001_events(db: Database) -> None:
@@ -54,27 +55,43 @@ def _m002_seals(db: Database) -> None:
     )
 
 
-_STEPS = (_m001_events, _m002_seals)
+def _m003_listing(db: Database) -> None:
+    """The index holds the few events that lists of threads are made from: the many others need not be put in."""
+    db.execute("drop index events_kind")
+    db.execute(
+        "create index events_listed on events (kind) where kind in ('ThreadCreated', 'ThreadForked',"
+        " 'ThreadRenamed', 'ThreadMarked', 'PluginsSet', 'ProjectSet', 'UserSaid', 'RunResumed',"
+        " 'RunFinished', 'ChangesStaged', 'ApplyFinished', 'ChangesDiscarded')"
+    )
+
+
+_STEPS = (_m001_events, _m002_seals, _m003_listing)
 """In order; each runs in one transaction. Released ones never change."""
+_READABLE = frozenset({"m001_events", "m002_seals"})
+"""What a reader cannot do without; the other steps make nothing but speed."""
+LISTED = (
+    "kind in ('ThreadCreated', 'ThreadForked', 'ThreadRenamed', 'ThreadMarked', 'PluginsSet',"
+    " 'ProjectSet', 'UserSaid', 'RunResumed', 'RunFinished', 'ChangesStaged', 'ApplyFinished',"
+    " 'ChangesDiscarded')"
+)
+"""The condition of the index, which a query must repeat to be answered from it."""
 
 
 def migrations() -> Migrations:
     """Return the schema's migrations by the names they are recorded under."""
     from sqlite_utils import Migrations  # noqa: PLC0415 - slow to load, not needed for --help
 
-    found = Migrations("deskmate.thread")
+    found = Migrations(_SET)
     for step in _STEPS:
         found(name=step.__name__.strip("_"))(step)
     return found
 
 
-def open_database(folder: Path, *, write: bool) -> Database:
+def open_database(folder: Path, *, write: bool) -> sqlite3.Connection:
     """Open a thread's database; a writer brings it to the newest schema first.
 
     Raises UserError for a schema of a newer Deskmate, CorruptData for a file that is no database.
     """
-    from sqlite_utils import Database  # noqa: PLC0415 - slow to load, not needed for --help
-
     mode = "rwc" if write else "ro"
     connection = sqlite3.connect(
         f"{(folder / FILE).absolute().as_uri()}?mode={mode}",
@@ -86,32 +103,43 @@ def open_database(folder: Path, *, write: bool) -> Database:
         if write:
             connection.execute("pragma journal_mode=wal")
             connection.execute("pragma synchronous=full")
+            # else a row that replaces another would not meet the guard against removing it
+            connection.execute("pragma recursive_triggers=on")
         connection.execute("pragma trusted_schema=off")
-        db = Database(connection, execute_plugins=False)
-        _migrate(db, folder.name, write=write)
+        _migrate(connection, folder.name, write=write)
     except BaseException as error:
         connection.close()
         if isinstance(error, UNREADABLE):
             raise explain(error, folder.name) from error
         raise
-    return db
+    return connection
 
 
-def _migrate(db: Database, thread: str, *, write: bool) -> None:
-    steps = migrations()
-    pending = steps.pending(db)
-    # a pending list is what we know minus what is there: more there than known is a newer schema
-    if len(steps.applied(db)) + len(pending) > len(_STEPS):
+def _migrate(connection: sqlite3.Connection, thread: str, *, write: bool) -> None:
+    known = {step.__name__.strip("_") for step in _STEPS}
+    applied = _applied(connection)
+    if applied - known:
         raise UserError(
             f"Thread {thread} was written by a newer Deskmate.", hint="Update Deskmate."
         )
-    if pending and not write:
+    if not write and _READABLE - applied:
         raise UserError(
             f"Thread {thread} was written by an older Deskmate.",
             hint=f"Open it once for writing: deskmate thread resume {thread}",
         )
-    if pending:
-        steps.apply(db)
+    if write and known - applied:
+        from sqlite_utils import Database  # noqa: PLC0415 - loads whole sciences where they are installed
+
+        migrations().apply(Database(connection, execute_plugins=False))
+
+
+def _applied(connection: sqlite3.Connection) -> set[str]:
+    """Return the names of the steps that this database has seen, as the library records them."""
+    there = "select 1 from sqlite_master where name = '_sqlite_migrations'"
+    if not connection.execute(there).fetchone():
+        return set()
+    query = "select name from _sqlite_migrations where migration_set = ?"
+    return {name for (name,) in connection.execute(query, (_SET,))}
 
 
 _GUARDS = ("events_no_update", "events_no_delete")

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import gc
-import json
 import os
 import re
-import secrets
 import shutil
 import sqlite3
 import threading
@@ -23,25 +21,31 @@ from collections.abc import (
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import anyio
 import anyio.to_thread
 
 from deskmate import failpoints
-from deskmate.errors import CorruptData, DeskmateError, UserError
+from deskmate.errors import DeskmateError, UserError
 from deskmate.store import chain, schema
 from deskmate.store.blobs import DISK_FULL, make_folder, sync_folder, write_file
 from deskmate.store.keeping import keeping_content
 from deskmate.store.lock import WriterLock
-from deskmate.store.sealing import seal
+from deskmate.store.rows import (
+    INSERT,
+    INSERT_UNDER,
+    SELECT,
+    as_record,
+    check_rows,
+    erase_rows,
+    make_event,
+    make_row,
+    read_event,
+)
 from deskmate.store.synced import check_not_synced
-from deskmate.types.codec import from_json, to_json
-from deskmate.types.events import KINDS, Erased, Event, Payload, ThreadCreated, ThreadForked
+from deskmate.types.events import Erased, Event, Payload, ThreadCreated, ThreadForked
 from deskmate.types.ids import ThreadId, new_thread_id
-
-if TYPE_CHECKING:
-    from sqlite_utils import Database
 
 Now = Callable[[], str]
 HEAD_FILE = "head.json"
@@ -49,23 +53,19 @@ HEAD_FILE = "head.json"
 LOCK_FILE = "writer.lock"
 _LEFTOVER_S = 3600
 _MANY_EVENTS = 500
-_SELECT = "select seq, time, kind, payload, prev_hash, hash, sealed, salt from events"
-INSERT = "insert into events values (?, ?, ?, ?, ?, ?, ?, ?)"
-Row = tuple[int, str, str, str, str, str, str | None, str | None]
-"""An event in the database: `sealed` and `salt` are there where it holds something personal."""
 _ID = re.compile(r"t-[a-z0-9]{1,40}")
 
 
 def utc_now() -> str:
     """Return the wall clock as RFC 3339 UTC with microseconds."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{datetime.now(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 class ThreadStore:
     """A `Store` over `<threads>/<id>/thread.db`. Made by `open_thread`, closed by it."""
 
     def __init__(
-        self, folder: Path, db: Database, *, writes: bool, now: Now, held: ExitStack
+        self, folder: Path, db: sqlite3.Connection, *, writes: bool, now: Now, held: ExitStack
     ) -> None:
         """`held`: what a writer holds, and gives back at the end."""
         self._folder = folder
@@ -125,7 +125,7 @@ class ThreadStore:
 
     def _faults(self) -> tuple[str, ...]:
         with self._mutex:
-            return tuple(schema.faults(self._db.conn, self.thread))
+            return tuple(schema.faults(self._db, self.thread))
 
     def close(self) -> None:
         """Close the database; a writer leaves the head's witness and lets others write."""
@@ -139,7 +139,8 @@ class ThreadStore:
             self._held.close()
 
     def _take_lease(self) -> int:
-        with self._db.atomic():
+        with self._db:
+            self._db.execute("begin immediate")
             self._db.execute("update lease set token = token + 1, pid = ?", [os.getpid()])
             return int(self._db.execute("select token from lease").fetchone()[0])
 
@@ -175,7 +176,7 @@ class ThreadStore:
         if not found:
             raise UserError("There is nothing to erase in these events.")
         erased = Erased(seqs=found, why=why)
-        connection = self._db.conn
+        connection = self._db
         connection.execute("pragma secure_delete=on")
         self._append([erased], also=lambda: erase_rows(connection, found))
         self._events = []
@@ -186,7 +187,7 @@ class ThreadStore:
     def _insert(
         self, payloads: Sequence[Payload], also: Callable[[], None] = lambda: None
     ) -> tuple[Event, ...]:
-        connection = self._db.conn
+        connection = self._db
         if not self._events:  # afterwards nobody else writes, and we keep what we wrote
             self._load()
         head = self._events[-1].hash if self._events else chain.GENESIS
@@ -201,10 +202,10 @@ class ThreadStore:
         connection.execute("begin immediate")
         try:
             # the lock is the operating system's; the token also holds where its locks do not (NFS)
-            if connection.execute("select token from lease").fetchone()[0] != self._token:
-                raise UserError(f"Another Deskmate took over thread {self.thread}.")
             also()
-            connection.executemany(INSERT, rows)
+            stored = connection.executemany(INSERT_UNDER, [(*row, self._token) for row in rows])
+            if rows and stored.rowcount < len(rows):
+                raise UserError(f"Another Deskmate took over thread {self.thread}.")
             _reach(fresh, "before")
             connection.execute("commit")
         except BaseException:
@@ -230,9 +231,7 @@ class ThreadStore:
 
     def _query(self, where: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
         try:
-            rows: list[tuple[Any, ...]] = self._db.conn.execute(
-                f"{_SELECT} {where}", values
-            ).fetchall()
+            rows: list[tuple[Any, ...]] = self._db.execute(f"{SELECT} {where}", values).fetchall()
         except schema.UNREADABLE as error:
             raise schema.explain(error, self.thread) from error
         return rows
@@ -256,16 +255,8 @@ class ThreadStore:
 
 
 def _reach(events: Iterable[Event], side: str) -> None:
-    for event in events:
+    for event in events if failpoints.are_named() else ():
         failpoints.hit(f"log:{event.kind}:{side}")
-
-
-def erase_rows(connection: sqlite3.Connection, seqs: Iterable[int]) -> None:
-    """Leave of these rows what is public. Their hashes stay as they are and fit."""
-    connection.executemany(
-        "update events set payload = '{' || substr(sealed, 83), salt = '' where seq = ?",
-        [(seq,) for seq in seqs],
-    )
 
 
 @contextmanager
@@ -279,96 +270,6 @@ def _collecting_later(events: int) -> Iterator[None]:
         yield
     finally:
         gc.enable()
-
-
-def make_event(seq: int, time: str, payload: Payload, prev_hash: str) -> tuple[Event, Row]:
-    """Return the event and its database row. Raises CorruptData for what JSON cannot carry."""
-    kind = type(payload).__name__
-    try:
-        row = make_row(seq, time, kind, chain.normal(to_json(payload)), prev_hash)
-    except (ValueError, TypeError) as error:
-        raise CorruptData(f"A {kind} event cannot be stored: {error}.") from error
-    event = Event(seq=seq, time=time, payload=payload, prev_hash=prev_hash, hash=row[5])
-    return event, row
-
-
-def make_row(seq: int, time: str, kind: str, payload: Mapping[str, Any], prev_hash: str) -> Row:
-    """Return the row of an event, sealed where something of it is personal."""
-    text = chain.canonical(payload).decode()
-    sealed, salt = seal(kind, payload, text, secrets.token_hex) or (None, None)
-    digest = chain.row_hash(seq, time, kind, sealed or text, prev_hash)
-    return seq, time, kind, text, prev_hash, digest, sealed, salt
-
-
-def stored_events(connection: sqlite3.Connection) -> Iterator[tuple[Event, str]]:
-    """Yield every event of a log with its payload as it is stored. Raises CorruptData, sqlite3.Error."""
-    head = chain.GENESIS
-    for seq, row in enumerate(connection.execute(f"{_SELECT} order by seq"), start=1):
-        event = read_event(row, seq, head)
-        head = event.hash
-        yield event, row[3]
-
-
-def check_rows(rows: Iterable[tuple[Any, ...]]) -> None:
-    """Raise CorruptData at the first row that does not fit into the chain."""
-    head = chain.GENESIS
-    for seq, row in enumerate(rows, start=1):
-        check_row(row, seq, head)
-        head = row[5]
-
-
-def read_event(row: tuple[Any, ...], seq: int, head: str) -> Event:
-    """Return the event of a database row that must be number `seq` and follow `head`."""
-    check_row(row, seq, head)
-    number, time, kind, payload, prev_hash, digest, _, _ = row
-    data = from_json(KINDS[kind], json.loads(payload))
-    return Event(seq=number, time=time, payload=data, prev_hash=prev_hash, hash=digest)
-
-
-def check_row(row: tuple[Any, ...], seq: int, head: str) -> None:
-    """Raise CorruptData where a database row is not number `seq`, does not follow `head` or was altered."""
-    number, time, kind, payload, prev_hash, digest, sealed, salt = row
-    if number != seq or prev_hash != head or kind not in KINDS:
-        raise _broken(seq)
-    fits = chain.row_hash(number, time, kind, sealed or payload, prev_hash) == digest
-    if fits and sealed:
-        fits = bool(salt) and chain.commitment(salt, payload) in sealed
-    if not fits and not _is_sound(as_record(row)):
-        raise _broken(seq)
-
-
-def _is_sound(record: Mapping[str, Any]) -> bool:
-    """Decide the long way: it was erased, or its keys stand in another order."""
-    if not isinstance(record["payload"], dict) or chain.record_hash(record) != record["hash"]:
-        return False
-    return "sealed" not in record or chain.is_seal_sound(record)
-
-
-def as_record(row: tuple[Any, ...]) -> dict[str, Any]:
-    """Return a database row as a plain record; a payload that is not JSON stays text."""
-    number, time, kind, payload, prev_hash, digest, sealed, salt = row
-    record = {
-        "seq": number,
-        "time": time,
-        "kind": kind,
-        "payload": _parsed(payload),
-        "prev_hash": prev_hash,
-        "hash": digest,
-    }
-    return record if sealed is None else {**record, "sealed": _parsed(sealed), "salt": salt}
-
-
-def _parsed(text: Any) -> Any:
-    with suppress(ValueError, TypeError):
-        return chain.parse(text)
-    return text
-
-
-def _broken(seq: int) -> CorruptData:
-    return CorruptData(
-        f"Event {seq} of the log was altered, or one before it is missing.",
-        hint="See deskmate thread verify; import the thread's last export.",
-    )
 
 
 def thread_folder(threads: Path, thread: str) -> Path:
@@ -463,8 +364,8 @@ def write_thread(threads: Path, thread: ThreadId, rows: Sequence[tuple[Any, ...]
         make_folder(temporary)
         db = schema.open_database(temporary, write=True)
         try:
-            with db.atomic():
-                db.conn.executemany(INSERT, rows)
+            with db:
+                db.executemany(INSERT, rows)
             db.execute("pragma wal_checkpoint(truncate)")
         finally:
             db.close()

@@ -32,7 +32,7 @@ def to_json(value: Any, *, defaults: bool = False) -> Any:
     if kind in _ROWS:
         return [to_json(item, defaults=defaults) for item in value]
     if isinstance(value, Block):
-        return block_to_json(value)
+        value = block_to_json(value)
     if is_dataclass(value) and not isinstance(value, type):
         return {
             name: to_json(item, defaults=defaults)
@@ -49,7 +49,8 @@ def to_json(value: Any, *, defaults: bool = False) -> Any:
 def from_json(cls: type[T], data: Any) -> T:
     """Return a `cls` read from `data`. Raises CorruptData where the shape does not fit."""
     try:
-        return typing.cast(T, _reader(typing.cast(Any, cls))(data))
+        found: T = _reader(typing.cast(Any, cls))(data)
+        return found
     except _Misfit as error:
         raise CorruptData(f"{cls.__name__}{error.where}{error.what}") from error
 
@@ -111,6 +112,7 @@ def _reader(hint: Any) -> _Reader:
 
 def _object_reader(cls: type[Any]) -> _Reader:
     readers: dict[str, _Reader] = {}
+    exact: dict[str, type[Any] | None] = {}
 
     def read(data: Any) -> Any:
         if type(data) is not dict:
@@ -118,14 +120,17 @@ def _object_reader(cls: type[Any]) -> _Reader:
         if not readers:  # not sooner: a type may refer to itself
             hints = typing.get_type_hints(cls)
             readers.update((field.name, _reader(hints[field.name])) for field in fields(cls))
+            exact.update((field.name, _exact(hints[field.name])) for field in fields(cls))
         if not data.keys() <= readers.keys():
             unknown = sorted(data.keys() - readers.keys())
             raise _Misfit(f" has unknown fields {', '.join(unknown)}")
-        values = {}
-        name = ""
+        values, name = data, ""
         try:
             for name, item in data.items():
-                values[name] = readers[name](item)
+                if type(item) is not exact[name]:
+                    if values is data:  # what is left as it came needs no copy
+                        values = data.copy()
+                    values[name] = readers[name](item)
         except _Misfit as error:
             raise error.below(f".{name}") from None
         try:
@@ -134,6 +139,13 @@ def _object_reader(cls: type[Any]) -> _Reader:
             raise _Misfit(f": {error}") from error
 
     return read
+
+
+def _exact(hint: Any) -> type[Any] | None:
+    """Return the class whose own instances are taken as they are, None where each is looked at."""
+    while isinstance(hint, typing.NewType):
+        hint = hint.__supertype__
+    return hint if hint in _PLAIN else None
 
 
 def _tuple_reader(item_reader: _Reader) -> _Reader:

@@ -83,20 +83,25 @@ def block_to_json(block: Block) -> dict[str, Any]:
 
 def block_from_json(data: Mapping[str, Any]) -> Block:
     """Return the block for its Messages API shape; unknown kinds become `Opaque`."""
-    match data:
-        case {"type": "text", "text": str(text)}:
-            return Text(text=text, extra=_without(data, "type", "text"))
-        case {"type": "tool_use", "id": str(id_), "name": str(name), "input": dict(input_)}:
+    kind = data.get("type")  # looked at first: patterns of whole blocks take their time
+    if kind == "text" and isinstance(text := data.get("text"), str):
+        return Text(text=text, extra=_without(data, "type", "text"))
+    if kind == "tool_use":
+        id_, name, input_ = data.get("id"), data.get("name"), data.get("input")
+        if isinstance(id_, str) and isinstance(name, str) and isinstance(input_, dict):
             extra = _without(data, "type", "id", "name", "input")
             return ToolUse(id=ToolUseId(id_), name=name, input=input_, extra=extra)
-        case {"type": "tool_result", "tool_use_id": str(use), "content": str(text)}:
-            return ToolResult(
-                tool_use_id=ToolUseId(use), text=text, is_error=bool(data.get("is_error", False))
-            )
+    if kind == "tool_result":
+        use, text = data.get("tool_use_id"), data.get("content")
+        if isinstance(use, str) and isinstance(text, str):
+            is_error = bool(data.get("is_error", False))
+            return ToolResult(tool_use_id=ToolUseId(use), text=text, is_error=is_error)
     return Opaque(data=dict(data))
 
 
 def _without(data: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    if len(data) == len(keys):  # the caller has seen them all
+        return {}
     return {key: value for key, value in data.items() if key not in keys}
 
 
