@@ -9,7 +9,7 @@ import deskmate_documents
 import deskmate_guest.workspace
 from deskmate.agent.context import offered_tools
 from deskmate.plugin import PluginContext, Tool
-from deskmate.store.thread import make_event
+from deskmate.store.rows import make_event
 from deskmate.types.events import KindsSeen
 from deskmate.types.ids import Digest
 from deskmate.types.registry import Registry, ToolSpec

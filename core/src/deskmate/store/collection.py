@@ -118,6 +118,7 @@ def _collect(
         failpoint("purged")
         if purged:
             marks.refresh()
+        BlobStore(blobs).sweep()
     unused, kept = _unused(blobs, marks.needed)
     removed, size = 0, 0
     while remove and unused and time.monotonic() < marks.until:
