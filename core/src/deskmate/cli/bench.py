@@ -77,7 +77,9 @@ def sandbox_(
         return
     say(f"cold boot to first tool result   {figures.cold_boot_s:.2f} s")
     say(f"restore to first tool result     {figures.restore_s:.3f} s (median of {restores})")
-    say(f"  of which launcher              {figures.launcher_s:.3f} s")
+    say(
+        f"  of which launcher              {figures.launcher_s:.3f} s (its interpreter waits ready)"
+    )
     say(f"ratio                            {figures.ratio:.0f} times faster")
     say(f"the same out of the pool         {figures.pool_s:.3f} s")
     if figures.miss_s is not None:
