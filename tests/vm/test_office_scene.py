@@ -22,7 +22,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 MODEL, PAPER = "Sales model.xlsx", "Board paper.pdf"
 DECK, BRIEF = "Sales summary.pptx", "Board brief.docx"
 
-pytestmark = [pytest.mark.vm, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.vm, pytest.mark.timeout(1200)]
 
 
 def _lines() -> dict[str, object]:
