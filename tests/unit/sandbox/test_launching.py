@@ -91,9 +91,8 @@ async def test_the_one_that_waits_is_taken_and_each_but_once() -> None:
 async def test_one_that_died_while_it_waited_is_replaced() -> None:
     launchers = Launchers()
     launchers.prepare()
-    assert launchers._waiting is not None
-    launchers._waiting.child.kill()
-    launchers._waiting.child.wait(20)
+    launchers._waiting[0].child.kill()
+    launchers._waiting[0].child.wait(20)
     said, _ = await _run(launchers.take(), "printf here >&8")
     assert said == "here "
 
@@ -105,8 +104,7 @@ async def test_a_launcher_of_another_thread_is_not_used() -> None:
     thread = threading.Thread(target=launchers.prepare)
     thread.start()
     thread.join()
-    assert launchers._waiting is not None
-    other = launchers._waiting.child
+    other = launchers._waiting[0].child
     taken = launchers.take()
     assert taken.child.pid != other.pid
     assert other.poll() is not None
@@ -128,17 +126,40 @@ def test_close_leaves_no_process_and_no_descriptor() -> None:
     before = sorted(Path("/proc/self/fd").iterdir())
     launchers = Launchers()
     launchers.prepare()
-    assert launchers._waiting is not None
-    child = launchers._waiting.child
+    child = launchers._waiting[0].child
     launchers.close()
     assert child.poll() is not None
     assert sorted(Path("/proc/self/fd").iterdir()) == before
 
 
+def test_one_that_nobody_closes_ends_with_its_keeper() -> None:
+    before = sorted(Path("/proc/self/fd").iterdir())
+    launchers = Launchers()
+    launchers.prepare()
+    child = launchers._waiting[0].child
+    del launchers
+    assert child.poll() is not None
+    assert sorted(Path("/proc/self/fd").iterdir()) == before
+
+
+@pytest.mark.anyio
+async def test_a_program_with_many_open_files_gets_its_numbers_too() -> None:
+    """The launcher's own descriptors have numbers of this process, which are not to be in the way."""
+    launcher = start_launcher()
+    null = os.open("/dev/null", os.O_RDONLY)
+    numbers = {launcher.report + step: null for step in range(6) if launcher.report + step > 6}
+    launcher.send(_plan("true", keep_fds=sorted(numbers)), numbers)
+    os.close(null)
+    assert (await launcher.walls())["no_new_privs"] is True
+    assert launcher.child.wait(20) == 0
+    assert launcher.child.stderr is not None
+    launcher.child.stderr.close()
+
+
 def test_it_ends_with_the_program_that_started_it() -> None:
     script = (
         "from deskmate.sandbox.launching import Launchers; import os;"
-        "l = Launchers(); l.prepare(); print(l._waiting.child.pid, flush=True); os._exit(0)"
+        "l = Launchers(); l.prepare(); print(l._waiting[0].child.pid, flush=True); os._exit(0)"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=True

@@ -281,7 +281,9 @@ def _plan() -> dict[str, Any]:
 
 def main(arguments: list[str]) -> None:
     """Raise the walls and become the planned command; on failure say why in one line."""
-    parent, report = int(arguments[0]), int(arguments[1])
+    parent, given = int(arguments[0]), int(arguments[1])
+    report = os.dup(given)  # a low number: the given one may be one that the plan names
+    os.close(given)
     try:
         plan = _plan()
         walls = _raise_walls(plan, parent)

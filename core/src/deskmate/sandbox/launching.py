@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import MAGIC_NUMBER, cache_from_source
@@ -73,21 +74,22 @@ class Launcher:
 
 
 class Launchers:
-    """Keeps one launcher ready. It holds nothing of a machine, and ends with this process."""
+    """Keeps one launcher ready. It holds nothing of a machine; it ends with this object or this process."""
 
     def __init__(self) -> None:
-        self._waiting: Launcher | None = None
+        self._waiting: list[Launcher] = []
+        weakref.finalize(self, _drop_all, self._waiting)
 
     def prepare(self) -> None:
         """Have one ready for the next machine that this thread starts; without one it is started then."""
-        if self._waiting is None:
+        if not self._waiting:
             with contextlib.suppress(OSError):
-                self._waiting = start_launcher()
+                self._waiting.append(start_launcher())
 
     def take(self) -> Launcher:
         """Return the one that waits, else a new one."""
-        waiting, self._waiting = self._waiting, None
-        if waiting is not None:
+        while self._waiting:
+            waiting = self._waiting.pop()
             if waiting.thread == threading.get_ident() and waiting.child.poll() is None:
                 return waiting
             waiting.drop()
@@ -95,9 +97,12 @@ class Launchers:
 
     def close(self) -> None:
         """End the one that waits."""
-        if self._waiting is not None:
-            self._waiting.drop()
-            self._waiting = None
+        _drop_all(self._waiting)
+
+
+def _drop_all(waiting: list[Launcher]) -> None:
+    while waiting:
+        waiting.pop().drop()
 
 
 def start_launcher() -> Launcher:
