@@ -68,7 +68,7 @@ class BlobStore:
                     if names is not None:
                         # in its own folder: threads that make files in one, or move them from one to
                         # another, wait for each other
-                        self._folder(digest)
+                        self._folder(digest, many=True)
                         temporary = f"{self._top}/{digest[:2]}/{name}"
                     _compress_whole(content, temporary, level)
                 else:
@@ -132,7 +132,7 @@ class BlobStore:
         if os.path.exists(path) and filecmp.cmp(temporary, path, shallow=False):  # noqa: PTH110 - see `_path`
             Path(temporary).unlink()
             return
-        self._folder(digest)
+        self._folder(digest, many=names is not None)
         if names is None:
             _sync_file(temporary)
             failpoints.hit("blob:written")
@@ -144,10 +144,20 @@ class BlobStore:
         sync_folder(self._root / digest[:2])
         failpoints.hit("blob:durable")
 
-    def _folder(self, digest: Digest) -> None:
-        if digest[:2] not in self._folders:
+    def _folder(self, digest: Digest, *, many: bool) -> None:
+        """Make a blob's folder, durably; `many`: those of all blobs, which costs hardly more than one."""
+        if digest[:2] in self._folders:
+            return
+        if not many:
             make_folder(self._root / digest[:2])
             self._folders.add(digest[:2])
+            return
+        names = {f"{number:02x}" for number in range(256)}
+        for name in names - {path.name for path in self._root.iterdir()}:
+            with suppress(FileExistsError):  # of another process
+                (self._root / name).mkdir(mode=0o700)
+        sync_folder(self._root)
+        self._folders |= names
 
     def chunks(self, digest: Digest) -> Iterator[bytes]:
         """Yield the content in pieces of at most 1 MiB.
