@@ -204,6 +204,15 @@ def test_slicers_filter_tables_and_pivot_tables(book: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "wanted", [{"table": "Sales", "field": "Region"}, {"pivot": "P", "field": "Region"}]
+)
+def test_a_field_has_one_slicer(book: Path, wanted: dict[str, str]) -> None:
+    slicer = {"op": "slicer", "cells": "Model!E2"} | wanted
+    with pytest.raises(ToolInputError, match="There is a slicer for Region already"):
+        edited(book, PIVOT, slicer, slicer | {"cells": "Model!J2", "field": "region"})
+
+
+@pytest.mark.parametrize(
     ("edit", "cause"),
     [
         ({"table": "Sales", "field": "Nope"}, "Region, Month, Amount"),
