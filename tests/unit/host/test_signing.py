@@ -15,7 +15,8 @@ from deskmate.cli import root
 from deskmate.errors import UserError
 from deskmate.host.signing import sign, signable
 from deskmate.store.blobs import BlobStore
-from deskmate.store.thread import ThreadStore, create_thread, open_thread
+from deskmate.store.making import create_thread
+from deskmate.store.thread import ThreadStore, open_thread
 from deskmate.types.codec import to_json
 from deskmate.types.events import ChangesDiscarded, ChangesStaged, DeliverableSigned, GrantsSet
 from deskmate.types.files import Change, Deliverable, Difference, Entry, Grant

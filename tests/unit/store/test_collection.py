@@ -20,6 +20,7 @@ from deskmate.errors import CorruptData, UserError
 from deskmate.store.blobs import BlobStore
 from deskmate.store.collection import Collected, collect
 from deskmate.store.keeping import alone_with_content, keeping_content
+from deskmate.store.making import create_thread
 from deskmate.store.owning import (
     DELETED,
     KEPT_DAYS,
@@ -27,7 +28,7 @@ from deskmate.store.owning import (
     purge_deleted,
     restore_thread,
 )
-from deskmate.store.thread import create_thread, open_thread
+from deskmate.store.thread import open_thread
 from deskmate.store.verify import verify_thread
 from deskmate.types.events import (
     ApplyFinished,

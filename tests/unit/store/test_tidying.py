@@ -20,9 +20,10 @@ from tests.unit.store.test_invariants import ASKED, DONE
 
 from deskmate.cli import root
 from deskmate.store.collection import STAMP_FILE, Collected, collect_when_due
+from deskmate.store.making import fork_log
 from deskmate.store.marks import FILE
 from deskmate.store.owning import KEPT_DAYS, delete_thread
-from deskmate.store.thread import fork_log, open_thread
+from deskmate.store.thread import open_thread
 from deskmate.types.events import (
     ApprovalAsked,
     BaseTaken,

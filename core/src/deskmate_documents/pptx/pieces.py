@@ -254,7 +254,8 @@ def _links(deck: Deck, slide: Slide) -> list[str]:
 def _whole(deck: Deck, slide: Slide) -> frozenset[bytes]:
     """Return the slide and all that only it holds: charts and their data, media, diagrams, objects."""
     package = deck.package
-    parts, waiting = set(), [slide.part]
+    parts: set[str] = set()
+    waiting = [slide.part]
     while waiting:
         part = waiting.pop()
         if part in parts or part not in package or (parts and part.startswith(_ELSEWHERE)):
