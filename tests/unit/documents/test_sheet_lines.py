@@ -58,6 +58,8 @@ def columns(at: int, count: int = 1, *, gone: bool = False) -> Shift:
         (rows(3, 2, gone=True), "SUM(A4:A9)", "SUM(A3:A7)"),
         (rows(3, 2, gone=True), "SUM(A1:A3)", "SUM(A1:A2)"),
         (rows(3, 2, gone=True), "A3+A4+A5", "#REF!+#REF!+A3"),
+        (rows(3, 2, gone=True), "SUM(A1:B1048576)", "SUM(A1:B1048576)"),
+        (columns(3, 2, gone=True), "SUM(A1:XFD2)", "SUM(A1:XFD2)"),
         (rows(3, 2, gone=True), "SUM(S!A3:B4)", "SUM(S!#REF!)"),
         (columns(2, 2), "A1+B1+$C$1", "A1+D1+$E$1"),
         (columns(2, 2), "SUM(A1:C1)+SUM(A:B)+SUM(1:1)", "SUM(A1:E1)+SUM(A:D)+SUM(1:1)"),

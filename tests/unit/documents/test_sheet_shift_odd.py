@@ -74,19 +74,22 @@ def test_a_rule_that_reads_from_a_fixed_row_around_the_edge_is_refused() -> None
 
 
 @pytest.mark.parametrize(
-    ("text", "after"),
+    ("text", "after", "is_relative"),
     [
-        ("S!$B$2:$B2", "S!$B$3:$B2"),
-        ("S!$B2", "S!$B2"),
-        ("S!$B$2:$B$9", "S!$B$3:$B$10"),
+        ("S!$B$2:$B2", "S!$B$3:$B2", True),
+        ("S!$B2", "S!$B2", True),
+        ("S!$B$2:$B$9", "S!$B$3:$B$10", False),
+        ("S!$A:$B,S!$2:$3", "S!$A:$B,S!$3:$4", True),
+        ("S!$2:$3", "S!$3:$4", False),
+        ("S!2:3", "S!2:3", True),
     ],
 )
 def test_the_fixed_end_of_a_name_moves_and_the_other_one_goes_with_its_reader(
-    text: str, after: str
+    text: str, after: str, is_relative: bool
 ) -> None:
     top = Shift(sheet="S", axis="rows", at=1, count=1, gone=False)
     found = Formulas(top, ["S"]).shifted(text, "", fixed_only=True)
-    assert (found.text, found.resized) == (after, text.count("$") < 4)
+    assert (found.text, found.resized) == (after, is_relative)
 
 
 def test_the_fixed_end_of_a_name_that_would_go_is_refused() -> None:

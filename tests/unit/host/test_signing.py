@@ -134,6 +134,22 @@ async def test_the_rules_are_told_who_signed_what(store: ThreadStore, blobs: Blo
     assert facts["signatures"] == {PATH: {"name": "Ann Lee", "sha256": digest}}
 
 
+async def test_a_signer_who_was_erased_signs_nothing_any_more(
+    store: ThreadStore, blobs: BlobStore
+) -> None:
+    await stage(store, blobs, b"one")
+    await sign(store, blobs, PATH, "Ann Lee", "General Counsel")
+    number = len(await store.events())
+    await store.erase([number], "asked for")
+    assert b"Ann Lee" not in b"".join(p.read_bytes() for p in store.folder.glob("thread.db*"))
+    facts = build_validation(
+        (), Difference(changes=()), (), await store.events(), "2026-11-28"
+    ).facts
+    assert "signatures" not in facts
+    (item,) = await signable(await store.events(), blobs)
+    assert not item.holds
+
+
 @pytest.mark.parametrize(
     ("path", "name", "said"),
     [("docs/other.docx", "Ann Lee", "is no result"), (PATH, "  ", "name of a person"), (PATH, "x" * 201, "name of a person")],

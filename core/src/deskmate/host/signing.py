@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from deskmate.errors import UserError
 from deskmate.ports import BlobReader, Store
-from deskmate.types.events import ChangesStaged, DeliverableSigned, Event
+from deskmate.types.events import ERASED, ChangesStaged, DeliverableSigned, Event
 from deskmate.types.ids import Digest, RunId
 
 if TYPE_CHECKING:
@@ -59,7 +59,11 @@ async def signable(events: Sequence[Event], blobs: BlobReader) -> tuple[Signable
         {change.path: change for change in read_difference(one.difference, blobs).changes}
         for one in later
     ]
-    signed = {e.payload.path: e.payload for e in events if isinstance(e.payload, DeliverableSigned)}
+    signed = {
+        e.payload.path: e.payload
+        for e in events
+        if isinstance(e.payload, DeliverableSigned) and e.payload.name != ERASED
+    }
     return tuple(
         Signable(
             run=staged.run,
