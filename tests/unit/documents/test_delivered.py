@@ -103,6 +103,17 @@ def test_a_result_counts_only_if_it_is_new_and_right(original: Path, tmp_path: P
         ledger(original, [edit], "77").value("w/model.xlsx#Data!D1")
 
 
+def test_an_old_result_of_an_original_is_no_proof(original: Path) -> None:
+    sheet = "xl/worksheets/sheet1.xml"
+    forge(original, sheet, "<v>35</v>", "<v>99</v>")
+    made = original.with_name("made.xlsx")
+    made.write_bytes(original.read_bytes())
+    assert beside(original, made).value("w/model.xlsx#Data!D1") == Decimal(99)
+    forge(original, "xl/workbook.xml", "<calcPr ", '<calcPr fullCalcOnLoad="1" ')
+    with pytest.raises(Unproven, match="computed once more"):
+        beside(original, made).value("w/model.xlsx#Data!D1")
+
+
 def settled(made: Path, cell: str) -> str:
     """Store what an engine gives for a cell, as recalculating does; return it."""
     spot = ("Data", (6, 1))

@@ -139,6 +139,20 @@ async def test_erased_in_a_fork_the_others_are_named_and_the_named_command_does_
     assert await are_sound(places, archive.thread, one, other)
 
 
+async def test_an_early_fork_of_a_fork_keeps_what_is_its_own(
+    archive: Archive, places: Places
+) -> None:
+    one = await fork(places, archive.thread)
+    early = await fork(places, one, 3)  # with events 1 and 2 of the first thread
+    async with open_thread(places.threads, early, write=False) as store:
+        before = await store.events()
+    done = await erase(places, archive.thread, Choice(events=("3-7",)))
+    assert done.forks.keys() == {one}
+    assert done.left == ()
+    async with open_thread(places.threads, early, write=False) as store:
+        assert await store.events() == before
+
+
 @pytest.mark.parametrize("depth", [1, 2])
 async def test_forks_of_a_thread_that_is_gone_for_good_still_know_each_other(
     archive: Archive, places: Places, command: Command, depth: int
