@@ -113,3 +113,9 @@ def test_points_of_a_chart_that_reads_two_areas_grow_only_where_rows_come_within
         (str(n), str(n)) for n in range(6)
     ]
     assert next(root.iter("{*}ptCount")).get("val") == "6"
+
+
+def test_a_damaged_part_is_said_to_be_that_and_not_a_wrong_edit(book: Path) -> None:
+    forge(book, "xl/worksheets/sheet2.xml", '<col min="1"', '<col min="first"')
+    with pytest.raises(ToolInputError, match=r"plain\.xlsx has a damaged part"):
+        edited(book, insert("Other!C:C"))

@@ -74,8 +74,18 @@ def apply_shift(book: Workbook, shift: Shift) -> Done:
     """Shift a workbook in memory; an error leaves it half done, to be thrown away.
 
     Raises:
-        ToolInputError: what cannot be shifted as it is meant.
+        ToolInputError: what cannot be shifted as it is meant, or a part is damaged.
     """
+    try:
+        return _applied(book, shift)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        cause = " ".join(str(error).split())[:100] or type(error).__name__
+        raise book.package.error(
+            f"has a damaged part, so that its rows and columns cannot be moved ({cause})"
+        ) from error
+
+
+def _applied(book: Workbook, shift: Shift) -> Done:
     target = book.sheet(shift.sheet)
     _check(book, target, shift)
     formulas = Formulas(shift, [sheet.name for sheet in book.sheets])
