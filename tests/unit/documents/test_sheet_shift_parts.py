@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import xlsxwriter
 from lxml import etree
-from tests.unit.documents.sheet_rooms import delete, edited, forge, formulas, insert, part
+from tests.unit.documents.sheet_rooms import delete, edited, forge, formulas, gate, insert, part
 
 from deskmate.errors import ToolInputError
 from deskmate_documents.xlsx.chartcache import reindexed
@@ -119,3 +119,24 @@ def test_a_damaged_part_is_said_to_be_that_and_not_a_wrong_edit(book: Path) -> N
     forge(book, "xl/worksheets/sheet2.xml", '<col min="1"', '<col min="first"')
     with pytest.raises(ToolInputError, match=r"plain\.xlsx has a damaged part"):
         edited(book, insert("Other!C:C"))
+
+
+def test_the_link_of_a_shape_leads_to_the_same_cell(tmp_path: Path) -> None:
+    path = tmp_path / "links.xlsx"
+    with xlsxwriter.Workbook(path) as made:
+        sheet = made.add_worksheet("S")
+        made.add_worksheet("My sheet").insert_textbox("B2", "Go", {"url": "internal:S!A9"})
+        sheet.insert_textbox("B2", "There", {"url": "internal:'My sheet'!A9"})
+        sheet.insert_textbox("F2", "Out", {"url": "https://example.com/#S!A9"})
+    rels = "xl/drawings/_rels/drawing{}.xml.rels".format
+
+    def links(file: Path, number: int) -> list[str]:
+        return re.findall(r'Target="([^"]*)"', part(file, rels(number)))
+
+    out, outcome = edited(path, insert("S!3:4"))
+    assert links(out, 1) == ["#'My sheet'!A9", "https://example.com/"]
+    assert links(out, 2) == ["#S!A11"]
+    assert gate(path, out, outcome) == []
+    forge(path, rels(1), "My sheet", "My%20sheet")
+    out, _ = edited(path, insert("'My sheet'!3:4"))
+    assert links(out, 1) == ["#'My%20sheet'!A11", "https://example.com/"]

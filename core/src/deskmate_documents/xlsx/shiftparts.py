@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from urllib.parse import quote, unquote
 
 from lxml import etree
 
 from deskmate.errors import ToolInputError
-from deskmate_documents.opc import OFFICE_RELS, Element
+from deskmate_documents.opc import OFFICE_RELS, Element, rels_name
 from deskmate_documents.xlsx.book import Sheet, Workbook
 from deskmate_documents.xlsx.chartcache import reindexed
 from deskmate_documents.xlsx.refs import COLUMNS, Area, parse_areas
@@ -114,9 +115,21 @@ class PartShift:
                     self._anchor(node, node.get("editAs", "twoCell"))
 
         self._patched(part, change)
+        if rels_name(part) in self.book.package:
+            self._patched(rels_name(part), self._places)
         for kind in ("chart", "chartEx"):
             for chart in self.book.package.related(part, kind):
                 self.chart(chart)
+
+    def _places(self, root: Element) -> None:
+        """Shift where the links of shapes lead within this workbook."""
+        for node in root:
+            target = node.get("Target", "") if node.get("Type", "").endswith("/hyperlink") else ""
+            if target.startswith("#"):
+                place = unquote(target[1:])
+                now = self.formulas.shifted(place, self.sheet.name).text
+                if now != place:
+                    node.set("Target", "#" + (quote(now, safe="'!$:") if "%" in target else now))
 
     def chart(self, part: str) -> None:
         """Shift what a chart reads, and the figures that it keeps."""
