@@ -63,14 +63,7 @@ class DeliveredBook:
         self._names: dict[str, list[str]] = {}
         for name in self._book.names:
             self._names.setdefault(name.name.lower(), []).append(name.refers_to)
-        self._known_formulas = {
-            skeleton(text)
-            for book in self._originals
-            for text in (
-                *(value.formula for _, value in book.formulas()),
-                *(name.refers_to for name in book.names),
-            )
-        }
+        self._skeletons: frozenset[str] | None = None
 
     def figure(self, sheet: str, cell: str) -> Decimal:
         """Return the proven figure of a cell. Raises Unproven."""
@@ -122,7 +115,7 @@ class DeliveredBook:
         """Return what of a formula that was written in this run rests on no cell; "" if all does."""
         parts = [token for token in tokens(formula) if token.kind != "space"]
         called = {bare(token.text) for token in parts if token.kind == "function"}
-        is_known = skeleton(formula) in self._known_formulas
+        is_known = skeleton(formula) in self._of_originals()
         if untraced := sorted(called & (VOLATILE if is_known else VOLATILE | UNTRACED)):
             return f"calls {untraced[0]}, whose result rests on more than the cells it names"
         if depth > NAMES_DEPTH or any(token.text == ":" for token in parts):
@@ -135,6 +128,19 @@ class DeliveredBook:
                 if problem:
                     return f"uses the name {token.text[:40]}, which {problem}"
         return ""
+
+    def _of_originals(self) -> frozenset[str]:
+        """Return what formulas and names of the originals are without their references."""
+        if self._skeletons is None:
+            self._skeletons = frozenset(
+                skeleton(text)
+                for book in self._originals
+                for text in (
+                    *(value.formula for _, value in book.formulas()),
+                    *(name.refers_to for name in book.names),
+                )
+            )
+        return self._skeletons
 
     def _is_own(self, parts: Sequence[Token], number: int) -> bool:
         """Say whether a token is a figure of the agent's own.

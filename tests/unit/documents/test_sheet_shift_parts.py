@@ -22,10 +22,10 @@ def book(tmp_path: Path) -> Path:
     with xlsxwriter.Workbook(path) as made:
         made.calc_on_load = False
         sheet, other = made.add_worksheet("S"), made.add_worksheet("Other")
-        rows = [["Name", "Kind", "Amount"], *([f"n{n}", "ab"[n % 2], n] for n in range(1, 7))]
-        for number, row in enumerate(rows):
-            sheet.write_row(number, 0, row)
-        sheet.add_table("A1:C7", {"name": "T", "columns": [{"header": text} for text in rows[0]]})
+        for row in range(1, 7):
+            sheet.write_row(row, 0, [f"n{row}", "ab"[row % 2], row])
+        heads = [{"header": text} for text in ("Name", "Kind", "Amount")]
+        sheet.add_table("A1:C7", {"name": "T", "columns": heads})
         other.set_column("A:B", 20)
         other.write_row("D2", ["x", "y", "z"])
         other.autofilter("D2:F9")
