@@ -344,6 +344,19 @@ async def test_of_two_who_remove_a_deleted_thread_one_does_and_no_rest_stays(sto
     assert list((store.threads / DELETED).iterdir()) == []
 
 
+async def test_what_is_being_removed_for_good_is_no_damaged_log(store: Store) -> None:
+    thread = await store.thread()
+    stray = store.blobs.put(b"stray")
+    delete_thread(store.threads, thread, now=lambda: time.time())
+    (folder,) = (store.threads / DELETED).iterdir()
+    going = folder.rename(folder.with_name(f".going-{folder.name}"))
+    (going / "thread.db").write_bytes(b"half gone")
+    assert store.collect(remove=False).left == 1
+    assert store.collect().removed == 1
+    assert not store.blobs.has(stray)
+    assert not going.exists()
+
+
 async def test_a_collector_never_meets_a_thread_between_two_folders(store: Store) -> None:
     thread = await store.thread()
     alone: list[bool] = []

@@ -81,7 +81,7 @@ def _same_events(one: _Log, other: _Log, seqs: Collection[int]) -> frozenset[int
 def _logs(threads: Path) -> tuple[list[_Log], list[Copy]]:
     """Return all logs, also of threads that can be restored, and those that cannot be read."""
     logs, broken = [], []
-    for pattern in ("t-*", f"{DELETED}/*-t-*"):
+    for pattern in ("t-*", f"{DELETED}/[0-9]*-t-*"):
         for folder in sorted(threads.glob(pattern)):
             if not (folder / schema.FILE).is_file():
                 continue
