@@ -280,10 +280,9 @@ def _rest(old: Deck, new: Deck) -> Iterator[str]:
             yield f"~{name} differ"
 
 
-def _digests(deck: Deck, folders: tuple[str, ...]) -> frozenset[str]:
-    package = deck.package
+def _digests(deck: Deck, folders: tuple[str, ...]) -> frozenset[bytes]:
     return frozenset(
-        hashlib.sha256(package.read(name)).hexdigest()
-        for name in package.names
+        _digest(deck, name)
+        for name in deck.package.names
         if name.startswith(folders) and "/_rels/" not in name
     )
