@@ -203,6 +203,24 @@ def test_slicers_filter_tables_and_pivot_tables(book: Path) -> None:
     assert gate(book, out, outcome) != []
 
 
+def test_a_chart_of_old_results_says_so(book: Path) -> None:
+    formula = {"cells": "Model!B1:B3", "formula": "=A1*2"}
+    chart = {
+        "op": "chart",
+        "cells": "Model!E5",
+        "chart": {"type": "bar", "series": [{"values": "Model!B1:B3"}]},
+    }
+    _, outcome = edited(book, formula, chart)
+    assert any("keeps old results, such as Model!B1" in note for note in outcome.notes)
+    plain = {
+        "op": "chart",
+        "cells": "Model!E5",
+        "chart": {"type": "bar", "series": [{"values": "Data!C2:C5"}]},
+    }
+    _, outcome = edited(book, {"cells": "Model!A1", "value": 6}, plain)
+    assert outcome.notes == ()
+
+
 @pytest.mark.parametrize(
     "wanted", [{"table": "Sales", "field": "Region"}, {"pivot": "P", "field": "Region"}]
 )
