@@ -43,6 +43,7 @@ class BlobStore:
         self._swept = False
         self._batch = threading.local()
         self._folders: set[str] = set()
+        self._making = threading.Lock()
 
     def put(self, content: bytes | Iterable[bytes]) -> Digest:
         """Store content durably and return its sha256.
@@ -175,11 +176,14 @@ class BlobStore:
             self._folders.add(digest[:2])
             return
         names = {f"{number:02x}" for number in range(256)}
-        for name in names - {path.name for path in self._root.iterdir()}:
-            with suppress(FileExistsError):  # of another process
-                (self._root / name).mkdir(mode=0o700)
-        sync_folder(self._root)
-        self._folders |= names
+        with self._making:  # the threads of a batch all come here with their first blob
+            if digest[:2] in self._folders:
+                return
+            for name in names - {path.name for path in self._root.iterdir()}:
+                with suppress(FileExistsError):  # of another process
+                    (self._root / name).mkdir(mode=0o700)
+            sync_folder(self._root)
+            self._folders |= names
 
     def chunks(self, digest: Digest) -> Iterator[bytes]:
         """Yield the content in pieces of at most 1 MiB.
@@ -232,7 +236,7 @@ class Batch(BlobStore):
         self._names = names
         self.held: dict[Digest, bytes] = {}
         self._swept = store._swept
-        self._folders = store._folders
+        self._folders, self._making = store._folders, store._making
 
     def put(self, content: bytes | Iterable[bytes]) -> Digest:
         """Store content and return its sha256; see `BlobStore.put`."""
