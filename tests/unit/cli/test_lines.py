@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from deskmate.cli.lines import log_lines
+from deskmate.cli.lines import log_line
 from deskmate.store import chain
 from deskmate.store.rows import make_event
 from deskmate.types.events import (
@@ -70,13 +70,13 @@ def row(payload: Payload) -> tuple[Any, ...]:
 
 @pytest.mark.parametrize(("payload", "words"), WORDS, ids=lambda one: type(one).__name__)
 def test_an_event_is_one_line_of_what_people_want_to_know(payload: Payload, words: str) -> None:
-    (line,) = log_lines([row(payload)])
+    line = log_line(row(payload))
     kind = type(payload).__name__
     assert line.rstrip() == f"    1  2026-01-02T03:04:05  {kind:<16}  {words}".rstrip()
 
 
 def test_a_long_text_is_cut_to_one_line() -> None:
     said = UserSaid(run=RunId("r-1"), text="word \n" * 1000, model="m")
-    (line,) = log_lines([row(said)])
+    line = log_line(row(said))
     assert line.endswith("…")
     assert len(line) < 180

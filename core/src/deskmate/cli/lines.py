@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from deskmate.store.rows import parsed
@@ -29,17 +29,17 @@ _ENOUGH = 4 * _LIMIT
 """Characters of a text that are looked at: most of it may be white space, seldom more than this."""
 
 
-def log_lines(rows: Iterable[tuple[Any, ...]]) -> Iterator[str]:
-    """Yield a line for each checked row of a log."""
-    for seq, time, kind, payload, *_ in rows:
-        data = parsed(payload)
-        usual = _USUAL.get(kind)
-        words = usual(data) if usual else _text(from_json(KINDS[kind], data))
-        text = " ".join(words[:_MOSTLY_ENOUGH].split())
-        if len(text) <= _LIMIT and len(words) > _MOSTLY_ENOUGH:
-            text = " ".join(words[:_ENOUGH].split())
-        cut = text if len(text) <= _LIMIT else text[: _LIMIT - 1] + "…"
-        yield f"{seq:>5}  {time[:19]}  {kind:<16}  {cut}"
+def log_line(row: tuple[Any, ...]) -> str:
+    """Return the line for a checked row of a log."""
+    seq, time, kind, payload, *_ = row
+    data = parsed(payload)
+    usual = _USUAL.get(kind)
+    words = usual(data) if usual else _text(from_json(KINDS[kind], data))
+    text = " ".join(words[:_MOSTLY_ENOUGH].split())
+    if len(text) <= _LIMIT and len(words) > _MOSTLY_ENOUGH:
+        text = " ".join(words[:_ENOUGH].split())
+    cut = text if len(text) <= _LIMIT else text[: _LIMIT - 1] + "…"
+    return f"{seq:>5}  {time[:19]}  {kind:<16}  {cut}"
 
 
 def _reply(content: Iterable[Mapping[str, Any]]) -> str:
