@@ -9,16 +9,23 @@ from deskmate.store.rows import parsed
 from deskmate.types.codec import from_json
 from deskmate.types.events import (
     KINDS,
+    ApplyFinished,
+    ApplyStarted,
+    ChangesDiscarded,
     ChangesStaged,
     EgressAsked,
     EgressEnded,
     GrantsSet,
+    KindsSeen,
     NetworkSet,
     Payload,
     PluginsSet,
     ProjectSet,
+    SandboxOpened,
+    TextTaken,
     ThreadCreated,
     ThreadForked,
+    ThreadMarked,
     ThreadRenamed,
     Validated,
 )
@@ -77,7 +84,7 @@ def _text(payload: Payload) -> str:
         case Validated(findings=findings, passed=passed):
             return f"{'passed' if passed else 'not passed'}, {len(findings)} findings"
         case _:
-            if text := _settings(payload) or _network_text(payload):
+            if text := _settings(payload) or _done(payload) or _network_text(payload):
                 return text
             for name in ("text", "reason", "why", "tool", "model", "error"):
                 if text := getattr(payload, name, ""):
@@ -95,6 +102,25 @@ def _settings(payload: Payload) -> str:
             return f"{created} created, {modified} modified, {deleted} deleted"
         case PluginsSet(versions=versions):
             return ", ".join(f"{name} {version}" for name, version in versions.items())
+    return ""
+
+
+def _done(payload: Payload) -> str:
+    match payload:
+        case ApplyStarted(undo_of=undone, by=by):
+            return f"{'undo' if undone else 'apply'} by {by or 'user'}"
+        case ApplyFinished(applied=applied, text=text):
+            return "all of it" if applied else f"nothing: {text}"
+        case ChangesDiscarded(paths=paths):
+            return ", ".join(paths) or "all of them"
+        case ThreadMarked(pinned=pinned, archived=archived):
+            return " ".join(filter(None, (pinned and "pinned", archived and "archived"))) or "plain"
+        case KindsSeen(kinds=kinds):
+            return " ".join(kinds)
+        case SandboxOpened(isolation=isolation):
+            return isolation
+        case TextTaken(path=path):
+            return path
     return ""
 
 
