@@ -163,7 +163,8 @@ async def test_secrets_that_are_known_do_not_come_into_the_words_of_texts(
 
 async def test_a_text_whose_content_is_not_here_is_left_out(make_lab: MakeLab) -> None:
     lab = make_lab(ScriptedModel([(WRITE,), "Ok."]), files={"docs/a.txt": b"alpha"})
-    read, copied = lab.blobs.read, []
+    read = lab.blobs.read
+    copied: list[Any] = []
 
     def lost(digest: Any) -> bytes:
         if read(digest) == b"alpha":

@@ -114,7 +114,8 @@ def _done(payload: Payload) -> str:
         case ChangesDiscarded(paths=paths):
             return ", ".join(paths) or "all of them"
         case ThreadMarked(pinned=pinned, archived=archived):
-            return " ".join(filter(None, (pinned and "pinned", archived and "archived"))) or "plain"
+            marks = ["pinned"] * pinned + ["archived"] * archived
+            return " ".join(marks) or "plain"
         case KindsSeen(kinds=kinds):
             return " ".join(kinds)
         case SandboxOpened(isolation=isolation):

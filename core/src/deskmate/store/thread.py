@@ -82,7 +82,7 @@ class ThreadStore:
         self._mutex = threading.Lock()
         self._events: list[Event] = []
         self._failed = False
-        self._took_s = QUICK_S
+        self._took_s = 0.0
         self.redact: Callable[[Any], Any] = lambda payload: payload
         """Takes known secrets out of a payload before it is stored."""
         self._token = self._take_lease() if writes else 0
