@@ -109,8 +109,9 @@ def _done(payload: Payload) -> str:
     match payload:
         case ApplyStarted(undo_of=undone, by=by):
             return f"{'undo' if undone else 'apply'} by {by or 'user'}"
-        case ApplyFinished(applied=applied, text=text):
-            return "all of it" if applied else f"nothing: {text}"
+        case ApplyFinished(applied=applied, text=text, left=left):
+            staged = f"written, {left} changes stay staged" if left else "written"
+            return staged if applied else f"nothing: {text}"
         case ChangesDiscarded(paths=paths):
             return ", ".join(paths) or "all of them"
         case ThreadMarked(pinned=pinned, archived=archived):
