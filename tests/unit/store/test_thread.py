@@ -15,7 +15,8 @@ import pytest
 
 from deskmate.errors import CorruptData, DeskmateError, UserError
 from deskmate.store import chain
-from deskmate.store.thread import QUICK_S, create_thread, open_thread, utc_now
+from deskmate.store.making import create_thread
+from deskmate.store.thread import QUICK_S, open_thread, utc_now
 from deskmate.types.events import (
     ModelReplied,
     Refused,
