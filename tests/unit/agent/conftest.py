@@ -287,6 +287,7 @@ class Lab:
     seen: list[Event | Delta] = field(default_factory=list)
     egress: MakeEgress | None = None
     listed_only: bool = False
+    redact: Callable[[ToolOutcome], ToolOutcome] = lambda outcome: outcome
     taken: list[str] = field(default_factory=list)
 
     @property
@@ -342,6 +343,7 @@ class Lab:
             blobs=self.blobs,
             clock=self.clock,
             connectors=self.connectors,
+            redact=self.redact,
         )
         setup = Setup(
             registry=registry,

@@ -36,7 +36,8 @@ class Delivery:
             except (SandboxUnavailable, ProtocolError):
                 # The last checkpoint holds the work of every call that has a result.
                 await self._bench.drop()
-        await self._journal.record(*payloads, self._change_set(difference))
+        texts = self._words.texts(difference)
+        await self._journal.record(*payloads, *texts, self._change_set(difference))
         await self._words.take(difference)
 
     async def check(self) -> None:

@@ -100,11 +100,11 @@ def sandbox_(
 @click.pass_obj
 def store_(session: Session, threads: int, as_json: bool) -> None:
     """Append beside bare durable inserts, open and show a long log, search threads; on the disk threads are on."""
-    from deskmate.cli.lines import log_lines  # noqa: PLC0415
+    from deskmate.cli.lines import log_line  # noqa: PLC0415
     from deskmate.store.bench import StoreFigures, bench_store  # noqa: PLC0415
 
     async def measure(progress: Progress) -> StoreFigures:
-        return await bench_store(session.places.data, progress, log_lines, many=threads)
+        return await bench_store(session.places.data, progress, log_line, many=threads)
 
     with shown_progress(as_json=as_json) as progress:
         figures = anyio.run(measure, progress)
