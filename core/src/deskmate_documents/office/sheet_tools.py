@@ -240,7 +240,7 @@ def sheet_edit(
         source, result, edits, allow_protected=allow_protected, unsettled=known.unsettled
     )
     declared = known.declared.merged(outcome.declared)
-    remember(result, replace(known, declared=declared), context)
+    data = remember(result, replace(known, declared=declared), context)
     name = context.name_of(result)
     answer = {
         "path": name,
@@ -254,6 +254,6 @@ def sheet_edit(
         title=f"Edited workbook {result.name}",
         role="workbook",
         sources={"original": known.original},
-        data={"declared": declared.to_json()},
+        data=data,
     )
     return ToolAnswer(result=answer, deliverables=(deliverable,))

@@ -85,6 +85,11 @@ class Declared:
             if areas is not None:
                 named[shift.sheet] = [a for a in map(shift.area, areas) if a is not None]
 
+    @property
+    def is_empty(self) -> bool:
+        """Say whether nothing was declared."""
+        return self == Declared()
+
     def changed(self) -> dict[str, list[Area]]:
         """Return sheet → all areas from which results may be old."""
         return {
