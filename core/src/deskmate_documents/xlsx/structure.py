@@ -19,6 +19,7 @@ from deskmate_documents.xlsx.formula import moved
 from deskmate_documents.xlsx.newsheet import NewSheet, add_sheet
 from deskmate_documents.xlsx.refs import COLUMNS, ROWS, Area, Place, name_of
 from deskmate_documents.xlsx.rules import XM
+from deskmate_documents.xlsx.sheetchange import SheetChange, apply_change
 from deskmate_documents.xlsx.sheetedit import SheetEdit
 from deskmate_documents.xlsx.sheetpart import q
 from deskmate_documents.xlsx.shift import Formulas, Shift
@@ -261,6 +262,8 @@ def replay(book: Workbook, steps: Iterable[Step]) -> None:
     for step in steps:
         if isinstance(step, NewSheet):
             add_sheet(book, step)
+        elif isinstance(step, SheetChange):
+            apply_change(book, step)
         else:
             apply_shift(book, step)
 
