@@ -165,13 +165,19 @@ def test_what_was_written_into_a_new_row_is_no_evidence(original: Path) -> None:
 
 def test_a_pivot_table_over_rows_that_moved_is_proven(original: Path) -> None:
     assert shifted(original, [INSERT, PIVOT | {"source": "Data!A1:B6"}]) is not None
-    edits = [{"op": "insert", "cells": "Data!1:2"}, PIVOT | {"source": "Data!A3:B6"}]
+    edits: list[dict[str, Any]] = [
+        {"op": "insert", "cells": "Data!1:2"},
+        PIVOT | {"source": "Data!A3:B6"},
+    ]
     assert shifted(original, edits).value("w/model.xlsx#Pivot!B2") == Decimal(15)
 
 
 def test_a_result_that_grew_over_new_rows_must_compute(original: Path, tmp_path: Path) -> None:
     """The sum reads the new row as well; its old result is no evidence even where the original had it."""
-    edits = [{"op": "insert", "cells": "Data!3:3"}, {"op": "set", "cells": "Data!B3", "value": 7}]
+    edits: list[dict[str, Any]] = [
+        {"op": "insert", "cells": "Data!3:3"},
+        {"op": "set", "cells": "Data!B3", "value": 7},
+    ]
     with pytest.raises(Unproven):
         shifted(original, edits).value("w/model.xlsx#Data!D1")
 

@@ -305,7 +305,12 @@ def _check_left(book: Workbook, sheet: Sheet, tables: Sequence[str]) -> None:
 def _names_one(text: str, sheet: str, tables: Sequence[str]) -> bool:
     """Say whether a formula names this sheet or one of these tables."""
     named: list[str] = []
-    with_sheets(text, lambda name: named.append(name.lower()) or name)
+
+    def note(name: str) -> str:
+        named.append(name.lower())
+        return name
+
+    with_sheets(text, note)
     return sheet in named or any(
         token.kind in ("table", "name") and token.text.partition("[")[0].lower() in tables
         for token in (tokens(text) if tables else ())
