@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from deskmate_documents.xlsx.chartedit import ChartChange
 from deskmate_documents.xlsx.newsheet import NewSheet
 from deskmate_documents.xlsx.refs import Area, Place, parse_areas
 from deskmate_documents.xlsx.sheetchange import SheetChange
@@ -14,7 +15,7 @@ from deskmate_documents.xlsx.shift import Shift
 AREAS_LIMIT = 50_000
 STEPS_LIMIT = 2_000
 _LISTS = ("rules", "validations", "names", "tables", "parts", "frames")
-Step = Shift | NewSheet | SheetChange
+Step = Shift | NewSheet | SheetChange | ChartChange
 
 
 @dataclass(slots=True, kw_only=True)
@@ -78,7 +79,7 @@ class Declared:
     def add_step(self, step: Step) -> None:
         """Say that rows or columns came or went, or a sheet came; cells named so far move with them."""
         self.steps.append(step)
-        if isinstance(step, NewSheet):
+        if isinstance(step, NewSheet | ChartChange):
             return
         if isinstance(step, SheetChange):
             self._rename(step)
@@ -167,7 +168,12 @@ class Declared:
                     ]
         steps = data.get("steps")
         for step in steps[:STEPS_LIMIT] if isinstance(steps, list) else ():
-            read = NewSheet.from_json(step) or SheetChange.from_json(step) or Shift.from_json(step)
+            read = (
+                NewSheet.from_json(step)
+                or SheetChange.from_json(step)
+                or ChartChange.from_json(step)
+                or Shift.from_json(step)
+            )
             found.steps += [read] if read is not None else []
         for name in _LISTS:
             listed = data.get(name)

@@ -12,6 +12,7 @@ from deskmate.errors import ToolInputError
 from deskmate_documents.xlsx import cells, naming
 from deskmate_documents.xlsx.book import Sheet, Workbook, parse_target
 from deskmate_documents.xlsx.chartadd import add_chart
+from deskmate_documents.xlsx.chartedit import change_chart
 from deskmate_documents.xlsx.declared import Declared
 from deskmate_documents.xlsx.formula import SPILLING, areas, functions, moved, stored
 from deskmate_documents.xlsx.graph import Graph
@@ -125,7 +126,8 @@ class Editor:
             "insert": partial(shift_lines, self, gone=False), "delete": partial(shift_lines, self, gone=True),
             "sheet": partial(new_sheet, self), "sheet_rename": partial(change_sheet, self, op="rename"),
             "sheet_move": partial(change_sheet, self, op="move"), "sheet_delete": partial(change_sheet, self, op="remove"),
-            "chart": partial(add_chart, self), "slicer": partial(add_slicer, self),
+            "chart": partial(add_chart, self),
+            "chart_change": partial(change_chart, self), "slicer": partial(add_slicer, self),
         }  # fmt: skip
         for number, edit in enumerate(edits, 1):
             action = known.get(str(edit.get("op", "set")))

@@ -11,6 +11,7 @@ from typing import Any
 from deskmate_documents.inventory import counts, inventory
 from deskmate_documents.xlsx.book import Sheet, Workbook
 from deskmate_documents.xlsx.cells import Value
+from deskmate_documents.xlsx.chartedit import shown
 from deskmate_documents.xlsx.formula import relative
 from deskmate_documents.xlsx.graph import Graph
 from deskmate_documents.xlsx.pivots import pivots
@@ -23,6 +24,7 @@ from deskmate_documents.xlsx.survey import Survey, quick_survey, whole_survey
 SHEETS_LIMIT = 80
 LIST_LIMIT = 60
 COLUMNS_LIMIT = 60
+CHARTS_LIMIT = 40
 REGIONS_LIMIT = 80
 HEADERS_LIMIT = 14
 PROGRESS_EVERY = 10
@@ -172,6 +174,7 @@ def detail(book: Workbook, sheet: Sheet) -> dict[str, Any]:
         "columns": [
             _column(book, n, titles.get(n, ""), columns[n]) for n in sorted(columns)[:COLUMNS_LIMIT]
         ],
+        "charts": list(shown(book, sheet))[:CHARTS_LIMIT],
         "formulas": [
             _filled({"cells": str(area), "formula": f"={text[:300]}"})
             for area, text in found[:REGIONS_LIMIT]

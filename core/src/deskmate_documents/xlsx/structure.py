@@ -15,6 +15,7 @@ from lxml import etree
 from deskmate.errors import ToolInputError
 from deskmate_documents.xlsx import naming
 from deskmate_documents.xlsx.book import Sheet, Table, Workbook
+from deskmate_documents.xlsx.chartedit import ChartChange, apply_chart
 from deskmate_documents.xlsx.formula import moved
 from deskmate_documents.xlsx.newsheet import NewSheet, add_sheet
 from deskmate_documents.xlsx.refs import COLUMNS, ROWS, Area, Place, name_of
@@ -264,6 +265,8 @@ def replay(book: Workbook, steps: Iterable[Step]) -> None:
             add_sheet(book, step)
         elif isinstance(step, SheetChange):
             apply_change(book, step)
+        elif isinstance(step, ChartChange):
+            apply_chart(book, step)
         else:
             apply_shift(book, step)
 
