@@ -152,11 +152,8 @@ def header(survey: Survey) -> tuple[int, list[Value]]:
     return 0, []
 
 
-def detail(book: Workbook, sheet: Sheet) -> dict[str, Any]:
-    """Return one sheet: its columns, formulas by pattern, rules, validations, hidden and merged things."""
-    survey = whole_survey(book, sheet)
-    row, headers = header(survey)
-    titles = {value.place[1]: value.text for value in headers}
+def _held(book: Workbook, sheet: Sheet, row: int) -> tuple[dict[int, _Column], dict[Place, Value]]:
+    """Return the columns below a header's row with what they hold, and all formulas."""
     columns: dict[int, _Column] = defaultdict(_Column)
     formulas: dict[Place, Value] = {}
     for value in book.values(sheet):
@@ -164,6 +161,15 @@ def detail(book: Workbook, sheet: Sheet) -> dict[str, Any]:
             columns[value.place[1]].add(value)
         if value.formula:
             formulas[value.place] = value
+    return columns, formulas
+
+
+def detail(book: Workbook, sheet: Sheet) -> dict[str, Any]:
+    """Return one sheet: its columns, formulas by pattern, rules, validations, hidden and merged things."""
+    survey = whole_survey(book, sheet)
+    row, headers = header(survey)
+    titles = {value.place[1]: value.text for value in headers}
+    columns, formulas = _held(book, sheet, row)
     found = regions(formulas)
     frame = book.part(sheet).skeleton()
     answer = {
