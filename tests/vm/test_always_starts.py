@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -99,6 +99,50 @@ def test_a_read_only_home_is_one_line_and_no_hang(command: tuple[str, ...], tmp_
         line for line in said.splitlines() if "cannot be written" in line or "Read-only" in line
     ]
     assert str(home) in line
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
+def test_a_disk_that_fills_while_a_machine_is_made_is_one_line_and_leaves_nothing(
+    desk: Desk, tmp_path: Path
+) -> None:
+    folder = handbook(tmp_path / "office")
+    ask(desk, folder)  # what is made once is there
+    machines = desk.places.machines
+    machines.mkdir(exist_ok=True)
+    # the copy of a scratch disk, made while QEMU starts, takes several MiB
+    script = (
+        f'mount -t tmpfs -o size=512k none "{machines}" || exit 77; "$0" "$@"; code=$?; '
+        f'ls -A "{machines}"; exit $code'
+    )
+    process = subprocess.Popen(
+        ["unshare", "-m", "sh", "-c", script, PROGRAM, "run", QUESTION, "--plugin", "hr",
+         "--folder", f"{folder}:ro"],
+        env={**os.environ, "DESKMATE_HOME": str(desk.home)}, start_new_session=True, text=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    out, err = process.communicate(timeout=280)
+    if process.returncode == 77 or "unshare" in err:
+        pytest.skip(f"this machine cannot mount here: {err.strip()}")
+    assert process.returncode == 1, err
+    assert [line for line in err.splitlines() if "The disk is full" in line] == [
+        f"deskmate: {machines}: The disk is full."
+    ]
+    assert "Traceback" not in err
+    assert out == ""  # no answer, and no file in the folder of machines
+    assert of_session(process.pid) == []
+    (thread,) = [row for row in desk.json("thread", "list") if row["state"] == "interrupted"]
+    assert desk.json("thread", "resume", thread["thread"])["reason"] == "done"
+
+
+def of_session(leader: int) -> list[str]:
+    """Return the processes that a program left which led a session."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            words = stat.read_text()
+            if int(words.rpartition(")")[2].split()[3]) == leader:
+                found.append(words)
+    return found
 
 
 def test_a_damaged_template_is_made_anew_and_the_run_goes_on(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -280,3 +281,14 @@ def test_time_is_told_as_people_say_it() -> None:
         "1 min 00 s",
         "12 min 05 s",
     ]
+
+
+def test_the_live_lines_are_drawn_while_somebody_prints(watch: Watch) -> None:
+    """The thread that draws holds the live display's lock, which who prints waits for, holding our own."""
+    watch.display.begin("opening the thread")
+    drawn: list[list[str]] = []
+    thread = threading.Thread(target=lambda: drawn.append(watch.live()), daemon=True)
+    with watch.display._lock:
+        thread.start()
+        thread.join(20)
+    assert [line[2:] for line in drawn[0]] == ["opening the thread  0 s"]

@@ -6,7 +6,7 @@ import hashlib
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -224,3 +224,55 @@ def test_what_lies_in_a_file_is_refused() -> None:
         image.add(*_listed(file("a/b", b"x")))
         with pytest.raises(ProtocolError, match="no folder"):
             image.seal({})
+
+
+def test_content_that_the_disk_takes_in_parts_is_all_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = os.pwritev
+
+    def little(fd: int, pieces: Sequence[bytes], place: int) -> int:
+        some = b"".join(bytes(piece) for piece in pieces[:3])[:1300]
+        return whole(fd, [some], place)
+
+    monkeypatch.setattr(os, "pwritev", little)
+    rows = [file(f"a/{number}", b"%d " % number * 700) for number in range(30)]
+    with region() as fd:
+        image = Erofs(fd, 0, LIMIT, time_ns=0)
+        for entry, content in rows:
+            image.add(entry, [content[:100], content[100:]])
+        size = image.seal({})
+        found = unpack(fd, size)
+    for entry, content in rows:
+        assert found[entry.path.encode()][3] == content
+
+
+def test_files_after_one_that_was_refused_lie_where_they_should() -> None:
+    entry, _ = file("a", b"x" * 10_000)
+    good, content = file("b", b"y" * 9_000)
+    with region() as fd:
+        image = Erofs(fd, 0, LIMIT, time_ns=0)
+        with pytest.raises(ProtocolError):
+            image.add(entry, [b"x" * 500])
+        image.add(good, [content])
+        found = unpack(fd, image.seal({}))
+    assert found[b"b"][3] == content
+    assert b"a" not in found
+
+
+def test_many_small_files_are_written_by_few_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    whole = os.pwritev
+
+    def counted(fd: int, pieces: Sequence[bytes], place: int) -> int:
+        calls.append(len(pieces))
+        return whole(fd, pieces, place)
+
+    monkeypatch.setattr(os, "pwritev", counted)
+    with region() as fd:
+        image = Erofs(fd, 0, LIMIT, time_ns=0)
+        for number in range(3000):
+            image.add(*_listed(file(f"{number}", b"%d" % number)))
+        image.seal({})
+    assert len(calls) < 20
+    assert max(calls) <= os.sysconf("SC_IOV_MAX")

@@ -199,6 +199,7 @@ def test_a_copy_that_fails_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(os, "sendfile", full)
     fd, copied = copy_beside(source, tmp_path / "machines")
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(OSError, match="No space") as caught:
         copied.result(20)
+    assert caught.value.filename == str(tmp_path / "machines")  # on which disk
     os.close(fd)

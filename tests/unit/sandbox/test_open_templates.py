@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import errno
+import gc
+import hashlib
+import json
 import os
+import shutil
 import weakref
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,8 +16,9 @@ from typing import Any
 import pytest
 
 from deskmate.sandbox import template_cache
+from deskmate.sandbox.memory import load_ram
 from deskmate.sandbox.template import Template
-from deskmate.sandbox.template_cache import OPEN_TEMPLATES, Templates
+from deskmate.sandbox.template_cache import OPEN_TEMPLATES, Templates, read_about
 from deskmate.types.ids import Digest
 from deskmate.types.places import find_places
 
@@ -99,3 +104,49 @@ async def test_a_disk_that_fills_up_keeps_nothing_of_half_a_template(
     assert [path.name for path in places.templates.iterdir()] == [".full.lock"]
     assert len(rams) == 1
     assert not is_open(rams[0])
+
+
+async def test_one_that_another_process_removes_while_it_is_opened_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anything: Any = None
+    places = find_places({}, tmp_path)
+    disk = tmp_path / "layer.erofs"
+    disk.write_bytes(b"layer")
+    layer: Any = SimpleNamespace(digest=Digest("1" * 64), disk=str(disk), plugins=())
+    image: Any = SimpleNamespace(digest="2" * 64)
+    shape: Any = SimpleNamespace(memory_mib=1, to_json=dict)
+    made: list[str] = []
+    rams: list[int] = []
+
+    def put(folder: Path) -> None:
+        folder.mkdir(parents=True)
+        for name in ("ram", "state", "scratch"):
+            (folder / name).write_bytes(bytes(1 << 20) if name == "ram" else b"x")
+        digest = hashlib.sha256(b"x").hexdigest()
+        about = {"cold_boot_s": 1.0, "state_sha256": digest}
+        (folder / "template.json").write_text(json.dumps(about), "utf-8")
+
+    def load(path: Path, size: int) -> int:
+        rams.append(load_ram(path, size))
+        shutil.rmtree(path.parent)
+        return rams[-1]
+
+    async def make(self: Templates, folder: Path, wanted: Any, progress: Any) -> tuple[int, Any]:
+        put(folder)
+        made.append(folder.name)
+        return os.open(os.devnull, os.O_RDONLY), read_about(folder)
+
+    monkeypatch.setattr(template_cache, "template_key", lambda *_, **__: Digest("3" * 64))
+    monkeypatch.setattr(template_cache, "load_ram", load)
+    monkeypatch.setattr(template_cache, "hold_disks", lambda *_: {})
+    monkeypatch.setattr(Templates, "_make", make)
+    put(places.templates / ("3" * 64))
+    before = set(Path("/proc/self/fd").iterdir())
+    template = await Templates(places, anything).get(image, layer, shape, lambda line: None)
+    assert made == [template.key]
+    assert os.pread(template.state_fd, 10, 0) == b"x"
+    assert len(rams) == 1
+    del template
+    gc.collect()
+    assert set(Path("/proc/self/fd").iterdir()) == before

@@ -84,6 +84,8 @@ class Digests:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             with closing(sqlite3.connect(self._path, timeout=5)) as connection, connection:
                 connection.execute("pragma synchronous = off")  # every row vouches for itself
+                # a crash may damage the file, which is then made anew: a journal would be half of all writes
+                connection.execute("pragma journal_mode = memory")
                 connection.execute(_TABLE)
                 connection.executemany("replace into digests values (?,?,?,?,?,?,?)", sound)
                 (count,) = connection.execute("select count(*) from digests").fetchone()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import anyio
 import click
 
+from deskmate.cli.desk import kept_desk
 from deskmate.cli.output import Session, say
 from deskmate.cli.run import parse_folder, run_order
 from deskmate.types.ids import ThreadId
@@ -31,16 +34,18 @@ def command(
     from deskmate.host import Host, RunOrder, thread_plugins  # noqa: PLC0415
 
     grants = tuple(parse_folder(folder) for folder in folders)
-    host = Host(session.places)
     if thread:
         anyio.run(thread_plugins, session.places, thread)  # says so if there is no such thread
     current = ThreadId(thread) if thread else None
     code = 0
-    while text := _ask():
-        current = current or anyio.run(host.create_thread, text)
-        order = RunOrder(text=text, model=model, plugins=plugins, grants=grants, project=project)
-        code = run_order(session, order, current)
-        plugins, grants, project = (), (), ""
+    with kept_desk(Host(session.places)) as desk:
+        while text := _ask():
+            current = current or desk.run(partial(desk.host.create_thread, text))
+            order = RunOrder(
+                text=text, model=model, plugins=plugins, grants=grants, project=project
+            )
+            code = run_order(session, order, current, desk=desk)
+            plugins, grants, project = (), (), ""
     if current:
         say(f"Go on with: deskmate chat {current}")
     return code

@@ -207,26 +207,28 @@ class Display:
         """Return what goes on now, one line each, none longer than the terminal is wide."""
         from rich.console import Group  # noqa: PLC0415
 
-        with self._lock:
-            now = self._clock()
-            shown = list(self._tools.values())[-_SHOWN_TOOLS:]
-            if not shown and self._phase is not None:
-                shown = [self._phase]
-            rows = [self._row(phase, now) for phase in shown]
-            if self._text.strip():
-                tail = one_line(self._text)[-(self._console.width - 4) :]
-                rows.append(self._cut(f"  {tail}", style="dim"))
-            return Group(*rows)
+        # Without the lock: who asks holds the live display's own, and who prints holds ours and waits for that.
+        now = self._clock()
+        phase, text = self._phase, self._text
+        shown = list(self._tools.values())[-_SHOWN_TOOLS:]
+        if not shown and phase is not None:
+            shown = [phase]
+        rows = [self._row(one, now) for one in shown]
+        if text.strip():
+            tail = one_line(text)[-(self._console.width - 4) :]
+            rows.append(self._cut(f"  {tail}", style="dim"))
+        return Group(*rows)
 
     def _row(self, phase: _Phase, now: float) -> Text:
         tail = f"  {seconds(now - phase.since)}"
         bar = ""
-        if phase.counted is not None and phase.counted.total > 0:
-            share = min(max(phase.counted.done / phase.counted.total, 0.0), 1.0)
+        counted = phase.counted
+        if counted is not None and counted.total > 0:
+            share = min(max(counted.done / counted.total, 0.0), 1.0)
             width = _BAR_WIDTHS[self._console.width >= NARROW]
             full = round(share * width)
             bar = f"  {'━' * full}{'╌' * (width - full)}"
-            tail = f"  {measure(phase.counted, now - phase.since)}{tail}"
+            tail = f"  {measure(counted, now - phase.since)}{tail}"
         title = f"{phase.title} · {phase.detail}" if phase.detail else phase.title
         frame = _FRAMES[int(now * _PER_SECOND) % len(_FRAMES)]
         row = self._cut(f"{frame} {title}", room=len(bar) + len(tail))

@@ -22,6 +22,7 @@ from deskmate.types.limits import Limits
 
 if TYPE_CHECKING:
     from deskmate.cli.approver import TerminalApprover
+    from deskmate.cli.desk import Desk
     from deskmate.cli.display import Display
     from deskmate.cli.render import Renderer
     from deskmate.host import RunOrder, RunResult
@@ -158,21 +159,25 @@ def command(  # noqa: PLR0913 - one parameter an option, as click wants it
 
 
 def run_order(
-    session: Session, order: RunOrder, thread: ThreadId | None, *, as_json: bool = False
+    session: Session,
+    order: RunOrder,
+    thread: ThreadId | None,
+    *,
+    as_json: bool = False,
+    desk: Desk | None = None,
 ) -> int:
-    """Carry one order out, show it, and return the exit code."""
+    """Carry one order out, show it, and return the exit code. `desk`: of several orders together."""
     ask_what_is_new(session, (*order.plugins, *_project_plugins(session, order)), thread)
     from deskmate.host import Host  # noqa: PLC0415
 
+    host = desk.host if desk else Host(session.places)
     with _shown(as_json=as_json) as (observer, approver):
 
         async def work() -> RunResult:
-            return await Host(session.places).run(
-                order, thread, observer=observer, approver=approver
-            )
+            return await host.run(order, thread, observer=observer, approver=approver)
 
         try:
-            result = anyio.run(until_interrupted, work)
+            result = desk.run(work) if desk else anyio.run(until_interrupted, work)
         except KeyboardInterrupt:
             result = None
         streamed = observer.streams

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from deskmate.errors import ProtocolError, UserError
@@ -29,7 +29,8 @@ _EXTENDED = 1
 _SLOTS_PER_INODE = _INODE.size // 32
 _KINDS = {"file": (0o100000, 1), "dir": (0o040000, 2), "symlink": (0o120000, 7)}
 """Kind → the bits of its mode, and its number in directories."""
-_PIECE = 1 << 20
+_TOGETHER_BYTES, _TOGETHER_PIECES = 4 << 20, 512
+"""So much content is written by one call: files lie one behind the other."""
 
 
 @dataclass(slots=True)
@@ -52,6 +53,9 @@ class Erofs:
         self._blocks = 1
         self._contents: dict[Digest, int] = {}
         self._entries: dict[str, tuple[Entry, int]] = {}
+        self._waiting: list[bytes] = []
+        self._waiting_bytes = 0
+        self._place = start + BLOCK
 
     @property
     def size(self) -> int:
@@ -90,6 +94,7 @@ class Erofs:
 
         Raises UserError when the region is full.
         """
+        self.flush()
         nodes = self._tree(folders)
         first = self._take(-(-(len(nodes) + 1) * _INODE.size // BLOCK))
         for slot, node in enumerate(nodes, 1):  # no inode has number 0: that is no file's
@@ -164,16 +169,35 @@ class Erofs:
     def _write(self, content: Iterable[bytes], size: int, path: str) -> int:
         """Write content of a known size from a new block on; returns the block."""
         block = self._take(-(-size // BLOCK))
+        place = self._start + block * BLOCK
+        # elsewhere after a file that was not as long as it should be
+        if place != self._place + self._waiting_bytes:
+            self.flush()
+            self._place = place
         done = 0
         for piece in content:
             if done + len(piece) > size:
                 break
-            self._pwrite(piece, block, done)
+            self._append(piece)
             done += len(piece)
         else:
             if done == size:
+                self._append(bytes(-size % BLOCK))
                 return block
         raise ProtocolError(f"{path} has not the {size} bytes that its entry says")
+
+    def _append(self, piece: bytes) -> None:
+        """Write content behind what was written last, together with what follows."""
+        if piece:
+            self._waiting.append(piece)
+            self._waiting_bytes += len(piece)
+        if self._waiting_bytes >= _TOGETHER_BYTES or len(self._waiting) >= _TOGETHER_PIECES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits to be written together with what follows."""
+        waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        self._place = write_all(self._fd, waiting, self._place)
 
     def _take(self, count: int) -> int:
         """Return the first of so many new blocks."""
@@ -187,12 +211,23 @@ class Erofs:
         self._blocks += count
         return block
 
-    def _pwrite(self, content: bytes, block: int, offset: int = 0) -> None:
-        place = self._start + block * BLOCK + offset
-        view = memoryview(content)
-        while view:
-            done = os.pwrite(self._fd, view, place)
-            view, place = view[done:], place + done
+    def _pwrite(self, content: bytes, block: int) -> None:
+        write_all(self._fd, [content], self._start + block * BLOCK)
+
+
+def write_all(fd: int, pieces: Sequence[bytes], place: int) -> int:
+    """Write pieces one behind the other from `place` on, all of them; return where they end."""
+    views = [memoryview(piece) for piece in pieces]
+    first = 0
+    while first < len(views):
+        done = os.pwritev(fd, views[first:], place)
+        place += done
+        while first < len(views) and done >= len(views[first]):
+            done -= len(views[first])
+            first += 1
+        if done:
+            views[first] = views[first][done:]
+    return place
 
 
 def _bytes(name: str) -> bytes:

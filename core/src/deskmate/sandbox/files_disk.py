@@ -84,6 +84,7 @@ class FilesDisk:
             for item in items:
                 self._open.add(item.entry, blobs.chunks(item.digest) if item.digest else ())
                 self._laying.add(item.entry.path)
+            self._open.flush()
         except OSError as error:
             raise _failed(error) from error
 

@@ -135,6 +135,10 @@ def copy_beside(path: Path, folder: Path) -> tuple[int, Future[None]]:
     def copy() -> None:
         try:
             fill_sparse(path, own)
+        except (
+            OSError
+        ) as error:  # it has no name; the folder has, and lies on the disk that is full
+            raise OSError(error.errno, error.strerror, str(folder)) from error
         finally:
             os.close(own)
 

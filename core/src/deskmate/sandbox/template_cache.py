@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,19 +106,13 @@ class Templates:
             about = read_about(folder)
             size = wanted.shape.memory_mib << 20
             ram = await anyio.to_thread.run_sync(load_ram, folder / "ram", size)
-            os.utime(folder / "template.json")
+            # another process may remove it at any moment, as the one unused for longest
+            return _opened(wanted, folder, ram, about)
         except (FileNotFoundError, CorruptData):
             ram, about = await self._make(folder, wanted, progress)
-            prune_templates(self._places, cap_bytes=CAP_BYTES, keep=wanted.key)
-            prune_layers(self._places, cap_bytes=LAYERS_CAP_BYTES, keep=wanted.layer.digest)
-        for layer in wanted.layers:
-            os.utime(layer.disk)
-        return Template(
-            key=wanted.key, folder=folder, image=wanted.image, layer=wanted.layer, shape=wanted.shape,
-            booted=wanted.booted, ram=ram, state_fd=os.open(folder / "state", _READ),
-            scratch_fd=os.open(folder / "scratch", _READ), cold_boot_s=float(about["cold_boot_s"]),
-            disks=hold_disks(wanted.image, wanted.layer, wanted.booted),
-        )  # fmt: skip
+        prune_templates(self._places, cap_bytes=CAP_BYTES, keep=wanted.key)
+        prune_layers(self._places, cap_bytes=LAYERS_CAP_BYTES, keep=wanted.layer.digest)
+        return _opened(wanted, folder, ram, about)
 
     async def _make(
         self, folder: Path, wanted: _Wanted, progress: Progress
@@ -189,6 +183,27 @@ class _Wanted:
     @property
     def layers(self) -> tuple[Layer, ...]:
         return (self.layer, self.booted) if self.booted else (self.layer,)
+
+
+def _opened(wanted: _Wanted, folder: Path, ram: int, about: Mapping[str, Any]) -> Template:
+    """Return the template in a folder with all that it needs open; it can be removed then. Takes `ram`."""
+    with ExitStack() as stack:
+        stack.callback(os.close, ram)
+        os.utime(folder / "template.json")
+        for layer in wanted.layers:
+            os.utime(layer.disk)
+        state = os.open(folder / "state", _READ)
+        stack.callback(os.close, state)
+        scratch = os.open(folder / "scratch", _READ)
+        stack.callback(os.close, scratch)
+        template = Template(
+            key=wanted.key, folder=folder, image=wanted.image, layer=wanted.layer, shape=wanted.shape,
+            booted=wanted.booted, ram=ram, state_fd=state, scratch_fd=scratch,
+            cold_boot_s=float(about["cold_boot_s"]),
+            disks=hold_disks(wanted.image, wanted.layer, wanted.booted),
+        )  # fmt: skip
+        stack.pop_all()
+    return template
 
 
 def _put_in_place(wanted: _Wanted, seconds: float, work: Path, folder: Path) -> dict[str, Any]:
