@@ -18,12 +18,20 @@ def _text(value: str, look: str = "text") -> dict[str, Any]:
 
 
 def _top(title: str, model: str, heads: tuple[str, ...]) -> list[list[Any]]:
+    numbers = {
+        "Errors",
+        "Warnings",
+        "Notes",
+        "All cells",
+        "Formulas",
+        *({"Cells"} if "State" in heads else ()),
+    }
     return [
         [_text(title, "title")],
         [_text(DRAFT, "draft")],
         [_text(f"Model: {model}", "note")],
         [],
-        [_text(head, "head") for head in heads],
+        [_text(head, "head figure" if head in numbers else "head") for head in heads],
     ]
 
 
@@ -36,22 +44,22 @@ def sheets(found: Audit, model: str) -> list[dict[str, Any]]:
     for number, matter in enumerate(found.matters[:LISTED_LIMIT], 1):
         rows.append(
             [
-                number, _text(matter.level), _text(TITLES.get(matter.rule, matter.rule)), _text(matter.cells),
-                matter.count, _text(matter.message[:1000]), _text(matter.formula),
+                styled(number, "word"), _text(matter.level), _text(TITLES.get(matter.rule, matter.rule)), _text(matter.cells),
+                styled(matter.count, "word"), _text(matter.message[:1000]), _text(matter.formula),
             ]
         )  # fmt: skip
     return [
         {"name": SUMMARY, "rows": _summary(found, model, len(rows)), "header": 0, "looks": style,
          "widths": [46, 14, 14, 14, 14], "print": "portrait"},
         {"name": FINDINGS, "rows": rows, "header": 0, "looks": style, "freeze": f"A{HEAD + 1}",
-         "widths": [6, 10, 30, 26, 8, 70, 44], "print": "landscape"},
+         "widths": [7, 11, 48, 28, 8, 74, 44], "print": "landscape"},
         {"name": SCOPE, "rows": scope_rows(found, model), "header": 0, "looks": style,
          "widths": [46, 14, 14, 14], "print": "portrait"},
     ]  # fmt: skip
 
 
 def _summary(found: Audit, model: str, last: int) -> list[list[Any]]:
-    rows = _top("Model audit", model, ("Kind", "Errors", "Warnings", "Notes", "Cells"))
+    rows = _top("Model audit", model, ("Kind", "Errors", "Warnings", "Notes", "All cells"))
     end = max(last, HEAD + 1)
 
     def area(letter: str) -> str:

@@ -34,7 +34,7 @@ def looks(places: int = 2) -> dict[str, dict[str, Any]]:
         "grand title": grand,
         "grand figure": grand | figure,
         "input": figure | {"color": "0000FF"},
-        "text": {"wrap": True},
+        "text": {"wrap": True, "indent": 1},
         "word": {"align": "center"},
         "percent": {"number_format": "0.0%;(0.0%);0.0%"},
         "total percent": total | {"number_format": "0.0%;(0.0%);0.0%"},

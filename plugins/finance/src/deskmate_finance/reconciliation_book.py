@@ -44,11 +44,11 @@ def sheets(rec: Reconciliation) -> list[dict[str, Any]]:
     """Return the workbook's sheets, as `build_workbook` takes them."""
     places = decimals(e.amount for side in (rec.bank, rec.ledger) for e in side.entries)
     items = rec.open_items()
-    matched: list[list[Any]] = [["Group", "Side", "Row", "Date", "Amount", "Text", "How"]]
+    matched: list[list[Any]] = [_heads("Group", "Side", "Row", "Date", "Amount", "Text", "How")]
     for number, group in enumerate(rec.matching.groups, start=1):
         matched += [[number, *_cells(s, e), _text(group.how)] for s, e in _rows(rec, group)]
     listed: list[list[Any]] = [
-        ["Side", "Row", "Date", "Amount", "Text", "Age in days", "Class", "Note"]
+        _heads("Side", "Row", "Date", "Amount", "Text", "Age in days", "Class", "Note")
     ]
     for row, item in enumerate(items, 2):
         age = f"=MAX(0,{SUMMARY}!$B$4-C{row})"
@@ -62,6 +62,15 @@ def sheets(rec: Reconciliation) -> list[dict[str, Any]]:
         common | {"name": OPEN, "rows": listed, "widths": [9, 8, 12, 16, 50, 12, 10, 30]},
         common | {"name": AGEING, "rows": _ageing(items, ends[1], places), "widths": [9, 10, 9, 16]},
     ]  # fmt: skip
+
+
+_NUMBERS = frozenset(
+    ("Row", "Date", "Amount", "Bank", "Ledger", "Difference", "Age in days", "Count", "Sum")
+)
+
+
+def _heads(*titles: str) -> list[Any]:
+    return [styled(title, "head figure" if title in _NUMBERS else "head") for title in titles]
 
 
 def _text(value: str) -> dict[str, Any]:
@@ -111,7 +120,7 @@ def _summary(rec: Reconciliation, ends: tuple[int, int], places: int) -> list[li
         styled(f"={matched_rows}+{open_rows}".format(side=s), "count") for s in ("bank", "ledger")
     ]
     return [
-        ["Line", "Bank", "Ledger"],
+        _heads("Line", "Bank", "Ledger"),
         ["Source", _text(rec.bank.name), _text(rec.ledger.name)],
         ["Basis of the balances", _text(rec.basis), _text(rec.basis)],
         ["As of", day, day],
@@ -129,7 +138,7 @@ def _summary(rec: Reconciliation, ends: tuple[int, int], places: int) -> list[li
 
 
 def _groups(rec: Reconciliation, last: int, places: int) -> list[list[Any]]:
-    rows: list[list[Any]] = [["Group", "Bank", "Ledger", "Difference", "How"]]
+    rows: list[list[Any]] = [_heads("Group", "Bank", "Ledger", "Difference", "How")]
     area, number, side = (_over(MATCHED, letter, last) for letter in "EAB")
     for row, group in enumerate(rec.matching.groups, 2):
         sums = [
@@ -144,7 +153,7 @@ def _groups(rec: Reconciliation, last: int, places: int) -> list[list[Any]]:
 
 
 def _ageing(items: list[OpenItem], last: int, places: int) -> list[list[Any]]:
-    rows: list[list[Any]] = [["Side", "Class", "Count", "Sum"]]
+    rows: list[list[Any]] = [_heads("Side", "Class", "Count", "Sum")]
     sides, classes, amounts = (_over(OPEN, letter, last) for letter in "AGD")
     for row, (side, name, _, _) in enumerate(ageing(items), 2):
         found = f"{sides},$A{row},{classes},$B{row}"
