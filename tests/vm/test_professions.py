@@ -154,7 +154,9 @@ Account,Name,Debit,Credit
 5000,Purchases,80.00,
 """
 PRIOR_BALANCE = "Account,Debit,Credit\n1000,120.00,\n3000,,100.00\n3200,,20.00\n"
-SALES = "Product,Budget units,Budget,Actual units,Actual\nA,10,100.00,12,132.00\nB,5,100.00,5,90.00\n"
+SALES = (
+    "Product,Budget units,Budget,Actual units,Actual\nA,10,100.00,12,132.00\nB,5,100.00,5,90.00\n"
+)
 
 
 def test_finance_builds_statements_explains_a_variance_and_audits_a_model(
@@ -164,7 +166,11 @@ def test_finance_builds_statements_explains_a_variance_and_audits_a_model(
     (folder / "prior trial balance.csv").write_text(PRIOR_BALANCE)
     (folder / "sales budget.csv").write_text(SALES)
     book = openpyxl.Workbook()
-    for row in (["Line", 1, 2, 3], ["Sales", 10, 11, 12], ["Cost", "=B2*0.4", "=C2*0.4", "=C2*0.4"]):
+    for row in (
+        ["Line", 1, 2, 3],
+        ["Sales", 10, 11, 12],
+        ["Cost", "=B2*0.4", "=C2*0.4", "=C2*0.4"],
+    ):
         book.active.append(row)
     book.save(folder / "model.xlsx")
     gates = ("FIN-TB-BALANCES", "FIN-BS-BALANCES", "FIN-CASH-TIES", "FIN-STATEMENTS-TIE")

@@ -241,17 +241,7 @@ def _check_totals(
             )
     if shown.get("Basis of the balances", [""])[0] != basis:
         yield "error", f"The basis of the balances is {basis}.", f"sheet {SUMMARY}"
-    for name, total in open_sums.items():
-        aged = sum(
-            (_figure(row[3]) or Decimal() for row in sheets[AGEING][1:] if row[0] == name),
-            Decimal(),
-        )
-        if aged != total:
-            yield (
-                "error",
-                f"Ageing of the {name} adds up to {aged:f}, its open items to {total:f}.",
-                f"sheet {AGEING}",
-            )
+    yield from _check_ageing(sheets[AGEING][1:], open_sums)
     unexplained = rest[0] - rest[1] - before - within
     if unexplained:
         yield "error", f"{unexplained:f} of the difference is not explained.", f"sheet {SUMMARY}"
@@ -267,3 +257,17 @@ def _check_totals(
             f"The balances rest on figures outside the files: {basis}.",
             f"sheet {SUMMARY}",
         )
+
+
+def _check_ageing(rows: list[list[str]], open_sums: Mapping[str, Decimal]) -> Iterator[Problem]:
+    for name, total in open_sums.items():
+        aged = sum(
+            (_figure(row[3]) or Decimal() for row in rows if row[0] == name),
+            Decimal(),
+        )
+        if aged != total:
+            yield (
+                "error",
+                f"Ageing of the {name} adds up to {aged:f}, its open items to {total:f}.",
+                f"sheet {AGEING}",
+            )
