@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import re
-import shutil
 import sqlite3
 import threading
 import time
@@ -15,43 +14,43 @@ from collections.abc import (
     Collection,
     Iterable,
     Iterator,
-    Mapping,
     Sequence,
 )
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 
 from deskmate import failpoints
 from deskmate.errors import DeskmateError, UserError
 from deskmate.store import chain, schema
-from deskmate.store.blobs import DISK_FULL, make_folder, sync_folder, write_file
+from deskmate.store.blobs import write_file
 from deskmate.store.keeping import keeping_content
 from deskmate.store.lock import WriterLock
 from deskmate.store.rows import (
-    INSERT,
     INSERT_UNDER,
     SELECT,
     as_record,
-    check_rows,
+    checked_rows,
     erase_rows,
     make_event,
-    make_row,
     read_event,
 )
 from deskmate.store.synced import check_not_synced
-from deskmate.types.events import Erased, Event, Payload, ThreadCreated, ThreadForked
-from deskmate.types.ids import ThreadId, new_thread_id
+from deskmate.types.events import Erased, Event, Payload
+from deskmate.types.ids import ThreadId
 
 Now = Callable[[], str]
+T = TypeVar("T")
 HEAD_FILE = "head.json"
 """Length and head of the log at the last orderly close: a witness beside the database."""
 LOCK_FILE = "writer.lock"
-_LEFTOVER_S = 3600
+QUICK_S = 0.005
+"""While the last write took no longer, the loop's own thread writes: handing a write over takes as long as it."""
 _MANY_EVENTS = 500
 _ID = re.compile(r"t-[a-z0-9]{1,40}")
 
@@ -78,6 +77,7 @@ class ThreadStore:
         self._mutex = threading.Lock()
         self._events: list[Event] = []
         self._failed = False
+        self._took_s = 0.0
         self.redact: Callable[[Any], Any] = lambda payload: payload
         """Takes known secrets out of a payload before it is stored."""
         self._token = self._take_lease() if writes else 0
@@ -98,7 +98,15 @@ class ThreadStore:
         Raises UserError for a reader or a writer that lost its lease, DeskmateError when the disk
         is full or fails; after that every later append is refused.
         """
+        if self._may_write_here():
+            await anyio.lowlevel.checkpoint_if_cancelled()
+            return self._append(payloads)
         return await anyio.to_thread.run_sync(self._append, payloads, limiter=self._limiter)
+
+    def _may_write_here(self) -> bool:
+        """Say whether the loop may wait for a write: nobody else is at it, and the last one was quick."""
+        is_free = not self._limiter.borrowed_tokens and not self._mutex.locked()
+        return is_free and bool(self._events) and self._took_s <= QUICK_S
 
     async def events(self, after: int = 0) -> tuple[Event, ...]:
         """Return all events with a `seq` greater than `after`, in order.
@@ -112,12 +120,12 @@ class ThreadStore:
         """Return the plain records, unchecked, for export and for `verify`."""
         return await anyio.to_thread.run_sync(self._rows, limiter=self._limiter)
 
-    async def checked_rows(self) -> tuple[tuple[Any, ...], ...]:
-        """Return the rows of all events, their payloads as JSON text; quicker than `events`.
+    async def each_row(self, make: Callable[[tuple[Any, ...]], T]) -> tuple[T, ...]:
+        """Return what `make` gives for the row of each event, its payload as JSON text; quicker than `events`.
 
-        Every hash is checked. Raises CorruptData at the first that does not fit.
+        Every hash is checked first. Raises CorruptData at the first that does not fit.
         """
-        return await anyio.to_thread.run_sync(self._checked_rows, limiter=self._limiter)
+        return await anyio.to_thread.run_sync(self._each_row, make, limiter=self._limiter)
 
     async def faults(self) -> tuple[str, ...]:
         """Return what is wrong with the database beside its records, one line each."""
@@ -157,7 +165,10 @@ class ThreadStore:
             )
         try:
             with self._mutex:
-                return self._insert(payloads, also)
+                began = time.perf_counter()
+                fresh = self._insert(payloads, also)
+                self._took_s = time.perf_counter() - began
+                return fresh
         except sqlite3.Error as error:
             self._failed = True
             raise schema.explain(error, self.thread) from error
@@ -236,11 +247,13 @@ class ThreadStore:
             raise schema.explain(error, self.thread) from error
         return rows
 
-    def _checked_rows(self) -> tuple[tuple[Any, ...], ...]:
-        with self._mutex:
-            rows = tuple(self._query("order by seq", []))
-        check_rows(rows)
-        return rows
+    def _each_row(self, make: Callable[[tuple[Any, ...]], T]) -> tuple[T, ...]:
+        try:
+            with self._mutex, _collecting_later(_MANY_EVENTS):
+                # a row at a time: what the processor still holds need not be fetched from memory again
+                return tuple(make(row) for row in checked_rows(self._db))
+        except schema.UNREADABLE as error:
+            raise schema.explain(error, self.thread) from error
 
     def _rows(self) -> tuple[dict[str, Any], ...]:
         with self._mutex:
@@ -318,79 +331,3 @@ def _open(folder: Path, write: bool, now: Now) -> ThreadStore:
             raise schema.explain(error, folder.name) from error
         held.push(holding.pop_all())
         return store
-
-
-async def create_thread(threads: Path, title: str, *, version: str, now: Now = utc_now) -> ThreadId:
-    """Make a thread with its first event and return its id; a crash leaves no half thread.
-
-    `version`: Deskmate's own, recorded in the log.
-    """
-    thread = new_thread_id()
-    payload = ThreadCreated(thread=thread, title=title, version=version)
-    row = make_event(1, now(), payload, chain.GENESIS)[1]
-    await anyio.to_thread.run_sync(write_thread, threads, thread, [row])
-    return thread
-
-
-def fork_log(
-    threads: Path,
-    first: ThreadForked,
-    parent: Sequence[Mapping[str, Any]],
-    closing: Sequence[Payload],
-    now: Now = utc_now,
-) -> None:
-    """Make a fork's thread: `first`, the parent's records with their times and payloads, and `closing`.
-
-    Every hash is the fork's own. A crash leaves no half thread. Raises DeskmateError as `create_thread`.
-    """
-    rows = [make_event(1, now(), first, chain.GENESIS)[1]]
-    for record in parent:
-        seq, head = len(rows) + 1, rows[-1][5]
-        payload = record["payload"]
-        if record["kind"] == "Erased":  # its events have another number here
-            payload = {**payload, "seqs": [one + 1 for one in payload["seqs"]]}
-        rows.append(make_row(seq, record["time"], record["kind"], payload, head))
-    for one in closing:
-        rows.append(make_event(len(rows) + 1, now(), one, rows[-1][5])[1])
-    write_thread(threads, first.thread, rows)
-
-
-def write_thread(threads: Path, thread: ThreadId, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Make a thread's folder with these rows: first under another name, then in one rename."""
-    check_not_synced(threads)
-    temporary = threads / f".new-{thread}"
-    _sweep(threads)
-    try:
-        make_folder(temporary)
-        db = schema.open_database(temporary, write=True)
-        try:
-            with db:
-                db.executemany(INSERT, rows)
-            db.execute("pragma wal_checkpoint(truncate)")
-        finally:
-            db.close()
-        sync_folder(temporary)
-        failpoints.hit("thread:written")
-        temporary.rename(threads / thread)
-        failpoints.hit("thread:named")
-        sync_folder(threads)
-    except (DeskmateError, sqlite3.Error, OSError) as error:
-        raise _not_made(error, threads) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _not_made(error: Exception, threads: Path) -> DeskmateError:
-    full = "full" in str(error) or (isinstance(error, OSError) and error.errno in DISK_FULL)
-    said = error.strerror if isinstance(error, OSError) else str(error).rstrip(".")
-    why = "the disk is full" if full else said
-    hint = "Free some space and try again." if full else "Check the disk and try again."
-    return DeskmateError(f"A new thread cannot be made in {threads}: {why}.", hint=hint)
-
-
-def _sweep(threads: Path) -> None:
-    """Remove what a crash left of threads that never came to be."""
-    for leftover in threads.glob(".new-t-*"):
-        with suppress(OSError):
-            if time.time() - leftover.stat().st_mtime > _LEFTOVER_S:
-                shutil.rmtree(leftover)
