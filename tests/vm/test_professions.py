@@ -144,6 +144,54 @@ def test_finance_reconciles_a_bank_statement_and_finds_the_one_open_item(
     assert "Difference: 0.00" in done["answer"]
 
 
+TRIAL_BALANCE = """\
+Account,Name,Debit,Credit
+1000,Bank,150.25,
+1500,Machines,80.00,
+3000,Shares,,100.00
+3200,Retained earnings,,20.00
+4000,Sales,,190.25
+5000,Purchases,80.00,
+"""
+PRIOR_BALANCE = "Account,Debit,Credit\n1000,120.00,\n3000,,100.00\n3200,,20.00\n"
+SALES = (
+    "Product,Budget units,Budget,Actual units,Actual\nA,10,100.00,12,132.00\nB,5,100.00,5,90.00\n"
+)
+
+
+def test_finance_builds_statements_explains_a_variance_and_audits_a_model(
+    desk: Desk, folder: Path
+) -> None:
+    (folder / "trial balance.csv").write_text(TRIAL_BALANCE)
+    (folder / "prior trial balance.csv").write_text(PRIOR_BALANCE)
+    (folder / "sales budget.csv").write_text(SALES)
+    book = openpyxl.Workbook()
+    for row in (
+        ["Line", 1, 2, 3],
+        ["Sales", 10, 11, 12],
+        ["Cost", "=B2*0.4", "=C2*0.4", "=C2*0.4"],
+    ):
+        book.active.append(row)
+    book.save(folder / "model.xlsx")
+    gates = ("FIN-TB-BALANCES", "FIN-BS-BALANCES", "FIN-CASH-TIES", "FIN-STATEMENTS-TIE")
+    request = "Build the three statements from the trial balance."
+    done = work(desk, folder, "finance", request, *gates, "FIN-LIVE-TOTALS", "G-REVIEW")
+    assert "Profit for the period: 110.25" in done["answer"]
+    assert "Everything ties." in done["answer"]
+    file = folder / "financial statements.xlsx"
+    figures = openpyxl.load_workbook(file, data_only=True)["Cash flow"]
+    assert {r[0]: r[1] for r in figures.iter_rows(values_only=True)}["Cash at the end"] == 150.25
+
+    request = "Explain the variance in sales budget.csv with a bridge."
+    done = work(desk, folder, "finance", request, "FIN-BRIDGE-TIES", "FIN-BRIDGE-PICTURE")
+    assert "Budget 200.00 to Actual 222.00: 22.00" in done["answer"]
+    assert "Volume: +26.67" in done["answer"]
+    assert (folder / "variance bridge.png").read_bytes().startswith(b"\x89PNG")
+
+    done = work(desk, folder, "finance", "Audit the workbook model.xlsx.", "FIN-AUDIT-COMPLETE")
+    assert "Sheet!B3:C3 (2 cells): =B2*0.4 holds the literal 0.4." in done["answer"]
+
+
 def test_hr_reports_without_exposing_anybody_and_answers_from_the_handbook(
     desk: Desk, folder: Path
 ) -> None:

@@ -8,13 +8,17 @@ from typing import Any
 import openpyxl
 import pytest
 
-from deskmate.errors import ToolInputError
+from deskmate.errors import ToolError, ToolInputError
 from deskmate.plugin import ToolContext
 from deskmate_documents.inventory import counts, inventory
 from deskmate_documents.office.package_gate import problems
 from deskmate_documents.office.sheet_build_tool import sheet_build
 from deskmate_documents.office.sheet_tools import sheet_map, sheet_read
 from deskmate_documents.opc import Package
+from deskmate_documents.xlsx.book import Workbook
+from deskmate_documents.xlsx.calculate import write_results
+from deskmate_documents.xlsx.engines import Answer
+from deskmate_documents.xlsx.results import fill_results, wrong_results
 
 SALES = {
     "name": "P&L '26",
@@ -97,6 +101,12 @@ def test_results_are_no_evidence_before_they_were_computed(context: ToolContext)
         ([DATA | {"charts": [{"series": [{"name": "x"}]}]}], "a field of the wrong kind"),
         ([DATA | {"rows": 5}], "a field of the wrong kind"),
         ([DATA | {"freeze": "top"}], "not a cell or range"),
+        ([DATA | {"rows": [[{"value": 1, "look": "total"}]]}], "a field of the wrong kind"),
+        ([DATA | {"looks": {"total": {"blink": True}}}], "A look has bold"),
+        (
+            [SALES | {"charts": [{"series": [{"values": "B2:B3", "fill": "red"}]}]}],
+            "six hex digits",
+        ),
     ],
 )
 @pytest.mark.filterwarnings("ignore::UserWarning")
@@ -121,3 +131,53 @@ def test_an_edit_that_fails_leaves_no_file(context: ToolContext) -> None:
     with pytest.raises(ToolInputError, match="Edit 1"):
         sheet_build("b.xlsx", [DATA], context, [{"op": "clear", "cells": "Nowhere!A1"}])
     assert list(context.workspace.iterdir()) == []
+
+
+def test_cells_may_have_looks_and_text_is_never_a_formula(context: ToolContext) -> None:
+    sheet = {
+        "name": "Report",
+        "header": 0,
+        "print": "landscape",
+        "looks": {"total": {"bold": True, "top": True, "bottom": "double", "number_format": "0.00"}},
+        "rows": [[{"text": "=1+1"}, {"value": {"text": "=SUM"}, "look": "total"}],
+                 [{"value": None, "look": "total"}, {"value": "=1+2", "look": "total"}]],
+        "charts": [{"type": "column", "stacked": True, "legend": False, "gap": 40, "size": [800, 300],
+                    "series": [{"values": "B2:B2", "fill": "none"}, {"values": "B2:B2", "fill": "2E7D32"}]}],
+    }  # fmt: skip
+    sheet_build("b.xlsx", [sheet], context)
+    made = openpyxl.load_workbook(context.workspace / "b.xlsx")["Report"]
+    assert [(c.value, c.data_type) for c in made[1]] == [("=1+1", "s"), ("=SUM", "s")]
+    assert (made["B2"].value, made["B2"].number_format, made["B2"].font.b) == ("=1+2", "0.00", True)
+    assert (made["A2"].border.top.style, made["A2"].border.bottom.style) == ("thin", "double")
+    assert (made.page_setup.orientation, made.page_setup.fitToHeight) == ("landscape", 0)
+    chart = made._charts[0]
+    assert chart.legend is None
+    assert chart.series[0].spPr.noFill is True
+    assert chart.series[1].spPr.solidFill.srgbClr == "2E7D32"
+    assert list(problems(context.workspace / "b.xlsx")) == []
+
+
+def test_results_of_a_new_workbook_are_stored_and_false_ones_found(context: ToolContext) -> None:
+    sheet_build("b.xlsx", [SALES], context)
+    file = context.workspace / "b.xlsx"
+    assert {wrong.label for wrong in wrong_results(file)} == {
+        "P&L '26!D2", "P&L '26!D3", "P&L '26!B4", "P&L '26!D4",
+    }  # fmt: skip
+    fill_results(file)
+    assert list(wrong_results(file)) == []
+    assert openpyxl.load_workbook(file, data_only=True)["P&L '26"]["B4"].value == 220
+    answer = sheet_read("b.xlsx", "'P&L ''26'!B4", context)
+    assert answer.result["cells"][0].get("old") is None
+    spot = ("P&L '26", (4, 2))
+    write_results(Workbook(file), file, {spot: Answer("number", "221")}, complete=True)
+    (wrong,) = wrong_results(file)
+    assert (wrong.label, wrong.stored, wrong.computed) == ("P&L '26!B4", "221", "220")
+
+
+def test_a_formula_without_a_result_leaves_the_file_as_it_was(context: ToolContext) -> None:
+    sheet_build("b.xlsx", [{"name": "A", "rows": [["x"], ["=1/0"]]}], context)
+    file = context.workspace / "b.xlsx"
+    before = file.read_bytes()
+    with pytest.raises(ToolError, match=r"=1/0 in A!A2 gives #DIV/0!"):
+        fill_results(file)
+    assert file.read_bytes() == before

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from deskmate.plugin import Deliverable, Finding, ValidationContext
-from deskmate_documents.content import PROSE, read_content
+from deskmate_documents.content import PROSE, SHEETS, read_content
 
 RULE = "G-REVIEW"
 STATUS = "draft for professional review"
@@ -34,7 +34,7 @@ def check_review(deliverable: Deliverable, context: ValidationContext) -> Iterab
     regulated = deliverable.role in REGULATED or deliverable.data.get("regulated") is True
     if not regulated or _signer(deliverable, context):
         return
-    if context.file.suffix.lower() not in PROSE:
+    if context.file.suffix.lower() not in PROSE | SHEETS:
         yield _finding("A result that a professional answers for is no document that can say so.")
         return
     content = read_content(context.file)

@@ -18,6 +18,11 @@ from deskmate_documents.xlsx.refs import Place, parse_area
 SHEETS_LIMIT = 60
 CELLS_LIMIT = 200_000
 DATE_FORMAT = "yyyy-mm-dd"
+_LOOKS = {
+    "bold": "bold", "italic": "italic", "color": "font_color", "fill": "bg_color", "align": "align", "wrap": "text_wrap",
+    "indent": "indent", "number_format": "num_format", "top": "top", "bottom": "bottom",
+}  # fmt: skip
+_LINES = {True: 1, "double": 6}
 
 
 def build_workbook(
@@ -27,7 +32,9 @@ def build_workbook(
 
     Args:
         target: an .xlsx file that is not there yet.
-        sheets: list of {name, rows, widths, formats, header, freeze, table, charts}.
+        sheets: list of {name, rows, widths, formats, header, freeze, table, charts, looks, print}. `looks`: name →
+            {bold, italic, color, fill, align, wrap, indent, number_format, top, bottom (true or "double")}, for cells
+            written as {"value", "look"}. `print`: "landscape" or "portrait", one page wide.
         edits: as `edit_workbook` takes them, made afterwards.
 
     Raises:
@@ -63,6 +70,7 @@ class _Writer:
     def __init__(self, book: Any, sheet: Any, name: str) -> None:
         self._book = book
         self._sheet = sheet
+        self._looks: dict[str, Any] = {}
         self.name = name
 
     def write(self, wanted: Mapping[str, Any]) -> None:
@@ -71,6 +79,7 @@ class _Writer:
         header = int(wanted.get("header", 1))
         if sum(len(row) for row in rows) > CELLS_LIMIT:
             raise ToolInputError(f"The sheet {self.name} has more than {CELLS_LIMIT} cells.")
+        self._looks = {name: self._look(look) for name, look in (wanted.get("looks") or {}).items()}
         codes = [str(code) if code else "" for code in wanted.get("formats") or ()]
         bold = self._book.add_format({"bold": True, "text_wrap": True, "valign": "top"})
         formats = [self._book.add_format({"num_format": code}) if code else None for code in codes]
@@ -80,18 +89,43 @@ class _Writer:
                 own = formats[column] if column < len(formats) else None
                 look = bold if number < header else own
                 self._put((number, column), value, look, dates)
-        for column, width in enumerate(wanted.get("widths") or ()):
-            self._sheet.set_column(column, column, float(width))
-        if wanted.get("freeze"):
-            area = parse_area(str(wanted["freeze"]))
-            self._sheet.freeze_panes(area.top - 1, area.left - 1)
+        self._page(wanted)
         if wanted.get("table"):
             self._table(str(wanted["table"]), rows, header)
         for chart in wanted.get("charts") or ():
             self._chart(chart, rows, codes)
 
+    def _page(self, wanted: Mapping[str, Any]) -> None:
+        for column, width in enumerate(wanted.get("widths") or ()):
+            self._sheet.set_column(column, column, float(width))
+        if wanted.get("freeze"):
+            area = parse_area(str(wanted["freeze"]))
+            self._sheet.freeze_panes(area.top - 1, area.left - 1)
+        if wanted.get("print"):
+            if wanted["print"] == "landscape":
+                self._sheet.set_landscape()
+            self._sheet.set_paper(9)
+            self._sheet.fit_to_pages(1, 0)
+
+    def _look(self, wanted: Mapping[str, Any]) -> Any:
+        unknown = sorted(set(wanted) - set(_LOOKS))
+        if unknown:
+            raise ToolInputError(f"A look has {', '.join(_LOOKS)}; not {', '.join(unknown)}.")
+        given = {_LOOKS[key]: value for key, value in wanted.items()}
+        for side in ("top", "bottom"):
+            if side in given:
+                given[side] = _LINES[given[side]]
+        return self._book.add_format(given)
+
     def _put(self, at: Place, value: Any, look: Any, dates: Any) -> None:
+        if isinstance(value, dict) and set(value) == {"value", "look"}:
+            value, look = value["value"], self._looks[value["look"]]
+            if value is None:
+                self._sheet.write_blank(*at, None, look)
         if value is None:
+            return
+        if isinstance(value, dict) and set(value) == {"text"}:
+            self._sheet.write_string(*at, str(value["text"]), look)
             return
         if isinstance(value, bool):
             self._sheet.write_boolean(*at, value, look)
@@ -125,6 +159,9 @@ class _Writer:
     ) -> None:
         across = _date_axis((wanted.get("series") or [{}])[0].get("categories"), rows, codes)
         chart = described(self._book, wanted, self.name, across)
+        if wanted.get("size"):
+            width, height = wanted["size"]
+            chart.set_size({"width": int(width), "height": int(height)})
         at = parse_area(str(wanted.get("at", "H2")))
         self._sheet.insert_chart(at.top - 1, at.left - 1, chart)
 

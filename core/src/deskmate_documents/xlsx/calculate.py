@@ -180,7 +180,7 @@ def recalculate(
         elif spot not in old and stored is not None:
             continue  # what Excel stored is right and nobody asked
         unsettled.append(_unsettled(spot, value, reason, answers))
-    _write(work.book, target, written, complete=not any(u.spot in old for u in unsettled))
+    write_results(work.book, target, written, complete=not any(u.spot in old for u in unsettled))
     order = {sheet.name: number for number, sheet in enumerate(work.book.sheets)}
     unsettled.sort(key=lambda u: (order.get(u.spot[0], 0), u.spot[1]))
     return Calculation(
@@ -272,7 +272,9 @@ def _gives(answers: Mapping[Spot, Answer], spot: Spot, value: Value) -> bool:
     return answer is not None and stored is not None and same(answer, stored)
 
 
-def _write(book: Workbook, target: Path, written: Mapping[Spot, Answer], *, complete: bool) -> None:
+def write_results(
+    book: Workbook, target: Path, written: Mapping[Spot, Answer], *, complete: bool
+) -> None:
     """Patch results into the file; `complete`: no result is old any more, so nothing is computed on opening."""
     edits: dict[str, SheetEdit] = {}
     for (name, place), answer in written.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,6 +33,7 @@ KINDS = words("column bar line area pie doughnut scatter")
 CELLS_LIMIT = 50_000
 SERIES_LIMIT = 60
 _WIDTH, _HEIGHT = 8, 16
+_COLOR = re.compile(r"[0-9A-Fa-f]{6}")
 _TYPE = "application/vnd.openxmlformats-officedocument.drawingml.chart+xml"
 
 
@@ -42,7 +44,8 @@ def described(
 
     Args:
         book: XlsxWriter's workbook.
-        wanted: {type, stacked, title, x_title, y_title, series: [{name, categories, values, secondary}]}.
+        wanted: {type, stacked, title, x_title, y_title, legend (false: none), gap (between columns, percent of their
+            width), series: [{name, categories, values, secondary, fill ("none" or six hex digits)}]}.
         sheet: the sheet that areas without one mean.
         across: what else to say of the axis of the categories.
 
@@ -60,9 +63,12 @@ def described(
         given["subtype"] = "percent_stacked" if wanted["stacked"] == "percent" else "stacked"
     chart = book.add_chart(given)
     for each in series:
-        chart.add_series(_series(each, sheet))
+        gap = {"gap": int(wanted["gap"])} if "gap" in wanted and kind in ("column", "bar") else {}
+        chart.add_series(_series(each, sheet) | gap)
     if wanted.get("title"):
         chart.set_title({"name": str(wanted["title"])})
+    if wanted.get("legend") is False:
+        chart.set_legend({"none": True})
     look = dict(across or {})
     for axis, setter, known in (
         ("x_title", chart.set_x_axis, look),
@@ -84,6 +90,13 @@ def _series(wanted: Mapping[str, Any], sheet: str) -> dict[str, Any]:
         given["name"] = name
     if wanted.get("secondary"):
         given["y2_axis"] = True
+    fill = str(wanted.get("fill") or "")
+    if fill == "none":
+        given |= {"fill": {"none": True}, "border": {"none": True}}
+    elif fill:
+        if not _COLOR.fullmatch(fill):
+            raise ToolInputError(f"A fill is none or six hex digits, not {fill[:20]!r}.")
+        given |= {"fill": {"color": f"#{fill}"}}
     return given
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from deskmate.plugin import PluginContext, Prompt, SkillSource, Tool, Validator, hookimpl
+from deskmate_finance.tools.audit import model_audit
 from deskmate_finance.tools.recon import recon_match
+from deskmate_finance.tools.statements import statements_build
 from deskmate_finance.tools.trial_balance import trial_balance_check
-from deskmate_finance.validators.recon_ties import recon_ties
+from deskmate_finance.tools.variance import variance_bridge
+from deskmate_finance.validators.rules import every_rule
 
 
 @hookimpl
@@ -29,6 +32,16 @@ def deskmate_tools(context: PluginContext) -> Iterable[Tool]:
             function=recon_match, risk="write", reads=("{bank}", "{ledger}", "reconciliation*.xlsx")
         ),
         Tool(function=trial_balance_check, reads=("{path}",)),
+        # these look for their files by name, also for a chart of accounts and a prior period
+        Tool(function=statements_build, risk="write", reads=("*.csv", "*.tsv", "*.xlsx", "*.xlsm")),
+        Tool(
+            function=variance_bridge,
+            risk="write",
+            reads=("{path}", "{base_path}", "variance bridge*"),
+        ),
+        Tool(
+            function=model_audit, risk="write", timeout_s=300, reads=("{path}", "model audit*.xlsx")
+        ),
     ]
 
 
@@ -45,10 +58,6 @@ def deskmate_skills(context: PluginContext) -> Iterable[SkillSource]:
 def deskmate_validators(context: PluginContext) -> Iterable[Validator]:
     """Return the validators."""
     return [
-        Validator(
-            rule="FIN-RECON-TIES",
-            title="A reconciliation ties to the bank statement and the ledger, row by row.",
-            function=recon_ties,
-            roles=("reconciliation",),
-        )
+        Validator(rule=rule, title=title, function=function, roles=roles)
+        for rule, title, function, roles in every_rule()
     ]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from deskmate_documents.tables import Cell, parse_amounts
-from deskmate_finance.matching import Group, Matching
+from deskmate_documents.tables import parse_amounts
+from deskmate_finance.matching import Matching
 from deskmate_finance.sides import Entry, Side
 
 BUCKETS = ((30, "0–30"), (60, "31–60"), (90, "61–90"))
@@ -69,6 +69,16 @@ class Reconciliation:
         bank, ledger = self.balances
         return (bank - self.open_total("bank")) - (ledger - self.open_total("ledger"))
 
+    @property
+    def carried_in(self) -> Decimal:
+        """By how much the two balances differed before the first row."""
+        return carried(self.bank, self.ledger, self.balances)
+
+    @property
+    def within_groups(self) -> Decimal:
+        """What matched groups differ by, within the tolerance."""
+        return self.difference - self.carried_in
+
 
 def bucket(age_days: int) -> str:
     """Return the class of an age in days."""
@@ -93,6 +103,11 @@ def _given(given: Mapping[str, str], side: str, shown: Decimal | None) -> Decima
     return parse_amounts([(1, given[side])], f"the {side} balance")[0]
 
 
+def carried(bank: Side, ledger: Side, balances: tuple[Decimal, Decimal]) -> Decimal:
+    """Return (bank balance − its movements) − (ledger balance − its movements)."""
+    return (balances[0] - bank.total) - (balances[1] - ledger.total)
+
+
 def ageing(items: list[OpenItem]) -> list[tuple[str, str, int, Decimal]]:
     """Return (side, class of age, count, sum) for each class that occurs."""
     rows = []
@@ -103,50 +118,3 @@ def ageing(items: list[OpenItem]) -> list[tuple[str, str, int, Decimal]]:
                 total = sum((item.entry.amount for item in fitting), Decimal())
                 rows.append((side, name, len(fitting), total))
     return rows
-
-
-def summary(rec: Reconciliation) -> list[list[Cell]]:
-    """Return the summary's rows: line, bank, ledger."""
-    bank, ledger = rec.balances
-    open_bank, open_ledger = rec.open_total("bank"), rec.open_total("ledger")
-    groups = rec.matching.groups
-    return [
-        ["Line", "Bank", "Ledger"],
-        ["Source", rec.bank.name, rec.ledger.name],
-        ["Basis of the balances", rec.basis, rec.basis],
-        ["As of", rec.as_of, rec.as_of],
-        ["Balance", bank, ledger],
-        ["Open items", open_bank, open_ledger],
-        ["Balance less open items", bank - open_bank, ledger - open_ledger],
-        ["Difference", rec.difference, rec.difference],
-        ["Rows", len(rec.bank.entries), len(rec.ledger.entries)],
-        ["Rows matched", sum(len(g.bank) for g in groups), sum(len(g.ledger) for g in groups)],
-    ]
-
-
-def sheets(rec: Reconciliation) -> dict[str, list[list[Cell]]]:
-    """Return the workbook: sheet → rows."""
-    items = rec.open_items()
-    matched: list[list[Cell]] = [["Group", "Side", "Row", "Date", "Amount", "Text", "How"]]
-    for number, group in enumerate(rec.matching.groups, start=1):
-        matched += [[number, *_cells(side, entry), group.how] for side, entry in _rows(rec, group)]
-    listed: list[list[Cell]] = [
-        ["Side", "Row", "Date", "Amount", "Text", "Age in days", "Class", "Note"]
-    ]
-    listed += [[*_cells(i.side, i.entry), i.age_days, i.bucket, i.note] for i in items]
-    aged: list[list[Cell]] = [["Side", "Class", "Count", "Sum"]]
-    aged += [list(row) for row in ageing(items)]
-    return {SUMMARY: summary(rec), MATCHED: matched, OPEN: listed, AGEING: aged}
-
-
-def _cells(side: str, entry: Entry) -> list[Cell]:
-    return [side, entry.number, entry.day, entry.amount, entry.text]
-
-
-def _rows(rec: Reconciliation, group: Group) -> list[tuple[str, Entry]]:
-    bank = {e.number: e for e in rec.bank.entries}
-    ledger = {e.number: e for e in rec.ledger.entries}
-    return [
-        *(("bank", bank[n]) for n in group.bank),
-        *(("ledger", ledger[n]) for n in group.ledger),
-    ]

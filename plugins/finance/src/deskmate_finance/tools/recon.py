@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from decimal import Decimal
 from pathlib import PurePosixPath
 from typing import Any
 
 from deskmate.plugin import Deliverable, ToolAnswer, ToolContext, ToolInputError
-from deskmate_documents.tables import pick_file, write_tables
+from deskmate_documents.tables import parse_amounts, pick_file
 from deskmate_finance.matching import match
-from deskmate_finance.reconciliation import OpenItem, Reconciliation, ageing, balances_of, sheets
+from deskmate_finance.reconciliation import OpenItem, Reconciliation, ageing, balances_of
+from deskmate_finance.reconciliation_book import write
 from deskmate_finance.records import OFX_SUFFIXES, SideName, read_side, side_settings
 from deskmate_finance.sides import Side
 
@@ -31,8 +33,8 @@ def recon_match(
 ) -> ToolAnswer:
     """Reconcile a bank statement with a ledger, to the cent, and write a workbook with the open items.
 
-    Pairs rows by reference, by amount and date, by amount within some days, and by sums of up to four
-    rows where only one sum fits. Each row is used once; whatever is doubtful stays an open item. Rows
+    Pairs rows by reference (also one that stands in the text), by amount and date, by amount within some days, by
+    all rows of a day, and by sums of up to four rows where only one sum fits. Each row is used once; whatever is doubtful stays an open item. Rows
     that cannot be read stop the run with their number; nothing is skipped.
 
     Args:
@@ -44,7 +46,8 @@ def recon_match(
         settings: how to read the files where it cannot be told, such as {"bank.amount": "Betrag",
             "ledger.date": "Posted", "ledger.order": "dmy", "bank.account": "123", "ledger.flip": "yes"}.
             Keys after `bank.` or `ledger.`: date, amount, in, out, text, reference, balance, sheet,
-            account, order (dmy or mdy), flip (yes: signs reversed), currency. `as_of`: ISO date for ages.
+            account, order (dmy or mdy), flip (yes: signs reversed), currency. `as_of`: ISO date for ages. `tolerance`:
+            by how much amounts with one reference may differ, such as "0.05"; the difference is shown.
         balances: closing balances by hand, such as {"ledger": "1250.00"}, where the files show none.
         request: the user's words; files named there are taken if `bank` or `ledger` is empty.
 
@@ -58,6 +61,7 @@ def recon_match(
         raise ToolInputError(f"days is {days}; give 0 to 60.")
     given = dict(settings or {})
     as_of = given.pop("as_of", "")
+    tolerance = tolerance_of(given.pop("tolerance", ""))
     bank, ledger = _both(context, bank, ledger, request)
     beside = PurePosixPath(context.name_of(context.file(bank))).parent
     output = output or str(beside / "reconciliation.xlsx")
@@ -66,9 +70,9 @@ def recon_match(
             f"{output} cannot be the workbook; give a new name that ends in .xlsx."
         )
     sides = _sides(context, bank, ledger, given)
-    rec = reconcile(*sides, days=days, as_of=as_of, balances=balances or {})
+    rec = reconcile(*sides, days=days, as_of=as_of, balances=balances or {}, tolerance=tolerance)
     target = context.target(output)
-    write_tables(target, sheets(rec))
+    write(target, rec)
     deliverable = Deliverable(
         path=context.name_of(target),
         title=f"Reconciliation of {PurePosixPath(bank).name} with {PurePosixPath(ledger).name}",
@@ -77,9 +81,22 @@ def recon_match(
             side: context.name_of(context.file(path))
             for side, path in (("bank", bank), ("ledger", ledger))
         },
-        data={"settings": given, "balances": dict(balances or {}), "as_of": rec.as_of.isoformat()},
+        data={
+            "settings": given,
+            "balances": dict(balances or {}),
+            "as_of": rec.as_of.isoformat(),
+            "tolerance": f"{tolerance:f}",
+        },
     )
     return ToolAnswer(result=report(rec, deliverable.path), deliverables=(deliverable,))
+
+
+def tolerance_of(text: str) -> Decimal:
+    """Return the tolerance. Raises ToolInputError if it is no amount, or negative."""
+    found = parse_amounts([(1, text)], "the tolerance")[0] or Decimal()
+    if found < 0:
+        raise ToolInputError(f"The tolerance is {text}; give 0 or more.")
+    return found
 
 
 def _both(context: ToolContext, bank: str, ledger: str, request: str) -> tuple[str, str]:
@@ -118,7 +135,13 @@ def _sides(
 
 
 def reconcile(
-    bank: Side, ledger: Side, *, days: int, as_of: str = "", balances: Mapping[str, str]
+    bank: Side,
+    ledger: Side,
+    *,
+    days: int,
+    as_of: str = "",
+    balances: Mapping[str, str],
+    tolerance: Decimal = Decimal(),
 ) -> Reconciliation:
     """Return the reconciliation of two sides; `as_of` empty means the statement's last day.
 
@@ -134,7 +157,9 @@ def reconcile(
     except ValueError as problem:
         raise ToolInputError(f"as_of is {as_of!r}; give a date such as 2025-03-31.") from problem
     pair, basis = balances_of(bank, ledger, balances)
-    matching = match(bank.entries, ledger.entries, days=days, group_size=GROUP_SIZE)
+    matching = match(
+        bank.entries, ledger.entries, days=days, group_size=GROUP_SIZE, tolerance=tolerance
+    )
     return Reconciliation(
         bank=bank, ledger=ledger, matching=matching, as_of=day, balances=pair, basis=basis
     )
@@ -150,6 +175,9 @@ def report(rec: Reconciliation, output: str) -> dict[str, Any]:
         "output": output,
         "ties": rec.difference == 0,
         "difference": f"{rec.difference:f}",
+        "carried_in": f"{rec.carried_in:f}",
+        "within_groups": f"{rec.within_groups:f}",
+        "explanation": explanation(rec),
         "basis": rec.basis,
         "as_of": rec.as_of.isoformat(),
         "currency": rec.bank.currency or rec.ledger.currency,
@@ -176,6 +204,16 @@ def report(rec: Reconciliation, output: str) -> dict[str, Any]:
             for side, name, count, total in ageing(items)
         ],
     }
+
+
+def explanation(rec: Reconciliation) -> str:
+    """Return where the difference comes from, in words."""
+    parts = []
+    if rec.carried_in:
+        parts.append(f"{rec.carried_in:f} was there before the first row of the period")
+    if rec.within_groups:
+        parts.append(f"{rec.within_groups:f} lies within matched groups, within the tolerance")
+    return "; ".join(parts) or "balances less open items are equal"
 
 
 def open_line(item: OpenItem) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -62,11 +63,11 @@ def trial_balance_check(
     account = find_column(table, ACCOUNTS, wanted.get("account", ""))
     if account is None:
         raise ToolInputError(f"{path} has no account column; it has {', '.join(table.columns)}.")
-    pairs = _pairs(table, wanted)
+    both = pairs(table, wanted)
     groups = [c for name in GROUPS if (c := find_column(table, (name,), wanted.get(name, "")))]
     sums = _Sums()
-    for (number, name), amounts, row in zip(table.values(account), pairs, table.rows, strict=True):
-        if _is_total(row.cells, name):
+    for (number, name), amounts, row in zip(table.values(account), both, table.rows, strict=True):
+        if is_total(row.cells, name):
             sums.total_rows.append(number)
             continue
         group = " · ".join(
@@ -115,12 +116,17 @@ class _Sums:
         }
 
 
-def _pairs(table: Table, wanted: dict[str, str]) -> list[tuple[Decimal, Decimal]]:
+def pairs(table: Table, wanted: Mapping[str, str]) -> list[tuple[Decimal, Decimal]]:
+    """Return (debit, credit) of each row, from two columns or from a signed balance.
+
+    Raises:
+        ToolInputError: there is neither, or a figure cannot be read.
+    """
     debit = find_column(table, ("debit", "debits", "dr", "soll"), wanted.get("debit", ""))
     credit = find_column(table, ("credit", "credits", "cr", "haben"), wanted.get("credit", ""))
     if debit and credit:
-        both = zip(_figures(table, debit), _figures(table, credit), strict=True)
-        return [(one or Decimal(), other or Decimal()) for one, other in both]
+        columns = zip(_figures(table, debit), _figures(table, credit), strict=True)
+        return [(one or Decimal(), other or Decimal()) for one, other in columns]
     balance = find_column(table, BALANCES, wanted.get("balance", ""))
     if balance is None:
         raise ToolInputError(
@@ -134,7 +140,8 @@ def _figures(table: Table, column: str) -> list[Decimal | None]:
     return parse_amounts(table.values(column), f"{table.name}, {column}")
 
 
-def _is_total(cells: tuple[str, ...], account: str) -> bool:
+def is_total(cells: tuple[str, ...], account: str) -> bool:
+    """Say whether a row is a total, not an account."""
     words = account.lower() or " ".join(cells).lower()
     return words.startswith(("total", "subtotal", "sum", "grand total", "summe")) or (
         not account and "total" in words

@@ -9,7 +9,17 @@ from typing import Any
 
 from deskmate.plugin import Deliverable, Finding, ToolInputError, ValidationContext
 from deskmate_documents.tables import read_sheets
-from deskmate_finance.reconciliation import AGEING, MATCHED, OPEN, SUMMARY, balances_of, bucket
+from deskmate_finance.matching import CLOSE, references
+from deskmate_finance.reconciliation import (
+    AGEING,
+    MATCHED,
+    OPEN,
+    SUMMARY,
+    balances_of,
+    bucket,
+    carried,
+)
+from deskmate_finance.reconciliation_book import CARRIED, UNEXPLAINED, WITHIN
 from deskmate_finance.records import SideName, read_side, side_settings
 from deskmate_finance.sides import Entry, Side
 
@@ -74,13 +84,15 @@ def _problems(deliverable: Deliverable, context: ValidationContext) -> Iterator[
     if ["As of", as_of, as_of] not in [row[:3] for row in sheets[SUMMARY]]:
         yield "error", f"The summary must name {as_of} as the day of the ages.", f"sheet {SUMMARY}"
     used: dict[tuple[str, int], str] = {}
-    yield from _check_matched(sheets[MATCHED][1:], sides, used)
+    tolerance = _figure(str(deliverable.data.get("tolerance", "0"))) or Decimal()
+    within = yield from _check_matched(sheets[MATCHED][1:], sides, used, tolerance)
     yield from _check_open(sheets[OPEN][1:], sides, used, as_of)
     for name, side in sides.items():
         lost = [e.number for e in side.entries if (name, e.number) not in used]
         if lost:
             yield "error", f"Rows {_list(lost)} of the {name} are neither matched nor open.", ""
-    yield from _check_totals(sheets, sides, _texts(deliverable.data.get("balances")), used)
+    given = _texts(deliverable.data.get("balances"))
+    yield from _check_totals(sheets, sides, given, used, within)
 
 
 def _side(name: str) -> SideName:
@@ -98,22 +110,47 @@ def _list(numbers: list[int]) -> str:
 
 
 def _check_matched(
-    rows: list[list[str]], sides: dict[str, Side], used: dict[tuple[str, int], str]
-) -> Iterator[Problem]:
-    sums: dict[str, dict[str, Decimal]] = {}
+    rows: list[list[str]],
+    sides: dict[str, Side],
+    used: dict[tuple[str, int], str],
+    tolerance: Decimal,
+) -> Generator[Problem, None, Decimal]:
+    """Yield what is wrong with the groups; return what they differ by, within the tolerance."""
+    groups: dict[str, dict[str, list[Entry]]] = {}
+    words: dict[str, str] = {}
     for place, row in enumerate(rows, start=2):
         where = f"sheet {MATCHED}, row {place}"
         entry = yield from _same_as_source(row, 1, sides, used, where)
         if entry is not None:
-            group = sums.setdefault(row[0], {"bank": Decimal(), "ledger": Decimal()})
-            group[row[1]] += entry.amount
-    for number, group in sums.items():
-        if group["bank"] != group["ledger"]:
+            groups.setdefault(row[0], {"bank": [], "ledger": []})[row[1]].append(entry)
+            words[row[0]] = row[6] if len(row) > 6 else ""
+    within = Decimal()
+    for number, group in groups.items():
+        bank, ledger = (sum((e.amount for e in group[s]), Decimal()) for s in ("bank", "ledger"))
+        if bank == ledger:
+            continue
+        if words[number] == CLOSE and _is_close(group, tolerance):
+            within += bank - ledger
             yield (
-                "error",
-                f"Group {number} does not settle: bank {group['bank']:f}, ledger {group['ledger']:f}.",
+                "warning",
+                f"Group {number} differs by {bank - ledger:f}, within the tolerance of {tolerance:f}.",
                 f"sheet {MATCHED}",
             )
+            continue
+        yield (
+            "error",
+            f"Group {number} does not settle: bank {bank:f}, ledger {ledger:f}.",
+            f"sheet {MATCHED}",
+        )
+    return within
+
+
+def _is_close(group: Mapping[str, list[Entry]], tolerance: Decimal) -> bool:
+    """Say whether a group is one row of each side with one reference, and amounts within the tolerance."""
+    if len(group["bank"]) != 1 or len(group["ledger"]) != 1:
+        return False
+    one, other = group["bank"][0], group["ledger"][0]
+    return bool(references(one) & references(other)) and abs(one.amount - other.amount) <= tolerance
 
 
 def _check_open(
@@ -167,6 +204,7 @@ def _check_totals(
     sides: dict[str, Side],
     given: dict[str, str],
     used: dict[tuple[str, int], str],
+    within: Decimal,
 ) -> Iterator[Problem]:
     balances, basis = balances_of(sides["bank"], sides["ledger"], given)
     open_sums = {
@@ -181,11 +219,15 @@ def _check_totals(
         for name, side in sides.items()
     }
     rest = [balances[0] - open_sums["bank"], balances[1] - open_sums["ledger"]]
+    before = carried(sides["bank"], sides["ledger"], balances)
     expected = {
         "Balance": balances,
         "Open items": (open_sums["bank"], open_sums["ledger"]),
         "Balance less open items": tuple(rest),
         "Difference": (rest[0] - rest[1],) * 2,
+        CARRIED: (before,) * 2,
+        WITHIN: (within,) * 2,
+        UNEXPLAINED: (rest[0] - rest[1] - before - within,) * 2,
     }
     shown = {row[0]: row[1:3] for row in sheets[SUMMARY] if row}
     for line, figures in expected.items():
@@ -199,21 +241,14 @@ def _check_totals(
             )
     if shown.get("Basis of the balances", [""])[0] != basis:
         yield "error", f"The basis of the balances is {basis}.", f"sheet {SUMMARY}"
-    for name, total in open_sums.items():
-        aged = sum(
-            (_figure(row[3]) or Decimal() for row in sheets[AGEING][1:] if row[0] == name),
-            Decimal(),
-        )
-        if aged != total:
-            yield (
-                "error",
-                f"Ageing of the {name} adds up to {aged:f}, its open items to {total:f}.",
-                f"sheet {AGEING}",
-            )
-    if rest[0] != rest[1]:
+    yield from _check_ageing(sheets[AGEING][1:], open_sums)
+    unexplained = rest[0] - rest[1] - before - within
+    if unexplained:
+        yield "error", f"{unexplained:f} of the difference is not explained.", f"sheet {SUMMARY}"
+    if before:
         yield (
             "warning",
-            f"The sides differ by {rest[0] - rest[1]:f} beyond the open items; explain it.",
+            f"The balances differed by {before:f} before the first row; the cause lies in an earlier period.",
             f"sheet {SUMMARY}",
         )
     if "by hand" in basis:
@@ -222,3 +257,17 @@ def _check_totals(
             f"The balances rest on figures outside the files: {basis}.",
             f"sheet {SUMMARY}",
         )
+
+
+def _check_ageing(rows: list[list[str]], open_sums: Mapping[str, Decimal]) -> Iterator[Problem]:
+    for name, total in open_sums.items():
+        aged = sum(
+            (_figure(row[3]) or Decimal() for row in rows if row[0] == name),
+            Decimal(),
+        )
+        if aged != total:
+            yield (
+                "error",
+                f"Ageing of the {name} adds up to {aged:f}, its open items to {total:f}.",
+                f"sheet {AGEING}",
+            )

@@ -1,0 +1,25 @@
+"""Which cells of each kind of workbook hold typed figures; all others must be formulas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from deskmate_finance.audit_book import INPUTS as AUDIT_INPUTS
+from deskmate_finance.reconciliation_book import INPUTS as RECONCILIATION_INPUTS
+from deskmate_finance.reconciliation_book import TYPED
+from deskmate_finance.statements import TRIAL
+from deskmate_finance.variance_book import INPUTS as BRIDGE_INPUTS
+from deskmate_finance.variance_book import LIMIT_CELLS
+
+Inputs = Mapping[str, frozenset[int]]
+_KNOWN: Mapping[str, tuple[Inputs, frozenset[str]]] = {
+    "statements": ({TRIAL: frozenset((4, 5, 7, 8, 9))}, frozenset()),
+    "model_audit": (AUDIT_INPUTS, frozenset()),
+    "reconciliation": (RECONCILIATION_INPUTS, TYPED),
+    "variance_bridge": (BRIDGE_INPUTS, LIMIT_CELLS),
+}
+
+
+def inputs_of(role: str) -> tuple[Inputs, frozenset[str]]:
+    """Return sheet → columns of inputs, and single cells that are inputs."""
+    return _KNOWN[role]

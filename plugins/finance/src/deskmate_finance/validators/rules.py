@@ -1,0 +1,78 @@
+"""All gates of the profession with the roles they look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from deskmate.plugin import Deliverable, Finding, ValidationContext
+from deskmate_finance.validators.audit import audit_complete
+from deskmate_finance.validators.bridge import bridge_ties, picture_ties
+from deskmate_finance.validators.live import live_totals
+from deskmate_finance.validators.recon_ties import recon_ties
+from deskmate_finance.validators.statements import (
+    balance_balances,
+    cash_ties,
+    statements_tie,
+    trial_balances,
+)
+
+Check = Callable[[Deliverable, ValidationContext], Iterable[Finding]]
+_STATEMENTS = ("statements",)
+
+
+def every_rule() -> Iterator[tuple[str, str, Check, tuple[str, ...]]]:
+    """Yield (rule, title, function, roles)."""
+    yield (
+        "FIN-RECON-TIES",
+        "A reconciliation ties to the bank statement and the ledger, row by row.",
+        recon_ties,
+        ("reconciliation",),
+    )
+    yield (
+        "FIN-TB-BALANCES",
+        "Debits equal credits, and every account of the trial balance stands once, with its figures and line.",
+        trial_balances,
+        _STATEMENTS,
+    )
+    yield (
+        "FIN-BS-BALANCES",
+        "Assets equal liabilities and equity to the cent, in every period.",
+        balance_balances,
+        _STATEMENTS,
+    )
+    yield (
+        "FIN-CASH-TIES",
+        "The cash flows are the change in cash, and its ends are the balance sheets' cash.",
+        cash_ties,
+        _STATEMENTS,
+    )
+    yield (
+        "FIN-STATEMENTS-TIE",
+        "Every figure of the statements is what the trial balances give.",
+        statements_tie,
+        _STATEMENTS,
+    )
+    yield (
+        "FIN-LIVE-TOTALS",
+        "What must be computed is a formula without typed figures, and shows its true result.",
+        live_totals,
+        ("statements", "variance_bridge", "model_audit", "reconciliation"),
+    )
+    yield (
+        "FIN-BRIDGE-TIES",
+        "Start and drivers are the end to the cent, and each figure is the source's.",
+        bridge_ties,
+        ("variance_bridge",),
+    )
+    yield (
+        "FIN-BRIDGE-PICTURE",
+        "The picture of a bridge is the one that the sources give.",
+        picture_ties,
+        ("bridge_picture",),
+    )
+    yield (
+        "FIN-AUDIT-COMPLETE",
+        "The report of an audit has every finding that the model gives, and no other.",
+        audit_complete,
+        ("model_audit",),
+    )
