@@ -21,7 +21,8 @@ def sheet_build(
     Args:
         path: workspace path of the new file, ending in .xlsx; an existing file is never replaced.
         sheets: in order, each {name, rows (lists of values; text that begins with = is a formula, a date is
-            {"date": "2026-03-31"}), header (how many rows are headers, 1), formats (number format of each column),
+            {"date": "2026-03-31"}, a text as it stands {"text": "=…"}), header (how many rows are headers, 1), wide (true:
+            printed landscape on A4, one page wide, the header on each page), formats (number format of each column),
             widths (of each column, in characters), freeze (first cell that scrolls, such as A2), table (a name:
             the rows become a table), charts: [{type: column, bar, line, area, pie, doughnut, scatter; stacked (true or
             percent), title, x_title, y_title, at: H2, series: [{name, categories: A2:A9, values: B2:B9, secondary}]}]}.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,18 @@ CELLS_LIMIT = 200_000
 DATE_FORMAT = "yyyy-mm-dd"
 
 
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A formula with the result that its writer computed by other means, so that every reader shows a figure.
+
+    For code that builds a workbook only: a value that came as JSON cannot be one. Whoever delivers it has a
+    gate that computes the formula once more.
+    """
+
+    formula: str
+    result: str | int | Decimal
+
+
 def build_workbook(
     target: Path, sheets: Sequence[Mapping[str, Any]], edits: Sequence[Mapping[str, Any]] = ()
 ) -> Outcome | None:
@@ -27,7 +41,8 @@ def build_workbook(
 
     Args:
         target: an .xlsx file that is not there yet.
-        sheets: list of {name, rows, widths, formats, header, freeze, table, charts}.
+        sheets: list of {name, rows, widths, formats, header, freeze, table, charts, wide}. A value of a row is a figure, a
+            text (one that begins with = is a formula), {"date": …}, {"text": …} for a text as it stands, or `Computed`.
         edits: as `edit_workbook` takes them, made afterwards.
 
     Raises:
@@ -85,6 +100,12 @@ class _Writer:
         if wanted.get("freeze"):
             area = parse_area(str(wanted["freeze"]))
             self._sheet.freeze_panes(area.top - 1, area.left - 1)
+        if wanted.get("wide"):
+            self._sheet.set_landscape()
+            self._sheet.set_paper(9)
+            self._sheet.fit_to_pages(1, 0)
+            if header:
+                self._sheet.repeat_rows(0, header - 1)
         if wanted.get("table"):
             self._table(str(wanted["table"]), rows, header)
         for chart in wanted.get("charts") or ():
@@ -95,8 +116,13 @@ class _Writer:
             return
         if isinstance(value, bool):
             self._sheet.write_boolean(*at, value, look)
-        elif isinstance(value, int | float):
+        elif isinstance(value, int | float | Decimal):
             self._sheet.write_number(*at, value, look)
+        elif isinstance(value, Computed):
+            result = float(value.result) if isinstance(value.result, Decimal) else value.result
+            self._sheet.write_formula(*at, f"={stored(value.formula)}", look, result)
+        elif isinstance(value, dict) and set(value) == {"text"}:
+            self._sheet.write_string(*at, str(value["text"]), look)
         elif isinstance(value, dict) and set(value) == {"date"}:
             number = serial(str(value["date"]), date1904=False)
             self._sheet.write_number(*at, number, look or dates)
