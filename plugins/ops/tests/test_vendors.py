@@ -75,6 +75,13 @@ def test_costs_are_discounted_and_weighed_as_a_criterion_of_their_own(
         assert verdict(rule, answer.deliverables[0], context) == []
 
 
+def test_a_file_of_vendors_whose_name_speaks_of_costs_is_no_table_of_costs(desk: Any) -> None:
+    context = desk({"vendor cost marks.csv": MARKS})
+    answer = vendor_scorecard(context)
+    assert answer.result["source"] == "vendor cost marks.csv"
+    assert answer.result["cost_lines"] == "No costs were given."
+
+
 def test_costs_may_be_a_sheet_of_the_same_workbook(desk: Any, verdict: Any, tmp_path: Path) -> None:
     book = openpyxl.Workbook()
     for name, text in (("Vendors", MARKS), ("Costs", COSTS)):

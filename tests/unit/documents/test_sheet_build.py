@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from deskmate_documents.office.package_gate import problems
 from deskmate_documents.office.sheet_build_tool import sheet_build
 from deskmate_documents.office.sheet_tools import sheet_map, sheet_read
 from deskmate_documents.opc import Package
+from deskmate_documents.xlsx.build import Computed, build_workbook
 
 SALES = {
     "name": "P&L '26",
@@ -121,3 +123,26 @@ def test_an_edit_that_fails_leaves_no_file(context: ToolContext) -> None:
     with pytest.raises(ToolInputError, match="Edit 1"):
         sheet_build("b.xlsx", [DATA], context, [{"op": "clear", "cells": "Nowhere!A1"}])
     assert list(context.workspace.iterdir()) == []
+
+
+def test_a_text_that_begins_like_a_formula_stays_a_text_and_a_wide_sheet_prints_on_one_page(
+    context: ToolContext,
+) -> None:
+    sheet = {"name": "A", "rows": [["Name"], [{"text": "=1+1"}]], "wide": True}
+    sheet_build("a.xlsx", [sheet], context)
+    found = openpyxl.load_workbook(context.workspace / "a.xlsx")["A"]
+    assert (found["A2"].value, found["A2"].data_type) == ("=1+1", "s")
+    assert (found.page_setup.orientation, found.page_setup.fitToHeight) == ("landscape", 0)
+    assert found.print_title_rows == "$1:$1"
+    assert list(problems(context.workspace / "a.xlsx")) == []
+
+
+def test_a_formula_may_come_with_the_result_that_its_writer_computed(tmp_path: Path) -> None:
+    rows = [
+        ["Sum", "Word"],
+        [Computed("=1.5+1", Decimal("2.5")), Computed('=IF(1=1,"a","b")', "a")],
+    ]
+    build_workbook(tmp_path / "a.xlsx", [{"name": "A", "rows": rows}])
+    for stored, expected in ((True, (2.5, "a")), (False, ("=1.5+1", '=IF(1=1,"a","b")'))):
+        found = openpyxl.load_workbook(tmp_path / "a.xlsx", data_only=stored)["A"]
+        assert (found["A2"].value, found["B2"].value) == expected

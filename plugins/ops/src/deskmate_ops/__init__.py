@@ -14,6 +14,7 @@ from deskmate_ops.validators.rules import (
     map_true,
     risk_owners,
     risk_scores,
+    step_owners,
     steps_complete,
     sums_tie,
     weights_hold,
@@ -101,6 +102,12 @@ def deskmate_validators(context: PluginContext) -> Iterable[Validator]:
             rule="OPS-STEPS-COMPLETE",
             title="Each step of the notes stands in the procedure, in order, and no other.",
             function=steps_complete,
+            roles=("sop",),
+        ),
+        Validator(
+            rule="OPS-STEP-OWNERS",
+            title="Each step has an owner or is named as open; nothing said of a step is invented.",
+            function=step_owners,
             roles=("sop",),
         ),
     ]

@@ -103,6 +103,15 @@ def read_costs(file: Path, name: str, vendors: Sequence[str]) -> Costs:
     return Costs(lines=tuple(lines), first=first, currency=_currency(table, name))
 
 
+def has_costs(file: Path, name: str) -> bool:
+    """Say whether a file is a table with vendors, years and amounts."""
+    try:
+        table = read_table(file, name=name, sheet=cost_sheet(file, name))
+    except ToolInputError:
+        return False
+    return all(find_column(table, known) for known in (VENDORS, YEARS, AMOUNTS))
+
+
 def cost_sheet(file: Path, name: str) -> str:
     """Return the sheet of costs of a workbook, empty if there is none or it is no workbook."""
     if file.suffix.lower() not in (".xlsx", ".xlsm"):

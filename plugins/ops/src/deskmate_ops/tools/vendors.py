@@ -10,12 +10,21 @@ from typing import Any
 from deskmate.plugin import ToolAnswer, ToolContext, ToolInputError
 from deskmate_documents.tables import find_files, parse_amounts, pick_file
 from deskmate_ops.card import Card, card_pages, check_card
-from deskmate_ops.costs import TCO, Costs, cost_sheet, present_value, read_costs, settings_of
+from deskmate_ops.costs import (
+    TCO,
+    Costs,
+    cost_sheet,
+    has_costs,
+    present_value,
+    read_costs,
+    settings_of,
+)
 from deskmate_ops.metrics import shown
 from deskmate_ops.tools.delivery import TABLES, deliver_book, target_of
 from deskmate_ops.vendors import DATABASES, read_figures, read_sources, weights_of
 
 BOOK = "vendor-scorecard.xlsx"
+HINTS = ("vendor", "supplier", *DATABASES)
 COST_WORDS = ("cost", "quote", "tco")
 SETTINGS = frozenset({"scale", "discount_rate", "sensitivity"})
 
@@ -128,11 +137,12 @@ def _scale(text: str) -> tuple[Decimal, Decimal] | None:
 
 
 def _cost_file(context: ToolContext, request: str) -> str:
-    """Return the one table whose name speaks of costs, empty if there is none."""
+    """Return the one table whose name speaks of costs and that has them by year, empty if there is none."""
     found = [
         path
         for path in find_files(context.workspace, TABLES, request)
         if any(word in PurePosixPath(path).name.lower() for word in COST_WORDS)
+        and has_costs(context.workspace / path, path)
     ]
     if len(found) > 1:
         raise ToolInputError(
@@ -142,20 +152,24 @@ def _cost_file(context: ToolContext, request: str) -> str:
 
 
 def _picked(context: ToolContext, request: str, cost_file: str) -> str:
+    """Return the one file of vendors that is meant, never that of the costs."""
+    said = request.lower()
     others = [
-        path
+        PurePosixPath(path)
         for path in find_files(context.workspace, (*TABLES, *DATABASES), request)
         if path != cost_file and PurePosixPath(path).name != BOOK
     ]
-    if cost_file and len(others) == 1:
-        return others[0]
+    hinted = [path for path in others if any(word in path.name.lower() for word in HINTS)]
+    for choice in ([path for path in others if path.name.lower() in said], hinted, others):
+        if cost_file and len(choice) == 1:
+            return choice[0].as_posix()
     return pick_file(
         context.workspace,
         (*TABLES, *DATABASES),
         what="vendor data",
         made=BOOK,
-        hints=("vendor", "supplier", *DATABASES),
-        request=request if not cost_file else request.replace(PurePosixPath(cost_file).name, ""),
+        hints=HINTS,
+        request=request,
     )
 
 

@@ -38,8 +38,9 @@ def card_problems(shown: Sheets, card: Card) -> Iterator[Problem]:
         yield from shape
         return
     points = _points(card)
-    scores = {
-        v: sum(points[v][c] * Fraction(w) for c, w in card.weights.items()) for v in card.figures
+    scores: dict[str, Fraction] = {
+        v: sum((points[v][c] * Fraction(w) for c, w in card.weights.items()), Fraction())
+        for v in card.figures
     }
     yield from _each(
         shown["Figures"], {v: _exact(f) for v, f in card.figures.items()}, 0, "sheet Figures"
@@ -215,9 +216,16 @@ def _weighed(rows: Sequence[Sequence[str]], card: Card) -> Iterator[Problem]:
         yield f"The weights add up to {total:.6g}, not to 1.", "sheet Weights"
 
 
+def _in_range(cell: str) -> bool:
+    try:
+        return -NEAR <= float(cell) <= 100 + NEAR
+    except ValueError:
+        return False
+
+
 def _sourced(shown: Sheets, card: Card) -> Iterator[Problem]:
     for row in shown["Scores"][1:]:
-        if not _near(row[2], Fraction(min(100, max(0, Fraction(row[2] or "0"))))):
+        if not _in_range(row[2]):
             yield f"The score of {row[1]} is {row[2]}, off 0 to 100.", "sheet Scores"
     place = len(shown["Figures"][0]) - 1
     for number, row in enumerate(shown["Figures"][1:], start=2):

@@ -10,7 +10,7 @@ from deskmate.plugin import Deliverable, Finding, ToolInputError, ValidationCont
 from deskmate_documents.tables import decode, read_sheets
 from deskmate_ops.card import Card
 from deskmate_ops.events import read_log
-from deskmate_ops.procedures import numbered, read_lines, without_number
+from deskmate_ops.procedures import numbered, read_lines, read_tables, without_number
 from deskmate_ops.risk_book import heat_scene
 from deskmate_ops.runbooks import read_runbook
 from deskmate_ops.scale import Scale
@@ -21,18 +21,35 @@ from deskmate_ops.validators.card_rules import card_problems, weight_problems
 from deskmate_ops.validators.log_rules import log_problems
 from deskmate_ops.validators.map_rules import bpmn_problems, picture_problems
 from deskmate_ops.validators.risk_rules import day_of, owner_problems, score_problems
+from deskmate_ops.validators.sop_rules import owner_problems as sop_owner_problems
 
 SUMS, STEPS, MAP = "OPS-SUMS-TIE", "OPS-STEPS-COMPLETE", "OPS-MAP-TRUE"
 SCORES, OWNERS = "OPS-RISK-SCORES", "OPS-RISK-OWNERS"
-WEIGHTS = "OPS-WEIGHTS"
+WEIGHTS, STEP_OWNERS = "OPS-WEIGHTS", "OPS-STEP-OWNERS"
 LIMIT = 20
 Problem = tuple[str, str]
+
+
+def step_owners(deliverable: Deliverable, context: ValidationContext) -> list[Finding]:
+    """Check that each step has an owner or is named as open, and that nothing said of it is invented.
+
+    Source: house (SOURCES.md).
+    """
+    return _judged(STEP_OWNERS, deliverable, context, "notes", _steps)
+
+
+def _steps(deliverable: Deliverable, context: ValidationContext, source: Path) -> Iterator[Problem]:
+    path = deliverable.sources["notes"]
+    notes = decode(source.read_bytes(), path)
+    tables = read_tables(context.file, deliverable.path)
+    lines = read_lines(context.file, deliverable.path)
+    yield from sop_owner_problems(tables, lines, read_runbook(notes, path), notes)
 
 
 def _finding(rule: str, message: str, where: str = "") -> Finding:
     fix = (
         "Run the tool again; do not edit its figures."
-        if rule != STEPS
+        if rule not in (STEPS, STEP_OWNERS)
         else "Build it again from the notes."
     )
     return Finding(rule=rule, level="error", message=message, location=where, fix=fix)
