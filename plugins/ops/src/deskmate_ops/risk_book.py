@@ -10,7 +10,7 @@ from typing import Any
 
 from deskmate_documents.xlsx.build import Computed
 from deskmate_ops.books import Page, Value, column, total_of
-from deskmate_ops.risks import NOT_NAMED, Risk, gaps_of
+from deskmate_ops.risks import CLOSED, NOT_NAMED, Risk, gaps_of
 from deskmate_ops.scale import Scale
 from deskmate_ops.scenes import Box, Scene, Text
 
@@ -67,7 +67,8 @@ def _register(risks: Sequence[Risk], scale: Scale, today: date) -> Page:
     for number, risk in enumerate(risks, start=2):
         score, left = risk.score, risk.residual
         late = OVERDUE if risk.is_late(today) else ""
-        closed = f'OR(LOWER(Q{number})="closed",LOWER(Q{number})="done",LOWER(Q{number})="retired",LOWER(Q{number})="resolved",LOWER(Q{number})="accepted and closed")'
+        words = ",".join(f'LOWER(Q{number})="{word}"' for word in sorted(CLOSED))
+        closed = f"OR({words})"
         rows.append(
             [
                 risk.id,

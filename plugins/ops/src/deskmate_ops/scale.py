@@ -62,6 +62,7 @@ class Scale:
             or tops[-1] != highest
             or tops[0] < 1
             or len(tops) > len(COLOURS)
+            or any('"' in name for name, _ in bands)
         ):
             raise ToolInputError(
                 f"The setting risk_bands names 1 to {len(COLOURS)} bands with rising highest scores, the last {highest}."
