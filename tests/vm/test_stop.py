@@ -11,7 +11,8 @@ import anyio.to_thread
 import pytest
 
 from deskmate.host.stopping import descendants, stop_threads
-from deskmate.store.thread import create_thread, open_thread
+from deskmate.store.making import create_thread
+from deskmate.store.thread import open_thread
 from deskmate.types.events import RunFinished
 from deskmate.types.places import Places
 

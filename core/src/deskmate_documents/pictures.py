@@ -24,7 +24,9 @@ def picture_changes(before: Path, after: Path) -> tuple[Lines, ...]:
     old, new = _open(before), _open(after)
     lines = [f"-{_about(before, old)}", f"+{_about(after, new)}"]
     if old.size == new.size:
-        lines.append(f"~{_share(old, new)} of the pixels differ")
+        many = max(getattr(picture, "n_frames", 1) for picture in (old, new)) > 1
+        where = " of its first picture" if many else ""
+        lines.append(f"~{_share(old, new)} of the pixels{where} differ")
     return (("@@ the picture @@ change 1", *lines),)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from deskmate.plugin.contributions import ToolAnswer
 from deskmate.types.codec import to_json
+from deskmate.types.frames import json_text
 from deskmate.types.wire import META_DELIVERABLES, META_EVIDENCE, META_NEEDS, META_WROTE
 
 Result = dict[str, Any]
@@ -24,7 +24,7 @@ def answer_result(value: Any, *, wrote: bool) -> Result:
         meta[META_DELIVERABLES] = to_json(tuple(answer.deliverables))
     plain = to_json(answer.result)
     try:
-        text = plain if isinstance(plain, str) else _compact(plain)
+        text = plain if isinstance(plain, str) else json_text(plain)
         size = len(text.encode())
     except (TypeError, ValueError) as error:
         return error_result(f"The tool returned something that is not JSON: {error}", wrote=wrote)
@@ -45,7 +45,3 @@ def error_result(text: str, *, wrote: bool = False, needs: Sequence[str] = ()) -
     content = [{"type": "text", "text": text[:20_000]}]
     meta: Result = {META_WROTE: wrote, **({META_NEEDS: list(needs)} if needs else {})}
     return {"content": content, "isError": True, "_meta": meta}
-
-
-def _compact(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)

@@ -12,6 +12,7 @@ from deskmate.errors import ProtocolError
 from deskmate.types import wire
 from deskmate.types.frames import decode_frame, encode_frame
 from deskmate.types.registry import ToolSpec
+from deskmate.types.wire import LINE_LIMIT_BYTES
 from deskmate_guest import machine
 from deskmate_guest.egress import WayOut
 from deskmate_guest.layout import Layout
@@ -38,6 +39,8 @@ from deskmate_guest.validation import Validation
 Reply = dict[str, Any]
 _PROGRESS_GAP_S = 0.1
 _NUMBER = (int, float)
+_ENVELOPE_BYTES = 64
+"""What is around a result in its line."""
 _QUIET_BYTES = 1 << 18
 """Progress lines are dropped while this much waits for the host to read."""
 
@@ -256,7 +259,7 @@ class Supervisor:
             return self._mcp.complete(error_result(f"There is no tool {name}."))
         key = str(meta.get(wire.META_KEY, f"#{request.id}"))
         if self._ledger.state(key) == "finished":
-            return self._mcp.complete(self._ledger.result(key))
+            return self._ledger.result(key)
         if call := self._calls.get(key):
             call.waiters.append(request.id)
             return None
@@ -304,11 +307,24 @@ class Supervisor:
         )
 
     def _finish(self, key: str, call: _Call, result: Reply) -> None:
-        self._ledger.finish(key, result)
+        text = self._result_text(result)
+        self._ledger.finish(key, text)
         del self._calls[key]
         for number in call.waiters:
-            self._answer(number, self._mcp.complete(result))
+            self._agent.send(b'{"jsonrpc":"2.0","id":%d,"result":%b}\n' % (number, text))
         self._loop.soon(self._ledger.spill)  # the host has its answer first
+
+    def _result_text(self, result: Reply) -> bytes:
+        """Return the JSON of a whole result: written once, for all who wait and for the ledger."""
+        try:
+            text = encode_frame(self._mcp.complete(result))[:-1]
+            if len(text) <= LINE_LIMIT_BYTES - _ENVELOPE_BYTES:
+                return text
+            why = f"it has {len(text)} bytes"
+        except ProtocolError as error:
+            why = error.message
+        refused = error_result(f"The tool ran, but its result cannot be sent: {why}.", wrote=True)
+        return encode_frame(self._mcp.complete(refused))[:-1]
 
     def _tell_progress(self, call: _Call, line: str) -> None:
         now = time.monotonic()

@@ -22,7 +22,8 @@ from deskmate.changes.scan import take_base
 from deskmate.changes.undo import undo_changes
 from deskmate.errors import DeskmateError
 from deskmate.store.blobs import BlobStore
-from deskmate.store.thread import create_thread, open_thread
+from deskmate.store.making import create_thread
+from deskmate.store.thread import open_thread
 from deskmate.store.verify import verify_thread
 from deskmate.types.events import ApplyFinished, ChangesStaged
 from deskmate.types.files import Grant

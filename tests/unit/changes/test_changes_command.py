@@ -17,7 +17,8 @@ from tests.unit.changes.folder_trees import Tree, contents, difference, facts, l
 from deskmate.changes.scan import take_base
 from deskmate.cli import main
 from deskmate.store.blobs import BlobStore
-from deskmate.store.thread import create_thread, open_thread
+from deskmate.store.making import create_thread
+from deskmate.store.thread import open_thread
 from deskmate.types.codec import to_json
 from deskmate.types.events import BaseTaken, ChangesStaged, GrantsSet, RunFinished, UserSaid
 from deskmate.types.files import Grant

@@ -14,7 +14,7 @@ from deskmate.cli.secret import command as secret
 from deskmate.cli.thread import command as thread
 from deskmate.connectors import vault
 from deskmate.errors import UserError
-from deskmate.store.thread import create_thread
+from deskmate.store.making import create_thread
 from deskmate.types.places import Places
 
 VALUE = "s3cret-value-of-mine"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,13 @@ from typing import Any
 import pytest
 import xlsxwriter
 from tests.unit.documents.gate_rooms import digest, room
+from tests.unit.documents.sheet_rooms import forge, part
 
 from deskmate.plugin import Claim, Deliverable, Digest, Evidence
 from deskmate_documents.evidence import Ledger, Unproven
 from deskmate_documents.office.number_gate import check_numbers
 from deskmate_documents.xlsx.edit import edit_workbook
+from deskmate_documents.xlsx.engines import Formualizer
 
 PIVOT = {
     "op": "pivot",
@@ -98,6 +101,93 @@ def test_a_result_counts_only_if_it_is_new_and_right(original: Path, tmp_path: P
     edit = {"op": "set", "cells": "Data!B2", "value": 77}
     with pytest.raises(Unproven, match="from before an edit"):
         ledger(original, [edit], "77").value("w/model.xlsx#Data!D1")
+
+
+def test_an_old_result_of_an_original_is_no_proof(original: Path) -> None:
+    sheet = "xl/worksheets/sheet1.xml"
+    forge(original, sheet, "<v>35</v>", "<v>99</v>")
+    made = original.with_name("made.xlsx")
+    made.write_bytes(original.read_bytes())
+    assert beside(original, made).value("w/model.xlsx#Data!D1") == Decimal(99)
+    forge(original, "xl/workbook.xml", "<calcPr ", '<calcPr fullCalcOnLoad="1" ')
+    with pytest.raises(Unproven, match="computed once more"):
+        beside(original, made).value("w/model.xlsx#Data!D1")
+
+
+def settled(made: Path, cell: str) -> str:
+    """Store what an engine gives for a cell, as recalculating does; return it."""
+    spot = ("Data", (6, 1))
+    answer = Formualizer().compute(made, [spot])[spot]
+    sheet = part(made, "xl/worksheets/sheet1.xml")
+    (found,) = re.findall(rf'<c r="{cell}"[^>]*>(?:(?!</c>).)*</c>', sheet)
+    formula = found[found.index("<f>") : found.index("</f>") + 4]
+    forge(
+        made, "xl/worksheets/sheet1.xml", found, f'<c r="{cell}">{formula}<v>{answer.text}</v></c>'
+    )
+    book = part(made, "xl/workbook.xml")
+    if 'fullCalcOnLoad="1"' in book:
+        forge(made, "xl/workbook.xml", 'fullCalcOnLoad="1"', "")
+    return answer.text
+
+
+def of_formula(original: Path, formula: str, *edits: dict[str, Any], said: str = "") -> Decimal:
+    made = original.with_name("made.xlsx")
+    edit_workbook(original, made, [*edits, {"cells": "Data!A6", "formula": formula}])
+    settled(made, "A6")
+    return beside(original, made, said).value("w/model.xlsx#Data!A6")
+
+
+@pytest.mark.parametrize(
+    ("formula", "value"),
+    [
+        ("=SUM(B2:B4)/B3", "1.75"),
+        ("=B2*12", "120"),
+        ("=ROUND(B2/B3,3)", "0.5"),
+        ("=SUBTOTAL(9,B2:B4)", "35"),
+        ('=SUMIF(A2:A4,"North",B2:B4)', "15"),
+        ("=VLOOKUP(A3,A2:B4,2,0)", "20"),
+    ],
+)
+def test_a_formula_of_this_run_counts_if_all_of_it_stands_in_cells(
+    original: Path, formula: str, value: str
+) -> None:
+    assert of_formula(original, formula) == Decimal(value)
+
+
+@pytest.mark.parametrize(
+    ("formula", "why"),
+    [
+        ("=4711", "holds 4711"),
+        ("=B2*0+4711", "holds 4711"),
+        ('=B2*0+VALUE("88")', "holds"),
+        ("=100*12", "reads no cell"),
+        ("=B2*0+LEN(A1)", "calls LEN"),
+        ("=B2+ROW(A47)", "calls ROW"),
+        ('=B2*0+INDIRECT("B3")', "calls INDIRECT"),
+        ("=SUM(B2:INDEX(B2:B4,2))", "cannot be told"),
+        ("=B2*0+SUBTOTAL(9,B3)+3", "holds 3"),
+        ("=B2*Mine", "uses the name Mine, which holds 47.5"),
+    ],
+)
+def test_a_formula_does_not_make_the_agents_word_a_proof(
+    original: Path, formula: str, why: str
+) -> None:
+    name = {"op": "name", "name": "Mine", "refers_to": "=47.5"}
+    with pytest.raises(Unproven, match=why):
+        of_formula(original, formula, name)
+
+
+def test_a_figure_that_the_user_said_may_stand_in_a_formula(original: Path) -> None:
+    assert of_formula(original, "=B2*1.25", said="Add 1.25 as factor.") == Decimal("12.5")
+
+
+def test_a_formula_of_the_original_may_hold_its_figures_also_where_rows_came(
+    original: Path,
+) -> None:
+    model = original.with_name("own.xlsx")
+    edit_workbook(original, model, [{"cells": "Data!A6", "formula": "=B2*1.25"}])
+    settled(model, "A6")
+    assert of_formula(model, "=B3*1.25") == Decimal(25)
 
 
 def test_a_deck_of_the_edited_workbook_passes_and_its_lie_does_not(

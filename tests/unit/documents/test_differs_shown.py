@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pypdf
 import pytest
 from PIL import Image
+from pypdf.generic import DictionaryObject, NameObject, TextStringObject
 from reportlab.pdfgen import canvas  # type: ignore[import-untyped]
 from tests.unit.documents.gate_rooms import write_docx
+from tests.unit.documents.sheet_rooms import forge
 
 from deskmate.plugin import ToolInputError
 from deskmate_documents.differs import merge, pieces
+from deskmate_documents.pdf.pieces import LOOKS_LIMIT
 from deskmate_documents.pptx.build import Plan, build
 from deskmate_documents.pptx.deck import Deck
 from deskmate_documents.pptx.edit import edit_deck
@@ -56,6 +60,19 @@ def test_the_same_deck_has_no_changes(deck: Path) -> None:
     assert pieces(deck, deck) == ()
 
 
+def test_a_deck_that_another_program_only_saved_has_no_changes(deck: Path) -> None:
+    from lxml import etree
+
+    new = deck.with_name("new.pptx")
+    with zipfile.ZipFile(deck) as archive, zipfile.ZipFile(new, "w") as saved:
+        for name in archive.namelist():
+            data = archive.read(name)
+            if name.endswith(".xml"):
+                data = etree.tostring(etree.fromstring(data), pretty_print=True)
+            saved.writestr(name, data)
+    assert pieces(deck, new) == ()
+
+
 def test_words_cells_and_notes_of_a_slide_are_shown(deck: Path) -> None:
     new = edited(
         deck,
@@ -94,6 +111,33 @@ def test_the_values_of_a_chart_and_a_new_shape_are_shown(deck: Path, tmp_path: P
     assert {"-chart: EUR, South: 20", "+chart: EUR, South: 21", "+One more"} <= set(piece.lines)
 
 
+def test_where_a_link_of_a_slide_leads_is_shown(deck: Path) -> None:
+    new = deck.with_name("new.pptx")
+    new.write_bytes(deck.read_bytes())
+    rels = "ppt/slides/_rels/slide1.xml.rels"
+    kind = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/hyperlink"
+    link = f'<Relationship Id="rId77" Type="{kind}" Target="https://evil.example.net/" TargetMode="External"/>'
+    forge(new, rels, "</Relationships>", f"{link}</Relationships>")
+    (piece,) = pieces(deck, new)
+    assert piece.lines == ("@@ slide 1 “Sales” @@ change 1", "+link to https://evil.example.net/")
+
+
+@pytest.mark.parametrize("within", ["slide", "chart"])
+def test_a_slide_that_only_looks_otherwise_is_told(deck: Path, within: str) -> None:
+    new = deck.with_name("new.pptx")
+    new.write_bytes(deck.read_bytes())
+    name = next(n for n in Deck(deck).package.names if n.startswith("ppt/charts/chart"))
+    if within == "slide":
+        forge(new, "ppt/slides/slide3.xml", "</p:cSld>", "</p:cSld><p:transition/>")
+    else:
+        forge(new, name, "</c:chart>", '<c:dispBlanksAs val="span"/></c:chart>')
+    (piece,) = pieces(deck, new)
+    assert piece.lines[0] == "@@ slide 3 “A chart” @@ change 1"
+    assert piece.lines[1:] == (
+        "~what it says is the same; its look, animations or what lies within it differ",
+    )
+
+
 def pdf(path: Path, *pages: tuple[str, ...], box: bool = False) -> Path:
     page = canvas.Canvas(str(path), invariant=True)
     for lines in pages:
@@ -123,6 +167,46 @@ def test_a_page_that_only_looks_different_is_told(tmp_path: Path) -> None:
     assert piece.lines[1:] == ("~the text is the same, the page looks different",)
 
 
+def test_scripts_and_attachments_of_a_pdf_are_shown_and_other_bytes_never_hidden(
+    tmp_path: Path,
+) -> None:
+    old = pdf(tmp_path / "old.pdf", ("One",))
+    armed, linked = tmp_path / "armed.pdf", tmp_path / "linked.pdf"
+    writer = pypdf.PdfWriter(clone_from=old)
+    action = {NameObject("/S"): NameObject("/JavaScript"), NameObject("/JS"): TextStringObject("1")}
+    writer.root_object[NameObject("/OpenAction")] = DictionaryObject(action)
+    writer.add_attachment("a.exe", b"MZ")
+    writer.write(armed)
+    (piece,) = pieces(old, armed)
+    assert piece.lines[0] == "@@ what else it holds @@ change 1"
+    assert set(piece.lines[1:]) == {"+attachments: yes", "+scripts: yes"}
+    writer = pypdf.PdfWriter(clone_from=old)
+    writer.add_metadata({"/Subject": "Another"})
+    writer.write(linked)
+    (piece,) = pieces(old, linked)
+    assert "~its pages are the same" in piece.lines[1]
+
+
+def test_pages_that_are_not_looked_at_are_counted(tmp_path: Path) -> None:
+    old = pdf(tmp_path / "old.pdf", *[("Same",)] * (LOOKS_LIMIT + 3))
+    assert [p.lines[1] for p in pieces(old, old)] == [
+        "~3 pages with the same text were not compared by how they look"
+    ]
+
+
+def test_a_page_as_large_as_a_field_is_drawn_small(tmp_path: Path) -> None:
+    sides = []
+    for name in ("old.pdf", "new.pdf"):
+        page = canvas.Canvas(str(tmp_path / name), invariant=True, pagesize=(2e6, 2e6))
+        page.drawString(72, 72, "far")
+        page.rect(1e5, 1e5, 9e5, 9e5, fill=int(name == "new.pdf"))
+        page.showPage()
+        page.save()
+        sides.append(tmp_path / name)
+    (piece,) = pieces(*sides)
+    assert piece.lines[1:] == ("~the text is the same, the page looks different",)
+
+
 def test_values_of_a_form_are_compared(tmp_path: Path) -> None:
     old, new = tmp_path / "old.pdf", tmp_path / "new.pdf"
     page = canvas.Canvas(str(old), invariant=True)
@@ -148,6 +232,15 @@ def test_pictures_are_compared_by_size_digest_and_pixels(tmp_path: Path) -> None
     assert piece.lines[1].startswith("-PNG 10 × 10, ")
     (other,) = pieces(old, wide)
     assert [line[:12] for line in other.lines[1:]] == ["-PNG 10 × 10", "+PNG 20 × 10"]
+
+
+def test_of_a_moving_picture_only_the_first_is_compared_and_that_is_said(tmp_path: Path) -> None:
+    white, black = Image.new("RGB", (10, 10), "white"), Image.new("RGB", (10, 10), "black")
+    grey = Image.new("RGB", (10, 10), "grey")
+    white.save(tmp_path / "a.gif", save_all=True, append_images=[black])
+    white.save(tmp_path / "b.gif", save_all=True, append_images=[grey])
+    (piece,) = pieces(tmp_path / "a.gif", tmp_path / "b.gif")
+    assert piece.lines[-1] == "~none of the pixels of its first picture differ"
 
 
 @pytest.mark.parametrize("suffix", [".pptx", ".pdf", ".png"])

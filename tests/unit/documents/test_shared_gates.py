@@ -48,11 +48,25 @@ def test_sources_that_were_opened_pass(tmp_path: Path) -> None:
 
 def test_a_source_that_nobody_opened_is_found(tmp_path: Path) -> None:
     (message,) = sources(tmp_path, "# Sources", "q4 report.pdf", "# Annex", "budget.xlsx")
-    assert message == "UNVERIFIED: report.pdf was never opened in this thread."
+    assert message == "UNVERIFIED: q4 report.pdf was never opened in this thread."
     (message,) = sources(tmp_path, "# References", "https://evil.example.net/a")
     assert "evil.example.net" in message
     (message,) = sources(tmp_path, "Source: secret-plan.docx")
     assert "secret-plan.docx" in message
+
+
+@pytest.mark.parametrize(
+    ("entry", "named"),
+    [
+        ("- Profit and loss of May 2026.xlsx, PL!C7", ["Profit and loss of May 2026.xlsx"]),
+        ("model.xlsx and Board minutes.docx", ["Board minutes.docx"]),
+        ("Board/Old plan (final).pdf; Sales plan.csv", ["Board/Old plan (final).pdf", "Sales plan.csv"]),
+        (f"{'long ' * 40}name.pdf", ["…" + ("long " * 40 + "name.pdf")[-100:]]),
+    ],
+)  # fmt: skip
+def test_a_name_with_blanks_is_told_whole(tmp_path: Path, entry: str, named: list[str]) -> None:
+    found = sources(tmp_path, "# Sources", entry)
+    assert found == [f"UNVERIFIED: {name} was never opened in this thread." for name in named]
 
 
 def test_a_file_named_in_running_text_is_no_source(tmp_path: Path) -> None:

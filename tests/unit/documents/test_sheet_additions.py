@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,11 @@ import pytest
 import xlsxwriter
 from openpyxl import load_workbook
 from tests.unit.documents.schemas import schema_errors
+from tests.unit.documents.sheet_rooms import edited as checked
+from tests.unit.documents.sheet_rooms import forge, gate, part
 
 from deskmate.errors import ToolInputError
-from deskmate.plugin import Deliverable, Sources, ValidationContext
 from deskmate_documents.inventory import compare, counts, inventory
-from deskmate_documents.office.package_gate import problems
-from deskmate_documents.office.workbook_gate import check_workbook
 from deskmate_documents.opc import Package
 from deskmate_documents.xlsx.book import Workbook
 from deskmate_documents.xlsx.edit import Outcome, edit_workbook
@@ -55,44 +53,12 @@ def book(tmp_path: Path) -> Path:
 
 
 def edited(path: Path, *edits: dict[str, Any], **options: Any) -> tuple[Path, Outcome]:
-    """Edit, and have the result checked by everything that checks."""
-    target = path.with_name("out.xlsx")
-    outcome = edit_workbook(path, target, edits, **options)
-    assert list(problems(target)) == []
-    assert schema_errors(target, path) == []
+    """Edit, and have the result checked by everything that checks; nothing may be lost."""
+    target, outcome = checked(path, *edits, **options)
     assert gate(path, target, outcome) == []
     before, after = (inventory(Package(p)) for p in (path, target))
     assert compare(before, after).lost == ()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        load_workbook(target)
     return target, outcome
-
-
-def gate(original: Path, result: Path, outcome: Outcome) -> list[str]:
-    deliverable = Deliverable(
-        path="out.xlsx",
-        title="x",
-        sources={"original": "a.xlsx"},
-        data={"declared": outcome.declared.to_json()},
-    )
-    context = ValidationContext(file=result, sources=Sources({"a.xlsx": original}, {}))
-    return [finding.message for finding in check_workbook(deliverable, context)]
-
-
-def part(path: Path, name: str) -> str:
-    with zipfile.ZipFile(path) as archive:
-        return archive.read(name).decode()
-
-
-def forge(path: Path, name: str, old: str, new: str) -> None:
-    with zipfile.ZipFile(path) as archive:
-        files = {each: archive.read(each) for each in archive.namelist()}
-    assert old in files[name].decode()
-    files[name] = files[name].decode().replace(old, new, 1).encode()
-    with zipfile.ZipFile(path, "w") as archive:
-        for each, data in files.items():
-            archive.writestr(each, data)
 
 
 def test_a_new_sheet_comes_where_it_is_wanted_and_is_filled(book: Path) -> None:
@@ -235,6 +201,33 @@ def test_slicers_filter_tables_and_pivot_tables(book: Path) -> None:
     )  # its own parts are declared; what they filter is not theirs
     forge(out, "xl/tables/table1.xml", "Amount", "Sum")
     assert gate(book, out, outcome) != []
+
+
+def test_a_chart_of_old_results_says_so(book: Path) -> None:
+    formula = {"cells": "Model!B1:B3", "formula": "=A1*2"}
+    chart = {
+        "op": "chart",
+        "cells": "Model!E5",
+        "chart": {"type": "bar", "series": [{"values": "Model!B1:B3"}]},
+    }
+    _, outcome = edited(book, formula, chart)
+    assert any("keeps old results, such as Model!B1" in note for note in outcome.notes)
+    plain = {
+        "op": "chart",
+        "cells": "Model!E5",
+        "chart": {"type": "bar", "series": [{"values": "Data!C2:C5"}]},
+    }
+    _, outcome = edited(book, {"cells": "Model!A1", "value": 6}, plain)
+    assert outcome.notes == ()
+
+
+@pytest.mark.parametrize(
+    "wanted", [{"table": "Sales", "field": "Region"}, {"pivot": "P", "field": "Region"}]
+)
+def test_a_field_has_one_slicer(book: Path, wanted: dict[str, str]) -> None:
+    slicer = {"op": "slicer", "cells": "Model!E2"} | wanted
+    with pytest.raises(ToolInputError, match="There is a slicer for Region already"):
+        edited(book, PIVOT, slicer, slicer | {"cells": "Model!J2", "field": "region"})
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl import Workbook as NewWorkbook
 from openpyxl import load_workbook
+from openpyxl.worksheet.formula import ArrayFormula
 
 from deskmate.errors import ToolInputError
 from deskmate_documents.xlsx.detect import _shifts
@@ -107,3 +108,43 @@ def test_what_is_found_makes_the_lines_as_long_as_they_are(
 def test_many_equal_lines_take_no_time_to_speak_of() -> None:
     old = ["a", "b"] * 10_000
     assert list(_shifts(old, ["b", "a"] * 10_000, "S", "rows")) == []
+
+
+def test_a_shift_that_cannot_be_made_again_leaves_the_older_version_as_it_is(
+    tmp_path: Path,
+) -> None:
+    """Rows went together with a part of an array formula, which only another program can do."""
+    old, new = tmp_path / "old.xlsx", tmp_path / "new.xlsx"
+    for path, gone in ((old, 0), (new, 2)):
+        book = NewWorkbook()
+        first = book.active
+        assert first is not None
+        first.title = "First"
+        last = 40 - gone
+        first["A1"] = f"=SUM(S!B1:B{last})"
+        sheet = book.create_sheet("S")
+        for row in (n for n in range(1, 41) if not (gone and n in (10, 11))):
+            sheet.append([f"n{row}", row])
+        sheet["E10"] = ArrayFormula("E10:E14" if not gone else "E10:E12", "=ROW(B1:B5)")
+        book.save(path)
+    found = [piece[0].split(" @@")[0] for piece in xlsx_pieces(old, new)]
+    assert "@@ First!A1" in found
+    shown = next(piece for piece in xlsx_pieces(old, new) if piece[0].startswith("@@ First!A1"))
+    assert shown[1:] == ("-=SUM(S!B1:B40)", "+=SUM(S!B1:B38)")
+
+
+def test_cells_of_several_sheets_are_not_taken_back_over_rows_of_one(tmp_path: Path) -> None:
+    old, new = tmp_path / "old.xlsx", tmp_path / "new.xlsx"
+    book = NewWorkbook()
+    first = book.active
+    assert first is not None
+    first.title = "First"
+    sheet = book.create_sheet("S")
+    for row in range(1, 41):
+        sheet.append([f"n{row}", row])
+    book.create_sheet("Last")
+    book.save(old)
+    formula = {"cells": "First!A1", "formula": "=SUM(First:Last!C30)+SUM(S:Last!B30)"}
+    edit_workbook(old, new, [{"op": "insert", "cells": "S!10:11"}, formula | {"cells": "Last!D1"}])
+    with pytest.raises(ToolInputError, match="several sheets"):
+        xlsx_merge(old, new, {1}, tmp_path / "out.xlsx")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -11,14 +10,13 @@ from typing import Any
 import pytest
 import xlsxwriter
 from openpyxl import Workbook as NewWorkbook
-from openpyxl import load_workbook
 from openpyxl.worksheet.formula import ArrayFormula
-from tests.unit.documents.schemas import schema_errors
+from tests.unit.documents.sheet_rooms import delete, edited, formulas, gate, insert, loaded, part
 
 from deskmate.errors import ToolInputError
-from deskmate.plugin import Deliverable, Sources, ToolContext, ValidationContext
+from deskmate.plugin import Sources, ToolContext, ValidationContext
 from deskmate_documents.inventory import compare, counts, inventory
-from deskmate_documents.office.package_gate import check_package, problems
+from deskmate_documents.office.package_gate import check_package
 from deskmate_documents.office.sheet_calc_tool import recalculated
 from deskmate_documents.office.sheet_tools import sheet_edit
 from deskmate_documents.office.workbook_gate import check_workbook
@@ -60,6 +58,8 @@ def columns(at: int, count: int = 1, *, gone: bool = False) -> Shift:
         (rows(3, 2, gone=True), "SUM(A4:A9)", "SUM(A3:A7)"),
         (rows(3, 2, gone=True), "SUM(A1:A3)", "SUM(A1:A2)"),
         (rows(3, 2, gone=True), "A3+A4+A5", "#REF!+#REF!+A3"),
+        (rows(3, 2, gone=True), "SUM(A1:B1048576)", "SUM(A1:B1048576)"),
+        (columns(3, 2, gone=True), "SUM(A1:XFD2)", "SUM(A1:XFD2)"),
         (rows(3, 2, gone=True), "SUM(S!A3:B4)", "SUM(S!#REF!)"),
         (columns(2, 2), "A1+B1+$C$1", "A1+D1+$E$1"),
         (columns(2, 2), "SUM(A1:C1)+SUM(A:B)+SUM(1:1)", "SUM(A1:E1)+SUM(A:D)+SUM(1:1)"),
@@ -151,41 +151,6 @@ def busy(tmp_path: Path) -> Path:
     return path
 
 
-def edited(path: Path, *edits: dict[str, Any], **options: Any) -> tuple[Path, Outcome]:
-    target = path.with_name("out.xlsx")
-    outcome = edit_workbook(path, target, edits, **options)
-    assert list(problems(target)) == []
-    assert schema_errors(target, path) == []
-    loaded(target)
-    return target, outcome
-
-
-def loaded(path: Path) -> Any:
-    """Return a workbook as another library reads it, which says what it does not know."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return load_workbook(path)
-
-
-def insert(cells: str) -> dict[str, Any]:
-    return {"op": "insert", "cells": cells}
-
-
-def delete(cells: str) -> dict[str, Any]:
-    return {"op": "delete", "cells": cells}
-
-
-def part(path: Path, name: str) -> str:
-    with zipfile.ZipFile(path) as archive:
-        return archive.read(name).decode()
-
-
-def formulas(path: Path) -> dict[str, str]:
-    from deskmate_documents.xlsx.refs import name_of
-
-    return {f"{s.name}!{name_of(v.place)}": v.formula for s, v in Workbook(path).formulas()}
-
-
 def test_everything_that_names_cells_moves_with_inserted_rows(busy: Path) -> None:
     out, outcome = edited(busy, insert("S!5:6"))
     found = formulas(out)
@@ -254,17 +219,6 @@ def test_what_came_in_and_goes_again_leaves_no_trace(busy: Path, cells: str) -> 
         "calculation settings"
     }
     assert gate(busy, there, outcome) == []
-
-
-def gate(original: Path, result: Path, outcome: Outcome) -> list[str]:
-    deliverable = Deliverable(
-        path="out.xlsx",
-        title="x",
-        sources={"original": "a.xlsx"},
-        data={"declared": outcome.declared.to_json()},
-    )
-    context = ValidationContext(file=result, sources=Sources({"a.xlsx": original}, {}))
-    return [finding.message for finding in check_workbook(deliverable, context)]
 
 
 def test_edits_before_and_after_rows_come_in_are_all_declared(busy: Path) -> None:

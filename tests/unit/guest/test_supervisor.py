@@ -222,11 +222,12 @@ async def test_one_key_runs_once_also_when_it_is_asked_twice_at_the_same_time(
         await call()
         assert found == [1, 1, 1]
         assert (await guest.call("acme__count", key="other")).structured == 2
-        for number in range(8):  # the last ones are written down later
+        for number in range(62):  # the last ones are written down together
             await guest.call("acme__count", key=f"later-{number}")
         await guest.client.ping()
         ledger = (guest.root / "scratch" / "ledger").read_text().splitlines()
-        assert [json.loads(line)["key"] for line in ledger] == ["same", "other"]
+        assert [json.loads(line)["key"] for line in ledger][:2] == ["same", "other"]
+        assert len(ledger) == 64
 
 
 async def test_settings_evidence_and_deliverables_travel(start_guest: Any, row: Any) -> None:

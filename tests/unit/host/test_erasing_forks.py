@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -136,6 +137,36 @@ async def test_erased_in_a_fork_the_others_are_named_and_the_named_command_does_
             await command(place.command)
     assert archive.holds(LONG[-60:]) == []
     assert await are_sound(places, archive.thread, one, other)
+
+
+async def test_an_early_fork_of_a_fork_keeps_what_is_its_own(
+    archive: Archive, places: Places
+) -> None:
+    one = await fork(places, archive.thread)
+    early = await fork(places, one, 3)  # with events 1 and 2 of the first thread
+    async with open_thread(places.threads, early, write=False) as store:
+        before = await store.events()
+    done = await erase(places, archive.thread, Choice(events=("3-7",)))
+    assert done.forks.keys() == {one}
+    assert done.left == ()
+    async with open_thread(places.threads, early, write=False) as store:
+        assert await store.events() == before
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+async def test_forks_of_a_thread_that_is_gone_for_good_still_know_each_other(
+    archive: Archive, places: Places, command: Command, depth: int
+) -> None:
+    parent = archive.thread
+    one = await fork(places, parent)
+    for _ in range(depth):
+        parent, gone = await fork(places, parent), parent
+        shutil.rmtree(places.threads / gone)
+    done = await erase(places, one, Choice(events=("7",)))
+    (place,) = done.left
+    assert (place.thread, place.events) == (parent, (6 + depth,))
+    await command(place.command)
+    assert archive.holds(LONG[-60:]) == []
 
 
 async def test_a_deleted_fork_is_named_and_the_named_command_does_it(

@@ -21,8 +21,9 @@ from deskmate.store.archive import export_thread, import_thread
 from deskmate.store.blobs import BlobStore
 from deskmate.store.collection import collect
 from deskmate.store.listing import summary_of
+from deskmate.store.making import create_thread
 from deskmate.store.owning import delete_thread, mark_thread
-from deskmate.store.thread import create_thread, open_thread
+from deskmate.store.thread import open_thread
 from deskmate.store.verify import verify_thread
 from deskmate.testing.fake_sandbox import FakeSandbox
 from deskmate.testing.scripted_model import Line, ScriptedModel

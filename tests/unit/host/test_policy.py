@@ -9,7 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from deskmate.cli import root
-from deskmate.store.thread import create_thread, open_thread
+from deskmate.store.making import create_thread
+from deskmate.store.thread import open_thread
 from deskmate.types.events import PolicySet
 
 pytestmark = pytest.mark.anyio

@@ -16,7 +16,8 @@ import pytest
 from deskmate.errors import UserError
 from deskmate.host.stopping import descendants, stop_threads, writer_of
 from deskmate.store.lock import WriterLock
-from deskmate.store.thread import create_thread, open_thread
+from deskmate.store.making import create_thread
+from deskmate.store.thread import open_thread
 from deskmate.types.events import RunFinished, UserSaid
 from deskmate.types.ids import RunId
 

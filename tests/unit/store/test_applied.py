@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from deskmate.store.blobs import BlobStore
-from deskmate.store.thread import create_thread, open_thread
+from deskmate.store.making import create_thread
+from deskmate.store.thread import open_thread
 from deskmate.store.verify import verify_thread
 from deskmate.types.events import ApplyFinished, ApplyStarted, ChangesStaged, Payload
 from deskmate.types.ids import Digest, RunId

@@ -10,7 +10,8 @@ from deskmate.errors import CorruptData, DeskmateError, UserError
 from deskmate.store import archive
 from deskmate.store.archive import export_thread, import_thread
 from deskmate.store.blobs import BlobStore
-from deskmate.store.thread import create_thread, open_thread
+from deskmate.store.making import create_thread
+from deskmate.store.thread import open_thread
 from deskmate.store.verify import verify_thread
 from deskmate.types.events import BaseTaken, ToolFinished, UserSaid
 from deskmate.types.ids import RunId, ThreadId, ToolUseId

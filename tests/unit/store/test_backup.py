@@ -14,7 +14,8 @@ from deskmate.errors import CorruptData, DeskmateError, UserError
 from deskmate.store.archive import export_thread, import_thread
 from deskmate.store.backup import export_all, import_all
 from deskmate.store.blobs import BlobStore
-from deskmate.store.thread import create_thread, open_thread
+from deskmate.store.making import create_thread
+from deskmate.store.thread import open_thread
 from deskmate.store.verify import verify_thread
 from deskmate.types.events import BaseTaken, ThreadRenamed
 from deskmate.types.ids import Digest, ThreadId

@@ -102,18 +102,54 @@ def test_what_a_crash_left_long_ago_is_removed(tmp_path: Path) -> None:
     assert (old.exists(), fresh.exists()) == (False, True)
 
 
-def test_a_batch_is_durable_at_its_end_and_single_puts_at_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    synced: list[int] = []  # sizes of the regular files that were made durable one by one
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The sizes of the regular files that were made durable one by one."""
+    found: list[int] = []
 
     def fsync(file: int) -> None:
         status = os.fstat(file)
         if stat.S_ISREG(status.st_mode):
-            synced.append(status.st_size)
+            found.append(status.st_size)
 
     monkeypatch.setattr(os, "fsync", fsync)
     monkeypatch.setattr(sys, "platform", "darwin")  # without the one call that syncs all
+    return found
+
+
+def test_what_an_open_batch_has_put_is_made_durable_by_whoever_names_it_first(
+    tmp_path: Path, synced: list[int]
+) -> None:
+    blobs, other = BlobStore(tmp_path), BlobStore(tmp_path)
+    with blobs.batch() as batch:
+        digest = batch.put(b"shared")
+        assert synced == []
+        assert other.put(b"shared") == digest
+        assert len(synced) == 1
+        with other.batch() as second:
+            second.put(b"shared")
+        assert len(synced) == 2
+    path = tmp_path / digest[:2] / f"{digest}.zst"
+    os.utime(path, (0, 0))  # by now the system has written it
+    count = len(synced)
+    other.put(b"shared")
+    assert len(synced) == count
+
+
+def test_a_batch_does_not_replace_what_is_durable_by_what_is_not_yet(tmp_path: Path) -> None:
+    blobs = BlobStore(tmp_path)
+    content = b"".join(b"line %d of a text\n" % (number % 97) for number in range(9_000))
+    digest = blobs.put(content)
+    before = (tmp_path / digest[:2] / f"{digest}.zst").stat().st_ino
+    with blobs.batch() as batch:
+        assert batch.put(iter([content])) == digest
+        assert (tmp_path / digest[:2] / f"{digest}.zst").stat().st_ino == before
+    assert len(_files(tmp_path)) == 1
+
+
+def test_a_batch_is_durable_at_its_end_and_single_puts_at_once(
+    tmp_path: Path, synced: list[int]
+) -> None:
     blobs = BlobStore(tmp_path)
     single = blobs.put(b"alone")
     assert len(synced) == 1

@@ -13,6 +13,7 @@ from deskmate.errors import UserError
 from deskmate.store.blobs import BlobStore
 from deskmate.store.catalogue import _SEARCH, FILE, Catalogue, match_of
 from deskmate.store.listing import list_threads
+from deskmate.store.making import create_thread
 from deskmate.store.owning import (
     delete_thread,
     deleted_threads,
@@ -21,7 +22,7 @@ from deskmate.store.owning import (
     rename_thread,
     restore_thread,
 )
-from deskmate.store.thread import create_thread, open_thread
+from deskmate.store.thread import open_thread
 from deskmate.types.events import (
     ChangesStaged,
     ModelReplied,

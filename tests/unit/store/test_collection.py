@@ -20,8 +20,15 @@ from deskmate.errors import CorruptData, UserError
 from deskmate.store.blobs import BlobStore
 from deskmate.store.collection import Collected, collect
 from deskmate.store.keeping import alone_with_content, keeping_content
-from deskmate.store.owning import KEPT_DAYS, delete_thread, restore_thread
-from deskmate.store.thread import create_thread, open_thread
+from deskmate.store.making import create_thread
+from deskmate.store.owning import (
+    DELETED,
+    KEPT_DAYS,
+    delete_thread,
+    purge_deleted,
+    restore_thread,
+)
+from deskmate.store.thread import open_thread
 from deskmate.store.verify import verify_thread
 from deskmate.types.events import (
     ApplyFinished,
@@ -305,6 +312,70 @@ def test_writers_wait_for_a_moment_and_never_meet_a_collector(tmp_path: Path) ->
     for one in running:
         one.join()
     assert problems == []
+
+
+async def test_what_another_collector_took_first_is_no_error(store: Store) -> None:
+    stray = store.blobs.put(b"stray")
+    store.blobs.put(b"another stray")
+
+    def be_first(name: str) -> None:
+        if name == "alone":
+            (store.root / stray[:2] / f"{stray}.zst").unlink(missing_ok=True)
+
+    done = await anyio.to_thread.run_sync(lambda: store.collect(failpoint=be_first))
+    assert (done.removed, store.here()) == (1, set())
+
+
+async def test_of_two_who_remove_a_deleted_thread_one_does_and_no_rest_stays(store: Store) -> None:
+    thread = await store.thread()
+    delete_thread(store.threads, thread, now=lambda: 1_000.0)
+    (folder,) = (store.threads / DELETED).iterdir()
+
+    def meanwhile() -> float:
+        if folder.exists():
+            assert purge_deleted(store.threads, now=lambda: later) == (thread,)
+        return later
+
+    later = 1_000.0 + KEPT_DAYS * DAY_S
+    left = folder.with_name(".going-1-t-x")
+    left.mkdir()
+    (left / "half").write_bytes(b"a crash left it")
+    assert purge_deleted(store.threads, now=meanwhile) == ()
+    assert list((store.threads / DELETED).iterdir()) == []
+
+
+async def test_what_is_being_removed_for_good_is_no_damaged_log(store: Store) -> None:
+    thread = await store.thread()
+    stray = store.blobs.put(b"stray")
+    delete_thread(store.threads, thread, now=lambda: time.time())
+    (folder,) = (store.threads / DELETED).iterdir()
+    going = folder.rename(folder.with_name(f".going-{folder.name}"))
+    (going / "thread.db").write_bytes(b"half gone")
+    assert store.collect(remove=False).left == 1
+    assert store.collect().removed == 1
+    assert not store.blobs.has(stray)
+    assert not going.exists()
+
+
+async def test_a_collector_never_meets_a_thread_between_two_folders(store: Store) -> None:
+    thread = await store.thread()
+    alone: list[bool] = []
+
+    def now() -> float:
+        with alone_with_content(store.threads, 0.0) as is_alone:
+            alone.append(is_alone)
+        return 1_000.0
+
+    delete_thread(store.threads, thread, now=now)
+    assert alone[-1] is False
+    with alone_with_content(store.threads, 0.0) as is_alone:
+        assert is_alone
+        restoring = threading.Thread(target=restore_thread, args=(store.threads, thread))
+        restoring.start()
+        restoring.join(0.2)
+        assert not (store.threads / thread).exists()
+    restoring.join(10)
+    assert (store.threads / thread).is_dir()
 
 
 def test_files_that_are_no_blobs_are_left_alone(store: Store, tmp_path: Path) -> None:

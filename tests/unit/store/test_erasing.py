@@ -19,11 +19,12 @@ from deskmate.host.erasing import Choice, chosen, titles_of
 from deskmate.store import chain
 from deskmate.store.archive import export_thread, import_thread
 from deskmate.store.blobs import BlobStore
-from deskmate.store.sealing import ERASED
-from deskmate.store.thread import create_thread, open_thread
+from deskmate.store.making import create_thread
+from deskmate.store.thread import open_thread
 from deskmate.store.verify import verify_thread
 from deskmate.types.codec import from_json
 from deskmate.types.events import (
+    ERASED,
     KINDS,
     Event,
     ModelReplied,

@@ -9,7 +9,8 @@ import pytest
 
 from deskmate.store.blobs import BlobStore
 from deskmate.store.invariants import CHECKERS
-from deskmate.store.thread import create_thread, open_thread
+from deskmate.store.making import create_thread
+from deskmate.store.thread import open_thread
 from deskmate.store.verify import VerifyReport, verify_thread
 from deskmate.types.events import (
     ApplyFinished,

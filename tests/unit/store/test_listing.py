@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from deskmate.store.listing import ThreadSummary, list_threads
-from deskmate.store.thread import create_thread, open_thread
+from deskmate.store.making import create_thread
+from deskmate.store.thread import open_thread
 from deskmate.types.events import (
     ApplyFinished,
     ChangesStaged,

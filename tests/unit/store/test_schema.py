@@ -16,7 +16,8 @@ from deskmate.store import schema
 from deskmate.store.archive import export_thread, import_thread
 from deskmate.store.blobs import BlobStore
 from deskmate.store.listing import summary_of
-from deskmate.store.thread import create_thread, open_thread
+from deskmate.store.making import create_thread
+from deskmate.store.thread import open_thread
 from deskmate.store.verify import verify_thread
 from deskmate.types.events import ThreadRenamed
 

@@ -15,7 +15,8 @@ from click.testing import CliRunner
 from deskmate.cli import root
 from deskmate.errors import CorruptData, UserError
 from deskmate.store import chain, signing
-from deskmate.store.thread import create_thread, open_thread
+from deskmate.store.making import create_thread
+from deskmate.store.thread import open_thread
 from deskmate.types.events import ThreadRenamed
 
 TIME = "2026-11-23T09:00:00.000000Z"

@@ -6,8 +6,9 @@ import pytest
 
 from deskmate.errors import UserError
 from deskmate.store.blobs import BlobStore
+from deskmate.store.making import create_thread
 from deskmate.store.synced import ALLOW_FILE, sync_service
-from deskmate.store.thread import create_thread, open_thread
+from deskmate.store.thread import open_thread
 from deskmate.types.events import ThreadRenamed
 
 NAMED = [

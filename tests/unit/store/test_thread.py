@@ -12,7 +12,8 @@ import pytest
 
 from deskmate.errors import CorruptData, DeskmateError, UserError
 from deskmate.store import chain
-from deskmate.store.thread import create_thread, open_thread
+from deskmate.store.making import create_thread
+from deskmate.store.thread import open_thread
 from deskmate.types.events import (
     ModelReplied,
     Refused,

@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,10 @@ from tests.unit.store.test_invariants import ASKED, DONE
 
 from deskmate.cli import root
 from deskmate.store.collection import STAMP_FILE, Collected, collect_when_due
+from deskmate.store.making import fork_log
 from deskmate.store.marks import FILE
 from deskmate.store.owning import KEPT_DAYS, delete_thread
-from deskmate.store.thread import fork_log, open_thread
+from deskmate.store.thread import open_thread
 from deskmate.types.events import (
     ApprovalAsked,
     BaseTaken,
@@ -107,6 +109,21 @@ async def test_a_fork_an_undo_and_an_open_question_keep_what_they_need(store: St
     assert done
     assert done.purged == (thread,)
     assert store.here() == needed | {shown}
+
+
+async def test_what_was_read_of_a_log_just_written_is_not_relied_on(store: Store) -> None:
+    """Within one tick of the clock it could change again and look the same."""
+    await everything(store)
+
+    def kept() -> int:
+        with closing(sqlite3.connect(store.threads.with_name(FILE))) as db:
+            return int(db.execute("select count(*) from marks").fetchone()[0])
+
+    written = max(p.stat().st_mtime for p in store.threads.glob("*/thread.db*"))
+    assert tidy(store, now=lambda: written + 1)
+    assert kept() == 0
+    assert tidy(store, is_due=True, now=lambda: written + 60)
+    assert kept() > 0
 
 
 async def test_what_did_not_change_is_not_read_again(store: Store) -> None:

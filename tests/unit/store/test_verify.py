@@ -11,7 +11,8 @@ import pytest
 from deskmate.errors import DeskmateError
 from deskmate.store import chain
 from deskmate.store.blobs import BlobStore
-from deskmate.store.thread import create_thread, open_thread
+from deskmate.store.making import create_thread
+from deskmate.store.thread import open_thread
 from deskmate.store.verify import VerifyReport, verify_thread
 from deskmate.types.codec import to_json
 from deskmate.types.events import (

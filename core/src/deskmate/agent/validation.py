@@ -12,6 +12,7 @@ from deskmate.agent.world import Setup, World
 from deskmate.errors import DeskmateError, ProtocolError, SandboxUnavailable
 from deskmate.ports import Progress, SourceFile, ValidationReport, ValidationRequest
 from deskmate.types.events import (
+    ERASED,
     ContentTaken,
     DeliverableSigned,
     EgressAsked,
@@ -96,7 +97,7 @@ def _facts(events: Iterable[Event]) -> dict[str, Any]:
                 lost.update(taken.lost)
             case EgressAsked(host=host, allowed=True):
                 hosts.add(host)
-            case DeliverableSigned() as signed:
+            case DeliverableSigned(name=name) as signed if name != ERASED:
                 signatures[signed.path] = {"name": signed.name, "sha256": signed.sha256}
     kept = said
     while len(kept) > 1 and sum(map(len, kept)) > SAID_CHARACTERS:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import click
 
-from deskmate.cli.changes import choose_thread, open_for_reading, thread_option
+from deskmate.cli.opening import choose_thread, open_for_reading, thread_option
 from deskmate.cli.output import Session, json_option, say, say_json
 from deskmate.cli.thread import say_report, verify_one
 from deskmate.cli.tidying import tidy_up

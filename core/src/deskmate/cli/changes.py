@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.to_thread
 import click
 
-from deskmate.cli.output import Session, is_live, json_option, one_line, progress, say, say_json
-from deskmate.cli.own_thread import catalogue
+from deskmate.cli.history import history
+from deskmate.cli.opening import (
+    open_for_changes,
+    open_for_reading,
+    run_option,
+    thread_option,
+)
+from deskmate.cli.output import Session, is_live, json_option, progress, say, say_json
 from deskmate.cli.pages import pages
 from deskmate.errors import DeskmateError, UserError
 
 if TYPE_CHECKING:
     from deskmate.changes.apply import Outcome, Place
     from deskmate.changes.differ import Differ
-    from deskmate.changes.history import Applied
     from deskmate.changes.planning import ApplyOptions
     from deskmate.changes.review import ChangeSet, Item
     from deskmate.changes.staged import Staged
     from deskmate.store.blobs import BlobStore
-    from deskmate.store.thread import ThreadStore
     from deskmate.types.files import Change
 
 NEEDS_YOU = 4
@@ -36,65 +39,7 @@ def command() -> None:
 
 
 command.add_command(pages)
-
-
-def thread_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add `--thread` to a command; without it the thread that changed last is meant."""
-    return click.option("--thread", "-t", help="Without it: the one that changed last.")(function)
-
-
-def run_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add `--run` to a command."""
-    return click.option("--run", "run", default="", help="The change set of this run.")(function)
-
-
-def choose_thread(session: Session, thread: str | None) -> str:
-    """Return the thread's id, or that of the one that changed last. Raises UserError."""
-    if thread:
-        return thread
-    threads = catalogue(session).summaries()
-    for summary in threads:
-        if not summary.problem:
-            return str(summary.thread)
-    if threads:
-        raise UserError("No thread can be read.", hint="See deskmate thread list for why.")
-    raise UserError("There is no thread yet.", hint='Begin one: deskmate run "…"')
-
-
-@asynccontextmanager
-async def open_for_reading(
-    session: Session, thread: str | None
-) -> AsyncIterator[tuple[ThreadStore, BlobStore]]:
-    """Open a thread's log and the blobs."""
-    from deskmate.store.blobs import BlobStore  # noqa: PLC0415
-    from deskmate.store.thread import open_thread  # noqa: PLC0415
-
-    name = choose_thread(session, thread)
-    async with open_thread(session.places.threads, name, write=False) as store:
-        yield store, BlobStore(session.places.blobs)
-
-
-@asynccontextmanager
-async def open_for_changes(session: Session, thread: str | None) -> AsyncIterator[Place]:
-    """Open a thread for writing and settle what an earlier process left."""
-    from deskmate.changes.apply import Place, recover  # noqa: PLC0415
-    from deskmate.host.documents import document_differs  # noqa: PLC0415
-    from deskmate.store.blobs import BlobStore  # noqa: PLC0415
-    from deskmate.store.thread import open_thread  # noqa: PLC0415
-
-    name = choose_thread(session, thread)
-    async with open_thread(session.places.threads, name) as store:
-        blobs = BlobStore(session.places.blobs)
-        place = Place(
-            store=store,
-            blobs=blobs,
-            journal=store.folder / "apply",
-            differs=document_differs(session.places, blobs, progress()),
-        )
-        for outcome in await recover(place):
-            what = f"not carried out: {outcome.text}" if outcome.text else "finished now"
-            click.echo(f"  an interrupted apply was {what}", err=True)
-        yield place
+command.add_command(history)
 
 
 async def _review(session: Session, thread: str | None, run: str) -> tuple[Staged, ChangeSet]:
@@ -406,85 +351,6 @@ def undo(
             return await undo_changes(place, options)
 
     return _report(anyio.run(work), "undone", as_json=as_json)
-
-
-@command.command("history", short_help="List what was applied and undone: when, by whom, what.")
-@click.argument("paths", nargs=-1)
-@thread_option
-@click.option("--files", is_flag=True, help="List every file, too.")
-@json_option
-@click.pass_obj
-def history(
-    session: Session, paths: tuple[str, ...], thread: str | None, files: bool, as_json: bool
-) -> None:
-    """List what was applied and undone, oldest first: when, by whom, for which request, what.
-
-    PATHS: only what touched these workspace paths or what is below them.
-    """
-    from deskmate.changes.history import history as read_history  # noqa: PLC0415
-    from deskmate.changes.names import is_below  # noqa: PLC0415
-    from deskmate.types.events import UserSaid  # noqa: PLC0415
-
-    async def work() -> list[dict[str, Any]]:
-        async with open_for_reading(session, thread) as (store, blobs):
-            events = await store.events()
-            said = {
-                str(event.payload.run): event.payload.text
-                for event in events
-                if isinstance(event.payload, UserSaid)
-            }
-            found = read_history(events, blobs)
-        return [
-            _entry(applied, said)
-            for applied in found
-            if not paths or any(is_below(path, paths) for path in _paths(applied))
-        ]
-
-    entries = anyio.run(work)
-    if as_json:
-        say_json(entries)
-        return
-    for entry in entries:
-        _say_entry(entry, files=files)
-
-
-def _say_entry(entry: dict[str, Any], *, files: bool) -> None:
-    what = "undo" if entry["undoes"] else f"apply of {entry['run']}"
-    counts = ", ".join(f"{count} {name}" for name, count in entry["operations"].items())
-    state = "  (undone)" if entry["undone"] else ""
-    by = f"by {entry['by']}" if entry["by"] else "by ?"
-    say(f"{entry['plan'][:12]}  {entry['time']}  {by}  {what}: {counts}{state}")
-    if entry["asked"]:
-        say(f"    asked: {one_line(entry['asked'], 100)}")
-    for path, ids in entry["parts"].items():
-        say(f"    of {path} only {', '.join(ids)}")
-    for path, why in entry["waiting"].items():
-        say(f"    still staged then: {path}: {why}")
-    for path in entry["paths"] if files else ():
-        say(f"    {path}")
-
-
-def _paths(applied: Applied) -> list[str]:
-    return [step.path for step in applied.plan.steps if not step.is_frame]
-
-
-def _entry(applied: Applied, said: Mapping[str, str]) -> dict[str, Any]:
-    plan = applied.plan
-    return {
-        "plan": applied.digest,
-        "time": applied.time,
-        "seq": applied.seq,
-        "by": applied.by,
-        "run": plan.run,
-        "asked": said.get(plan.run, ""),
-        "undoes": plan.undoes,
-        "forced": plan.forced,
-        "operations": applied.operations(),
-        "paths": _paths(applied),
-        "parts": {path: part.ids for path, part in plan.parts.items()},
-        "waiting": plan.waiting,
-        "undone": not applied.live,
-    }
 
 
 @command.command("recover", short_help="Settle what an interrupted apply left.")

@@ -67,7 +67,7 @@ def pages(
 async def _content(session: Session, path: str, thread: str | None, run: str) -> Digest:
     from deskmate.changes.review import read_difference  # noqa: PLC0415
     from deskmate.changes.staged import find_staged  # noqa: PLC0415
-    from deskmate.cli.changes import open_for_reading  # noqa: PLC0415
+    from deskmate.cli.opening import open_for_reading  # noqa: PLC0415
 
     async with open_for_reading(session, thread) as (store, blobs):
         staged = find_staged(await store.events(), run)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import anyio
 import click
 
-from deskmate.cli.changes import choose_thread, open_for_reading, thread_option
+from deskmate.cli.opening import choose_thread, open_for_reading, thread_option
 from deskmate.cli.output import Session, json_option, say, say_json
 from deskmate.errors import UserError
 
@@ -30,7 +30,8 @@ def command(
     \b
     deskmate sign "contracts/Opinion.docx" --name "Ann Lee" --role "General Counsel"
 
-    A signature is for the bytes of now: whoever changes the file has to have it signed anew. It is kept in the thread's
+    A signature is for the bytes that the run presented: what was changed since, by you or by a later run, cannot be signed, and
+    a signature from before no longer holds. It is kept in the thread's
     record; the checks of regulated results (G-REVIEW) take it into account from the next check on.
     """  # noqa: D301 - click reads the backspace as "do not wrap"
     if path and not name.strip():
@@ -46,7 +47,7 @@ def command(
 
 def _standing(item: Signable) -> str:
     if item.signed is None:
-        return "not signed"
+        return f"not signed, and it cannot be: {item.changed}" if item.changed else "not signed"
     who = f"{item.signed.name}, {item.signed.role}" if item.signed.role else item.signed.name
     return f"signed by {who}" if item.holds else f"changed since {who} signed it"
 
@@ -55,7 +56,7 @@ async def _list(session: Session, thread: str | None) -> tuple[Signable, ...]:
     from deskmate.host.signing import signable  # noqa: PLC0415
 
     async with open_for_reading(session, thread) as (store, blobs):
-        return signable(await store.events(), blobs)
+        return await signable(await store.events(), blobs)
 
 
 async def _sign(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import anyio
 import click
 
-from deskmate.cli.changes import choose_thread, open_for_reading
+from deskmate.cli.opening import choose_thread, open_for_reading
 from deskmate.cli.output import Session, json_option, say, say_json
 from deskmate.cli.own_thread import COMMANDS, by_attention, catalogue
 from deskmate.cli.project import projects

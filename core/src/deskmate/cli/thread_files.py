@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import anyio
 import click
 
-from deskmate.cli.changes import open_for_reading
+from deskmate.cli.opening import open_for_reading
 from deskmate.cli.output import Session, json_option, say, say_json, shown_progress
 from deskmate.errors import UserError
 

@@ -83,7 +83,7 @@ class Host:
 
     async def create_thread(self, title: str) -> ThreadId:
         """Make an empty thread and return its id."""
-        from deskmate.store.thread import create_thread  # noqa: PLC0415
+        from deskmate.store.making import create_thread  # noqa: PLC0415
 
         line = " ".join(title.split()) or "New thread"
         short = line if len(line) <= _TITLE_LIMIT else line[: _TITLE_LIMIT - 1] + "…"

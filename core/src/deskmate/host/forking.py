@@ -49,7 +49,8 @@ async def fork_thread(
     from deskmate.agent.forks import fork_point  # noqa: PLC0415 - only this command needs it
     from deskmate.store.blobs import BlobStore  # noqa: PLC0415
     from deskmate.store.keeping import keeping_content  # noqa: PLC0415
-    from deskmate.store.thread import fork_log, open_thread, utc_now  # noqa: PLC0415
+    from deskmate.store.making import fork_log  # noqa: PLC0415
+    from deskmate.store.thread import open_thread, utc_now  # noqa: PLC0415
 
     with keeping_content(places.threads):  # also where the parent is removed meanwhile
         async with open_thread(places.threads, parent, write=False) as store:

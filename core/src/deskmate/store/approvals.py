@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from deskmate.store.sealing import ERASED
+from deskmate.types.events import ERASED
 
 MARK = "⟦secret:"
 

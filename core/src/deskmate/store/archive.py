@@ -24,7 +24,8 @@ from deskmate.store import chain, schema
 from deskmate.store.blobs import CHUNK_BYTES
 from deskmate.store.boxes import Archive, FolderArchive, MakeSink, Sink, folder_sink, zip_sink
 from deskmate.store.keeping import keeping_content
-from deskmate.store.thread import ThreadStore, utc_now, write_thread
+from deskmate.store.making import write_thread
+from deskmate.store.thread import ThreadStore, utc_now
 from deskmate.store.verify import needed_blobs
 from deskmate.types.codec import from_json
 from deskmate.types.events import KINDS

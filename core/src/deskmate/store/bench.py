@@ -19,8 +19,9 @@ import anyio.to_thread
 from deskmate.ports import Progress
 from deskmate.store.bench_search import bench_search
 from deskmate.store.blobs import make_folder
+from deskmate.store.making import create_thread
 from deskmate.store.schema import FILE
-from deskmate.store.thread import ThreadStore, create_thread, open_thread
+from deskmate.store.thread import ThreadStore, open_thread
 from deskmate.types.events import ModelAsked, ModelReplied, Payload, ToolFinished, ToolStarted
 from deskmate.types.ids import Digest, ThreadId, ToolUseId
 from deskmate.types.limits import Usage

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from deskmate.store import chain, schema
 from deskmate.store.catalogue import Catalogue
+from deskmate.store.making import write_thread
 from deskmate.store.rows import INSERT, Row, make_event
-from deskmate.store.thread import write_thread
 from deskmate.types.events import (
     ModelReplied,
     Payload,

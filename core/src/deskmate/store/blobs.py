@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import filecmp
 import hashlib
 import os
 import re
@@ -29,6 +28,7 @@ _LEVEL = 3  # the fastest level that still halves office documents' XML and logs
 _BATCH_LEVEL = -3
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _LEFTOVER_S = 86_400
+_WRITTEN_S = 900
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -63,7 +63,8 @@ class BlobStore:
             try:
                 if isinstance(content, bytes) and len(content) <= _SMALL_BYTES:
                     digest = Digest(hashlib.sha256(content).hexdigest())
-                    if self._holds(digest, len(content)):
+                    if self._holds(digest):
+                        self._settle(digest, names)
                         return digest
                     if names is not None:
                         # in its own folder: threads that make files in one, or move them from one to
@@ -118,19 +119,40 @@ class BlobStore:
         _remove_old(self._root.glob(".*.tmp"))
         _remove_old(self._root.glob("??/.*.tmp"))
 
-    def _holds(self, digest: Digest, size: int) -> bool:
+    def _holds(self, digest: Digest) -> bool:
         """Say whether content is here and sound."""
         if not self.has(digest):
             return False
         try:
-            return sum(len(piece) for piece in self.chunks(digest)) == size
+            for _ in self.chunks(digest):
+                pass
         except CorruptData:
             return False
+        return True
+
+    def _settle(self, digest: Digest, names: list[str] | None) -> None:
+        """Have a blob be durable that somebody else put here: it may be of a batch that has not ended yet.
+
+        What is older than some minutes the system has long written.
+        """
+        path = self._path(digest)
+        try:
+            if abs(time.time() - os.stat(path).st_mtime) > _WRITTEN_S:  # noqa: PTH116 - see `_path`
+                return
+        except FileNotFoundError:
+            return
+        if names is not None:
+            names.append(path)
+            return
+        _sync_file(path)
+        sync_folder(self._root / digest[:2])
 
     def _keep(self, temporary: str, digest: Digest, names: list[str] | None) -> None:
         path = self._path(digest)
-        if os.path.exists(path) and filecmp.cmp(temporary, path, shallow=False):  # noqa: PTH110 - see `_path`
+        # What is sound stays as it is: packed otherwise, and not durable yet, another would be worse than it.
+        if self._holds(digest):
             Path(temporary).unlink()
+            self._settle(digest, names)
             return
         self._folder(digest)
         if names is None:

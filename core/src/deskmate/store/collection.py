@@ -133,9 +133,10 @@ def _collect(
                 if path.stem in marks.needed:
                     kept += 1
                     continue
-                size += path.stat().st_size
-                path.unlink()
-                removed += 1
+                with suppress(FileNotFoundError):  # another collector was here first
+                    held = path.stat().st_size
+                    path.unlink()
+                    size, removed = size + held, removed + 1
                 failpoint("removed")
         time.sleep(0.01)  # who waits goes first
     return Collected(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterator
+import sys
+from collections.abc import Collection
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,58 +33,55 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True)
+class _Origin:
+    """Whose events a log has: number n of `thread`, up to `until`, is number n + `offset` here."""
+
+    thread: str
+    offset: int
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Log:
-    """A thread's log as far as its family is concerned. `parent` is empty for a thread that is no fork."""
+    """A thread's log as far as its family is concerned. `origins`: itself, its parent, the parent of that, and so on."""
 
     folder: Path
     thread: str
-    parent: str
-    until: int
+    origins: tuple[_Origin, ...]
 
 
 def copies_of(threads: Path, thread: str, seqs: Collection[int]) -> tuple[Copy, ...]:
     """Return every other log on this machine that holds copies of these events, forks before their forks. Blocks.
 
-    A log that cannot be read may hold some, and is among them as such.
+    A log that cannot be read may hold some, and is among them as such. Also forks of one thread are found that is
+    gone itself.
     """
     logs, broken = _logs(threads)
-    found: dict[Path, tuple[_Log, frozenset[int], bool]] = {}
-    start = [log for log in logs if log.thread == thread and log.folder.parent == threads]
-    waiting = [(log, frozenset(seqs), True) for log in start]
-    while waiting:
-        log, here, below = waiting.pop(0)
-        if log.folder in found:
-            continue
-        found[log.folder] = (log, here, below)
-        for other, there, is_fork in _next_to(log, here, logs):
-            if there:
-                waiting.append((other, there, below and is_fork))
-    copies = [
-        _copy(log, here, below)
-        for log, here, below in found.values()
-        if log.folder != threads / thread
-    ]
+    start = next((log for log in logs if log.folder == threads / thread), None)
+    copies = []
+    for log in sorted(logs, key=lambda log: len(log.origins)) if start is not None else ():
+        here = _same_events(start, log, seqs) if start is not None and log is not start else None
+        if here:
+            below = any(origin.thread == thread for origin in log.origins)
+            copies.append(_copy(log, here, below))
     return (*(one for one in copies if one.seqs or one.problem or one.is_unsettled), *broken)
 
 
-def _next_to(
-    log: _Log, seqs: frozenset[int], logs: Collection[_Log]
-) -> Iterator[tuple[_Log, frozenset[int], bool]]:
-    """Yield the forks of a log and what it was forked from, with the numbers of the same events there.
-
-    A fork's first event is its own, so that its parent's event 1 is its event 2.
-    """
-    for other in logs:
-        if other.parent == log.thread:
-            yield other, frozenset(seq + 1 for seq in seqs if seq <= other.until), True
-        if log.parent == other.thread:
-            yield other, frozenset(seq - 1 for seq in seqs if 2 <= seq <= log.until + 1), False
+def _same_events(one: _Log, other: _Log, seqs: Collection[int]) -> frozenset[int]:
+    """Return the numbers that events of a log have in another one, which come from the same thread."""
+    found: set[int] = set()
+    theirs = {origin.thread: origin for origin in other.origins}
+    for mine in one.origins:
+        if same := theirs.get(mine.thread):
+            first = (seq - mine.offset for seq in seqs)
+            found |= {n + same.offset for n in first if 1 <= n <= min(mine.until, same.until)}
+    return frozenset(found)
 
 
 def _logs(threads: Path) -> tuple[list[_Log], list[Copy]]:
     """Return all logs, also of threads that can be restored, and those that cannot be read."""
     logs, broken = [], []
-    for pattern in ("t-*", f"{DELETED}/*-t-*"):
+    for pattern in ("t-*", f"{DELETED}/[0-9]*-t-*"):
         for folder in sorted(threads.glob(pattern)):
             if not (folder / schema.FILE).is_file():
                 continue
@@ -97,13 +95,16 @@ def _logs(threads: Path) -> tuple[list[_Log], list[Copy]]:
 
 
 def _read(folder: Path, name: str) -> _Log:
+    """Read where a log comes from: a fork's first event names its parent, whose own first one follows it."""
+    origins = [_Origin(name, 0, sys.maxsize)]
     with closing(schema.open_database(folder, write=False)) as db:
-        row = db.execute("select kind, payload from events where seq = 1").fetchone()
-    kind, text = row
-    if kind != "ThreadForked":
-        return _Log(folder, name, "", 0)
-    payload = json.loads(text)
-    return _Log(folder, name, str(payload["parent"]), int(payload["seq"]))
+        for kind, text in db.execute("select kind, payload from events order by seq"):
+            if kind != "ThreadForked":
+                break
+            payload = json.loads(text)
+            until = min(int(payload["seq"]), origins[-1].until - 1)
+            origins.append(_Origin(str(payload["parent"]), len(origins), until))
+    return _Log(folder, name, tuple(origins))
 
 
 def _copy(log: _Log, seqs: frozenset[int], below: bool) -> Copy:

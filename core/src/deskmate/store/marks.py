@@ -132,7 +132,7 @@ def _checksum(name: str, stamp: str, digests: bytes) -> bytes:
 def _folders(threads: Path) -> list[Path]:
     """Return the folders of all threads, also of those that can be restored."""
     found = []
-    for pattern in ("t-*", f"{DELETED}/*-t-*"):
+    for pattern in ("t-*", f"{DELETED}/[0-9]*-t-*"):
         for folder in sorted(threads.glob(pattern)):
             if (folder / schema.FILE).is_file():
                 found.append(folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import anyio.to_thread
 
 from deskmate.errors import UserError
 from deskmate.store.blobs import make_folder, sync_folder
+from deskmate.store.keeping import keeping_content
 from deskmate.store.listing import ThreadSummary, summary_of
 from deskmate.store.lock import WriterLock
 from deskmate.store.thread import LOCK_FILE, open_thread, thread_folder
@@ -24,6 +26,8 @@ TITLE_LIMIT = 200
 DELETED = ".deleted"
 """Folder, beside the threads, of those that can be brought back."""
 _DAY_S = 86_400
+_GOING = ".going-"
+"""Begins the name of a deleted thread that is being removed; what a crash left of it goes the next time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +77,10 @@ def delete_thread(threads: Path, thread: str, *, now: Callable[[], float] = time
     try:
         purge_deleted(threads, now=now)
         make_folder(threads / DELETED)
-        folder.rename(threads / DELETED / f"{int(now())}-{thread}")
+        with keeping_content(
+            threads
+        ):  # a collector that looks into both folders must meet it in one
+            folder.rename(threads / DELETED / f"{int(now())}-{thread}")
         sync_folder(threads / DELETED)
         sync_folder(threads)
     finally:
@@ -92,7 +99,11 @@ def restore_thread(threads: Path, thread: str) -> None:
             f"There is a thread {thread} already.",
             hint=f"Delete it first: deskmate thread delete {thread}",
         )
-    found[-1].rename(threads / thread)
+    with keeping_content(threads):
+        try:
+            found[-1].rename(threads / thread)
+        except FileNotFoundError as error:
+            raise UserError(f"Thread {thread} was removed for good just now.") from error
     sync_folder(threads)
 
 
@@ -111,8 +122,12 @@ def purge_deleted(threads: Path, *, now: Callable[[], float] = time.time) -> tup
     gone = []
     for when, name, folder in _deleted(threads):
         if now() - when >= KEPT_DAYS * _DAY_S:
-            shutil.rmtree(folder)
-            gone.append(name)
+            # Out of the way first: nobody restores half a thread, and of two who purge one does.
+            with suppress(FileNotFoundError):
+                folder.rename(folder.with_name(f"{_GOING}{folder.name}"))
+                gone.append(name)
+    for folder in (threads / DELETED).glob(f"{_GOING}*"):
+        shutil.rmtree(folder, ignore_errors=True)
     return tuple(gone)
 
 

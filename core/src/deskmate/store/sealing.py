@@ -11,9 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from deskmate.store import chain
+from deskmate.types.events import ERASED
 
-ERASED = "[erased]"
-"""Stands where something was erased."""
 _SALT_BYTES = 16
 Json = Mapping[str, Any]
 
@@ -27,6 +26,7 @@ _TEXTS: Mapping[str, tuple[str, ...]] = {
     "ApprovalGiven": ("arguments",),
     "ApprovalUsed": ("arguments",),
     "ToolFinished": ("text",),
+    "DeliverableSigned": ("name", "role"),
     "RunFinished": ("text",),
     "ApplyFinished": ("text",),
     "Refused": ("why",),

@@ -5,17 +5,14 @@ from __future__ import annotations
 import gc
 import os
 import re
-import shutil
 import sqlite3
 import threading
-import time
 from collections.abc import (
     AsyncIterator,
     Callable,
     Collection,
     Iterable,
     Iterator,
-    Mapping,
     Sequence,
 )
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
@@ -29,29 +26,26 @@ import anyio.to_thread
 from deskmate import failpoints
 from deskmate.errors import DeskmateError, UserError
 from deskmate.store import chain, schema
-from deskmate.store.blobs import DISK_FULL, make_folder, sync_folder, write_file
+from deskmate.store.blobs import write_file
 from deskmate.store.keeping import keeping_content
 from deskmate.store.lock import WriterLock
 from deskmate.store.rows import (
-    INSERT,
     INSERT_UNDER,
     SELECT,
     as_record,
     check_rows,
     erase_rows,
     make_event,
-    make_row,
     read_event,
 )
 from deskmate.store.synced import check_not_synced
-from deskmate.types.events import Erased, Event, Payload, ThreadCreated, ThreadForked
-from deskmate.types.ids import ThreadId, new_thread_id
+from deskmate.types.events import Erased, Event, Payload
+from deskmate.types.ids import ThreadId
 
 Now = Callable[[], str]
 HEAD_FILE = "head.json"
 """Length and head of the log at the last orderly close: a witness beside the database."""
 LOCK_FILE = "writer.lock"
-_LEFTOVER_S = 3600
 _MANY_EVENTS = 500
 _ID = re.compile(r"t-[a-z0-9]{1,40}")
 
@@ -318,79 +312,3 @@ def _open(folder: Path, write: bool, now: Now) -> ThreadStore:
             raise schema.explain(error, folder.name) from error
         held.push(holding.pop_all())
         return store
-
-
-async def create_thread(threads: Path, title: str, *, version: str, now: Now = utc_now) -> ThreadId:
-    """Make a thread with its first event and return its id; a crash leaves no half thread.
-
-    `version`: Deskmate's own, recorded in the log.
-    """
-    thread = new_thread_id()
-    payload = ThreadCreated(thread=thread, title=title, version=version)
-    row = make_event(1, now(), payload, chain.GENESIS)[1]
-    await anyio.to_thread.run_sync(write_thread, threads, thread, [row])
-    return thread
-
-
-def fork_log(
-    threads: Path,
-    first: ThreadForked,
-    parent: Sequence[Mapping[str, Any]],
-    closing: Sequence[Payload],
-    now: Now = utc_now,
-) -> None:
-    """Make a fork's thread: `first`, the parent's records with their times and payloads, and `closing`.
-
-    Every hash is the fork's own. A crash leaves no half thread. Raises DeskmateError as `create_thread`.
-    """
-    rows = [make_event(1, now(), first, chain.GENESIS)[1]]
-    for record in parent:
-        seq, head = len(rows) + 1, rows[-1][5]
-        payload = record["payload"]
-        if record["kind"] == "Erased":  # its events have another number here
-            payload = {**payload, "seqs": [one + 1 for one in payload["seqs"]]}
-        rows.append(make_row(seq, record["time"], record["kind"], payload, head))
-    for one in closing:
-        rows.append(make_event(len(rows) + 1, now(), one, rows[-1][5])[1])
-    write_thread(threads, first.thread, rows)
-
-
-def write_thread(threads: Path, thread: ThreadId, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Make a thread's folder with these rows: first under another name, then in one rename."""
-    check_not_synced(threads)
-    temporary = threads / f".new-{thread}"
-    _sweep(threads)
-    try:
-        make_folder(temporary)
-        db = schema.open_database(temporary, write=True)
-        try:
-            with db:
-                db.executemany(INSERT, rows)
-            db.execute("pragma wal_checkpoint(truncate)")
-        finally:
-            db.close()
-        sync_folder(temporary)
-        failpoints.hit("thread:written")
-        temporary.rename(threads / thread)
-        failpoints.hit("thread:named")
-        sync_folder(threads)
-    except (DeskmateError, sqlite3.Error, OSError) as error:
-        raise _not_made(error, threads) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _not_made(error: Exception, threads: Path) -> DeskmateError:
-    full = "full" in str(error) or (isinstance(error, OSError) and error.errno in DISK_FULL)
-    said = error.strerror if isinstance(error, OSError) else str(error).rstrip(".")
-    why = "the disk is full" if full else said
-    hint = "Free some space and try again." if full else "Check the disk and try again."
-    return DeskmateError(f"A new thread cannot be made in {threads}: {why}.", hint=hint)
-
-
-def _sweep(threads: Path) -> None:
-    """Remove what a crash left of threads that never came to be."""
-    for leftover in threads.glob(".new-t-*"):
-        with suppress(OSError):
-            if time.time() - leftover.stat().st_mtime > _LEFTOVER_S:
-                shutil.rmtree(leftover)

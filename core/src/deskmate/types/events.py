@@ -24,6 +24,10 @@ Outcome = Literal["ok", "error", "denied", "timeout", "interrupted", "unknown"]
 FinishReason = Literal["done", "rejected", "needs_you", "over_budget", "stopped", "failed"]
 
 
+ERASED = "[erased]"
+"""Stands where something personal was erased."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThreadCreated:
     """The first event of every thread."""

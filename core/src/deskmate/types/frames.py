@@ -23,7 +23,7 @@ def encode_frame(message: Mapping[str, Any]) -> bytes:
     Raises ProtocolError if it is over 1 MiB, or holds what is not JSON or not Unicode.
     """
     try:
-        line = _encode(message).encode() + b"\n"
+        line = json_text(message).encode() + b"\n"
     except (ValueError, TypeError, RecursionError) as error:
         raise ProtocolError(f"a message could not be written as JSON: {error}") from error
     if len(line) > LINE_LIMIT_BYTES:
@@ -72,7 +72,7 @@ class LineBuffer:
 
     def feed(self, data: bytes) -> list[bytes]:
         """Return the lines that `data` completes, without line feeds. Raises ProtocolError."""
-        if not self._parts and data.endswith(b"\n") and data.count(b"\n") == 1:
+        if not self._parts and data and data.find(b"\n") == len(data) - 1:
             if len(data) > LINE_LIMIT_BYTES + 1:
                 raise ProtocolError(f"a line is over the limit of {LINE_LIMIT_BYTES} bytes")
             return [data[:-1]]  # nearly always
@@ -134,8 +134,11 @@ def _bounded(text: str) -> int:
     return int(text)
 
 
-def _encode(value: Any) -> str:
-    """Return `value` as JSON. The encoder in C is made anew by the library for each text: here it is once."""
+def json_text(value: Any) -> str:
+    """Return `value` as compact JSON. Raises ValueError, TypeError, RecursionError for what is none.
+
+    The library makes its encoder in C anew for each text: here it is made once.
+    """
     return "".join(_CHUNKS(value, 0)) if _CHUNKS is not None else _ENCODER.encode(value)
 
 

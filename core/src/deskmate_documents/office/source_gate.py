@@ -21,6 +21,9 @@ _NAME = re.compile(
     r"(?<![\w@/])(?P<name>(?:[\w.&()’'-]+/)*[\w&()’'.-]*[\w)]\.(?P<ending>docx?|docm|xlsx?|xlsm|pptx?|pdf|csv|tsv|txt|md|rtf|json|ofx|html?|eml|msg))\b",
     re.IGNORECASE,
 )
+_SEPARATOR = re.compile(r"[,;:|•·\n\r\"“”«»\[\]]")
+_JOINED = re.compile(r"^\s*(?:and|or|und|oder|see)\s", re.IGNORECASE)
+_NAME_LIMIT = 100
 _URL = re.compile(r"https?://[^\s)>\]”\"]+", re.IGNORECASE)
 
 
@@ -97,8 +100,17 @@ def _check_entry(
     known = {*context.sources, *context.others, deliverable.path}
     if any(_is_said(path, left) for path in known):
         left = _without(known, left)
+    start = 0
     for match in _NAME.finditer(left):
-        yield _finding(f"UNVERIFIED: {match['name']} was never opened in this thread.", line.where)
+        named = _whole_name(left[start : match.end()])
+        start = match.end()
+        yield _finding(f"UNVERIFIED: {named} was never opened in this thread.", line.where)
+
+
+def _whole_name(text: str) -> str:
+    """Return the name at the end of a text with its blanks, as far as nothing separates it from what is before."""
+    name = _JOINED.sub("", _SEPARATOR.split(text)[-1]).strip(" .-–*_`'’\t")
+    return name if len(name) <= _NAME_LIMIT else "…" + name[-_NAME_LIMIT:]
 
 
 def _is_said(path: str, text: str) -> bool:
@@ -109,5 +121,5 @@ def _without(known: Iterable[str], text: str) -> str:
     """Return the text without the names of known files, whole paths first, so that names with blanks count."""
     names = {*known, *(PurePosixPath(path).name for path in known)}
     for name in sorted(names, key=len, reverse=True):
-        text = re.sub(rf"(?<![\w]){re.escape(name)}(?![\w])", " ", text, flags=re.IGNORECASE)
+        text = re.sub(rf"(?<![\w]){re.escape(name)}(?![\w])", ";", text, flags=re.IGNORECASE)
     return text

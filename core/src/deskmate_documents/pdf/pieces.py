@@ -11,11 +11,14 @@ from typing import Any
 from deskmate.errors import ToolInputError
 from deskmate_documents.pdf.forms import read_form
 from deskmate_documents.pdf.opening import guarded, shown
+from deskmate_documents.pdf.reading import particulars
 
 PAGES_LIMIT = 1_000
 LOOKS_LIMIT = 100
 """Pages with equal text that are also compared by how they look, which takes a moment each."""
 _SCALE = 0.4
+PIXELS_A_SIDE = 2_000
+"""A page may say that it is as large as a field; its picture is not."""
 Lines = tuple[str, ...]
 
 
@@ -37,6 +40,12 @@ def pdf_changes(before: Path, after: Path) -> tuple[Lines, ...]:
         found.insert(0, ("the file", f"-{counts[0]} pages", f"+{counts[1]} pages"))
     if form := tuple(_form(before, after)):
         found.append(("the form", *form))
+    if held := tuple(_particulars(before, after)):
+        found.append(("what else it holds", *held))
+    if not found and before.read_bytes() != after.read_bytes():
+        found.append(
+            ("the file", "~its pages are the same; links, names or the way it is stored differ")
+        )
     return tuple((f"@@ {head} @@ change {n}", *lines) for n, (head, *lines) in enumerate(found, 1))
 
 
@@ -58,6 +67,8 @@ def _pages(old: Any, new: Any) -> Iterator[Lines]:
                 f"page {j1 + step + 1}" if other is not None else f"page {i1 + step + 1}, as it was"
             )
             yield page, *_page(one, other)
+    if looks < 0:
+        yield "the file", f"~{-looks} pages with the same text were not compared by how they look"
 
 
 def _text(page: Any) -> tuple[str, ...]:
@@ -69,7 +80,9 @@ def _text(page: Any) -> tuple[str, ...]:
 
 
 def _look(page: Any) -> str:
-    picture = page.render(scale=_SCALE).to_pil().convert("L")
+    width, height = page.get_size()
+    scale = min(_SCALE, PIXELS_A_SIDE / max(width, height, 1))
+    picture = page.render(scale=scale).to_pil().convert("L")
     page.close()
     return hashlib.sha256(repr(picture.size).encode() + picture.tobytes()).hexdigest()
 
@@ -82,6 +95,19 @@ def _page(old: Sequence[str] | None, new: Sequence[str] | None) -> Iterator[str]
         if word != "equal":
             yield from (f"-{line}" for line in (old or ())[i1:i2])
             yield from (f"+{line}" for line in (new or ())[j1:j2])
+
+
+def _particulars(before: Path, after: Path) -> Iterator[str]:
+    """Yield what came or went of attachments, scripts, signatures and the like."""
+    old, new = particulars(before), particulars(after)
+    for name in dict.fromkeys((*old, *new)):
+        if name != "fields" and old.get(name) != new.get(name):
+            yield from (f"-{name}: {_counted(old[name])}",) if name in old else ()
+            yield from (f"+{name}: {_counted(new[name])}",) if name in new else ()
+
+
+def _counted(value: Any) -> str:
+    return "yes" if value is True else str(value)
 
 
 def _form(before: Path, after: Path) -> Iterator[str]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from pathlib import Path
 
+from deskmate_documents.opc import canonical
 from deskmate_documents.pptx.charts import Chart
 from deskmate_documents.pptx.deck import RID, Deck, Slide, a
 from deskmate_documents.pptx.shapes import Box, Shape, shapes_of
@@ -18,6 +20,15 @@ _SHARED: Mapping[str, tuple[str, ...]] = {
     "comments": ("ppt/comments/", "ppt/threadedComments/"),
     "macros": ("ppt/vbaProject",),
 }
+_ELSEWHERE = (
+    "ppt/slideLayouts/",
+    "ppt/slides/",
+    "ppt/notesMasters/",
+    "ppt/notesSlides/",
+    "ppt/comments/",
+)
+"""Parts of which a slide names some, and which are told by themselves."""
+_IDS = re.compile(rb"\brId\d+\b")
 Lines = tuple[str, ...]
 
 
@@ -34,6 +45,8 @@ def deck_changes(before: Path, after: Path) -> tuple[Lines, ...]:
     found: list[Lines] = []
     for one, other in pairs:
         lines = list(_slide(old, new, one, other, order))
+        if one is not None and other is not None:
+            lines += _unseen(old, new, one, other, is_told=bool(lines))
         if lines:
             slide, deck = (other, new) if other is not None else (one, old)
             assert slide is not None
@@ -224,6 +237,40 @@ def _image(deck: Deck, slide: Slide, shape: Shape) -> str:
     return hashlib.sha256(deck.package.read(rel.target)).hexdigest()
 
 
+def _unseen(old: Deck, new: Deck, one: Slide, other: Slide, *, is_told: bool) -> Iterator[str]:
+    """Yield where links lead that differ, and that more of a slide differs than its lines show."""
+    before, after = _links(old, one), _links(new, other)
+    yield from (f"-link to {link}" for link in before if link not in after)
+    yield from (f"+link to {link}" for link in after if link not in before)
+    if not is_told and before == after and _whole(old, one) != _whole(new, other):
+        yield "~what it says is the same; its look, animations or what lies within it differ"
+
+
+def _links(deck: Deck, slide: Slide) -> list[str]:
+    rels = deck.package.relationships(slide.part).values()
+    return sorted({rel.target[:200] for rel in rels if rel.external})
+
+
+def _whole(deck: Deck, slide: Slide) -> frozenset[bytes]:
+    """Return the slide and all that only it holds: charts and their data, media, diagrams, objects."""
+    package = deck.package
+    parts: set[str] = set()
+    waiting = [slide.part]
+    while waiting:
+        part = waiting.pop()
+        if part in parts or part not in package or (parts and part.startswith(_ELSEWHERE)):
+            continue
+        parts.add(part)
+        waiting += [rel.target for rel in package.relationships(part).values() if not rel.external]
+    return frozenset(_digest(deck, part) for part in parts)
+
+
+def _digest(deck: Deck, part: str) -> bytes:
+    is_xml = part.endswith(".xml")
+    data = canonical(deck.package.parse(part)) if is_xml else deck.package.read(part)
+    return hashlib.sha256(_IDS.sub(b"rId", data) if is_xml else data).digest()
+
+
 def _rest(old: Deck, new: Deck) -> Iterator[str]:
     """Yield what changed besides slides: their size, and what all of them share."""
     if (old.width, old.height) != (new.width, new.height):
@@ -233,10 +280,9 @@ def _rest(old: Deck, new: Deck) -> Iterator[str]:
             yield f"~{name} differ"
 
 
-def _digests(deck: Deck, folders: tuple[str, ...]) -> frozenset[str]:
-    package = deck.package
+def _digests(deck: Deck, folders: tuple[str, ...]) -> frozenset[bytes]:
     return frozenset(
-        hashlib.sha256(package.read(name)).hexdigest()
-        for name in package.names
+        _digest(deck, name)
+        for name in deck.package.names
         if name.startswith(folders) and "/_rels/" not in name
     )

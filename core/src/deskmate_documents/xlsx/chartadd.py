@@ -111,6 +111,7 @@ def add_chart(editor: Editor, edit: Mapping[str, Any]) -> None:
     wanted = dict(edit.get("chart") or {})
     editor.flush()
     xml = _written(editor.book, wanted, sheet)
+    _note_old(editor, wanted, sheet)
     package = editor.book.package
     drawing = Drawing(editor, sheet)
     part = free_part(editor, "xl/charts/chart")
@@ -123,6 +124,21 @@ def add_chart(editor: Editor, edit: Mapping[str, Any]) -> None:
     drawing.put(room(area, width=_WIDTH, height=_HEIGHT), frame(number, name, CHART, inner))
     editor.declared.parts.append(part)
     editor.flush()
+
+
+def _note_old(editor: Editor, wanted: Mapping[str, Any], sheet: Sheet) -> None:
+    """Say so if the figures that the chart keeps are from before an edit."""
+    spots = (
+        (where.name, value.place)
+        for where, area in _read(editor.book, wanted, sheet)
+        for value in editor.book.values(where, area)
+        if value.formula
+    )
+    if label := editor.first_old(spots):
+        editor.notes.append(
+            f"The chart on {sheet.name} keeps old results, such as {label}, until Excel draws it anew; recalculate "
+            "before adding it."
+        )
 
 
 def _written(book: Workbook, wanted: Mapping[str, Any], sheet: Sheet) -> bytes:

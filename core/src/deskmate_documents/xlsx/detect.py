@@ -18,10 +18,10 @@ LINES_LIMIT = 20_000
 SHIFTS_LIMIT = 20
 
 
-def found_shifts(before: Workbook, after: Workbook) -> tuple[Shift, ...]:
-    """Return the shifts that make `before` like `after`, in order; `before` is shifted by them in memory.
+def found_shifts(before: Workbook, after: Workbook) -> tuple[Workbook, tuple[Shift, ...]]:
+    """Return the older workbook with the shifts made in memory that make it like `after`; and these, in order.
 
-    Lines are matched by their figures, texts and formulas without references. Sheets with more than 20,000 rows are
+    `before` is not to be used any more. Lines are matched by their figures, texts and formulas without references. Sheets with more than 20,000 rows are
     not looked at, and what cannot be shifted is none.
     """
     found: list[Shift] = []
@@ -36,9 +36,17 @@ def found_shifts(before: Workbook, after: Workbook) -> tuple[Shift, ...]:
             try:
                 apply_shift(before, shift)
             except ToolInputError:
-                return tuple(found)
+                return _again(before, found), tuple(found)
             found.append(shift)
-    return tuple(found)
+    return before, tuple(found)
+
+
+def _again(before: Workbook, shifts: Sequence[Shift]) -> Workbook:
+    """Return a workbook anew with those shifts made; the one that failed left it half done."""
+    book = Workbook(before.package.path)
+    for shift in shifts:
+        apply_shift(book, shift)
+    return book
 
 
 def _of_sheet(before: Workbook, sheet: Sheet, after: Workbook, other: Sheet) -> Sequence[Shift]:

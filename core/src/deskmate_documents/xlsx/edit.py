@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -98,13 +98,21 @@ class Editor:
 
     def is_old(self, sheet: str, place: Place) -> bool:
         """Say whether the result of a formula is from before an edit, of these or of earlier ones."""
-        label = f"{sheet}!{name_of(place)}"
-        if self._was_old and (self._unsettled is None or label in self._unsettled):
-            return True
-        if not self._touched:
-            return False
-        reached, more = Graph(self.book).dependents(self._touched, 1_000_000)
-        return more or (sheet, place) in reached or (sheet, place) in self._flushed
+        return bool(self.first_old([(sheet, place)]))
+
+    def first_old(self, spots: Iterable[tuple[str, Place]]) -> str:
+        """Return the first of these formulas whose result is from before an edit; "" if none is."""
+        reached: set[tuple[str, Place]] = set()
+        more = False
+        if self._touched:
+            reached, more = Graph(self.book).dependents(self._touched, 1_000_000)
+        for sheet, place in spots:
+            label = f"{sheet}!{name_of(place)}"
+            if self._was_old and (self._unsettled is None or label in self._unsettled):
+                return label
+            if more or (sheet, place) in reached or (sheet, place) in self._flushed:
+                return label
+        return ""
 
     def apply(self, edits: Sequence[Mapping[str, Any]]) -> Outcome:
         """Make the edits in order; the first that is impossible stops all, and nothing is written.

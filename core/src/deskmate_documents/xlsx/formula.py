@@ -19,7 +19,7 @@ from deskmate_documents.xlsx.refs import (
 )
 
 FORMULA_LIMIT = 8_192
-_SHEET = r"(?:'(?:[^']|'')+'|(?:\[\d+\])?[^\W\d][\w.]*(?::[^\W\d][\w.]*)?|\[\d+\])!"
+_SHEET = r"(?:'(?:[^']|'')+'|(?:\[[^\[\]]+\])?[^\W\d][\w.]*(?::[^\W\d][\w.]*)?|\[\d+\])!"
 _ONE = r"\$?[A-Za-z]{1,3}\$?[1-9]\d{0,6}"
 _AREA = (
     rf"(?:{_ONE}(?:\s*:\s*{_ONE})?|\$?[A-Za-z]{{1,3}}:\$?[A-Za-z]{{1,3}}|\$?\d{{1,7}}:\$?\d{{1,7}})"
@@ -32,7 +32,7 @@ _TOKEN = re.compile(
     |(?P<broken>(?:{_SHEET})\#REF!)
     |(?P<function>[^\W\d][\w.]*(?=\())
     |(?P<table>(?:[^\W\d][\w.]*)?\[(?:[^\[\]']|'.|\[{_INNER}\])*\])
-    |(?P<name>(?:{_SHEET})?[^\W\d][\w.\\?]*)
+    |(?P<name>(?:{_SHEET})?(?:[^\W\d]|\\)[\w.\\?]*)
     |(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)
     |(?P<space>\s+)
     |(?P<mark>.)""",
@@ -133,9 +133,12 @@ def split_ref(text: str) -> tuple[str, str]:
     return sheet + mark, area
 
 
-def moved(formula: str, down: int, right: int) -> str:
-    """Return the formula as copying it `down` rows and `right` columns would; outside the sheet #REF!."""
-    return _mapped(formula, lambda part: _shifted(part, down, right))
+def moved(formula: str, down: int, right: int, *, around: bool = False) -> str:
+    """Return the formula as copying it `down` rows and `right` columns would; outside the sheet #REF!.
+
+    `around`: what leaves the sheet comes in at its other edge, as in conditional formats.
+    """
+    return _mapped(formula, lambda part: _shifted(part, down, right, around=around))
 
 
 def relative(formula: str, place: Place) -> str:
@@ -155,11 +158,13 @@ def _mapped(formula: str, change: Callable[[re.Match[str]], str]) -> str:
     return "".join(out)
 
 
-def _shifted(part: re.Match[str], down: int, right: int) -> str:
+def _shifted(part: re.Match[str], down: int, right: int, *, around: bool) -> str:
     letters, digits = part[2] or part[6], part[4] or part[8]
     fixed_column, fixed_row = part[1] or part[5] or "", part[3] or part[7] or ""
     column = column_number(letters) + (0 if fixed_column else right) if letters else 0
     row = int(digits) + (0 if fixed_row else down) if digits else 0
+    if around:
+        column, row = (column - 1) % COLUMNS + 1, (row - 1) % ROWS + 1
     if (letters and not 1 <= column <= COLUMNS) or (digits and not 1 <= row <= ROWS):
         return "#REF!"
     text = f"{fixed_column}{column_name(column)}" if letters else ""

@@ -27,11 +27,13 @@ class _Difference:
     """`cells`: (sheet, place) in order, with both values. `rest`: what else differs, in sentences.
 
     `shifts`: rows and columns that came or went, which belong to the rest; places and values are those after them.
+    `sheets`: of the newer version, in order.
     """
 
     cells: tuple[tuple[str, Place, Value | None, Value | None], ...]
     rest: tuple[str, ...]
     shifts: tuple[Shift, ...] = ()
+    sheets: tuple[str, ...] = ()
 
 
 def xlsx_pieces(before: Path, after: Path) -> tuple[tuple[str, ...], ...]:
@@ -71,7 +73,7 @@ def xlsx_merge(before: Path, after: Path, chosen: Collection[int], target: Path)
         if rest or not found.shifts:
             edits.append(_edit(label, old if rest else new))
         else:
-            edits.append(_unshifted(sheet, place, new, found.shifts))
+            edits.append(_unshifted(sheet, place, new, found))
     if not edits:
         target.write_bytes((after if rest else before).read_bytes())
         return
@@ -80,7 +82,7 @@ def xlsx_merge(before: Path, after: Path, chosen: Collection[int], target: Path)
 
 def _difference(before: Path, after: Path) -> _Difference:
     old, new = Workbook(before), Workbook(after)
-    shifts = found_shifts(old, new)
+    old, shifts = found_shifts(old, new)
     if shifts and _count(old, new) * 2 > _count(Workbook(before), new):
         old, shifts = Workbook(before), ()
     places: list[tuple[str, Place]] = []
@@ -99,7 +101,8 @@ def _difference(before: Path, after: Path) -> _Difference:
         (sheet, place, _value(old, sheet, place), _value(new, sheet, place))
         for sheet, place in places
     )
-    return _Difference(cells=cells, rest=tuple(rest), shifts=shifts)
+    order = tuple(sheet.name for sheet in new.sheets)
+    return _Difference(cells=cells, rest=tuple(rest), shifts=shifts, sheets=order)
 
 
 def _count(old: Workbook, new: Workbook) -> int:
@@ -114,9 +117,7 @@ def _told(shift: Shift) -> str:
     return f"{what} of {shift.sheet} {'are gone' if shift.gone else 'are new'}, and what names cells moved."
 
 
-def _unshifted(
-    sheet: str, place: Place, value: Value | None, shifts: tuple[Shift, ...]
-) -> dict[str, Any]:
+def _unshifted(sheet: str, place: Place, value: Value | None, found: _Difference) -> dict[str, Any]:
     """Return the edit of a cell in the version in which no rows or columns came or went.
 
     Raises:
@@ -124,9 +125,9 @@ def _unshifted(
     """
     text = value.formula if value is not None else ""
     label = f"{quote_sheet(sheet)}!{name_of(place)}"
-    for shift in reversed(shifts):
+    for shift in reversed(found.shifts):
         back = replace(shift, gone=not shift.gone)
-        text = Formulas(back, []).shifted(text, sheet).text if text else text
+        text = Formulas(back, found.sheets).shifted(text, sheet).text if text else text
         now = back.place(place) if sheet == shift.sheet else place
         if now is None or ("#REF!" in text and value is not None and "#REF!" not in value.formula):
             raise ToolInputError(

@@ -160,36 +160,47 @@ class Formulas:
             ToolInputError: it reads the same cells of several sheets, of which only one moves.
         """
         out = []
+        parts = tokens(formula)
         resized = False
-        for token in tokens(formula):
+        for number, token in enumerate(parts):
             text = token.text
-            if token.kind == "ref" and self._reads(token, home):
+            if token.kind == "ref" and self._is_of_several(token):
+                resized = True
+            elif token.kind == "ref" and self._reads(token, home):
                 prefix, area = split_ref(text)
                 changed = self._area(area, fixed_only=fixed_only)
                 text = prefix + changed.text
-                resized = resized or changed.resized
+                # `S!A1:S!A5`, `A1:INDEX(…)`: what lies between the two ends cannot be told from either.
+                resized = resized or changed.resized or _is_end(parts, number)
             out.append(text)
         return Shifted("".join(out), resized)
 
     def _reads(self, token: Token, home: str) -> bool:
-        """Say whether a reference means the sheet that is shifted."""
-        prefix, area = split_ref(token.text)
+        """Say whether a reference means the sheet that is shifted, and no other one."""
+        prefix = split_ref(token.text)[0]
         if not prefix:
             return home.lower() == self._target
-        where = split_sheet(f"{prefix}A1")[0].lower()
-        if where == self._target:
-            return True
-        first, colon, last = where.partition(":")
+        return split_sheet(f"{prefix}A1")[0].lower() == self._target
+
+    def _is_of_several(self, token: Token) -> bool:
+        """Say whether a reference reads this sheet among several, in cells that stay where they are.
+
+        Raises:
+            ToolInputError: those cells would move.
+        """
+        prefix, area = split_ref(token.text)
+        first, colon, last = split_sheet(f"{prefix}A1")[0].lower().partition(":")
         if not colon or first not in self._order or last not in self._order:
             return False
         ends = sorted((self._order.index(first), self._order.index(last)))
         if self._target not in self._order[ends[0] : ends[1] + 1]:
             return False
-        if self._area(area).text != area:
+        found = self._area(area)
+        if found.text != area:
             raise ToolInputError(
                 f"A formula reads {token.text}, the same cells of several sheets; only one of them would move."
             )
-        return False
+        return found.resized
 
     def _area(self, text: str, *, fixed_only: bool = False) -> Shifted:
         ends = [_END.fullmatch(part.strip()) for part in text.split(":")]
@@ -197,20 +208,36 @@ class Formulas:
         if None in numbers or not 1 <= len(ends) <= 2:
             # Whole lines across those that move stay as they are, but what they read stands elsewhere.
             return Shifted(text, True)
-        if fixed_only and not all(self._is_fixed(end) for end in ends):
-            return Shifted(text, False)
+        fixed = [self._is_fixed(end) for end in ends]
+        if fixed_only and not all(fixed):
+            return self._relative(text, ends, fixed)
         lines = [number for number in numbers if number is not None]
         found = self.shift.span(min(lines), max(lines))
         if found is None:
             return Shifted("#REF!", True)
         new = [found[0] if n == min(lines) else found[1] for n in lines]
         if new == lines:
-            return Shifted(text, found == (1, self.shift.limit))
+            # It ends with the sheet, so that other lines stand in it now.
+            return Shifted(text, max(lines) == self.shift.limit)
         if len(lines) == 2 and lines[0] == lines[1]:
             new = list(found)
         parts = [self._written(end, number) for end, number in zip(ends, new, strict=True)]
         resized = found[1] - found[0] != max(lines) - min(lines)
         return Shifted(":".join(parts), resized)
+
+    def _relative(
+        self, text: str, ends: Sequence[re.Match[str] | None], fixed: Sequence[bool]
+    ) -> Shifted:
+        """Return an area of a name afterwards of which not all ends are fixed; what it means hangs on who reads it."""
+        parts = []
+        for end, is_fixed, part in zip(ends, fixed, text.split(":"), strict=True):
+            line = self.shift.line(self._number(end) or 0) if is_fixed else 0
+            if line is None:
+                raise ToolInputError(
+                    f"A defined name reads {text}, of which the fixed end would go; change the name first."
+                )
+            parts.append(self._written(end, line) if line else part)
+        return Shifted(":".join(parts), True)
 
     def _number(self, end: re.Match[str] | None) -> int | None:
         """Return the line of one end of a reference; None where it has none or is none."""
@@ -223,7 +250,8 @@ class Formulas:
         return column_number(end[2]) if end[2] else None
 
     def _is_fixed(self, end: re.Match[str] | None) -> bool:
-        assert end is not None
+        if end is None:
+            return True
         if self.shift.axis == "columns":
             return bool(end[1])
         # `$5` of a whole row is read as the mark of a column that is not there.
@@ -250,12 +278,44 @@ class Formulas:
             start = _first([a for a in map(self.shift.area, known) if a is not None]) or first
             line = self.shift.before(self.shift.along(start))
             start = (line, start[1]) if self.shift.axis == "rows" else (start[0], line)
-        here = moved(formula, start[0] - first[0], start[1] - first[1])
+        masked, around = self._around(formula, known, first)
+        here = moved(masked, start[0] - first[0], start[1] - first[1])
         if "#REF!" in here and "#REF!" not in formula:
             raise ToolInputError(
                 f"The formula {formula[:80]} of a rule or validation cannot be written for the cells that are left."
             )
-        return Anchored(self.shifted(here, home).text, self._is_even(formula, home, known, first))
+        now = self.shift.place(start) if home.lower() == self._target else start
+        text = self.shifted(here, home).text
+        for mark, read in around.items():
+            down, right = (now[0] - first[0], now[1] - first[1]) if now else (0, 0)
+            text = text.replace(mark, moved(read, down, right, around=True))
+        return Anchored(text, not around and self._is_even(formula, home, known, first))
+
+    def _around(
+        self, formula: str, known: Sequence[Area], first: Place
+    ) -> tuple[str, Mapping[str, str]]:
+        """Return the formula with a mark for each reference that goes around the sheet's edge, and these.
+
+        In row 1 the row above is the sheet's last: it stays as far away as it is.
+        """
+        out: list[str] = []
+        around: dict[str, str] = {}
+        last = max(self.shift.lines(area)[1] for area in known)
+        for token in tokens(formula):
+            text = token.text
+            written = split_ref(text)[1].split(":") if token.kind == "ref" else ()
+            ends = [_END.fullmatch(part.strip()) for part in written]
+            numbers = [0 if self._is_fixed(end) else self._number(end) or 0 for end in ends]
+            if any(n - self.shift.along(first) + last > self.shift.limit for n in numbers):
+                if not all(numbers):
+                    raise ToolInputError(
+                        f"The formula {formula[:80]} of a rule or validation reads around the sheet's edge; it cannot "
+                        "be kept as it is meant."
+                    )
+                text = chr(0xE000 + len(around))
+                around[text] = token.text
+            out.append(text)
+        return "".join(out), around
 
     def _is_even(self, formula: str, home: str, areas: Sequence[Area], first: Place) -> bool:
         """Say whether what each cell reads, relative to itself, moves by as much as the cell."""
@@ -285,6 +345,14 @@ class Formulas:
                 if first <= number <= last and here is not None:
                     there = shift.line(number + apart)
                     yield None if there is None else there - here
+
+
+def _is_end(parts: Sequence[Token], number: int) -> bool:
+    """Say whether a colon joins a reference with what stands before or behind it."""
+    for side in (parts[max(number - 2, 0) : number][::-1], parts[number + 1 : number + 3]):
+        if next((token.text for token in side if token.kind != "space"), "") == ":":
+            return True
+    return False
 
 
 @dataclass(frozen=True, slots=True)

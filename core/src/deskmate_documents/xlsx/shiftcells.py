@@ -34,12 +34,18 @@ class _Group:
     keep: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """Defined names and tables. `resized`: those that have other cells or results now. `moves`: whether one moved."""
+
+    resized: frozenset[str] = frozenset()
+    moves: bool = False
+
+
 class CellShift:
     """Moves and rewrites the cells of one sheet; `old` collects the cells whose results may be old afterwards."""
 
-    def __init__(
-        self, book: Workbook, sheet: Sheet, formulas: Formulas, resized_names: frozenset[str]
-    ) -> None:
+    def __init__(self, book: Workbook, sheet: Sheet, formulas: Formulas, names: Names) -> None:
         """Read the shared formulas of the sheet, and check its array formulas.
 
         Raises:
@@ -49,7 +55,7 @@ class CellShift:
         self._formulas = formulas
         self._shift: Shift = formulas.shift
         self.moves = sheet.name == self._shift.sheet
-        self._names = resized_names
+        self._names = names
         self._part = book.part(sheet)
         self._groups: dict[str, _Group] = {}
         self.old: set[Place] = set()
@@ -128,8 +134,8 @@ class CellShift:
             return True
         if not (b"<f" in data or b":f" in data):
             return False
-        # On another sheet only a formula that names a sheet can read cells that move.
-        named = self.moves or bool(self._names) or self._split
+        # On another sheet only a formula that names a sheet, or a name or table, can read cells that move.
+        named = self.moves or self._names.moves or bool(self._names.resized) or self._split
         return named or b"!" in data or b"INDIRECT" in data
 
     def _change(self, number: int, row: Element) -> int | None:
@@ -234,8 +240,12 @@ class CellShift:
                 self.old.add(now)
 
     def _is_resized(self, token: Token) -> bool:
-        name = token.text.partition("[")[0].rpartition("!")[2].lower()
-        return token.kind in ("name", "table") and name in self._names
+        return token.kind in ("name", "table") and name_token(token) in self._names.resized
+
+
+def name_token(token: Token) -> str:
+    """Return the defined name or table that a token names, in small letters."""
+    return token.text.partition("[")[0].rpartition("!")[2].lower()
 
 
 def used(book: Workbook, sheet: Sheet) -> tuple[int, int]:

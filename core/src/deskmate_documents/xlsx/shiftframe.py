@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from lxml import etree
 
 from deskmate.errors import ToolInputError
-from deskmate_documents.opc import Element
+from deskmate_documents.opc import OFFICE_RELS, Element
 from deskmate_documents.xlsx.refs import Area, name_of, parse_areas
 from deskmate_documents.xlsx.rules import X14, XM
 from deskmate_documents.xlsx.sheetpart import q
@@ -21,6 +21,7 @@ _AREAS = {
 """Element → attributes that say which cells it is for; an element whose cells are all gone goes too."""
 _GROUPS = ("conditionalFormatting", "dataValidation")
 _TEXTS = frozenset({"formula", "formula1", "formula2"})
+_RID = f"{{{OFFICE_RELS}}}id"
 _COUNTED = ("mergeCells", "dataValidations")
 
 
@@ -89,10 +90,11 @@ class FrameShift:
     def _links(self) -> None:
         for node in self._frame.iterfind(f"{q('hyperlinks')}/{q('hyperlink')}"):
             place = node.get("location", "")
-            if place:
+            if place and not node.get(_RID):  # with one it is a place in another file
                 node.set("location", self._formulas.shifted(place, self._sheet).text)
         for node in self._frame.iter(q("dataRef")):
-            if node.get("sheet", "").lower() == self._shift.sheet.lower() and node.get("ref"):
+            own = node.get("sheet", "").lower() == self._shift.sheet.lower() and not node.get(_RID)
+            if own and node.get("ref"):
                 node.set("ref", self._shift.areas(node.get("ref")) or node.get("ref"))
 
     def _plain_areas(self) -> None:
@@ -206,6 +208,14 @@ def _formulas_of(group: Element) -> Iterator[tuple[Element, str | None]]:
             yield node, None
         elif name.localname == "cfvo" and node.get("val") and not _is_number(node.get("val")):
             yield node, "val"
+
+
+def texts_of(frame: Element) -> Iterator[str]:
+    """Yield the text of each formula of rules and validations."""
+    for group in frame.iter():
+        if isinstance(group.tag, str) and etree.QName(group).localname in _GROUPS:
+            for holder, name in _formulas_of(group):
+                yield (holder.text if name is None else holder.get(name)) or ""
 
 
 def _is_number(text: str) -> bool:

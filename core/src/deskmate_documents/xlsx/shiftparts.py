@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from urllib.parse import quote, unquote
 
 from lxml import etree
 
 from deskmate.errors import ToolInputError
-from deskmate_documents.opc import Element
+from deskmate_documents.opc import OFFICE_RELS, Element, rels_name
 from deskmate_documents.xlsx.book import Sheet, Workbook
 from deskmate_documents.xlsx.chartcache import reindexed
 from deskmate_documents.xlsx.refs import COLUMNS, Area, parse_areas
 from deskmate_documents.xlsx.sheetpart import q
 from deskmate_documents.xlsx.shift import Formulas, Shift
-from deskmate_documents.xlsx.shiftframe import shift_filter
 
 DRAWN = "http://schemas.openxmlformats.org/drawingml/2006/spreadsheetDrawing"
 CHART = "http://schemas.openxmlformats.org/drawingml/2006/chart"
@@ -34,6 +34,7 @@ _LINKS = (
     "fmlaTxbx",
     "fmlaGroup",
 )
+_ANCHORS = ("twoCellAnchor", "oneCellAnchor")
 _VML_FORMULAS = ("FmlaLink", "FmlaRange", "FmlaTxbx", "FmlaGroup", "FmlaPict")
 
 
@@ -90,9 +91,11 @@ class PartShift:
         if etree.tostring(root) != before:
             self.book.package.write_xml(part, root)
 
-    def linked(self, root: Element) -> None:
-        """Shift what attributes of shapes and controls read."""
-        self._linked(root)
+    def beside(self, frame: Element) -> None:
+        """Shift what the worksheet itself says of its controls; `frame`: the worksheet without its rows."""
+        self._linked(frame)
+        if self.moves:
+            self._controls(frame)
 
     def _linked(self, root: Element) -> None:
         for node in root.iter():
@@ -106,13 +109,27 @@ class PartShift:
     def _drawing(self, part: str) -> None:
         def change(root: Element) -> None:
             self._linked(root)
-            for node in root if self.moves else ():
-                self._anchor(node)
+            # Controls and newer shapes have their anchor within a choice of forms.
+            for node in root.iter(*(f"{{{DRAWN}}}{name}" for name in _ANCHORS)):
+                if self.moves:
+                    self._anchor(node, node.get("editAs", "twoCell"))
 
         self._patched(part, change)
+        if rels_name(part) in self.book.package:
+            self._patched(rels_name(part), self._places)
         for kind in ("chart", "chartEx"):
             for chart in self.book.package.related(part, kind):
                 self.chart(chart)
+
+    def _places(self, root: Element) -> None:
+        """Shift where the links of shapes lead within this workbook."""
+        for node in root:
+            target = node.get("Target", "") if node.get("Type", "").endswith("/hyperlink") else ""
+            if target.startswith("#"):
+                place = unquote(target[1:])
+                now = self.formulas.shifted(place, self.sheet.name).text
+                if now != place:
+                    node.set("Target", "#" + (quote(now, safe="'!$:") if "%" in target else now))
 
     def chart(self, part: str) -> None:
         """Shift what a chart reads, and the figures that it keeps."""
@@ -131,14 +148,22 @@ class PartShift:
                 if found.resized:
                     reindexed(node, before, self.shift)
 
-    def _anchor(self, node: Element) -> None:
-        ends = [node.find(f"{{{DRAWN}}}{name}") for name in ("from", "to")]
-        kind = "row" if self.shift.axis == "rows" else "col"
-        places = [end.find(f"{{{DRAWN}}}{kind}") for end in ends if end is not None]
-        if not places or any(p is None for p in places) or node.get("editAs") == "absolute":
+    def _controls(self, frame: Element) -> None:
+        """Move the places of controls and objects that the worksheet itself keeps beside those of the drawing."""
+        for node in frame.iter(q("anchor")):
+            if node.get("moveWithCells", "0") in ("1", "true"):
+                sized = node.get("sizeWithCells", "0") in ("1", "true")
+                self._anchor(node, "twoCell" if sized else "oneCell")
+
+    def _anchor(self, node: Element, kind: str) -> None:
+        """Move an anchor; `kind`: `twoCell` moves and grows with its cells, `oneCell` moves, `absolute` stays."""
+        ends = [node.find(f"{{*}}{name}") for name in ("from", "to")]
+        tag = "row" if self.shift.axis == "rows" else "col"
+        places = [end.find(f"{{{DRAWN}}}{tag}") for end in ends if end is not None]
+        if not places or any(p is None for p in places) or kind == "absolute":
             return
         old = [int(place.text or "0") + 1 for place in places]
-        now = self._lines(old, together=node.get("editAs") == "oneCell")
+        now = self._lines(old, together=kind == "oneCell")
         for place, line in zip(places, now, strict=True):
             place.text = str(line - 1)
 
@@ -251,8 +276,8 @@ def _page_rows(pivot: Element) -> int:
     return count + 1 if count else 0
 
 
-def shift_caches(book: Workbook, shift: Shift) -> Iterator[str]:
-    """Shift what pivot tables read; yield what a person should know.
+def shift_caches(book: Workbook, shift: Shift, names: frozenset[str]) -> Iterator[str]:
+    """Shift what pivot tables read; yield what a person should know. `names`: those that have other cells now.
 
     Raises:
         ToolInputError: columns would come into a source or go from it.
@@ -261,8 +286,12 @@ def shift_caches(book: Workbook, shift: Shift) -> Iterator[str]:
         root = book.package.parse(part)
         changed = False
         for node in root.iter(q("worksheetSource"), q("rangeSet")):
+            if node.get("name", "").lower() in names:
+                yield f"A pivot table reads {node.get('name')}, which has other cells now; refresh it when they are filled."
             if node.get("sheet", "").lower() != shift.sheet.lower() or not node.get("ref"):
                 continue
+            if node.get(f"{{{OFFICE_RELS}}}id"):
+                continue  # a sheet of that name in another workbook
             for area in parse_areas(node.get("ref")):
                 _check_source(area, shift)
                 node.set("ref", str(shift.area(area)))
@@ -296,66 +325,3 @@ def shift_connections(book: Workbook, formulas: Formulas) -> None:
                 changed = True
         if changed:
             book.package.write_xml(part, root)
-
-
-def shift_table(root: Element, label: str, shift: Shift) -> list[str]:
-    """Shift a table's part; return the headers of columns that are new.
-
-    Raises:
-        ToolInputError: its header or totals would go, or all of its rows or columns.
-    """
-    area = parse_areas(root.get("ref", ""))[0]
-    fresh: list[str] = []
-    _check_table(root, area, label, shift)
-    for node in root.iter(q("autoFilter")):
-        shift_filter(node, shift, f"The filter of {label}")
-    if shift.axis == "columns" and shift.cuts(area):
-        fresh = _table_columns(root, area, label, shift)
-    for node in root.iter(q("autoFilter"), q("sortState"), q("sortCondition")):
-        if node.get("ref"):
-            node.set("ref", shift.areas(node.get("ref")) or node.get("ref"))
-    root.set("ref", str(shift.area(area)))
-    return fresh
-
-
-def _check_table(root: Element, area: Area, label: str, shift: Shift) -> None:
-    header = int(root.get("headerRowCount", "1"))
-    totals = int(root.get("totalsRowCount", "0"))
-    if not shift.gone:
-        return
-    kept = [n for n in range(area.top, area.bottom + 1) if shift.line(n) is not None] \
-        if shift.axis == "rows" else []  # fmt: skip
-    if shift.takes(area) or (
-        shift.axis == "rows"
-        and (
-            any(shift.line(area.top + n) is None for n in range(header))
-            or any(shift.line(area.bottom - n) is None for n in range(totals))
-            or len(kept) <= header + totals
-        )
-    ):
-        raise ToolInputError(
-            f"{label} ({area}) would lose its header, its totals or all of its rows or columns; it is kept whole."
-        )
-
-
-def _table_columns(root: Element, area: Area, label: str, shift: Shift) -> list[str]:
-    if root.get("tableType", "worksheet") != "worksheet":
-        raise ToolInputError(f"{label} gets its columns from elsewhere; they cannot come or go.")
-    group = root.find(q("tableColumns"))
-    columns = list(group)
-    fresh: list[str] = []
-    if shift.gone:
-        for number, node in enumerate(columns, area.left):
-            if shift.line(number) is None:
-                group.remove(node)
-    else:
-        taken = {node.get("name", "").lower() for node in columns}
-        top = max((int(node.get("id", "0")) for node in columns), default=0)
-        for number in range(shift.count):
-            name = next(f"Column{n}" for n in range(1, 20_000) if f"column{n}" not in taken)
-            taken.add(name.lower())
-            fresh.append(name)
-            node = etree.Element(q("tableColumn"), id=str(top + number + 1), name=name)
-            group.insert(shift.at - area.left + number, node)
-    group.set("count", str(len(group)))
-    return fresh

@@ -64,6 +64,7 @@ def add_slicer(editor: Editor, edit: Mapping[str, Any]) -> None:
     sheet, area = editor.target(edit, limit=1 << 40)
     editor.flush()
     wanted = _wanted(editor, edit)
+    _check_is_first(editor, wanted)
     name = _cache_name(editor, wanted.field)
     package = editor.book.package
     drawing = Drawing(editor, sheet)
@@ -103,6 +104,23 @@ def _wanted(editor: Editor, edit: Mapping[str, Any]) -> _Slicer:
             f"with {field!r}."
         )
     return _Slicer(field=found, table=None, pivot=pivot)
+
+
+def _check_is_first(editor: Editor, wanted: _Slicer) -> None:
+    """Refuse a second slicer for the same field: a workbook has one cache of each."""
+    book = editor.book
+    for part in book.package.related(book.main, "slicerCache"):
+        root = book.package.parse(part)
+        if root.get("sourceName", "").lower() != wanted.field.lower():
+            continue
+        if wanted.table is not None:
+            table = book.package.parse(wanted.table.part).get("id")
+            same = any(n.get("tableId") == table for n in root.iter(f"{{{X15}}}tableSlicerCache"))
+        else:
+            name = wanted.pivot.name if wanted.pivot else ""
+            same = any(n.get("name") == name for n in root.iter(f"{{{X14}}}pivotTable"))
+        if same:
+            raise ToolInputError(f"There is a slicer for {wanted.field} already.")
 
 
 def _cache_name(editor: Editor, field: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,23 +12,24 @@ from typing import TYPE_CHECKING, Any
 from lxml import etree
 
 from deskmate.errors import ToolInputError
+from deskmate_documents.opc import Element
 from deskmate_documents.xlsx import naming
 from deskmate_documents.xlsx.book import Sheet, Table, Workbook
-from deskmate_documents.xlsx.formula import moved
+from deskmate_documents.xlsx.formula import bare, moved, tokens
 from deskmate_documents.xlsx.newsheet import NewSheet, add_sheet
-from deskmate_documents.xlsx.refs import COLUMNS, ROWS, Area, Place, name_of
+from deskmate_documents.xlsx.refs import COLUMNS, ROWS, Area, Place
 from deskmate_documents.xlsx.rules import XM
 from deskmate_documents.xlsx.sheetedit import SheetEdit
 from deskmate_documents.xlsx.sheetpart import q
 from deskmate_documents.xlsx.shift import Formulas, Shift
-from deskmate_documents.xlsx.shiftcells import CellShift, used
+from deskmate_documents.xlsx.shiftcells import POSITIONS, CellShift, Names, name_token, used
 from deskmate_documents.xlsx.shiftframe import FrameShift
 from deskmate_documents.xlsx.shiftparts import (
     PartShift,
     shift_caches,
     shift_connections,
-    shift_table,
 )
+from deskmate_documents.xlsx.shifttables import check_columns, shift_table
 
 if TYPE_CHECKING:
     from deskmate_documents.xlsx.declared import Step
@@ -74,25 +74,33 @@ def apply_shift(book: Workbook, shift: Shift) -> Done:
     """Shift a workbook in memory; an error leaves it half done, to be thrown away.
 
     Raises:
-        ToolInputError: what cannot be shifted as it is meant.
+        ToolInputError: what cannot be shifted as it is meant, or a part is damaged.
     """
+    try:
+        return _applied(book, shift)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        cause = " ".join(str(error).split())[:100] or type(error).__name__
+        raise book.package.error(
+            f"has a damaged part, so that its rows and columns cannot be moved ({cause})"
+        ) from error
+
+
+def _applied(book: Workbook, shift: Shift) -> Done:
     target = book.sheet(shift.sheet)
     _check(book, target, shift)
     formulas = Formulas(shift, [sheet.name for sheet in book.sheets])
     done = Done()
     tables = {table.part: table for table in book.tables}
-    resized = _names(book, formulas)
-    resized |= {
-        t.name.lower() for t in tables.values() if t.sheet == shift.sheet and shift.cuts(t.area)
-    }
+    own = [table for table in tables.values() if table.sheet == shift.sheet]
+    names = _names(book, formulas, {t.name.lower() for t in own if shift.cuts(t.area)}, bool(own))
     fresh = _tables(book, tables.values(), formulas)
-    done.notes += shift_caches(book, shift)
+    done.notes += shift_caches(book, shift, names.resized)
     shift_connections(book, formulas)
     indirect: list[str] = []
     for sheet in book.sheets:
         PartShift(book, sheet, formulas, done.notes).apply()
         if sheet.kind == "worksheet":
-            _sheet(book, sheet, formulas, frozenset(resized), done, indirect)
+            _sheet(book, sheet, formulas, names, done, indirect)
     naming.drop_chain(book)
     for cached in ("names", "tables"):
         book.__dict__.pop(cached, None)
@@ -123,20 +131,46 @@ def _check(book: Workbook, target: Sheet, shift: Shift) -> None:
         raise ToolInputError(f"{target.name} has no room for {shift.count} more {shift.axis}.")
 
 
-def _names(book: Workbook, formulas: Formulas) -> set[str]:
-    """Shift the defined names; return those that have more or fewer cells."""
-    resized: set[str] = set()
+def _names(book: Workbook, formulas: Formulas, tables: set[str], moves: bool) -> Names:
+    """Shift the defined names; say which have more or fewer cells, or another result.
+
+    `tables`: names of those that have. `moves`: whether a table moves at all.
+    """
+    resized = set(tables)
     order = [node.get("name", "") for node in book.root.iterfind(f"{q('sheets')}/{q('sheet')}")]
-    for node in book.root.iterfind(f"{q('definedNames')}/{q('definedName')}"):
+    named = list(book.root.iterfind(f"{q('definedNames')}/{q('definedName')}"))
+    for node in named:
         local = node.get("localSheetId", "")
         home = order[int(local)] if local.isdigit() and int(local) < len(order) else ""
-        found = formulas.shifted(node.text or "", home, fixed_only=True)
+        before = node.text or ""
+        found = formulas.shifted(before, home, fixed_only=True)
         node.text = found.text
-        if found.resized:
+        moves = moves or found.text != before
+        called = {bare(token.text) for token in tokens(before) if token.kind == "function"}
+        if found.resized or (found.text != before and called & POSITIONS):
             resized.add(node.get("name", "").lower())
     for node in book.root.iter(f"{{{XM}}}f"):
         node.text = formulas.shifted(node.text or "", "", fixed_only=True).text
-    return resized
+    _spread(named, resized, moves=moves)
+    return Names(resized=frozenset(resized), moves=moves)
+
+
+def _spread(named: Sequence[Element], resized: set[str], *, moves: bool) -> None:
+    """Add the names that are made of names which have another result."""
+    read: dict[str, set[str]] = {}
+    for node in named:
+        parts = tokens(node.text or "")
+        called = {bare(token.text) for token in parts if token.kind == "function"}
+        used = {name_token(token) for token in parts if token.kind in ("name", "table")}
+        name = node.get("name", "").lower()
+        read[name] = read.get(name, set()) | used
+        if moves and used and called & POSITIONS:
+            resized.add(name)
+    grows = True
+    while grows:
+        more = {name for name, used in read.items() if used & resized} - resized
+        resized |= more
+        grows = bool(more)
 
 
 def _tables(
@@ -148,7 +182,7 @@ def _tables(
         root = book.package.parse(table.part)
         before = etree.tostring(root)
         if table.sheet == shift.sheet:
-            _check_columns(book, table, shift)
+            check_columns(book, table, shift)
             names = shift_table(root, f"The table {table.name}", shift)
             fresh += [(table, names)] if names else []
         for node in root.iter(q("calculatedColumnFormula"), q("totalsRowFormula")):
@@ -158,39 +192,21 @@ def _tables(
     return fresh
 
 
-def _check_columns(book: Workbook, table: Table, shift: Shift) -> None:
-    """Refuse to delete a column that formulas use by its name."""
-    if shift.axis != "columns" or not shift.gone:
-        return
-    gone = [
-        name
-        for number, name in enumerate(table.columns, table.area.left)
-        if shift.line(number) is None
-    ]
-    for name in gone:
-        pattern = re.compile(rf"\[@?\[?{re.escape(name)}\]", re.IGNORECASE)
-        for sheet, value in book.formulas():
-            if pattern.search(value.formula):
-                raise ToolInputError(
-                    f"Formulas such as {sheet.name}!{name_of(value.place)} use the column {name!r} of {table.name} "
-                    "by its name; change those first."
-                )
-
-
 def _sheet(
     book: Workbook,
     sheet: Sheet,
     formulas: Formulas,
-    resized: frozenset[str],
+    names: Names,
     done: Done,
     indirect: list[str],
 ) -> None:
-    cells = CellShift(book, sheet, formulas, resized)
+    cells = CellShift(book, sheet, formulas, names)
     part = book.part(sheet)
     frame = part.skeleton()
     before = etree.tostring(frame)
     around = FrameShift(frame, sheet.name, formulas)
     around.apply()
+    PartShift(book, sheet, formulas, done.notes).beside(frame)
     changed = etree.tostring(frame) != before
     bodies = [t.body for t in book.tables if t.sheet == sheet.name and t.header_rows]
     data = cells.rewrite(frame if changed else None, bodies if cells.moves else ())
@@ -224,11 +240,11 @@ def _fill(book: Workbook, sheet: Sheet, shift: Shift, done: Done) -> None:
     edit = SheetEdit(book, sheet, allow_protected=True)
     for table in book.tables:
         body = table.body
-        rows = [n for n in range(shift.at, shift.at + shift.count) if body.top < n <= body.bottom]
+        rows = [n for n in range(shift.at, shift.at + shift.count) if body.top <= n <= body.bottom]
         if table.sheet != sheet.name or shift.at + shift.count > body.bottom + 1 or not rows:
             continue
         root = book.package.parse(table.part)
-        near = rows[0] - 1
+        near = rows[0] - 1 if rows[0] > body.top else rows[-1] + 1
         around = Area(near, table.area.left, near, table.area.right)
         above = {value.place[1]: value for value in book.values(sheet, around)}
         for column, node in enumerate(root.iter(q("tableColumn")), table.area.left):

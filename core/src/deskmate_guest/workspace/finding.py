@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import re
@@ -125,6 +126,7 @@ def _names(context: ToolContext, wanted: re.Pattern[str]) -> list[tuple[str, int
     return sorted(found.items(), key=lambda row: row[0].rpartition("/"))
 
 
+@functools.lru_cache(maxsize=64)
 def _as_regex(pattern: str) -> re.Pattern[str]:
     """Return a regular expression for a glob in which `**` spans folders and `*` does not."""
     parts = []
