@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import PurePosixPath
+from typing import Any
 
 from deskmate.plugin import Deliverable, ToolAnswer, ToolContext, ToolInputError
 from deskmate_documents.tables import LIMIT_BYTES, decode, pick_file
 from deskmate_ops.procedures import numbered, open_points, write_procedure
-from deskmate_ops.runbooks import read_runbook
+from deskmate_ops.runbooks import Runbook, read_runbook
 
 
 def sop_build(
@@ -53,6 +54,11 @@ def sop_build(
         role="sop",
         sources={"notes": context.name_of(file)},
     )
+    result = {"output": deliverable.path, **_result(book, deliverable.path)}
+    return ToolAnswer(result=result, deliverables=(deliverable,))
+
+
+def _result(book: Runbook, path: str) -> dict[str, Any]:
     steps = [
         {
             "number": number,
@@ -66,9 +72,8 @@ def sop_build(
     ]
     missing = [key for key in ("owner", "version", "next review") if key not in book.facts]
     roles = list(dict.fromkeys(section.role for section in book.sections if section.role))
-    result = {
-        "output": deliverable.path,
-        "summary": _summary(book.title, len(steps), deliverable.path, roles, open_points(book)),
+    return {
+        "summary": _summary(book.title, len(steps), path, roles, open_points(book)),
         "title": book.title,
         "facts": book.facts,
         "roles": roles,
@@ -77,7 +82,6 @@ def sop_build(
         "missing": missing,
         "open_points": open_points(book),
     }
-    return ToolAnswer(result=result, deliverables=(deliverable,))
 
 
 def _summary(title: str, steps: int, path: str, roles: list[str], gaps: list[str]) -> str:
