@@ -1,9 +1,10 @@
 """Lets every durability call of the job fail, one after another, and the job go on until it is done.
 
-usage: python -m tests.integration.fault_trials FOLDER FAULT [FIRST LAST STEP] [listed]. FAULT: KILL, EIO, ENOSPC, or one of
+usage: python -m tests.integration.fault_trials FOLDER FAULT [FIRST LAST STEP] [listed] [handed]. FAULT: KILL, EIO, ENOSPC, or one of
 the latter two with a + : from then on every call fails, as on a disk that is full. Prints one JSON object a
 case: the call's number, how many faults were injected, problems, final files; the first is undisturbed. Ends with the first
-number that no call has any more. Calls are counted in each thread of the process by itself.
+number that no call has any more. Calls are counted in each thread of the process by itself, so it is said who writes the log:
+the loop's own thread, or with `handed` the thread that slow writes are handed to, which writes the content as well.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import anyio
 from tests.integration import crash_job
 
 from deskmate.agent import workbench
+from deskmate.store import thread as log
 
 CALLS = (
     "fsync,fdatasync,syncfs,rename,renameat,renameat2,write,pwrite64,ftruncate,mkdir,mkdirat,"
@@ -85,6 +87,7 @@ def main() -> None:
     crash_job.load()
     if "listed" in sys.argv:
         workbench.AT_ONCE_FILES = 0
+    log.QUICK_S = -1.0 if "handed" in sys.argv else 3600.0
     for number in (0, *range(first, last + 1, step)):
         root = folder / str(number)
         result = case(root, fault, number)

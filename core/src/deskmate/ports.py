@@ -11,7 +11,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from deskmate.types.events import Event, Payload
-from deskmate.types.files import Deliverable, Difference, Entry, Evidence, Grant
+from deskmate.types.files import (
+    Deliverable,
+    Difference,
+    EarlierResults,
+    Entry,
+    Evidence,
+    Grant,
+)
 from deskmate.types.findings import Finding
 from deskmate.types.ids import Digest, ThreadId
 from deskmate.types.limits import Usage
@@ -235,6 +242,9 @@ class Machine(Protocol):
     ) -> None:
         """Bring the overlay and the home folder to a checkpoint's state."""
 
+    async def put_results(self, told: EarlierResults, blobs: BlobReader) -> None:
+        """Tell each plugin's tools what they presented in earlier machines, and what that was made from."""
+
     async def call(
         self,
         tool: str,
@@ -281,9 +291,12 @@ class Sandbox(Protocol):
         """Restore a VM for a thread; on exit it is gone. Raises SandboxMissing, SandboxUnavailable."""
 
     def clean_room(
-        self, plugins: Sequence[str], progress: Progress
+        self, plugins: Sequence[str], progress: Progress, flavour: Flavour = "base"
     ) -> AbstractAsyncContextManager[Machine]:
-        """Restore a pristine VM without grants for one validation."""
+        """Restore a pristine VM without grants for one validation. `flavour`: the least that its image has."""
+
+    async def lacks(self, flavour: Flavour) -> str:
+        """Return in one line why there can be no VM of this flavour, with the cure; "" if there can."""
 
     def pooled(self) -> AbstractAsyncContextManager[None]:
         """While this lasts, VMs may be restored ahead of need. What is handed out is as fresh as ever."""

@@ -19,6 +19,7 @@ from deskmate_documents.numbers import decimal_of
 from deskmate_documents.xlsx.book import Workbook
 from deskmate_documents.xlsx.calculate import same
 from deskmate_documents.xlsx.cells import Value
+from deskmate_documents.xlsx.declared import Step
 from deskmate_documents.xlsx.edit import edit_workbook
 from deskmate_documents.xlsx.engines import Answer, Formualizer
 from deskmate_documents.xlsx.formula import VOLATILE, Token, bare, tokens
@@ -27,6 +28,7 @@ from deskmate_documents.xlsx.pivots import Pivot, pivots
 from deskmate_documents.xlsx.pivotsource import find_area
 from deskmate_documents.xlsx.refs import Area, Place, name_of, parse_area, quote_sheet, words
 from deskmate_documents.xlsx.shiftcells import POSITIONS, name_token
+from deskmate_documents.xlsx.structure import replay
 
 CELLS_LIMIT = 50_000
 DEPTH_LIMIT = 200
@@ -44,14 +46,21 @@ class DeliveredBook:
     """An edited workbook beside the originals that the host holds."""
 
     def __init__(
-        self, file: Path, originals: Sequence[Path], said: Iterable[Decimal], written: str
+        self,
+        file: Path,
+        originals: Mapping[Path, Sequence[Step]],
+        said: Iterable[Decimal],
+        written: str,
     ) -> None:
-        """`originals`: workbooks that a cell may be unchanged from. `said`, `written`: by the user.
+        """`originals`: workbooks that a cell may be unchanged from, with the rows, columns and sheets that came or went.
 
-        Raises ToolError if one cannot be read.
+        These are made in the original first, as the gate of edited workbooks does, which holds the result to them.
+        `said`, `written`: by the user. Raises ToolError if one cannot be read.
         """
         self._book = Workbook(file)
         self._originals = [Workbook(original) for original in originals]
+        for book, steps in zip(self._originals, originals.values(), strict=True):
+            replay(book, steps)
         self._said = frozenset(said)
         self._words = written.casefold()
         self._graph: Graph | None = None

@@ -23,6 +23,7 @@ from deskmate_documents.text import Passage, read_text
 if TYPE_CHECKING:
     from deskmate_documents.delivered import DeliveredBook
     from deskmate_documents.xlsx.book import Workbook
+    from deskmate_documents.xlsx.declared import Step
 
 FACTORS = frozenset(Decimal(n) for n in (1, 2, 4, 12, 52, 100, 365, 1000, 10_000, 1_000_000))
 """Literals that a formula may hold: units of time and of scale. Everything else needs evidence."""
@@ -180,13 +181,31 @@ class Ledger:
                 if path in sources
                 else [name for name in sources if Path(name).suffix.lower() in SHEETS]
             )
-            originals = [file for name in kept[:BOOKS_LIMIT] if (file := sources.file(name))]
+            edited, steps = self._steps(path)
+            originals = {
+                file: steps if name == edited else ()
+                for name in kept[:BOOKS_LIMIT]
+                if (file := sources.file(name))
+            }
             facts = self._context.facts.get("said", ())
             words = "\n".join(map(str, facts)) if isinstance(facts, list | tuple) else ""
             self._delivered[path] = DeliveredBook(
                 self._context.others[path], originals, all_values(words), words
             )
         return self._delivered[path]
+
+    def _steps(self, path: str) -> tuple[str, Sequence[Step]]:
+        """Return what a result of the run was edited from, and the rows, columns and sheets that came or went.
+
+        Both are claims; G-DIFF holds the workbook to the very same ones.
+        """
+        from deskmate_documents.xlsx.declared import Declared  # noqa: PLC0415
+
+        result = self._context.presented.get(path)
+        declared = result.data.get("declared") if result is not None else None
+        if result is None or not isinstance(declared, dict):
+            return path, ()
+        return result.sources.get("original", path), Declared.from_json(declared).steps
 
     def _file(self, path: str) -> Path:
         file = self._context.sources.file(path)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deskmate.types.wire import CLEAN, HOME, LAYER, LISTING, PLUGINS, WORKSPACE
+from deskmate.types.wire import CLEAN, HOME, LAYER, LISTING, PLUGINS, RESULTS, WORKSPACE
 
 AGENT_UID = 1000
 """The user of the built-in workspace tools, and the owner of all workspace files."""
@@ -36,6 +36,7 @@ class Layout:
     private: Path = Path("/run/plugins")
     clean: Path = Path(CLEAN)
     listing: Path = Path(LISTING)
+    results: Path = Path(RESULTS)
     scratch: Path = Path("/scratch")
     scratch_device: str = "/dev/vdc"
     cgroups: Path = Path("/sys/fs/cgroup")

@@ -131,6 +131,7 @@ def _load_tools(
             timeout_s=tool.timeout_s,
             reads=None if tool.reads is None else tuple(tool.reads),
             offered=None if tool.offered is None else tuple(tool.offered),
+            office=tool.office,
         )
         loaded[name] = LoadedTool(tool=tool, signature=signature, spec=spec)
     return loaded

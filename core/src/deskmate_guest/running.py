@@ -18,6 +18,7 @@ from deskmate.types.files import Deliverable, Evidence
 from deskmate.types.findings import Finding
 from deskmate.types.registry import ToolSpec
 from deskmate.types.wire import GIVEN
+from deskmate_guest.earlier import Earlier
 from deskmate_guest.layout import Layout
 from deskmate_guest.listed import Listed
 from deskmate_guest.loading import LoadedPlugin, LoadedTool
@@ -37,6 +38,7 @@ class Runner:
     ) -> None:
         self._layout, self._plugin, self._send = layout, plugin, send
         self._listed = Listed(layout.listing)
+        self._earlier = Earlier(layout.results / f"{plugin.place.name}.json")
         self._config: Mapping[str, Any] = {}
         self._validation: Mapping[str, Any] = {}
         self._given: Mapping[str, Any] | None = None
@@ -127,6 +129,8 @@ class Runner:
                 resources=self._plugin.place.resources,
                 config=self._config,
                 listed=self._listed,
+                results=self._earlier,
+                originals=self._layout.results / "originals",
                 on_progress=lambda line: self._send({"id": number, "progress": str(line)[:500]}),
             )
         return bound
@@ -172,6 +176,7 @@ class Runner:
             facts=data["facts"],
             config=self._config,
             others={path: real for path, real in made.items() if path != deliverable.path},
+            presented={item.path: item for item in deliverables if item.path != deliverable.path},
             resources=self._plugin.place.resources,
         )
 

@@ -38,6 +38,7 @@ _OVERLAY = """cd "$3" && find . -mindepth 1 \\( -type f -o -type d \\) -print0 |
 { cd "$1" && xargs -0 -r chmod g=u,ug-s; }
 """
 _HOME = "find . -mindepth 1 ! -type l -exec chmod g=u,ug-s {} +\n"
+_ROOTS_OWN = ("clean", "listing", "results")
 _CLEAN = "find . -mindepth 1 ! -type l -exec chmod a=rX {} +\n"
 _DELETE = """cd "$1" && xargs -0 -r {user} rm -rf -- < "$4" || exit 1
 """
@@ -127,13 +128,13 @@ class Transfers:
 
     def _put(self, params: Mapping[str, Any], done: Done) -> None:
         what, size = params["what"], params["bytes"]
-        if what not in ("base", "listing", "overlay", "home", "clean") or size < 0:
+        if what not in (*_ROOTS_OWN, "base", "overlay", "home") or size < 0:
             raise OSError(f"put {what!r} of {size} bytes is not a thing")
         folder, script, extra = self._put_plan(what)
         spare = self._spare()
         names, gone = spare / "names", spare / "delete"
         gone.write_bytes(b"\0".join(_inside(path) for path in params["delete"]))
-        user = _SETPRIV if self._layout.privileged and what not in ("clean", "listing") else ""
+        user = _SETPRIV if self._layout.privileged and what not in _ROOTS_OWN else ""
         head = _DELETE.format(user=user) if what == "overlay" else ""
         text = head + _UNPACK.format(user=user) + script
         argv = ["/bin/sh", "-c", text, "put", *map(str, (folder, names, extra, gone))]
@@ -161,10 +162,11 @@ class Transfers:
         if what == "listing":
             self._layout.listing.mkdir(parents=True, exist_ok=True, mode=0o755)
             return self._layout.listing, "", self._layout.listing
-        if what == "clean":
-            # root's own and read-only: a plugin's rule must not touch what another one looks at
-            self._layout.clean.mkdir(parents=True, exist_ok=True)
-            return self._layout.clean, _CLEAN, self._layout.clean
+        if what in ("clean", "results"):
+            # root's own and read-only: a plugin must not touch what another one looks at
+            folder = self._layout.clean if what == "clean" else self._layout.results
+            folder.mkdir(parents=True, exist_ok=True)
+            return folder, _CLEAN, folder
         if not self.disk.opened:
             raise OSError("the workspace is not open")
         self.disk.ensure_mounted()

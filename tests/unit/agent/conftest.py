@@ -19,6 +19,7 @@ from deskmate.errors import SandboxUnavailable
 from deskmate.ports import (
     Connector,
     Delta,
+    Flavour,
     Machine,
     MakeEgress,
     Model,
@@ -202,6 +203,8 @@ class FlakySandbox:
         self.clean_rooms = 0
         self.egress: Any = None
         self.requests: list[Payload] = []
+        self.flavours: list[str] = []
+        self.lack = ""
 
     async def registry(self, plugins: Sequence[str], progress: Progress) -> Registry:
         return await self.inner.registry(plugins, progress)
@@ -212,24 +215,29 @@ class FlakySandbox:
             raise self.refuse_open.pop(0)
         async with self.inner.open(spec, progress) as machine:
             self.opened += 1
+            self.flavours.append(spec.flavour)
             self.machines.append(machine)
             self.egress = spec.egress
             yield FlakyMachine(machine, self)
 
     @asynccontextmanager
     async def _clean_room(
-        self, plugins: Sequence[str], progress: Progress
+        self, plugins: Sequence[str], progress: Progress, flavour: Flavour
     ) -> AsyncIterator[Machine]:
         self.clean_rooms += 1
+        self.flavours.append(f"clean room: {flavour}")
         if self.refuse_clean_room:
             raise self.refuse_clean_room.pop(0)
         async with self.inner.clean_room(plugins, progress) as machine:
             yield machine
 
     def clean_room(
-        self, plugins: Sequence[str], progress: Progress
+        self, plugins: Sequence[str], progress: Progress, flavour: Flavour = "base"
     ) -> AbstractAsyncContextManager[Machine]:
-        return self._clean_room(plugins, progress)
+        return self._clean_room(plugins, progress, flavour)
+
+    async def lacks(self, flavour: Flavour) -> str:
+        return self.lack
 
     def pooled(self) -> AbstractAsyncContextManager[None]:
         return self.inner.pooled()
@@ -287,6 +295,7 @@ class Lab:
     seen: list[Event | Delta] = field(default_factory=list)
     egress: MakeEgress | None = None
     listed_only: bool = False
+    redact: Callable[[ToolOutcome], ToolOutcome] = lambda outcome: outcome
     taken: list[str] = field(default_factory=list)
 
     @property
@@ -342,6 +351,7 @@ class Lab:
             blobs=self.blobs,
             clock=self.clock,
             connectors=self.connectors,
+            redact=self.redact,
         )
         setup = Setup(
             registry=registry,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from deskmate.agent import words
-from deskmate.errors import ToolError
+from deskmate.errors import CorruptData, ToolError
+from deskmate.ports import ToolOutcome
 from deskmate.testing.fake_workspace import Tree
 from deskmate.testing.scripted_model import ScriptedModel
 from deskmate.types.events import ChangesStaged, RunFinished, TextTaken
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     MakeLab = Callable[..., Lab]
 
 pytestmark = pytest.mark.anyio
-FILES = {"docs/a.txt": b"alpha", "docs/b.PDF": b"harbour", "docs/big.docx": b"quay" * 9}
+FILES = {"docs/a.cfg": b"alpha", "docs/b.PDF": b"harbour", "docs/big.docx": b"quay" * 9}
 WRITE = ("workspace__write", {"path": "docs/new.xlsx", "content": "wharf"})
 
 
@@ -103,3 +105,76 @@ async def test_only_so_many_documents_a_run(
     lab = make(make_lab, (WRITE,), "Ok.", (WRITE,), "Ok.")
     await lab.say("Go")
     assert len(stored(lab)) == 2
+
+
+async def test_texts_are_found_by_their_words_whatever_editor_wrote_them(make_lab: MakeLab) -> None:
+    files = {
+        "docs/a.txt": "naïve quay".encode(),
+        "docs/b.md": b"na\xefve",
+        "docs/c.CSV": "a;ü".encode("utf-16"),
+        "docs/d.txt": b"\xef\xbb\xbfmark",
+        "docs/noise.txt": b"\x00\x01\x02",
+        "docs/empty.txt": b"",
+        "docs/code.bin": b"words",
+    }
+    memo = ("workspace__write", {"path": "docs/memo.md", "content": "zanzibar"})
+    lab = make_lab(ScriptedModel([(memo,), "Ok.", "Ok."]), files=files)
+    await lab.say("Go")
+    assert stored(lab) == {
+        "docs/a.txt": "naïve quay",
+        "docs/b.md": "naïve",
+        "docs/c.CSV": "a;ü",
+        "docs/d.txt": "mark",
+        "docs/noise.txt": "",
+        "docs/memo.md": "zanzibar",
+    }
+    kinds = [type(payload).__name__ for payload in lab.store.payloads]
+    assert kinds[kinds.index("ChangesStaged") - 1] == "TextTaken"
+    await lab.say("Again", run="r-2")
+    assert len(lab.store.of(TextTaken)) == 6
+
+
+async def test_of_many_texts_those_that_the_run_made_come_first(
+    make_lab: MakeLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(words, "TEXTS_A_RUN", 2)
+    monkeypatch.setattr(words, "TEXT_BYTES", 9)
+    memo = ("workspace__write", {"path": "docs/z.md", "content": "zanzibar"})
+    files = {f"docs/{name}.txt": name.encode() * 9 for name in "abc"} | {"docs/d.txt": b"d" * 10}
+    lab = make_lab(ScriptedModel([(memo,), "Ok.", (memo,), "Ok."]), files=files)
+    await lab.say("Go")
+    assert [*stored(lab)] == ["docs/z.md", "docs/a.txt"]
+    await lab.say("Again", run="r-2")
+    assert [*stored(lab)] == ["docs/z.md", "docs/a.txt", "docs/b.txt", "docs/c.txt"]
+
+
+async def test_secrets_that_are_known_do_not_come_into_the_words_of_texts(
+    make_lab: MakeLab,
+) -> None:
+    def redact(outcome: ToolOutcome) -> ToolOutcome:
+        said = json.dumps(outcome.structured).replace("hunter22", "…")
+        return replace(outcome, structured=json.loads(said))
+
+    script = ScriptedModel([(WRITE,), "Ok."])
+    lab = make_lab(script, files={"docs/a.txt": b"key=hunter22"}, redact=redact)
+    await lab.say("Go")
+    assert stored(lab) == {"docs/a.txt": "key=…"}
+
+
+async def test_a_text_whose_content_is_not_here_is_left_out(make_lab: MakeLab) -> None:
+    lab = make_lab(ScriptedModel([(WRITE,), "Ok."]), files={"docs/a.txt": b"alpha"})
+    read = lab.blobs.read
+    copied: list[Any] = []
+
+    def lost(digest: Any) -> bytes:
+        if read(digest) == b"alpha":
+            if copied:
+                raise CorruptData("It is gone.")
+            copied.append(digest)
+        return read(digest)
+
+    lab.blobs.read = lost  # type: ignore[method-assign]
+    await lab.say("Go")
+    assert copied
+    assert stored(lab) == {}
+    assert lab.store.of(RunFinished)[-1].reason == "done"

@@ -139,7 +139,7 @@ def test_json_says_the_same(shell: Shell) -> None:
     (entry,) = shell.json("changes", "history")
     assert (entry["plan"], entry["paths"]) == (applied["plan"], ["docs/memo.md"])
     (listed,) = shell.json("thread", "list")
-    assert (listed["thread"], listed["state"]) == (shell.thread, "done")
+    assert (listed["thread"], listed["state"], listed["pending"]) == (shell.thread, "needs you", 2)
     assert shell.json("thread", "show")[0]["kind"] == "ThreadCreated"
     assert shell.json("audit", "verify")["reports"][0]["problems"] == []
 
@@ -193,6 +193,26 @@ def test_what_is_left_out_is_discarded_by_path(long: Shell) -> None:
     )
     assert "[discarded: you threw it away]" in long.run("changes", "show")[1]
     assert "Nothing to be written." in long.run("changes", "apply")[1]
+
+
+def test_a_thread_needs_you_until_every_change_is_applied_or_thrown_away(long: Shell) -> None:
+    def pending() -> list[tuple[str, int]]:
+        found = json.loads(long.run("thread", "list", "--json")[1])
+        return [(one["state"], one.get("pending", 0)) for one in found]
+
+    ((_, whole),) = pending()
+    long.run("changes", "apply", "--leave-out", "docs/long.txt")
+    assert whole > 1
+    assert pending() == [("needs you", 1)]
+    long.run("changes", "discard", "docs/long.txt")
+    assert pending() == [("done", 0)]
+
+
+def test_changes_are_discarded_by_path_though_their_folder_is_gone(long: Shell) -> None:
+    long.root.rename(long.root.with_name("elsewhere"))
+    assert long.run("changes", "discard", "docs/long.txt")[0] == 0
+    long.root.with_name("elsewhere").rename(long.root)
+    assert "[discarded: you threw it away]" in long.run("changes", "show")[1]
     assert contents(long.root)["long.txt"] == LONG["long.txt"]
 
 

@@ -14,7 +14,7 @@ from deskmate.changes.planning import ApplyOptions
 from deskmate.changes.review import Item
 from deskmate.changes.undo import UndoOptions, undo_changes
 from deskmate.errors import UserError
-from deskmate.types.events import ApplyStarted, ChangesDiscarded
+from deskmate.types.events import ApplyFinished, ApplyStarted, ChangesDiscarded
 from deskmate.types.ids import Digest
 
 pytestmark = pytest.mark.anyio
@@ -79,6 +79,24 @@ async def test_a_file_changed_after_a_part_of_it_was_applied_is_a_conflict(tmp_p
     outcome = await desk.apply(digest)
     assert outcome.left_out == {"docs/nda.txt": "it was changed meanwhile"}
     assert (desk.root / "nda.txt").read_bytes() == b"my own edit\n"
+
+
+async def _left(desk: Desk) -> list[int | None]:
+    payloads = [event.payload for event in await desk.place.store.events()]
+    return [payload.left for payload in payloads if isinstance(payload, ApplyFinished)]
+
+
+async def test_the_log_says_how_many_changes_stay_staged(tmp_path: Path) -> None:
+    desk = Desk.make(tmp_path, NDA)
+    digest = desk.stage({**AFTER, "new.txt": b"new"})
+    whole = len((await _items(desk, digest)).values())
+    await desk.apply(digest, ApplyOptions(paths=("docs/nda.txt",), hunks={"docs/nda.txt": ("2",)}))
+    assert await _left(desk) == [whole]  # the file is not done with
+    await desk.apply(digest, ApplyOptions(paths=("docs/new.txt",)))
+    await desk.apply(digest)
+    assert await _left(desk) == [whole, whole - 1, 0]
+    await undo_changes(desk.place)
+    assert (await _left(desk))[-1] is None
 
 
 async def test_what_the_user_leaves_out_stays_staged_and_the_log_says_so(tmp_path: Path) -> None:

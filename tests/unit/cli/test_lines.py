@@ -4,20 +4,27 @@ from typing import Any
 
 import pytest
 
-from deskmate.cli.lines import log_lines
+from deskmate.cli.lines import log_line
 from deskmate.store import chain
 from deskmate.store.rows import make_event
 from deskmate.types.events import (
+    ApplyFinished,
+    ApplyStarted,
+    ChangesDiscarded,
     CheckpointMade,
     EgressAsked,
+    KindsSeen,
     ModelAsked,
     ModelReplied,
     NetworkSet,
     Payload,
     PluginsSet,
     RunFinished,
+    SandboxOpened,
+    TextTaken,
     ThreadCreated,
     ThreadForked,
+    ThreadMarked,
     ToolFinished,
     ToolStarted,
     UserSaid,
@@ -54,6 +61,18 @@ WORDS: list[tuple[Payload, str]] = [
     (PluginsSet(lock=NONE, versions={"legal": "1.0"}), "legal 1.0"),
     (Validated(run=RunId("r-1"), inputs=NONE, rules=(), passed=True), "passed, 0 findings"),
     (RunFinished(run=RunId("r-1"), reason="done", text=""), "done"),
+    (ApplyStarted(plan=NONE, by="user"), "apply by user"),
+    (ApplyStarted(plan=NONE, undo_of=NONE), "undo by user"),
+    (ApplyFinished(plan=NONE, applied=True), "written"),
+    (ApplyFinished(plan=NONE, applied=True, left=2), "written, 2 changes stay staged"),
+    (ApplyFinished(plan=NONE, applied=False, text="It changed."), "nothing: It changed."),
+    (ChangesDiscarded(difference=NONE), "all of them"),
+    (ChangesDiscarded(difference=NONE, paths=("a", "b")), "a, b"),
+    (ThreadMarked(pinned=True, archived=True), "pinned archived"),
+    (ThreadMarked(), "plain"),
+    (KindsSeen(kinds=(".pdf", "*")), ".pdf *"),
+    (SandboxOpened(machine="m", template=NONE, isolation="kvm"), "kvm"),
+    (TextTaken(path="docs/a.md", sha256=NONE, words=NONE), "docs/a.md"),
     (NetworkSet(rules=(NetworkRule(host="a.example", methods=("GET",)),)), "a.example GET"),
     (
         EgressAsked(
@@ -70,13 +89,13 @@ def row(payload: Payload) -> tuple[Any, ...]:
 
 @pytest.mark.parametrize(("payload", "words"), WORDS, ids=lambda one: type(one).__name__)
 def test_an_event_is_one_line_of_what_people_want_to_know(payload: Payload, words: str) -> None:
-    (line,) = log_lines([row(payload)])
+    line = log_line(row(payload))
     kind = type(payload).__name__
     assert line.rstrip() == f"    1  2026-01-02T03:04:05  {kind:<16}  {words}".rstrip()
 
 
 def test_a_long_text_is_cut_to_one_line() -> None:
     said = UserSaid(run=RunId("r-1"), text="word \n" * 1000, model="m")
-    (line,) = log_lines([row(said)])
+    line = log_line(row(said))
     assert line.endswith("…")
     assert len(line) < 180

@@ -23,6 +23,7 @@ def room(
     held: Mapping[str, Path] | None = None,
     evidence: Iterable[Evidence] = (),
     others: Mapping[str, Path] | None = None,
+    presented: Mapping[str, Deliverable] | None = None,
     **facts: Any,
 ) -> ValidationContext:
     files = dict(held or {})
@@ -32,6 +33,7 @@ def room(
         evidence=tuple(evidence),
         facts={"date": TODAY, **facts},
         others=others or {},
+        presented=presented or {},
     )
 
 

@@ -29,8 +29,8 @@ from deskmate_documents.office.deck_tools import (
 from deskmate_documents.office.package_gate import problems
 from deskmate_documents.office.render_tools import render_pages
 from deskmate_documents.opc import TYPES_PART, Package
+from deskmate_documents.parts import reachable
 from deskmate_documents.pptx.figures import displayed
-from deskmate_documents.pptx.slides import reachable
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from deskmate_documents.office.number_gate import check_numbers
 from deskmate_documents.xlsx.edit import edit_workbook
 from deskmate_documents.xlsx.engines import Formualizer
 
-PIVOT = {
+PIVOT: dict[str, Any] = {
     "op": "pivot",
     "cells": "Pivot!A1",
     "source": "Data!A1:B4",
@@ -219,3 +219,74 @@ def test_evidence_of_a_version_that_is_not_delivered_stays_unverified(original: 
     context = room(original, {"w/model.xlsx": original}, [item], others={"w/model.xlsx": made})
     with pytest.raises(Unproven, match="not the version that was read"):
         Ledger(context).value("cell")
+
+
+def shifted(original: Path, edits: list[dict[str, Any]], *, steps: bool = True) -> Ledger:
+    """Edit a workbook and hear what its result says of the edits, or nothing of its rows and columns."""
+    made = original.with_name("made.xlsx")
+    declared = edit_workbook(original, made, edits).declared
+    data = declared.to_json() | ({} if steps else {"steps": []})
+    result = Deliverable(
+        path="w/model.xlsx",
+        title="Model",
+        sources={"original": "w/model.xlsx"},
+        data={"declared": data},
+    )
+    deck = made.with_name("deck.pptx")
+    held, others = {"w/model.xlsx": original}, {"w/model.xlsx": made}
+    return Ledger(room(deck, held, others=others, presented={"w/model.xlsx": result}))
+
+
+INSERT: dict[str, Any] = {"op": "insert", "cells": "Data!2:3"}
+
+
+def test_figures_follow_rows_that_came_in(original: Path) -> None:
+    found = shifted(original, [INSERT])
+    assert found.value("w/model.xlsx#Data!B5") == Decimal(20)
+    with pytest.raises(Unproven, match="written in this run"):
+        shifted(original, [INSERT], steps=False).value("w/model.xlsx#Data!B5")
+
+
+def test_what_was_written_into_a_new_row_is_no_evidence(original: Path) -> None:
+    edits = [INSERT, {"op": "set", "cells": "Data!B2", "value": 20}]
+    with pytest.raises(Unproven, match="written in this run"):
+        shifted(original, edits).value("w/model.xlsx#Data!B2")
+
+
+def test_a_pivot_table_over_rows_that_moved_is_proven(original: Path) -> None:
+    assert shifted(original, [INSERT, PIVOT | {"source": "Data!A1:B6"}]) is not None
+    edits: list[dict[str, Any]] = [
+        {"op": "insert", "cells": "Data!1:2"},
+        PIVOT | {"source": "Data!A3:B6"},
+    ]
+    assert shifted(original, edits).value("w/model.xlsx#Pivot!B2") == Decimal(15)
+
+
+def test_a_result_that_grew_over_new_rows_must_compute(original: Path, tmp_path: Path) -> None:
+    """The sum reads the new row as well; its old result is no evidence even where the original had it."""
+    edits: list[dict[str, Any]] = [
+        {"op": "insert", "cells": "Data!3:3"},
+        {"op": "set", "cells": "Data!B3", "value": 7},
+    ]
+    with pytest.raises(Unproven):
+        shifted(original, edits).value("w/model.xlsx#Data!D1")
+
+
+def test_rows_that_are_said_to_have_gone_prove_nothing_of_their_neighbours(original: Path) -> None:
+    """A file whose rows never moved does not get another row's figure by saying that they did."""
+    made = original.with_name("made.xlsx")
+    edit_workbook(original, made, [{"op": "set", "cells": "Data!B4", "value": 11}])
+    data = {
+        "declared": {
+            "steps": [{"sheet": "Data", "axis": "rows", "at": 2, "count": 1, "gone": True}]
+        }
+    }
+    result = Deliverable(
+        path="w/model.xlsx", title="M", sources={"original": "w/model.xlsx"}, data=data
+    )
+    context = room(
+        made.with_name("deck.pptx"), {"w/model.xlsx": original}, others={"w/model.xlsx": made},
+        presented={"w/model.xlsx": result},
+    )  # fmt: skip
+    with pytest.raises(Unproven):
+        Ledger(context).value("w/model.xlsx#Data!B4")

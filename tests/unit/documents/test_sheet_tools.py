@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import xlsxwriter
 from openpyxl import Workbook as NewWorkbook
+from tests.unit.documents.gate_rooms import errors, room
 
 from deskmate.errors import ToolInputError
-from deskmate.plugin import ToolContext
+from deskmate.plugin import Deliverable, ToolContext
 from deskmate_documents.office.sheet_tools import sheet_edit, sheet_map, sheet_read
+from deskmate_documents.office.workbook_gate import check_workbook
 from deskmate_documents.xlsx.formula import moved, relative, stored, tokens, unprefixed
 from deskmate_documents.xlsx.lint import literals_of
 
@@ -180,3 +183,52 @@ def test_moving_and_prefixing_leave_texts_names_and_functions_alone() -> None:
     )
     assert unprefixed("IFS(1,2)+_xlfn.XLOOKUP(1,2,3)") == ("IFS",)
     assert literals_of("ROUND(A1*1.07,2)/12+DATE(2024,1,31)+INDEX(A:A,7)") == ("1.07",)
+
+
+def next_machine(context: ToolContext, tmp_path: Path, result: Deliverable) -> ToolContext:
+    """Return a fresh machine's context: the host lays the original out, and says what was presented."""
+    held, home = tmp_path / "held", tmp_path / "h2"
+    home.mkdir()
+    return replace(context, home=home, results={result.path: result}, originals=held)
+
+
+def test_edits_of_an_edited_workbook_add_up_over_machines(
+    model: Path, context: ToolContext, tmp_path: Path
+) -> None:
+    (tmp_path / "held").mkdir()
+    (tmp_path / "held" / "m.xlsx").write_bytes(model.read_bytes())
+    first = sheet_edit("m.xlsx", [{"op": "insert", "cells": "'P&L'!2:2"}], context)
+    later = next_machine(context, tmp_path, first.deliverables[0])
+    second = sheet_edit("m.xlsx", [{"op": "set", "cells": "'P&L'!B5", "value": 7}], later)
+    (made,) = second.deliverables
+    assert made.sources == {"original": "m.xlsx"}
+    declared = made.data["declared"]
+    assert [step["at"] for step in declared["steps"]] == [2]
+    assert declared["cells"]["P&L"] == ["B5"]
+    held = {"m.xlsx": tmp_path / "held" / "m.xlsx"}
+    assert errors(check_workbook(made, room(model, held))) == []
+    alone = replace(made, data={"declared": declared | {"steps": []}})
+    assert errors(check_workbook(alone, room(model, held))) != []
+
+
+def test_what_was_said_of_other_bytes_does_not_count(
+    model: Path, context: ToolContext, tmp_path: Path
+) -> None:
+    first = sheet_edit("m.xlsx", [{"op": "set", "cells": "'P&L'!B4", "value": 7}], context)
+    later = next_machine(context, tmp_path, first.deliverables[0])
+    sheet_edit(
+        "m.xlsx", [{"op": "set", "cells": "'P&L'!B5", "value": 8}], replace(later, results={})
+    )
+    third = sheet_edit("m.xlsx", [{"op": "set", "cells": "'P&L'!B6", "value": 9}], later)
+    assert third.deliverables[0].data["declared"]["cells"]["P&L"] == ["B5:B6"]
+
+
+def test_without_its_original_a_record_still_counts(
+    model: Path, context: ToolContext, tmp_path: Path
+) -> None:
+    first = sheet_edit("m.xlsx", [{"op": "set", "cells": "'P&L'!B4", "value": 7}], context)
+    later = next_machine(context, tmp_path, first.deliverables[0])
+    second = sheet_edit("m.xlsx", [{"op": "set", "cells": "'P&L'!B9", "value": 8}], later)
+    assert second.deliverables[0].data["declared"]["cells"]["P&L"] == ["B4", "B9"]
+    third = sheet_edit("m.xlsx", [{"op": "set", "cells": "'P&L'!B8", "value": 8}], later)
+    assert third.deliverables[0].data["declared"]["cells"]["P&L"] == ["B4", "B9", "B8"]

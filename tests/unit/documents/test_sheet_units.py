@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import xlsxwriter
 
-from deskmate_documents.xlsx.book import Workbook
+from deskmate_documents.xlsx.book import Sheet, Workbook
+from deskmate_documents.xlsx.cells import Value
 from deskmate_documents.xlsx.lint import lint
 
 EUR, USD, PERCENT = "#,##0 [$€-407]", '#,##0 "$";[$USD] #,##0', "0.0%"
@@ -94,3 +96,30 @@ def test_a_formula_that_adds_up_different_units_is_found(
     found = units(tmp_path / "a.xlsx", [row])
     assert list(found) == (["E1"] if cause else [])
     assert cause in found.get("E1", "")
+
+
+def test_running_totals_and_whole_columns_are_looked_at_by_area(tmp_path: Path) -> None:
+    """What each formula reads is answered from an index, not cell by cell: long columns stay cheap."""
+    rows: list[list[Cell | None]] = [[("Amount", ""), ("Total", ""), ("Share", "")]]
+    for row in range(2, 60):
+        look = USD if row == 41 else EUR
+        rows.append([(row, look), (f"=SUM(A$2:A{row})", EUR), (f"=A{row}/SUM(A:A)", PERCENT)])
+    found = units(tmp_path / "a.xlsx", rows)
+    sums = {cell for cell, text in found.items() if "adds up" in text}
+    assert sums == {f"B{row}" for row in range(41, 60)} | {f"C{row}" for row in range(2, 60)}
+
+
+def test_a_sheet_is_read_once_for_all_its_doubts(tmp_path: Path) -> None:
+    class Counting(Workbook):
+        read: list[str]
+
+        def values(self, sheet: Sheet, *rest: Any, **options: Any) -> Iterator[Value]:
+            self.read.append(sheet.name)
+            return super().values(sheet, *rest, **options)
+
+    path = tmp_path / "a.xlsx"
+    units(path, column((1, EUR), (2, EUR), ("=SUM(A1:A2)", EUR)))
+    book = Counting(path)
+    book.read = []
+    assert list(lint(book)) == []
+    assert book.read == ["S"]

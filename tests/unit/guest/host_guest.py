@@ -22,6 +22,7 @@ def main(root: Path, agent: int, bulk: int, real: bool) -> None:
         home=root / "home",
         clean=root / "clean",
         listing=root / "listing",
+        results=root / "results",
         scratch=root / "scratch",
         scratch_device="",
         cgroups=root / "no-cgroups",

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import tarfile
 from typing import Any
 
@@ -190,3 +191,42 @@ async def test_workers_of_different_plugins_write_the_same_files(
             "workspace__shell", command="cat docs/a.txt; echo 2 > docs/mine.txt; id -u"
         )
         assert back.structured == {"exit_code": 0, "output": "alpha\nmore1000\n"}
+
+
+async def test_each_plugin_reads_what_its_own_tools_presented_before(
+    start_real_guest: Any, workspace_row: Any, plugin: Any
+) -> None:
+    code = """
+        from deskmate.plugin import Tool, ToolContext, hookimpl
+
+        def recall(context: ToolContext) -> dict[str, str]:
+            '''Tell what is known.'''
+            told = {path: item.title for path, item in context.results.items()}
+            for path in ("docs/a.txt", "docs/none.txt", "../mine.json"):
+                real = context.original(path)
+                told[f"original {path}"] = real.read_text() if real else "-"
+            return told
+
+        @hookimpl
+        def deskmate_tools(context):
+            return [Tool(function=recall)]
+        """
+    rows = [plugin(name, code, "[tools.recall]") for name in ("mine", "other")]
+    title = json.dumps([{"path": "docs/m.xlsx", "title": "Model"}]).encode()
+    async with start_real_guest(workspace_row, *rows) as guest:
+        await guest.open("rw")
+        await guest.put("base", BASE)
+        await guest.put("results", {"originals/docs/": "", "originals/docs/a.txt": b"before"})
+        await guest.put("results", {"mine.json": title})
+        mine = (await guest.call("mine__recall")).structured
+        other = (await guest.call("other__recall")).structured
+        forged = f"echo 1 > {guest.root}/results/other.json; echo $?"
+        shell = await guest.call("workspace__shell", command=forged)
+    known = {
+        "original docs/a.txt": "before",
+        "original docs/none.txt": "-",
+        "original ../mine.json": "-",
+    }
+    assert mine == {"docs/m.xlsx": "Model", **known}
+    assert other == known
+    assert shell.structured["output"].rstrip().endswith(("1", "2"))

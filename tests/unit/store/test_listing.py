@@ -9,6 +9,7 @@ from deskmate.store.making import create_thread
 from deskmate.store.thread import open_thread
 from deskmate.types.events import (
     ApplyFinished,
+    ChangesDiscarded,
     ChangesStaged,
     Payload,
     PluginsSet,
@@ -23,6 +24,7 @@ DIGEST = Digest("0" * 64)
 SAID = UserSaid(run=RunId("r-1"), text="Review this\nplease", model="m")
 STAGED = ChangesStaged(run=RunId("r-1"), difference=DIGEST, created=1, modified=1, deleted=0)
 DONE = RunFinished(run=RunId("r-1"), reason="done")
+PARTLY = ApplyFinished(plan=DIGEST, applied=True, left=1)
 
 
 async def _summary(tmp_path: Path, *payloads: Payload, title: str = "NDA") -> ThreadSummary:
@@ -42,6 +44,21 @@ async def _summary(tmp_path: Path, *payloads: Payload, title: str = "NDA") -> Th
         ((SAID, STAGED, DONE), "needs you", 2),
         ((SAID, STAGED, DONE, ApplyFinished(plan=DIGEST, applied=True)), "done", 0),
         ((SAID, STAGED, DONE, ApplyFinished(plan=DIGEST, applied=False)), "needs you", 2),
+        ((SAID, STAGED, DONE, ApplyFinished(plan=DIGEST, applied=True, left=0)), "done", 0),
+        ((SAID, STAGED, DONE, PARTLY), "needs you", 1),
+        ((SAID, STAGED, DONE, PARTLY, ApplyFinished(plan=DIGEST, applied=True, left=0)), "done", 0),
+        ((SAID, STAGED, DONE, PARTLY, ChangesDiscarded(difference=DIGEST)), "done", 0),
+        ((SAID, STAGED, DONE, ChangesDiscarded(difference=DIGEST, paths=("a",))), "needs you", 2),
+        (
+            (SAID, STAGED, DONE, ChangesDiscarded(difference=DIGEST, paths=("a",), left=1)),
+            "needs you",
+            1,
+        ),
+        (
+            (SAID, STAGED, DONE, ChangesDiscarded(difference=DIGEST, paths=("a",), left=0)),
+            "done",
+            0,
+        ),
         ((SAID, RunFinished(run=RunId("r-1"), reason="rejected")), "rejected", 0),
         ((SAID, RunFinished(run=RunId("r-1"), reason="needs_you")), "needs you", 0),
         ((SAID, RunFinished(run=RunId("r-1"), reason="over_budget")), "over budget", 0),

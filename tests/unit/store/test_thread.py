@@ -6,14 +6,17 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
+import anyio
 import pytest
 
 from deskmate.errors import CorruptData, DeskmateError, UserError
 from deskmate.store import chain
 from deskmate.store.making import create_thread
-from deskmate.store.thread import open_thread
+from deskmate.store.thread import QUICK_S, open_thread, utc_now
 from deskmate.types.events import (
     ModelReplied,
     Refused,
@@ -82,6 +85,67 @@ async def test_an_append_is_all_or_nothing(tmp_path: Path) -> None:
         assert len(await store.events()) == 1
         await store.append(Refused(what="a", why="b"))
         assert len(await store.events()) == 2
+
+
+async def test_the_loop_writes_itself_only_while_the_last_write_was_quick(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread = await _thread(tmp_path)
+    here, wrote = threading.get_ident(), []
+    slow = False
+
+    def now() -> str:
+        wrote.append(threading.get_ident())
+        if slow:
+            time.sleep(QUICK_S * 1.1)
+        return utc_now()
+
+    event = Refused(what="a", why="b")
+    async with open_thread(tmp_path, thread, now=now) as store:
+        await store.append(event)  # the log is read first, however long it is
+        monkeypatch.setattr("deskmate.store.thread.QUICK_S", 3600.0)
+        await store.append(event)
+        await store.append(event, event)
+        monkeypatch.undo()
+        slow = True
+        await store.append(event)
+        await store.append(event)
+        assert len(await store.events()) == 7
+    elsewhere = [ident != here for ident in wrote]
+    assert elsewhere[:4] == [True, False, False, False]
+    assert elsewhere[-1]
+
+
+async def test_appends_of_many_tasks_are_all_stored_whoever_writes_them(tmp_path: Path) -> None:
+    thread = await _thread(tmp_path)
+    slow = iter(range(100))
+
+    def now() -> str:
+        time.sleep(QUICK_S if next(slow) % 7 == 0 else 0)
+        return utc_now()
+
+    async with open_thread(tmp_path, thread, now=now) as store:
+        async with anyio.create_task_group() as tasks:
+            for number in range(40):
+                tasks.start_soon(store.append, Refused(what=str(number), why="b"))
+        events = await store.events(after=1)
+    assert sorted(int(event.payload.what) for event in events) == list(range(40))  # type: ignore[union-attr]
+    async with open_thread(tmp_path, thread, write=False) as store:
+        assert await store.events(after=1) == events
+
+
+async def test_a_cancelled_append_stores_nothing_also_where_the_loop_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread = await _thread(tmp_path)
+    monkeypatch.setattr("deskmate.store.thread.QUICK_S", 3600.0)
+    async with open_thread(tmp_path, thread) as store:
+        await store.append(Refused(what="a", why="b"))
+        await store.append(Refused(what="a", why="b"))
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            await store.append(Refused(what="a", why="b"))
+        assert len(await store.events()) == 3
 
 
 async def test_a_second_writer_is_told_who_works_and_readers_may_read(tmp_path: Path) -> None:
@@ -159,6 +223,10 @@ async def test_an_altered_event_is_found_on_reading(tmp_path: Path) -> None:
     async with open_thread(tmp_path, thread, write=False) as store:
         with pytest.raises(CorruptData, match="Event 1"):
             await store.events()
+        made: list[object] = []
+        with pytest.raises(CorruptData, match="Event 1"):
+            await store.each_row(made.append)
+        assert made == []
 
 
 async def test_another_order_of_keys_is_no_alteration(tmp_path: Path) -> None:

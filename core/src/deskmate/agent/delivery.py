@@ -6,7 +6,13 @@ from dataclasses import replace
 
 from deskmate.agent.journal import Journal
 from deskmate.agent.manifests import put_manifest, read_base, read_checkpoint
-from deskmate.agent.validation import build_validation, earlier_verdict, inputs_of, validate
+from deskmate.agent.validation import (
+    build_validation,
+    earlier_verdict,
+    flavour_of_room,
+    inputs_of,
+    validate,
+)
 from deskmate.agent.words import Words
 from deskmate.agent.workbench import Workbench
 from deskmate.agent.world import Setup, World
@@ -36,7 +42,8 @@ class Delivery:
             except (SandboxUnavailable, ProtocolError):
                 # The last checkpoint holds the work of every call that has a result.
                 await self._bench.drop()
-        await self._journal.record(*payloads, self._change_set(difference))
+        texts = self._words.texts(difference)
+        await self._journal.record(*payloads, *texts, self._change_set(difference))
         await self._words.take(difference)
 
     async def check(self) -> None:
@@ -54,12 +61,16 @@ class Delivery:
             state.started[:10],
         )
         request = replace(request, config=setup.config)
-        earlier = earlier_verdict(journal.events, inputs_of(request, setup.registry))
+        flavour = await flavour_of_room(self._world, request)
+        inputs = inputs_of(request, setup.registry, flavour)
+        earlier = earlier_verdict(journal.events, inputs)
         if earlier is not None:
             await journal.record(replace(earlier, run=journal.run))
             return
         journal.progress("checking the results in a clean room")
-        verdict = await validate(self._world, setup, request, journal.run, journal.progress)
+        verdict = await validate(
+            self._world, setup, request, journal.run, journal.progress, flavour=flavour
+        )
         await journal.record(verdict)
 
     def _last_difference(self) -> Difference:

@@ -131,7 +131,8 @@ class Toolbox:
     async def _machine(self, batch: Sequence[Call]) -> Machine | None:
         """Return the machine; if there is none to be had, give the batch results that say so."""
         try:
-            return await self._bench.machine()
+            wants = (c.spec.name for c in batch if c.spec.wants_office(c.use.use.input))
+            return await self._bench.machine(next(wants, ""))
         except SandboxMissing as error:
             self._tools_off = one_line(error)
             await self._journal.record(

@@ -10,7 +10,7 @@ import anyio
 from deskmate.agent.manifests import digest_of
 from deskmate.agent.world import Setup, World
 from deskmate.errors import DeskmateError, ProtocolError, SandboxUnavailable
-from deskmate.ports import Progress, SourceFile, ValidationReport, ValidationRequest
+from deskmate.ports import Flavour, Progress, SourceFile, ValidationReport, ValidationRequest
 from deskmate.types.events import (
     ERASED,
     ContentTaken,
@@ -115,10 +115,17 @@ def _evidence(events: Iterable[Event]) -> tuple[Evidence, ...]:
     return tuple(found.values())
 
 
-def inputs_of(request: ValidationRequest, registry: Registry) -> Digest:
-    """Return the digest over everything a verdict depends on."""
+def inputs_of(request: ValidationRequest, registry: Registry, flavour: Flavour = "base") -> Digest:
+    """Return the digest over everything a verdict depends on. `flavour`: of the clean room."""
     code = {"lock": registry.lock, "code": registry.code, "rules": registry.rules}
-    return digest_of({"request": request, **code})
+    room = {} if flavour == "base" else {"flavour": flavour}
+    return digest_of({"request": request, **code, **room})
+
+
+async def flavour_of_room(world: World, request: ValidationRequest) -> Flavour:
+    """Return which image the clean room is of: where a result asks to be rendered, the one that can, if it is there."""
+    asks = any(item.asks_rendering for item in request.deliverables)
+    return "office" if asks and not await world.sandbox.lacks("office") else "base"
 
 
 def earlier_verdict(events: Iterable[Event], inputs: Digest) -> Validated | None:
@@ -132,12 +139,18 @@ def earlier_verdict(events: Iterable[Event], inputs: Digest) -> Validated | None
 
 
 async def validate(
-    world: World, setup: Setup, request: ValidationRequest, run: RunId, progress: Progress
+    world: World,
+    setup: Setup,
+    request: ValidationRequest,
+    run: RunId,
+    progress: Progress,
+    *,
+    flavour: Flavour = "base",
 ) -> Validated:
-    """Return the verdict. What cannot be checked is an error finding, never a pass."""
+    """Return the verdict. What cannot be checked is an error finding, never a pass. `flavour`: of the clean room."""
     findings, rules = _missing(request), tuple[str, ...]()
     if not findings:
-        report = await _in_clean_room(world, setup, request, progress)
+        report = await _in_clean_room(world, setup, request, progress, flavour)
         findings = (*report.findings, *_not_run(request, report, setup.registry))
         rules = report.rules
     # who else uses a gate's name does not open the gate
@@ -147,7 +160,7 @@ async def validate(
     failed = any(item.level == "error" and item.rule not in open_rules for item in findings)
     return Validated(
         run=run,
-        inputs=inputs_of(request, setup.registry),
+        inputs=inputs_of(request, setup.registry, flavour),
         rules=rules,
         findings=findings,
         passed=not failed,
@@ -181,12 +194,16 @@ def _not_run(
 
 
 async def _in_clean_room(
-    world: World, setup: Setup, request: ValidationRequest, progress: Progress
+    world: World,
+    setup: Setup,
+    request: ValidationRequest,
+    progress: Progress,
+    flavour: Flavour,
 ) -> ValidationReport:
     why = ""
     for _ in range(ATTEMPTS):
         try:
-            async with world.sandbox.clean_room(setup.plugins, progress) as machine:
+            async with world.sandbox.clean_room(setup.plugins, progress, flavour) as machine:
                 with anyio.fail_after(DEADLINE_S):
                     return await machine.validate(request, world.blobs)
         except (SandboxUnavailable, ProtocolError) as error:

@@ -21,12 +21,13 @@ from deskmate.agent.manifests import (
     read_plan_parts,
     read_plan_paths,
 )
+from deskmate.agent.results import earlier_results
 from deskmate.agent.sending import RequestKeeper
 from deskmate.agent.state import State
 from deskmate.agent.supply import Supplier, content_taken
 from deskmate.agent.world import Setup, Taken, World
 from deskmate.errors import ProtocolError, SandboxUnavailable, ToolInputError
-from deskmate.ports import Blobs, Gatekeeper, Machine, SandboxSpec
+from deskmate.ports import Blobs, Flavour, Gatekeeper, Machine, SandboxSpec
 from deskmate.types.events import BaseTaken, CheckpointMade, Payload, SandboxOpened
 from deskmate.types.files import Change, Difference, Entry
 from deskmate.types.ids import Digest, ThreadId
@@ -59,6 +60,8 @@ class Workbench:
         self._kept_back: dict[str, str] = {}
         self._laid_bytes = 0
         self._lost_answers = 0
+        self._flavour: Flavour = "base"
+        self._told_lack = False
 
     async def __aenter__(self) -> Self:
         """Open nothing yet."""
@@ -78,11 +81,15 @@ class Workbench:
         """Say whether a machine is up."""
         return self._machine is not None
 
-    async def machine(self) -> Machine:
+    async def machine(self, office_for: str = "") -> Machine:
         """Return the machine, restoring one if there is none.
 
+        `office_for`: the tool that takes LibreOffice and the like; the machine is then of the image that has
+        them, where there is one. Nothing may be under way in the machine.
         Raises SandboxMissing, or SandboxUnavailable after a few attempts.
         """
+        if office_for and self._flavour == "base":
+            await self._to_office(office_for)
         for attempt in range(1, OPEN_ATTEMPTS + 1):
             if self._machine is not None:
                 return self._machine
@@ -97,6 +104,18 @@ class Workbench:
                 await self._world.clock.sleep(0.2 * attempt)
         assert self._machine is not None
         return self._machine
+
+    async def _to_office(self, tool: str) -> None:
+        """Go on in a machine of the office image: all that calls left in this one is in its checkpoint."""
+        lack = await self._world.sandbox.lacks("office")
+        if lack:
+            if not self._told_lack:
+                self._journal.progress(Note(f"{tool} takes LibreOffice. {lack}"))
+            self._told_lack = True
+            return
+        self._journal.progress(f"{tool} takes LibreOffice: going on in a machine that has it")
+        self._flavour = "office"
+        await self.drop()
 
     async def drop(self) -> None:
         """Power the machine off; what is not in a checkpoint is gone."""
@@ -248,12 +267,15 @@ class Workbench:
             grants=state.grants,
             config=self._setup.config,
             egress=make(self._journal.record, self._keeper) if make else None,
+            flavour=self._flavour,
         )
         opening = self._world.sandbox.open(spec, self._journal.progress)
         machine = await self._stack.enter_async_context(opening)
         await machine.put_base(laid, blobs, self._journal.progress)
         if last is not None:
             await machine.put_checkpoint(changes, last.home, blobs)
+            if told := earlier_results(self._journal.events, changes, base):
+                await machine.put_results(told, blobs)
         await self._journal.record(
             SandboxOpened(
                 machine=machine.id,

@@ -151,7 +151,7 @@ async def perform(
             if journal.state(digest) not in ("backed_up", "done"):
                 await _close(place, digest, error.message)
             raise
-        await _close(place, digest, "")
+        await _close(place, digest, "", plan.left)
     return Outcome(plan=digest, written=_written(plan), left_out=left_out, notes=lost)
 
 
@@ -185,8 +185,11 @@ def _work(place: Place, plan: Plan, digest: Digest, folders: Folders) -> Work:
     )
 
 
-async def _close(place: Place, digest: Digest, why_not: str) -> None:
-    await place.store.append(ApplyFinished(plan=digest, applied=not why_not, text=why_not))
+async def _close(place: Place, digest: Digest, why_not: str, left: int | None = None) -> None:
+    left = None if why_not else left
+    await place.store.append(
+        ApplyFinished(plan=digest, applied=not why_not, text=why_not, left=left)
+    )
     place.failpoint("finished")
     journal = Journal(place.journal)
     if journal.state(digest) is not None:
@@ -207,8 +210,8 @@ async def recover(place: Place) -> tuple[Outcome, ...]:
         events = await place.store.events()
         for digest in unfinished(events):
             text = await anyio.to_thread.run_sync(_recover, place, digest)
-            await _close(place, digest, text)
             plan = await anyio.to_thread.run_sync(read_plan, digest, place.blobs)
+            await _close(place, digest, text, plan.left)
             written = () if text else _written(plan)
             outcomes.append(Outcome(plan=digest, written=written, text=text))
         journal = Journal(place.journal)

@@ -76,7 +76,8 @@ class Plan:
 
     `id`: makes two equal plans differ. `source`: the difference it carries out, or None for an undo.
     `run`: whose changes, empty for an undo. `undoes`: plans whose steps it takes back. `forced`: files
-    that had changed since were overwritten too; their content is in the steps' `before`.
+    that had changed since were overwritten too; their content is in the steps' `before`. `left`: how many changes of
+    the set stay staged.
     """
 
     id: str
@@ -88,6 +89,7 @@ class Plan:
     forced: bool = False
     parts: Mapping[str, Part] = field(default_factory=dict)
     waiting: Mapping[str, str] = field(default_factory=dict)
+    left: int | None = None
 
 
 def store_plan(plan: Plan, blobs: Blobs) -> Digest:

@@ -110,6 +110,7 @@ def plan_apply(
         run=run,
         parts={path: part for path, part in selected.parts.items() if path in taken},
         waiting=waiting,
+        left=_open_after(changes, selected),
     )
     losses = _losses(taken, selected.parts)
     return Selection(
@@ -119,6 +120,15 @@ def plan_apply(
         losses=losses,
         must_confirm=_is_bulk(losses, options),
     )
+
+
+def _open_after(changes: ChangeSet, selected: Selected) -> int:
+    """Return how many changes stay open when these are taken; a file of which some parts were left out is one."""
+    taken = selected.taken
+    whole = [
+        path for path in taken if not (part := selected.parts.get(path)) or len(part.ids) >= part.of
+    ]
+    return changes.left() - len(whole)
 
 
 def _choose(changes: ChangeSet, options: ApplyOptions) -> list[Item]:

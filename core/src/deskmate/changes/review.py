@@ -72,6 +72,14 @@ class ChangeSet:
         """Return how many items stand so."""
         return sum(item.standing == standing for item in self.items)
 
+    def left(self, beside: Sequence[str] = ()) -> int:
+        """Return how many changes are still to be decided on, but for those at or below these paths."""
+        return sum(
+            item.standing not in ("applied", "discarded", "refused")
+            and not is_below(item.path, beside)
+            for item in self.items
+        )
+
     def operations(self) -> Mapping[Operation | str, int]:
         """Return how many open items there are of each operation; a move counts as one `move`."""
         moved = {item.moved_from for item in self.items if item.moved_from}

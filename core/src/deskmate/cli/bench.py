@@ -100,11 +100,11 @@ def sandbox_(
 @click.pass_obj
 def store_(session: Session, threads: int, as_json: bool) -> None:
     """Append beside bare durable inserts, open and show a long log, search threads; on the disk threads are on."""
-    from deskmate.cli.lines import log_lines  # noqa: PLC0415
+    from deskmate.cli.lines import log_line  # noqa: PLC0415
     from deskmate.store.bench import StoreFigures, bench_store  # noqa: PLC0415
 
     async def measure(progress: Progress) -> StoreFigures:
-        return await bench_store(session.places.data, progress, log_lines, many=threads)
+        return await bench_store(session.places.data, progress, log_line, many=threads)
 
     with shown_progress(as_json=as_json) as progress:
         figures = anyio.run(measure, progress)
@@ -156,3 +156,35 @@ def files_(session: Session, count: int, mib: int, as_json: bool) -> None:
     say(f"  into the next machine          {figures.again_s:.1f} s")
     say(f"tar of the same                  {figures.tar_s:.1f} s")
     say(f"ratio                            {figures.copy_ratio:.1f}")
+
+
+@command.command("documents", short_help="Time outline, lint, patch and pages of generated files.")
+@click.option("--sheets", default=6, show_default=True, type=click.IntRange(1, 100))
+@click.option("--rows", default=400, show_default=True, type=click.IntRange(10, 2000))
+@json_option
+@click.pass_obj
+def documents_(session: Session, sheets: int, rows: int, as_json: bool) -> None:
+    """Build a workbook and one of twice the sheets; outline, lint and edit both; render a deck where that works."""
+    from deskmate.host.bench_documents import DocumentFigures, bench_documents  # noqa: PLC0415
+
+    async def measure(progress: Progress) -> DocumentFigures:
+        sandbox = qemu_sandbox(session)
+        try:
+            return await bench_documents(sandbox, progress, sheets=sheets, rows=rows)
+        finally:
+            sandbox.close()
+
+    with shown_progress(as_json=as_json) as progress:
+        figures = anyio.run(measure, progress)
+    if remembered(session, "documents", figures, as_json=as_json):
+        return
+    say(f"a call that does nothing         {figures.call_ms:.1f} ms")
+    say(f"outline of {figures.sheets:3} sheets            {figures.outline_s:.2f} s")
+    say(f"outline with lint                {figures.lint_s:.2f} s")
+    say(f"  lint of twice the sheets       {figures.lint_growth:.1f} times")
+    say(f"one cell edited                  {figures.patch_s:.2f} s")
+    say(f"  with twice the sheets          {figures.patch_growth:.1f} times")
+    if figures.render_s is not None:
+        say(f"three pages of a deck            {figures.render_s:.1f} s")
+        say(f"  two more                       {figures.render_again_s:.1f} s")
+    say(f"targets                          {'met' if figures.targets_met else 'not met'}")

@@ -22,7 +22,7 @@ from deskmate.cli.pages import pages
 from deskmate.errors import DeskmateError, UserError
 
 if TYPE_CHECKING:
-    from deskmate.changes.apply import Outcome, Place
+    from deskmate.changes.apply import Outcome
     from deskmate.changes.differ import Differ
     from deskmate.changes.planning import ApplyOptions
     from deskmate.changes.review import ChangeSet, Item
@@ -295,10 +295,11 @@ def discard(
 
     Of a file of which some hunks were applied this throws the others away.
     """
+    from deskmate.changes.discarding import discard_changes  # noqa: PLC0415
 
     async def work() -> Staged:
         async with open_for_changes(session, thread) as place:
-            return await _discard(place, paths, run)
+            return await discard_changes(place, paths, run)
 
     staged = anyio.run(work)
     if as_json:
@@ -307,22 +308,6 @@ def discard(
     else:
         what = f"{len(paths)} path(s)" if paths else "The changes"
         say(f"{what} of run {staged.run} are discarded.")
-
-
-async def _discard(place: Place, paths: tuple[str, ...], run: str) -> Staged:
-    from deskmate.changes.names import is_below  # noqa: PLC0415
-    from deskmate.changes.review import read_difference  # noqa: PLC0415
-    from deskmate.changes.staged import find_staged  # noqa: PLC0415
-    from deskmate.types.events import ChangesDiscarded  # noqa: PLC0415
-
-    staged = find_staged(await place.store.events(), run)
-    changes = read_difference(staged.difference, place.blobs).changes
-    for path in paths:
-        if not any(is_below(change.path, [path]) for change in changes):
-            raise UserError(f"{path} is not in the change set.", hint="See deskmate changes show.")
-    if not staged.discarded:
-        await place.store.append(ChangesDiscarded(difference=staged.difference, paths=paths))
-    return staged
 
 
 @command.command("undo", short_help="Bring your files back to what they were.")

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from deskmate.store.rows import parsed
 from deskmate.types.codec import from_json
 from deskmate.types.events import (
     KINDS,
+    ApplyFinished,
+    ApplyStarted,
+    ChangesDiscarded,
     ChangesStaged,
     EgressAsked,
     EgressEnded,
     GrantsSet,
+    KindsSeen,
     NetworkSet,
     Payload,
     PluginsSet,
     ProjectSet,
+    SandboxOpened,
+    TextTaken,
     ThreadCreated,
     ThreadForked,
+    ThreadMarked,
     ThreadRenamed,
     Validated,
 )
@@ -29,17 +36,17 @@ _ENOUGH = 4 * _LIMIT
 """Characters of a text that are looked at: most of it may be white space, seldom more than this."""
 
 
-def log_lines(rows: Iterable[tuple[Any, ...]]) -> Iterator[str]:
-    """Yield a line for each checked row of a log."""
-    for seq, time, kind, payload, *_ in rows:
-        data = parsed(payload)
-        usual = _USUAL.get(kind)
-        words = usual(data) if usual else _text(from_json(KINDS[kind], data))
-        text = " ".join(words[:_MOSTLY_ENOUGH].split())
-        if len(text) <= _LIMIT and len(words) > _MOSTLY_ENOUGH:
-            text = " ".join(words[:_ENOUGH].split())
-        cut = text if len(text) <= _LIMIT else text[: _LIMIT - 1] + "…"
-        yield f"{seq:>5}  {time[:19]}  {kind:<16}  {cut}"
+def log_line(row: tuple[Any, ...]) -> str:
+    """Return the line for a checked row of a log."""
+    seq, time, kind, payload, *_ = row
+    data = parsed(payload)
+    usual = _USUAL.get(kind)
+    words = usual(data) if usual else _text(from_json(KINDS[kind], data))
+    text = " ".join(words[:_MOSTLY_ENOUGH].split())
+    if len(text) <= _LIMIT and len(words) > _MOSTLY_ENOUGH:
+        text = " ".join(words[:_ENOUGH].split())
+    cut = text if len(text) <= _LIMIT else text[: _LIMIT - 1] + "…"
+    return f"{seq:>5}  {time[:19]}  {kind:<16}  {cut}"
 
 
 def _reply(content: Iterable[Mapping[str, Any]]) -> str:
@@ -77,7 +84,7 @@ def _text(payload: Payload) -> str:
         case Validated(findings=findings, passed=passed):
             return f"{'passed' if passed else 'not passed'}, {len(findings)} findings"
         case _:
-            if text := _settings(payload) or _network_text(payload):
+            if text := _settings(payload) or _done(payload) or _network_text(payload):
                 return text
             for name in ("text", "reason", "why", "tool", "model", "error"):
                 if text := getattr(payload, name, ""):
@@ -95,6 +102,27 @@ def _settings(payload: Payload) -> str:
             return f"{created} created, {modified} modified, {deleted} deleted"
         case PluginsSet(versions=versions):
             return ", ".join(f"{name} {version}" for name, version in versions.items())
+    return ""
+
+
+def _done(payload: Payload) -> str:
+    match payload:
+        case ApplyStarted(undo_of=undone, by=by):
+            return f"{'undo' if undone else 'apply'} by {by or 'user'}"
+        case ApplyFinished(applied=applied, text=text, left=left):
+            staged = f"written, {left} changes stay staged" if left else "written"
+            return staged if applied else f"nothing: {text}"
+        case ChangesDiscarded(paths=paths):
+            return ", ".join(paths) or "all of them"
+        case ThreadMarked(pinned=pinned, archived=archived):
+            marks = ["pinned"] * pinned + ["archived"] * archived
+            return " ".join(marks) or "plain"
+        case KindsSeen(kinds=kinds):
+            return " ".join(kinds)
+        case SandboxOpened(isolation=isolation):
+            return isolation
+        case TextTaken(path=path):
+            return path
     return ""
 
 

@@ -74,7 +74,7 @@ def list_command(
 @click.pass_obj
 def show(session: Session, thread: str | None, as_json: bool) -> None:
     """Show a thread's events, one a line; with --json in full."""
-    from deskmate.cli.lines import log_lines  # noqa: PLC0415 - only this command needs it
+    from deskmate.cli.lines import log_line  # noqa: PLC0415 - only this command needs it
 
     async def work() -> tuple[Event, ...]:
         async with open_for_reading(session, thread) as (store, _):
@@ -82,7 +82,7 @@ def show(session: Session, thread: str | None, as_json: bool) -> None:
 
     async def lines() -> str:
         async with open_for_reading(session, thread) as (store, _):
-            return "\n".join(log_lines(await store.checked_rows()))
+            return "\n".join(await store.each_row(log_line))
 
     if as_json:
         # as stored, since the hashes cover that

@@ -184,7 +184,15 @@ def _check_tool(tool: ToolSpec, manifest: Manifest) -> str:
         len(tool.offered) > _READS_LIMIT or not all(_KIND.fullmatch(kind) for kind in tool.offered)
     ):
         return f"it is offered for more than {_READS_LIMIT} kinds of files, or one that is no suffix such as .pdf"
-    return _check_schema(tool.input_schema)
+    return _check_schema(tool.input_schema) or _check_office(tool)
+
+
+def _check_office(tool: ToolSpec) -> str:
+    arguments = tool.input_schema.get("properties")
+    known = arguments if isinstance(arguments, Mapping) else {}
+    if tool.office in ("", "always") or tool.office in known:
+        return ""
+    return f"it takes the office image with {tool.office[:40]!r}, which is no argument of it"
 
 
 def _check_schema(schema: Mapping[str, Any]) -> str:

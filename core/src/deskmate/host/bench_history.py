@@ -27,6 +27,8 @@ _SETTINGS = (
     "memory_vms",
     "files",
     "size_mib",
+    "sheets",
+    "rows",
     "appends",
     "events",
 )

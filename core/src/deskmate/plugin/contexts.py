@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from deskmate.errors import ContentMissing, ToolInputError
-from deskmate.types.files import Evidence
+from deskmate.types.files import Deliverable, Evidence
 
 API_VERSION = "1.0"
 """The version of this API, as manifests name it in `api = ">=1,<2"`."""
@@ -38,6 +38,9 @@ class ToolContext:
     `config`: the plugin's settings, defaults filled in. `resources`: the plugin's package folder.
     `listed`: workspace path → bytes of the files whose content is not there yet; they are not in the
     folders either. `file` and `target` have the host bring such a file; see `Tool.reads`.
+    `results`: workspace path → what this plugin's tools presented there in earlier machines of the thread, without its
+    claims, as long as the user has not applied it; a tool that goes on with its own result reads there what it said of
+    it. The file may have changed since. `originals`: folder of what those results were made from; see `original`.
     """
 
     workspace: Path
@@ -46,6 +49,19 @@ class ToolContext:
     config: Mapping[str, Any] = field(default_factory=dict)
     on_progress: Callable[[str], None] = lambda line: None
     listed: Mapping[str, int] = field(default_factory=dict)
+    results: Mapping[str, Deliverable] = field(default_factory=dict)
+    originals: Path | None = None
+
+    def original(self, path: str) -> Path | None:
+        """Return the file that an earlier result was made from, as the host holds it; None if it is not here.
+
+        Args:
+            path: workspace path, one of the result's `sources`.
+        """
+        if self.originals is None:
+            return None
+        real = (self.originals / path).resolve()
+        return real if real.is_relative_to(self.originals.resolve()) and real.is_file() else None
 
     def file(self, path: str) -> Path:
         """Return the real path of an existing workspace file.
@@ -122,7 +138,8 @@ class ValidationContext:
     `file`: the deliverable's own file. `sources`: the originals from the host. `evidence`: what the
     run recorded, a claim to be re-derived, never believed. `facts`: what the host knows of the run
     (`date`: ISO date; `said`: the user's words; `unavailable`: granted files that could not be read; `hosts`: those
-    that a request went to). `others`: workspace path → file of the run's other deliverables.
+    that a request went to). `others`: workspace path → file of the run's other deliverables; `presented`: workspace
+    path → what was said of them, claims to be checked as well.
     """
 
     file: Path
@@ -131,4 +148,5 @@ class ValidationContext:
     facts: Mapping[str, Any] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
     others: Mapping[str, Path] = field(default_factory=dict)
+    presented: Mapping[str, Deliverable] = field(default_factory=dict)
     resources: Path = Path()

@@ -44,6 +44,10 @@ class Tool:
     `offered`: kinds of files, such as `(".pdf",)`: the model is offered the tool once the thread has such a file,
     or once it has read a skill of that name (`pdf`). None (the default): always. An empty tuple: never, because
     the program itself calls it. A tool that is not offered still runs when it is called.
+
+    `office`: it renders, recalculates or recognizes, which takes an image of flavour `office`: "always", or the name of
+    the argument that asks for it, such as `ocr`. The thread's machine is of that flavour from such a call on, where the
+    image was built; without it the tool is called all the same, and says what it lacks.
     """
 
     function: Callable[..., Any]
@@ -51,6 +55,7 @@ class Tool:
     timeout_s: int = 120
     reads: tuple[str, ...] | None = None
     offered: tuple[str, ...] | None = None
+    office: str = ""
 
     @property
     def name(self) -> str:

@@ -39,7 +39,7 @@ _ENVELOPE: Mapping[str, Any] = {
     "io.modelcontextprotocol/clientInfo": {"name": "deskmate", "version": "1"},
     "io.modelcontextprotocol/clientCapabilities": {},
 }
-PutKind = Literal["base", "listing", "overlay", "home", "clean"]
+PutKind = Literal["base", "listing", "overlay", "home", "clean", "results"]
 
 
 @asynccontextmanager

@@ -15,7 +15,7 @@ from typing import Any
 import anyio
 import anyio.to_thread
 
-from deskmate.errors import CorruptData, ProtocolError, SandboxUnavailable
+from deskmate.errors import CorruptData, ProtocolError, SandboxMissing, SandboxUnavailable
 from deskmate.ports import Flavour, Progress, SandboxSpec
 from deskmate.sandbox.acceleration import find_acceleration
 from deskmate.sandbox.host_checks import available_mib
@@ -76,6 +76,9 @@ class QemuSandbox:
         self._templates: Templates | None = None
         self._layers: dict[tuple[str, ...], Layer] = {}
         self._office = anyio.Semaphore(OFFICE_MACHINES)
+        self._rooms = anyio.Semaphore(
+            OFFICE_MACHINES
+        )  # of their own: a thread keeps its machine meanwhile
         self._pool: Pool[QemuMachine] | None = None
         self._launchers = Launchers()
 
@@ -105,14 +108,14 @@ class QemuSandbox:
         return replace(self._check_registry(report, layer), code=code)
 
     async def _ask(self, layer: Layer, template: Template) -> dict[str, Any]:
-        async with self._restored(template) as machine:
+        async with self._restored(template, self._office) as machine:
             report: dict[str, Any] = to_json(await machine.guest.registry())
         return report
 
     @asynccontextmanager
     async def open(self, spec: SandboxSpec, progress: Progress) -> AsyncIterator[QemuMachine]:
         """Restore a VM for a thread; on exit it is gone."""
-        async with self._machine(spec.plugins, progress, spec.flavour) as machine:
+        async with self._machine(spec.plugins, progress, spec.flavour, self._office) as machine:
             await machine.open(spec)
             async with way_out(machine, spec.egress):
                 yield machine
@@ -122,16 +125,30 @@ class QemuSandbox:
         self, plugins: Sequence[str], progress: Progress, flavour: Flavour = "base"
     ) -> AsyncIterator[QemuMachine]:
         """Restore a pristine VM without grants for one validation. `flavour`: the least that its image has."""
-        async with self._machine(plugins, progress, flavour) as machine:
+        async with self._machine(plugins, progress, flavour, self._rooms) as machine:
             yield machine
 
     @asynccontextmanager
     async def _machine(
-        self, plugins: Sequence[str], progress: Progress, flavour: Flavour = "base"
+        self,
+        plugins: Sequence[str],
+        progress: Progress,
+        flavour: Flavour,
+        turns: anyio.Semaphore,
     ) -> AsyncIterator[QemuMachine]:
         template = await self.template(plugins, progress, flavour)
-        async with self._restored(template) as machine:
+        if template.image.flavour == "office" and not turns.value:
+            progress(f"{OFFICE_MACHINES} machines with LibreOffice are in use; waiting for one")
+        async with self._restored(template, turns) as machine:
             yield machine
+
+    async def lacks(self, flavour: Flavour) -> str:
+        """Return in one line why there can be no machine of this flavour, with the cure; "" if there can."""
+        try:
+            await anyio.to_thread.run_sync(self._installed, flavour)
+        except (SandboxMissing, CorruptData) as error:
+            return f"{error.message.rstrip('.')}. {error.hint}"
+        return ""
 
     @asynccontextmanager
     async def pooled(self) -> AsyncIterator[None]:
@@ -158,17 +175,19 @@ class QemuSandbox:
         return self._pool.waiting if self._pool is not None else 0
 
     @asynccontextmanager
-    async def _restored(self, template: Template) -> AsyncIterator[QemuMachine]:
+    async def _restored(
+        self, template: Template, turns: anyio.Semaphore
+    ) -> AsyncIterator[QemuMachine]:
         """Yield a machine that is a thread's or a clean room's own: a waiting one, else a new one."""
         if self._pool is None or template.image.flavour == "office":
-            async with self._new(template) as machine:
+            async with self._new(template, turns) as machine:
                 yield machine
             return
         async with AsyncExitStack() as stack:
             waiting = await self._waiting(stack, self._pool, template)
             self._pool.want(template)
             if waiting is None:
-                waiting = await stack.enter_async_context(self._new(template))
+                waiting = await stack.enter_async_context(self._new(template, turns))
             yield waiting
 
     async def _waiting(
@@ -184,9 +203,9 @@ class QemuSandbox:
         return machine
 
     @asynccontextmanager
-    async def _new(self, template: Template) -> AsyncIterator[QemuMachine]:
+    async def _new(self, template: Template, turns: anyio.Semaphore) -> AsyncIterator[QemuMachine]:
         async with (
-            self._office if template.image.flavour == "office" else nullcontext(),
+            turns if template.image.flavour == "office" else nullcontext(),
             restored(find_qemu(), template, self._places.machines, self._launchers) as vm,
             machine_of(vm, template, self._places.machines) as machine,
         ):

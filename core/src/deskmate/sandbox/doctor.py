@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import anyio.to_thread
 
-from deskmate.errors import DeskmateError
+from deskmate.errors import DeskmateError, SandboxMissing
 from deskmate.sandbox import host_checks as host
 from deskmate.sandbox.acceleration import find_acceleration
 from deskmate.sandbox.host_checks import Check
@@ -37,6 +37,7 @@ async def examine(places: Places, boot: Boot | None) -> tuple[Check, ...]:
         checks.append(image)
     else:
         checks.append(await anyio.to_thread.run_sync(_image, image, boot is not None))
+    checks.append(await anyio.to_thread.run_sync(_office, places, boot is not None))
     checks.append(_tools(image_missing=isinstance(image, Check)))
     checks += [host.memory(), host.disk(places), host.folders(places), host.clock(), host.limits()]
     checks += [_templates(places), _cache(places)]
@@ -71,6 +72,24 @@ def _image(image: Image, thorough: bool) -> Check:
         return Check(name="image", state="fail", cause=cause, cure=cure)
     cause = f"{image.suite}, built {image.built_at}, {image.bytes >> 20} MiB, {image.digest[:12]}"
     return Check(name="image", state="ok", cause=cause)
+
+
+def _office(places: Places, thorough: bool) -> Check:
+    """Say whether documents can be rendered and recalculated; without that everything else works."""
+    cure = "deskmate image build office"
+    try:
+        image = find_image(places, flavour="office")
+        wrong = verify_image(image) if thorough else ()
+    except SandboxMissing:
+        cause = "not built: nothing is rendered, recalculated by a second engine, or recognized"
+        return Check(name="office image", state="warn", cause=cause, cure=cure)
+    except (DeskmateError, OSError) as error:
+        return Check(name="office image", state="warn", cause=str(error), cure=f"{cure} --force")
+    if wrong:
+        cause = f"damaged: {', '.join(wrong)} in {image.folder}"
+        return Check(name="office image", state="warn", cause=cause, cure=f"{cure} --force")
+    cause = f"{image.suite}, built {image.built_at}, {image.bytes >> 20} MiB, {image.digest[:12]}"
+    return Check(name="office image", state="ok", cause=cause)
 
 
 def _tools(*, image_missing: bool) -> Check:

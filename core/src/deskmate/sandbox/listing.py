@@ -10,7 +10,7 @@ from deskmate.errors import CorruptData
 from deskmate.ports import ValidationRequest
 from deskmate.sandbox.archive import Item
 from deskmate.types.codec import to_json
-from deskmate.types.files import Entry
+from deskmate.types.files import Deliverable, Entry
 from deskmate.types.ids import Digest
 from deskmate.types.wire import GIVEN
 
@@ -70,6 +70,12 @@ def given(request: ValidationRequest) -> Document:
         "facts": to_json(request.facts),
     }
     return Document(GIVEN, json.dumps(data, separators=(",", ":")).encode())
+
+
+def presented(plugin: str, results: Sequence[Deliverable]) -> Document:
+    """Return what a plugin's tools presented in earlier machines."""
+    rows = to_json(tuple(results))
+    return Document(f"{plugin}.json", json.dumps(rows, separators=(",", ":")).encode())
 
 
 def batches(paths: Sequence[str], limit_bytes: int) -> list[list[str]]:

@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -29,10 +30,11 @@ from deskmate.sandbox.collect import collect
 from deskmate.sandbox.fulldisk import CURE, FULL, disk_is_full, wait_for_room
 from deskmate.sandbox.laying import Laying
 from deskmate.sandbox.listing import NAMES_LIMIT_BYTES, batches, given, listing
+from deskmate.sandbox.listing import presented as listing_of_results
 from deskmate.sandbox.process import Process
 from deskmate.sandbox.rest import Rest
 from deskmate.sandbox.template import FIRST_SPARE_ID, Template, practise
-from deskmate.types.files import Difference, Entry
+from deskmate.types.files import Difference, EarlierResults, Entry
 from deskmate.types.ids import Digest
 from deskmate.types.progress import Counted
 from deskmate.types.wire import SPACE_BYTES
@@ -213,6 +215,13 @@ class QemuMachine:
         if home:
             await self._put("home", items_of(home), blobs)
 
+    async def put_results(self, told: EarlierResults, blobs: BlobReader) -> None:
+        """Tell each plugin's tools what they presented in earlier machines, and what that was made from."""
+        await self._put("results", items_of(_below("originals", told.originals)), blobs)
+        for plugin, results in told.presented.items():
+            document = listing_of_results(plugin, results)
+            await self._put("results", (document.item,), document)
+
     async def _put(
         self,
         what: PutKind,
@@ -320,15 +329,7 @@ class QemuMachine:
 
     async def validate(self, request: ValidationRequest, blobs: BlobReader) -> ValidationReport:
         """Put deliverables and sources, run all rules, return the findings."""
-        files = {f"deliverables/{path}": digest for path, digest in request.files.items()}
-        files |= {f"sources/{source.path}": source.sha256 for source in request.sources}
-        entries = [
-            Entry(path=path, kind="file", mode=0o644, size=_length(blobs, digest), sha256=digest)
-            for path, digest in files.items()
-        ]
-        folders = {parent.as_posix() for path in files for parent in Path(path).parents}
-        entries += [Entry(path=path, kind="dir", mode=0o755) for path in folders - {"."}]
-        await self._put("clean", items_of(entries), blobs)
+        await self._put("clean", items_of(_with_folders(_clean(request, blobs))), blobs)
         document = given(request)
         await self._put("clean", (document.item,), document)
         try:
@@ -452,3 +453,26 @@ def _lost(error: BaseException) -> str | None:
     if isinstance(error, anyio.EndOfStream | anyio.BrokenResourceError | anyio.ClosedResourceError):
         return "the virtual machine is gone"
     return None
+
+
+def _clean(request: ValidationRequest, blobs: BlobReader) -> list[Entry]:
+    """Return the files of a clean room."""
+    files = {f"deliverables/{path}": digest for path, digest in request.files.items()}
+    files |= {f"sources/{source.path}": source.sha256 for source in request.sources}
+    return [
+        Entry(path=path, kind="file", mode=0o644, size=_length(blobs, digest), sha256=digest)
+        for path, digest in files.items()
+    ]
+
+
+def _with_folders(files: Sequence[Entry]) -> list[Entry]:
+    """Return files with the folders that they lie in."""
+    folders = {parent.as_posix() for file in files for parent in Path(file.path).parents}
+    return [*files, *(Entry(path=path, kind="dir", mode=0o755) for path in folders - {"."})]
+
+
+def _below(folder: str, files: Sequence[Entry]) -> list[Entry]:
+    """Return files, and the folders that they lie in, below a folder and for everybody to read."""
+    return _with_folders(
+        [replace(file, path=f"{folder}/{file.path}", mode=0o644) for file in files]
+    )

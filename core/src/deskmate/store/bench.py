@@ -8,7 +8,7 @@ import sqlite3
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +64,7 @@ class StoreFigures:
 async def bench_store(
     data: Path,
     progress: Progress,
-    lines_of: Callable[[Iterable[tuple[Any, ...]]], Iterable[str]],
+    line_of: Callable[[tuple[Any, ...]], str],
     *,
     appends: int = 300,
     events: int = 10_000,
@@ -72,7 +72,7 @@ async def bench_store(
 ) -> StoreFigures:
     """Measure in a folder of its own below `data`, on the disk that threads are on; it is removed.
 
-    `lines_of`: how checked rows are shown. `many`: threads that are searched.
+    `line_of`: how a row is shown. `many`: threads that are searched.
     """
     await anyio.to_thread.run_sync(make_folder, data)
     folder = Path(tempfile.mkdtemp(prefix=".bench-", dir=data))
@@ -81,7 +81,7 @@ async def bench_store(
         progress(f"{appends} appends beside {appends} bare inserts")
         append, insert = await _appends(threads, appends)
         progress(f"opening a log of {events:,} events")
-        opened, rows, shown = await _opening(threads, events, lines_of)
+        opened, rows, shown = await _opening(threads, events, line_of)
         progress(f"searching {many:,} threads")
         search, index = await anyio.to_thread.run_sync(bench_search, folder / "many", many)
     finally:
@@ -136,7 +136,7 @@ def _bare(file: Path) -> sqlite3.Connection:
     connection.execute("pragma journal_mode=wal")
     connection.execute("pragma synchronous=full")
     connection.execute(
-        "create table rows (seq integer primary key, time, kind, payload, prev, own)"
+        "create table rows (seq integer primary key, time, kind, payload, prev, own, sealed, salt)"
     )
     return connection
 
@@ -144,7 +144,7 @@ def _bare(file: Path) -> sqlite3.Connection:
 def _insert_once(connection: sqlite3.Connection, row: tuple[object, ...]) -> float:
     began = time.perf_counter()
     connection.execute("begin immediate")
-    connection.execute("insert into rows values (null, ?, ?, ?, ?, ?)", row)
+    connection.execute("insert into rows values (null, ?, ?, ?, ?, ?, ?, ?)", row)
     connection.execute("commit")
     return time.perf_counter() - began
 
@@ -153,13 +153,14 @@ def _newest_row(folder: Path, thread: ThreadId) -> tuple[object, ...]:
     """Return the newest stored row without its number."""
     with closing(sqlite3.connect(folder / thread / FILE)) as connection:
         found: tuple[object, ...] = connection.execute(
-            "select time, kind, payload, prev_hash, hash from events order by seq desc limit 1"
+            "select time, kind, payload, prev_hash, hash, sealed, salt from events"
+            " order by seq desc limit 1"
         ).fetchone()
     return found
 
 
 async def _opening(
-    folder: Path, count: int, lines_of: Callable[[Iterable[tuple[Any, ...]]], Iterable[str]]
+    folder: Path, count: int, line_of: Callable[[tuple[Any, ...]], str]
 ) -> tuple[float, float, float]:
     """Return the best seconds of opening a log and reading it, of its bare rows, and of showing it."""
     thread = await create_thread(folder, "Figures", version="bench")
@@ -177,7 +178,7 @@ async def _opening(
         rows.append(_read_rows(folder / thread / FILE))
         began = time.perf_counter()
         async with open_thread(folder, thread, write=False) as store:
-            text = "\n".join(lines_of(await store.checked_rows()))
+            text = "\n".join(await store.each_row(line_of))
         shown.append(time.perf_counter() - began)
         assert text.count("\n") == count - 1
     return min(opened), min(rows), min(shown)

@@ -109,9 +109,11 @@ def _read(rows: list[tuple[str, str]]) -> dict[str, Any]:
             case "ChangesStaged":
                 facts["pending"] = sum(payload[name] for name in ("created", "modified", "deleted"))
             case "ChangesDiscarded":
-                facts["pending"] *= bool(payload.get("paths"))
-            case "ApplyFinished":
-                facts["pending"] *= not payload["applied"]
+                facts["pending"] = payload.get(
+                    "left", facts["pending"] * bool(payload.get("paths"))
+                )
+            case "ApplyFinished" if payload["applied"]:
+                facts["pending"] = payload.get("left", 0)
             case _:
                 _read_owner(kind, payload, facts)
     return facts

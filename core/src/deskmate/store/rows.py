@@ -75,12 +75,13 @@ def stored_events(connection: sqlite3.Connection) -> Iterator[tuple[Event, str]]
         yield event, row[3]
 
 
-def check_rows(rows: Iterable[tuple[Any, ...]]) -> None:
-    """Raise CorruptData at the first row that does not fit into the chain."""
+def checked_rows(connection: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
+    """Yield every row of a log that fits into the chain. Raises CorruptData at the first other, sqlite3.Error."""
     head = chain.GENESIS
-    for seq, row in enumerate(rows, start=1):
+    for seq, row in enumerate(connection.execute(f"{SELECT} order by seq"), start=1):
         check_row(row, seq, head)
         head = row[5]
+        yield row
 
 
 def read_event(row: tuple[Any, ...], seq: int, head: str) -> Event:

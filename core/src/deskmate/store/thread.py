@@ -7,6 +7,7 @@ import os
 import re
 import sqlite3
 import threading
+import time
 from collections.abc import (
     AsyncIterator,
     Callable,
@@ -18,9 +19,10 @@ from collections.abc import (
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 
 from deskmate import failpoints
@@ -33,7 +35,7 @@ from deskmate.store.rows import (
     INSERT_UNDER,
     SELECT,
     as_record,
-    check_rows,
+    checked_rows,
     erase_rows,
     make_event,
     read_event,
@@ -43,9 +45,12 @@ from deskmate.types.events import Erased, Event, Payload
 from deskmate.types.ids import ThreadId
 
 Now = Callable[[], str]
+T = TypeVar("T")
 HEAD_FILE = "head.json"
 """Length and head of the log at the last orderly close: a witness beside the database."""
 LOCK_FILE = "writer.lock"
+QUICK_S = 0.005
+"""While the last write took no longer, the loop's own thread writes: handing a write over takes as long as it."""
 _MANY_EVENTS = 500
 _ID = re.compile(r"t-[a-z0-9]{1,40}")
 
@@ -72,6 +77,7 @@ class ThreadStore:
         self._mutex = threading.Lock()
         self._events: list[Event] = []
         self._failed = False
+        self._took_s = 0.0
         self.redact: Callable[[Any], Any] = lambda payload: payload
         """Takes known secrets out of a payload before it is stored."""
         self._token = self._take_lease() if writes else 0
@@ -92,7 +98,15 @@ class ThreadStore:
         Raises UserError for a reader or a writer that lost its lease, DeskmateError when the disk
         is full or fails; after that every later append is refused.
         """
+        if self._may_write_here():
+            await anyio.lowlevel.checkpoint_if_cancelled()
+            return self._append(payloads)
         return await anyio.to_thread.run_sync(self._append, payloads, limiter=self._limiter)
+
+    def _may_write_here(self) -> bool:
+        """Say whether the loop may wait for a write: nobody else is at it, and the last one was quick."""
+        is_free = not self._limiter.borrowed_tokens and not self._mutex.locked()
+        return is_free and bool(self._events) and self._took_s <= QUICK_S
 
     async def events(self, after: int = 0) -> tuple[Event, ...]:
         """Return all events with a `seq` greater than `after`, in order.
@@ -106,12 +120,12 @@ class ThreadStore:
         """Return the plain records, unchecked, for export and for `verify`."""
         return await anyio.to_thread.run_sync(self._rows, limiter=self._limiter)
 
-    async def checked_rows(self) -> tuple[tuple[Any, ...], ...]:
-        """Return the rows of all events, their payloads as JSON text; quicker than `events`.
+    async def each_row(self, make: Callable[[tuple[Any, ...]], T]) -> tuple[T, ...]:
+        """Return what `make` gives for the row of each event, its payload as JSON text; quicker than `events`.
 
-        Every hash is checked. Raises CorruptData at the first that does not fit.
+        Every hash is checked first. Raises CorruptData at the first that does not fit.
         """
-        return await anyio.to_thread.run_sync(self._checked_rows, limiter=self._limiter)
+        return await anyio.to_thread.run_sync(self._each_row, make, limiter=self._limiter)
 
     async def faults(self) -> tuple[str, ...]:
         """Return what is wrong with the database beside its records, one line each."""
@@ -151,7 +165,10 @@ class ThreadStore:
             )
         try:
             with self._mutex:
-                return self._insert(payloads, also)
+                began = time.perf_counter()
+                fresh = self._insert(payloads, also)
+                self._took_s = time.perf_counter() - began
+                return fresh
         except sqlite3.Error as error:
             self._failed = True
             raise schema.explain(error, self.thread) from error
@@ -230,11 +247,13 @@ class ThreadStore:
             raise schema.explain(error, self.thread) from error
         return rows
 
-    def _checked_rows(self) -> tuple[tuple[Any, ...], ...]:
-        with self._mutex:
-            rows = tuple(self._query("order by seq", []))
-        check_rows(rows)
-        return rows
+    def _each_row(self, make: Callable[[tuple[Any, ...]], T]) -> tuple[T, ...]:
+        try:
+            with self._mutex, _collecting_later(_MANY_EVENTS):
+                # a row at a time: what the processor still holds need not be fetched from memory again
+                return tuple(make(row) for row in checked_rows(self._db))
+        except schema.UNREADABLE as error:
+            raise schema.explain(error, self.thread) from error
 
     def _rows(self) -> tuple[dict[str, Any], ...]:
         with self._mutex:

@@ -20,6 +20,7 @@ from deskmate.ports import (
     BlobReader,
     Blobs,
     CallState,
+    Flavour,
     Progress,
     SandboxSpec,
     ToolOutcome,
@@ -27,7 +28,7 @@ from deskmate.ports import (
     ValidationRequest,
 )
 from deskmate.testing.fake_workspace import Tree, workspace_tools
-from deskmate.types.files import Change, Difference, Entry
+from deskmate.types.files import Change, Deliverable, Difference, EarlierResults, Entry
 from deskmate.types.findings import Finding
 from deskmate.types.ids import Digest
 from deskmate.types.registry import Registry, RuleSpec, SkillSpec, ToolSpec
@@ -60,6 +61,8 @@ class FakeMachine:
         self._ledger: dict[str, ToolOutcome] = {}
         self._parts: list[tuple[tuple[Entry, ...], tuple[str, ...]]] = []
         self._closed = False
+        self.presented: dict[str, Sequence[Deliverable]] = {}
+        self.originals: dict[str, bytes] = {}
 
     @property
     def id(self) -> str:
@@ -133,6 +136,14 @@ class FakeMachine:
                 self._tree.put(change.after, content)
         for entry in home:
             self._home.put(entry, blobs.read(entry.sha256) if entry.sha256 else b"")
+
+    async def put_results(self, told: EarlierResults, blobs: BlobReader) -> None:
+        """Note what tools would be told, in `presented` and `originals`."""
+        self._check()
+        self.presented = dict(told.presented)
+        self.originals = {
+            entry.path: blobs.read(entry.sha256) for entry in told.originals if entry.sha256
+        }
 
     async def call(
         self,
@@ -280,7 +291,7 @@ class FakeSandbox:
 
     @asynccontextmanager
     async def clean_room(
-        self, plugins: Sequence[str], progress: Progress
+        self, plugins: Sequence[str], progress: Progress, flavour: Flavour = "base"
     ) -> AsyncIterator[FakeMachine]:
         """Start one machine without grants."""
         machine = self._machine(plugins, [])
@@ -288,6 +299,10 @@ class FakeSandbox:
             yield machine
         finally:
             machine.close()
+
+    async def lacks(self, flavour: Flavour) -> str:
+        """A fake machine is of every flavour."""
+        return ""
 
     def pooled(self) -> AbstractAsyncContextManager[None]:
         """Nothing is made ahead: a fake machine costs nothing."""

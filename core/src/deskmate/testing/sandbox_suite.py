@@ -21,7 +21,7 @@ from deskmate.ports import (
     ToolOutcome,
     ValidationRequest,
 )
-from deskmate.types.files import Deliverable, Difference, Entry, Evidence, Grant
+from deskmate.types.files import Deliverable, Difference, EarlierResults, Entry, Evidence, Grant
 from deskmate.types.ids import ThreadId
 
 Check = Callable[[Sandbox, Blobs], Awaitable[None]]
@@ -358,6 +358,23 @@ async def a_closed_machine_says_so(sandbox: Sandbox, blobs: Blobs) -> None:
     raise AssertionError("a call on a closed machine must raise SandboxUnavailable")
 
 
+async def earlier_results_are_taken_and_are_no_change(sandbox: Sandbox, blobs: Blobs) -> None:
+    """What tools presented before comes in beside the workspace, which shows nothing of it."""
+    base = _base(blobs)
+    told = EarlierResults(
+        presented={
+            "workspace": (Deliverable(path="docs/a.txt", title="A", data={"n": "x" * 100_000}),)
+        },
+        originals=tuple(entry for entry in base if entry.sha256 is not None),
+    )
+    async with _machine(sandbox, blobs) as machine:
+        await machine.put_results(told, blobs)
+        read = await _call(machine, "read", "k1", path="docs/a.txt")
+        difference, _ = await machine.difference(base, blobs)
+    assert not read.is_error
+    assert difference.changes == ()
+
+
 async def the_clean_room_runs_every_rule_of_the_registry(sandbox: Sandbox, blobs: Blobs) -> None:
     """Validation reports the rules that ran, for a harmless deliverable without findings of level error."""
     content = b"A short note without anything to complain about.\n"
@@ -416,6 +433,7 @@ CHECKS: tuple[Check, ...] = (
     machines_do_not_see_each_other,
     a_machine_made_ahead_is_as_fresh_as_any,
     a_closed_machine_says_so,
+    earlier_results_are_taken_and_are_no_change,
     the_clean_room_runs_every_rule_of_the_registry,
     the_clean_room_takes_evidence_of_any_size,
 )

@@ -346,19 +346,27 @@ class ApplyStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyFinished:
-    """The plan was carried out whole (`applied`) or not at all. `text`: why not."""
+    """The plan was carried out whole (`applied`) or not at all. `text`: why not.
+
+    `left`: how many changes of the set stay staged; None for an undo, and in old logs.
+    """
 
     plan: Digest
     applied: bool
     text: str = ""
+    left: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangesDiscarded:
-    """The user threw a change set away, or these paths of it; its content stays in blobs until collected."""
+    """The user threw a change set away, or these paths of it; its content stays in blobs until collected.
+
+    `left`: how many changes of the set stay staged, None where that is not known.
+    """
 
     difference: Digest
     paths: tuple[str, ...] = ()
+    left: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -123,3 +123,21 @@ class Deliverable:
     sources: Mapping[str, str] = field(default_factory=dict)
     claims: tuple[Claim, ...] = ()
     data: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def asks_rendering(self) -> bool:
+        """Say whether its pages are to be looked at in the clean room: `data` has `render` true, or `pages`."""
+        return self.data.get("render") is True or "pages" in self.data
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierResults:
+    """What earlier machines of a thread presented and the user has not applied yet.
+
+    `presented`: plugin → what its own tools said of files that are still changed, by path, the last word each.
+
+    `originals`: the files that these were made from, as the host holds them.
+    """
+
+    presented: Mapping[str, tuple[Deliverable, ...]]
+    originals: tuple[Entry, ...]

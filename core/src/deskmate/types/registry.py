@@ -90,6 +90,7 @@ class ToolSpec:
 
     `reads`: which files of the granted folders it looks at, as `deskmate.plugin.Tool` says; None: any.
     `offered`: kinds of files that make it worth its place in a request, as there; None: any thread.
+    `office`: when it takes a machine of flavour `office`, as there: "always", or with that argument; "": never.
     """
 
     plugin: str
@@ -101,6 +102,11 @@ class ToolSpec:
     timeout_s: int = 120
     reads: tuple[str, ...] | None = None
     offered: tuple[str, ...] | None = None
+    office: str = ""
+
+    def wants_office(self, arguments: Mapping[str, Any]) -> bool:
+        """Say whether a call with these arguments takes a machine that renders, recalculates and recognizes."""
+        return self.office == "always" or bool(self.office and arguments.get(self.office))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,8 +50,7 @@ class RenderGate:
         takes seconds; one that asks and cannot be is an error.
         """
         suffix = context.file.suffix.lower()
-        wanted = deliverable.data.get("render") is True or "pages" in deliverable.data
-        if suffix != ".pdf" and not (suffix in OFFICE and wanted):
+        if suffix != ".pdf" and not (suffix in OFFICE and deliverable.asks_rendering):
             return
         try:
             with self._shown(context.file) as pdf:

@@ -62,14 +62,14 @@ def recalculated(
     if changed is None:
         known = replace(known, declared=known.declared.merged(Declared(results=True)))
     old = [u for u in done.unsettled if u.reason != "another program differs"]
-    remember(result, known, context, unsettled=[_label(u.spot) for u in old])
+    data = remember(result, known, context, unsettled=[_label(u.spot) for u in old])
     name = context.name_of(result)
     deliverable = Deliverable(
         path=name,
         title=f"Recalculated workbook {result.name}",
         role="workbook",
         sources={"original": known.original},
-        data={"declared": known.declared.to_json()},
+        data=data,
     )
     return ToolAnswer(
         result={"path": name} | _report(done, before, _results(Workbook(result))),

@@ -210,7 +210,9 @@ def sheet_edit(
             color, fill, align, wrap}, a date is {"date": "2026-03-31"}; clear {cells}; style {cells, number_format, …};
             insert {cells: whole rows or columns, such as Model!5:7 or Model!C:D, which are new and empty then}; delete
             {cells: the same}; all that names cells moves along, later edits name cells as they are then;
-            sheet {name, before, widths}; chart {cells (its first cell, or all that it covers), chart: as in sheet_build};
+            sheet {name, before, widths}; sheet_rename {sheet, name}; sheet_move {sheet, before}; sheet_delete {sheet}, refused
+            where something names it; chart_change {sheet, chart (its number in sheet_map), title, series: [{number, name,
+            categories, values}]}; chart {cells (its first cell, or all that it covers), chart: as in sheet_build};
             slicer {cells, table or pivot, field, caption};
             name {name, refers_to (null deletes), sheet}; append {table, rows: lists or objects by column};
             rule {cells, rule: {type, operator, formulas, text, colors, points, icons, rank, format: {fill, color,
@@ -240,7 +242,7 @@ def sheet_edit(
         source, result, edits, allow_protected=allow_protected, unsettled=known.unsettled
     )
     declared = known.declared.merged(outcome.declared)
-    remember(result, replace(known, declared=declared), context)
+    data = remember(result, replace(known, declared=declared), context)
     name = context.name_of(result)
     answer = {
         "path": name,
@@ -254,6 +256,6 @@ def sheet_edit(
         title=f"Edited workbook {result.name}",
         role="workbook",
         sources={"original": known.original},
-        data={"declared": declared.to_json()},
+        data=data,
     )
     return ToolAnswer(result=answer, deliverables=(deliverable,))

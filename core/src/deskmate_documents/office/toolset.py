@@ -70,12 +70,12 @@ def _sheets() -> Iterator[Tool]:
     yield Tool(function=sheet_tools.sheet_map, reads=_PATH, offered=SHEETS)
     yield Tool(function=sheet_tools.sheet_read, reads=_PATH, offered=SHEETS)
     yield _writer(sheet_tools.sheet_edit, SHEETS)
-    yield _writer(sheet_calc_tool.sheet_recalculate, SHEETS)
+    yield _writer(sheet_calc_tool.sheet_recalculate, SHEETS, office="always")
 
 
 def _pdf() -> Iterator[Tool]:
     yield Tool(function=pdf_tools.pdf_outline, reads=_PATH, offered=PDF)
-    yield Tool(function=pdf_tools.pdf_read, reads=_PATH, timeout_s=600, offered=PDF)
+    yield Tool(function=pdf_tools.pdf_read, reads=_PATH, timeout_s=600, offered=PDF, office="ocr")
     yield Tool(function=pdf_tools.pdf_find, reads=_PATH, timeout_s=300, offered=PDF)
     yield Tool(function=pdf_tools.pdf_tables, reads=_PATH, timeout_s=300, offered=PDF)
     yield Tool(function=pdf_tools.pdf_form, reads=_PATH, offered=PDF)
@@ -93,9 +93,21 @@ def _decks() -> Iterator[Tool]:
     yield Tool(function=deck_tools.deck_lint, reads=_PATH, offered=DECKS)
     yield _writer(deck_tools.deck_edit, DECKS)
     yield _writer(deck_tools.deck_summary, SHOWN, timeout_s=300)
-    yield _writer(render_tools.render_pages, SHOWN, timeout_s=600)
+    yield _writer(render_tools.render_pages, SHOWN, timeout_s=600, office="always")
 
 
-def _writer(function: Callable[..., Any], offered: tuple[str, ...], timeout_s: int = 120) -> Tool:
+def _writer(
+    function: Callable[..., Any],
+    offered: tuple[str, ...],
+    timeout_s: int = 120,
+    office: str = "",
+) -> Tool:
     """Return a tool that writes and looks at the file `path` only."""
-    return Tool(function=function, risk="write", reads=_PATH, timeout_s=timeout_s, offered=offered)
+    return Tool(
+        function=function,
+        risk="write",
+        reads=_PATH,
+        timeout_s=timeout_s,
+        offered=offered,
+        office=office,
+    )

@@ -7,7 +7,8 @@ import re
 
 from lxml import etree
 
-from deskmate_documents.opc import TYPES_NS, TYPES_PART, Element, Package, rels_name, resolve
+from deskmate_documents.opc import Element, Package, rels_name, resolve
+from deskmate_documents.parts import forget, reachable
 from deskmate_documents.pptx.deck import P14_NS, RID, Slide, p
 
 _SHARED = frozenset(
@@ -102,21 +103,8 @@ def drop_slide(package: Package, main: str, slide: Slide) -> int:
     for owner in before - {slide.part}:
         _unlink(package, owner, slide.part, elements=owner != main)
     gone = before - reachable(package)
-    _forget(package, gone)
+    forget(package, gone)
     return len(gone)
-
-
-def reachable(package: Package) -> set[str]:
-    """Return the parts that relationships lead to from the package's root."""
-    found: set[str] = set()
-    todo = [rel.target for rel in package.relationships().values() if not rel.external]
-    while todo:
-        part = todo.pop().partition("#")[0]
-        if part in found or part not in package:
-            continue
-        found.add(part)
-        todo += [rel.target for rel in package.relationships(part).values() if not rel.external]
-    return found
 
 
 def _unlink(package: Package, owner: str, target: str, *, elements: bool) -> None:
@@ -143,15 +131,3 @@ def _unlink(package: Package, owner: str, target: str, *, elements: bool) -> Non
             link.getparent().remove(link)
         if links:
             package.write_xml(owner, tree)
-
-
-def _forget(package: Package, gone: set[str]) -> None:
-    types = package.parse(TYPES_PART)
-    lower = {f"/{part}".lower() for part in gone}
-    for node in types.findall(f"{{{TYPES_NS}}}Override"):
-        if node.get("PartName", "").lower() in lower:
-            types.remove(node)
-    package.write_xml(TYPES_PART, types)
-    for part in gone:
-        package.discard(part)
-        package.discard(rels_name(part))

@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from deskmate_documents.xlsx.chartedit import ChartChange
 from deskmate_documents.xlsx.newsheet import NewSheet
 from deskmate_documents.xlsx.refs import Area, Place, parse_areas
+from deskmate_documents.xlsx.sheetchange import SheetChange
 from deskmate_documents.xlsx.shift import Shift
 
 AREAS_LIMIT = 50_000
 STEPS_LIMIT = 2_000
 _LISTS = ("rules", "validations", "names", "tables", "parts", "frames")
-Step = Shift | NewSheet
+Step = Shift | NewSheet | SheetChange | ChartChange
 
 
 @dataclass(slots=True, kw_only=True)
@@ -22,7 +24,7 @@ class Declared:
 
     `names`: defined names. `styles`: whether styles may have been appended. `results`: whether results that the
     original lacked, or itself called old, were computed. `parts`: package parts that were added or written anew.
-    `steps`: rows and columns that came or went and sheets that came, in order; all cells here are named as they are
+    `steps`: rows and columns that came or went, sheets that came, went or got another name or place, in order; all cells here are named as they are
     after the last one. `old`: sheet → cells whose results a shift made old. `frames`: sheets that got their first
     chart or a slicer. `caches`: whether slicers were added to the workbook.
     """
@@ -77,13 +79,30 @@ class Declared:
     def add_step(self, step: Step) -> None:
         """Say that rows or columns came or went, or a sheet came; cells named so far move with them."""
         self.steps.append(step)
-        if isinstance(step, NewSheet):
+        if isinstance(step, NewSheet | ChartChange):
+            return
+        if isinstance(step, SheetChange):
+            self._rename(step)
             return
         shift = step
         for named in (self.cells, self.old):
             areas = named.get(shift.sheet)
             if areas is not None:
                 named[shift.sheet] = [a for a in map(shift.area, areas) if a is not None]
+
+    def _rename(self, step: SheetChange) -> None:
+        """Call what was said of a sheet by its new name; what was said of one that is gone goes."""
+        for known in (self.cells, self.old):
+            now = {step.name(sheet): areas for sheet, areas in known.items()}
+            known.clear()
+            known.update({sheet: areas for sheet, areas in now.items() if sheet is not None})
+        for listed in (self.rules, self.validations, self.frames):
+            listed[:] = [name for sheet in listed if (name := step.name(sheet)) is not None]
+
+    @property
+    def is_empty(self) -> bool:
+        """Say whether nothing was declared."""
+        return self == Declared()
 
     def changed(self) -> dict[str, list[Area]]:
         """Return sheet → all areas from which results may be old."""
@@ -149,7 +168,12 @@ class Declared:
                     ]
         steps = data.get("steps")
         for step in steps[:STEPS_LIMIT] if isinstance(steps, list) else ():
-            read = NewSheet.from_json(step) or Shift.from_json(step)
+            read = (
+                NewSheet.from_json(step)
+                or SheetChange.from_json(step)
+                or ChartChange.from_json(step)
+                or Shift.from_json(step)
+            )
             found.steps += [read] if read is not None else []
         for name in _LISTS:
             listed = data.get(name)

@@ -12,6 +12,7 @@ from deskmate.errors import ToolInputError
 from deskmate_documents.xlsx import cells, naming
 from deskmate_documents.xlsx.book import Sheet, Workbook, parse_target
 from deskmate_documents.xlsx.chartadd import add_chart
+from deskmate_documents.xlsx.chartedit import change_chart
 from deskmate_documents.xlsx.declared import Declared
 from deskmate_documents.xlsx.formula import SPILLING, areas, functions, moved, stored
 from deskmate_documents.xlsx.graph import Graph
@@ -26,6 +27,7 @@ from deskmate_documents.xlsx.ruleedit import (
     remove_rule,
     remove_validation,
 )
+from deskmate_documents.xlsx.sheetchange import SheetChange, change_sheet
 from deskmate_documents.xlsx.sheetedit import SheetEdit
 from deskmate_documents.xlsx.shift import Shift
 from deskmate_documents.xlsx.slicers import add_slicer
@@ -130,7 +132,10 @@ class Editor:
             "validation_remove": partial(remove_validation, self), "pivot": partial(add_pivot, self),
             "pivot_change": partial(change_pivot, self), "pivot_refresh": partial(refresh_pivot, self),
             "insert": partial(shift_lines, self, gone=False), "delete": partial(shift_lines, self, gone=True),
-            "sheet": partial(new_sheet, self), "chart": partial(add_chart, self), "slicer": partial(add_slicer, self),
+            "sheet": partial(new_sheet, self), "sheet_rename": partial(change_sheet, self, op="rename"),
+            "sheet_move": partial(change_sheet, self, op="move"), "sheet_delete": partial(change_sheet, self, op="remove"),
+            "chart": partial(add_chart, self),
+            "chart_change": partial(change_chart, self), "slicer": partial(add_slicer, self),
         }  # fmt: skip
         for number, edit in enumerate(edits, 1):
             action = known.get(str(edit.get("op", "set")))
@@ -164,6 +169,19 @@ class Editor:
         for sheet, place in sorted(done.old):
             self.declared.old.setdefault(sheet, []).append(Area(*place, *place))
         self.notes.extend(done.notes)
+
+    def sheet_changed(self, step: SheetChange, notes: Sequence[str]) -> None:
+        """Take note that a sheet of the book got another name or place, or went."""
+        self._graph = None
+        self._touched = _called(self._touched, step)
+        self._flushed = _called(self._flushed, step)
+        self._lost.clear()
+        if self._unsettled is not None:
+            spots = {(s, (a.top, a.left)) for s, a in map(_spot, self._unsettled)}
+            self._unsettled = frozenset(f"{s}!{name_of(p)}" for s, p in _called(spots, step))
+        self.workbook_changed = True
+        self.declared.add_step(step)
+        self.notes.extend(notes)
 
     def _outcome(self) -> Outcome:
         graph = self._graph or Graph(self.book)
@@ -333,6 +351,11 @@ def _moved(spots: set[tuple[str, Place]], shift: Shift) -> set[tuple[str, Place]
         (sheet, shift.place(place) if sheet == shift.sheet else place) for sheet, place in spots
     }
     return {(sheet, place) for sheet, place in found if place is not None}
+
+
+def _called(spots: set[tuple[str, Place]], step: SheetChange) -> set[tuple[str, Place]]:
+    """Return cells as they are named after a sheet changed, without those that are gone."""
+    return {(name, place) for sheet, place in spots if (name := step.name(sheet)) is not None}
 
 
 def _spot(label: str) -> tuple[str, Area]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Literal
 
 from deskmate_documents.xlsx.book import Sheet, Workbook
@@ -48,8 +47,9 @@ def lint(book: Workbook, skip: frozenset[str] = frozenset()) -> Iterator[Doubt]:
                 message=f"The sheet is {sheet.state}.",
             )
         if sheet.kind == "worksheet" and sheet.part not in skip:
-            yield from _sheet(book, sheet)
-            yield from _units(book, sheet, units) if units.any else ()
+            kept: list[Value] | None = [] if units.any else None
+            yield from _sheet(book, sheet, kept)
+            yield from _units(sheet, units, kept) if kept else ()
     for part in book.package.related(book.main, "externalLink"):
         for rel in book.package.relationships(part).values():
             yield Doubt(
@@ -68,9 +68,12 @@ def lint(book: Workbook, skip: frozenset[str] = frozenset()) -> Iterator[Doubt]:
             )
 
 
-def _sheet(book: Workbook, sheet: Sheet) -> Iterator[Doubt]:
+def _sheet(book: Workbook, sheet: Sheet, kept: list[Value] | None) -> Iterator[Doubt]:
+    """Yield what is doubtful in a sheet; `kept`: gets the cells whose units count, to be read only once."""
     patterns: dict[Place, str] = {}
     for value in book.values(sheet):
+        if kept is not None and len(kept) < UNITS_LIMIT and _has_unit(value):
+            kept.append(value)
         label = f"{sheet.name}!{name_of(value.place)}"
         if value.kind == "error":
             yield Doubt(
@@ -96,9 +99,13 @@ def _sheet(book: Workbook, sheet: Sheet) -> Iterator[Doubt]:
         )
 
 
-def _units(book: Workbook, sheet: Sheet, units: Units) -> Iterator[Doubt]:
-    known = (v for v in book.values(sheet) if v.kind in ("number", "text") or v.formula)
-    values = list(islice(known, UNITS_LIMIT))
+def _has_unit(value: Value) -> bool:
+    return value.kind in ("number", "text") or bool(value.formula)
+
+
+def _units(sheet: Sheet, units: Units, values: Sequence[Value]) -> Iterator[Doubt]:
+    if len(values) < UNITS_LIMIT:
+        units.take(sheet.name, values)
     found = [(place, text) for place, text in odd_units(units, sheet, values)]
     for value in values:
         mixed = units.mixed(value, sheet.name) if value.formula else ""

@@ -11,6 +11,7 @@ from typing import Any
 from deskmate_documents.inventory import counts, inventory
 from deskmate_documents.xlsx.book import Sheet, Workbook
 from deskmate_documents.xlsx.cells import Value
+from deskmate_documents.xlsx.chartedit import shown
 from deskmate_documents.xlsx.formula import relative
 from deskmate_documents.xlsx.graph import Graph
 from deskmate_documents.xlsx.pivots import pivots
@@ -23,6 +24,7 @@ from deskmate_documents.xlsx.survey import Survey, quick_survey, whole_survey
 SHEETS_LIMIT = 80
 LIST_LIMIT = 60
 COLUMNS_LIMIT = 60
+CHARTS_LIMIT = 40
 REGIONS_LIMIT = 80
 HEADERS_LIMIT = 14
 PROGRESS_EVERY = 10
@@ -150,11 +152,8 @@ def header(survey: Survey) -> tuple[int, list[Value]]:
     return 0, []
 
 
-def detail(book: Workbook, sheet: Sheet) -> dict[str, Any]:
-    """Return one sheet: its columns, formulas by pattern, rules, validations, hidden and merged things."""
-    survey = whole_survey(book, sheet)
-    row, headers = header(survey)
-    titles = {value.place[1]: value.text for value in headers}
+def _held(book: Workbook, sheet: Sheet, row: int) -> tuple[dict[int, _Column], dict[Place, Value]]:
+    """Return the columns below a header's row with what they hold, and all formulas."""
     columns: dict[int, _Column] = defaultdict(_Column)
     formulas: dict[Place, Value] = {}
     for value in book.values(sheet):
@@ -162,6 +161,15 @@ def detail(book: Workbook, sheet: Sheet) -> dict[str, Any]:
             columns[value.place[1]].add(value)
         if value.formula:
             formulas[value.place] = value
+    return columns, formulas
+
+
+def detail(book: Workbook, sheet: Sheet) -> dict[str, Any]:
+    """Return one sheet: its columns, formulas by pattern, rules, validations, hidden and merged things."""
+    survey = whole_survey(book, sheet)
+    row, headers = header(survey)
+    titles = {value.place[1]: value.text for value in headers}
+    columns, formulas = _held(book, sheet, row)
     found = regions(formulas)
     frame = book.part(sheet).skeleton()
     answer = {
@@ -172,6 +180,7 @@ def detail(book: Workbook, sheet: Sheet) -> dict[str, Any]:
         "columns": [
             _column(book, n, titles.get(n, ""), columns[n]) for n in sorted(columns)[:COLUMNS_LIMIT]
         ],
+        "charts": list(shown(book, sheet))[:CHARTS_LIMIT],
         "formulas": [
             _filled({"cells": str(area), "formula": f"={text[:300]}"})
             for area, text in found[:REGIONS_LIMIT]

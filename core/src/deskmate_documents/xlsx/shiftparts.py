@@ -24,7 +24,7 @@ CHART15 = "http://schemas.microsoft.com/office/drawing/2012/chart"
 VML = "urn:schemas-microsoft-com:office:excel"
 THREADED = "http://schemas.microsoft.com/office/spreadsheetml/2018/threadedcomments"
 NAMED_VIEWS = "http://schemas.microsoft.com/office/spreadsheetml/2019/namedsheetviews"
-_LINKS = (
+LINKS = (
     "textlink",
     "cellRange",
     "linkedCell",
@@ -35,7 +35,7 @@ _LINKS = (
     "fmlaGroup",
 )
 _ANCHORS = ("twoCellAnchor", "oneCellAnchor")
-_VML_FORMULAS = ("FmlaLink", "FmlaRange", "FmlaTxbx", "FmlaGroup", "FmlaPict")
+VML_FORMULAS = ("FmlaLink", "FmlaRange", "FmlaTxbx", "FmlaGroup", "FmlaPict")
 
 
 @dataclass(slots=True)
@@ -99,7 +99,7 @@ class PartShift:
 
     def _linked(self, root: Element) -> None:
         for node in root.iter():
-            for name in _LINKS if isinstance(node.tag, str) else ():
+            for name in LINKS if isinstance(node.tag, str) else ():
                 text = node.get(name)
                 if text:
                     equals = "=" if text.startswith("=") else ""
@@ -229,7 +229,7 @@ class PartShift:
                 f"The comments or controls of {self.sheet.name} are kept in a form that cannot be moved."
             ) from error
         before = etree.tostring(root)
-        for name in _VML_FORMULAS:
+        for name in VML_FORMULAS:
             for node in root.iter(f"{{{VML}}}{name}"):
                 node.text = self.formulas.shifted(node.text or "", self.sheet.name).text
         for node in list(root.iter(f"{{{VML}}}ClientData")) if self.moves else ():

@@ -15,10 +15,12 @@ from deskmate.errors import ToolInputError
 from deskmate_documents.opc import Element
 from deskmate_documents.xlsx import naming
 from deskmate_documents.xlsx.book import Sheet, Table, Workbook
+from deskmate_documents.xlsx.chartedit import ChartChange, apply_chart
 from deskmate_documents.xlsx.formula import bare, moved, tokens
 from deskmate_documents.xlsx.newsheet import NewSheet, add_sheet
 from deskmate_documents.xlsx.refs import COLUMNS, ROWS, Area, Place
 from deskmate_documents.xlsx.rules import XM
+from deskmate_documents.xlsx.sheetchange import SheetChange, apply_change
 from deskmate_documents.xlsx.sheetedit import SheetEdit
 from deskmate_documents.xlsx.sheetpart import q
 from deskmate_documents.xlsx.shift import Formulas, Shift
@@ -277,6 +279,10 @@ def replay(book: Workbook, steps: Iterable[Step]) -> None:
     for step in steps:
         if isinstance(step, NewSheet):
             add_sheet(book, step)
+        elif isinstance(step, SheetChange):
+            apply_change(book, step)
+        elif isinstance(step, ChartChange):
+            apply_chart(book, step)
         else:
             apply_shift(book, step)
 

@@ -3,22 +3,45 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 
 from deskmate_documents.xlsx.book import Sheet, Workbook
 from deskmate_documents.xlsx.cells import Value
 from deskmate_documents.xlsx.formula import Token, bare, split_ref, tokens
 from deskmate_documents.xlsx.graph import Graph
-from deskmate_documents.xlsx.refs import Place, column_name, name_of, words
+from deskmate_documents.xlsx.refs import Area, Place, column_name, name_of, words
 from deskmate_documents.xlsx.styles import unit_of
 
 ADDING = words("SUM AVERAGE MIN MAX MEDIAN SUBTOTAL")
-AREA_LIMIT = 20_000
 LEAST = 3
 """So many cells of a run must show a unit for one that shows another to stand out."""
 _CODES = re.compile(r"(?<![A-Za-z])(USD|EUR|GBP|CHF|JPY|CNY|INR|CAD|AUD)(?![A-Za-z])|([€£¥$₹%])")
 _SAME = {"€": "EUR", "£": "GBP", "$": "USD", "₹": "INR"}
+
+
+class _Shown:
+    """The cells of a sheet that show a unit, by column and unit: an area is answered without going through its cells."""
+
+    def __init__(self, cells: Iterable[tuple[Place, str]]) -> None:
+        """`cells`: row by row."""
+        self._columns: dict[int, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+        for (row, column), unit in cells:
+            self._columns[column][unit].append(row)
+
+    def within(self, area: Area) -> set[str]:
+        """Return the units that cells of an area show."""
+        if area.right - area.left < len(self._columns):
+            columns = [c for c in range(area.left, area.right + 1) if c in self._columns]
+        else:
+            columns = [c for c in self._columns if area.left <= c <= area.right]
+        return {
+            unit
+            for column in columns
+            for unit, rows in self._columns[column].items()
+            if (at := bisect_left(rows, area.top)) < len(rows) and rows[at] <= area.bottom
+        }
 
 
 class Units:
@@ -27,16 +50,23 @@ class Units:
     def __init__(self, book: Workbook) -> None:
         """Nothing is read before it is asked for."""
         self._book = book
-        self._known: dict[str, dict[Place, str]] = {}
+        self._known: dict[str, _Shown] = {}
         self._styles: dict[int, str] = {}
         self._graph = Graph(book, empty=True)
 
-    def of(self, sheet: str) -> dict[Place, str]:
+    def take(self, sheet: str, values: Iterable[Value]) -> None:
+        """Note the units of a sheet whose cells were just read, so that they are not read again."""
+        self._known[sheet] = _Shown(
+            (value.place, unit)
+            for value in values
+            if value.kind == "number" and (unit := self.unit(value))
+        )
+
+    def of(self, sheet: str) -> _Shown:
         """Return the cells of a sheet that show a unit."""
         if sheet not in self._known:
-            values = self._book.values(self._book.sheet(sheet))
-            found = {v.place: self.unit(v) for v in values if v.kind == "number"}
-            self._known[sheet] = {place: unit for place, unit in found.items() if unit}
+            found = self._book.sheet(sheet)
+            self.take(sheet, self._book.values(found) if found.kind == "worksheet" else ())
         return self._known[sheet]
 
     def unit(self, value: Value) -> str:
@@ -58,11 +88,7 @@ class Units:
         """Return the units of the cells that a reference reads."""
         found: set[str] = set()
         for where, area in self._graph.precedents(token.text, sheet, place):
-            known = self.of(where)
-            if area.size > AREA_LIMIT:
-                found |= {unit for spot, unit in known.items() if spot in area}
-            else:
-                found |= {known[spot] for spot in area.cells() if spot in known}
+            found |= self.of(where).within(area)
         return found
 
     def mixed(self, value: Value, sheet: str) -> str:
