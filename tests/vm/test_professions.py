@@ -233,6 +233,24 @@ def test_ops_measures_a_process_and_turns_notes_into_a_procedure(desk: Desk, fol
     places = [next(n for n, line in enumerate(lines) if line.endswith(step)) for step in STEPS]
     assert places == sorted(places)
     assert "Storage team" in [cell.text for cell in procedure.tables[0].rows[0].cells]
+    assert [row.cells[0].text for row in procedure.tables[1].rows][1:] == ["1.1", "1.2", "1.3"]
+
+
+def test_ops_maps_a_process_keeps_risks_and_scores_vendors(desk: Desk, tmp_path: Path) -> None:
+    material = tmp_path / "work"
+    maker = ROOT / "examples/make_operations.py"
+    subprocess.run([sys.executable, maker, material], check=True, timeout=60)
+    done = work(desk, material, "ops", "Draw a process map.", "OPS-MAP-TRUE")
+    assert "(begin) → Receive order: 120" in done["answer"]
+    assert (material / "process-map.png").read_bytes().startswith(b"\x89PNG")
+    request = "Make a risk register."
+    done = work(desk, material, "ops", request, "OPS-RISK-SCORES", "OPS-RISK-OWNERS")
+    assert "R2: no owner is named" in done["answer"]
+    assert rows_of(material / "risk-register.xlsx", "Register")[1][0] == "R1"
+    request = "Vendor scorecard with total cost of ownership."
+    done = work(desk, material, "ops", request, "OPS-SUMS-TIE", "OPS-WEIGHTS", "OPS-LIVE-FORMULAS")
+    assert "Harbour Systems: total 76000.00 EUR, present value 72098.77" in done["answer"]
+    assert rows_of(material / "vendor-scorecard.xlsx", "Scores")[1][1] == "Harbour Systems"
 
 
 class Nobody:

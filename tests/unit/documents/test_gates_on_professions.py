@@ -19,8 +19,10 @@ from deskmate_legal.tools.compare import contract_compare
 from deskmate_legal.tools.memo import memo_write
 from deskmate_legal.tools.redline import contract_redline
 from deskmate_legal.tools.review import playbook_review
-from deskmate_ops.tools.measures import process_metrics
+from deskmate_ops.tools.measures import process_map, process_metrics
+from deskmate_ops.tools.risks import risk_register
 from deskmate_ops.tools.sop import sop_build
+from deskmate_ops.tools.vendors import vendor_scorecard
 
 ROOT = Path(__file__).parents[3]
 BANK = "Date,Description,Amount,Balance\n2026-03-02,Deposit INV-1,1250.00,1250.00\n2026-03-30,Bank charges,-12.40,1237.60\n"
@@ -28,6 +30,12 @@ LEDGER = "Date,Text,Amount,Balance\n2026-03-02,Deposit INV-1,1250.00,1250.00\n"
 # some of these cells must be hidden
 STAFF = {"Sales": (14, 6), "Engineering": (22, 5), "Finance": (9, 0), "Legal": (2, 1)}
 EVENTS = "case,activity,timestamp\nA,Receive,2026-03-02T08:00\nA,Pay,2026-03-03T10:00\nB,Receive,2026-03-02T09:00\nB,Pay,2026-03-04T13:00\n"
+RISKS = (
+    "ID,Risk,Likelihood,Impact,Owner,Mitigation,Due,Review date,Status\n"
+    "R1,One supplier,4,5,Dana Petrov,Second source,2026-01-31,2026-01-15,open\n"
+    "R2,Flood,1,5,,,,,open\n"
+)
+COSTS = "Vendor,Item,Year,Amount\nNorthlight,Fee,0,1000.10\nNorthlight,Fee,1,500\nHarbour,Fee,1,900.55\n"
 RUNBOOK = (
     "# Failover\n\nOwner: Storage team\n\n1. Stop writes on the primary.\n2. Promote the replica.\n"
 )
@@ -49,6 +57,9 @@ def context(tmp_path: Path) -> ToolContext:
         "employees.csv": "\n".join(people) + "\n",
         "events.csv": EVENTS,
         "failover.md": RUNBOOK,
+        "risks.csv": RISKS,
+        "vendors.csv": "Vendor,Quality,Delivery\nNorthlight,4,3\nHarbour,5,4\n",
+        "costs.csv": COSTS,
     }
     for name, text in files.items():
         (work / "w" / name).write_text(text)
@@ -93,8 +104,11 @@ def test_hr(context: ToolContext, output: str) -> None:
 
 def test_ops(context: ToolContext) -> None:
     measured = process_metrics(context, path="w/events.csv")
+    drawn = process_map(context, path="w/events.csv")
     built = sop_build(context, path="w/failover.md")
-    assert findings(context, measured, built) == []
+    listed = risk_register(context, path="w/risks.csv")
+    scored = vendor_scorecard(context, path="w/vendors.csv", costs="w/costs.csv")
+    assert findings(context, measured, drawn, built, listed, scored) == []
 
 
 def test_engineering(context: ToolContext) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from deskmate_documents.office.sheet_build_tool import sheet_build
 from deskmate_documents.office.sheet_tools import sheet_map, sheet_read
 from deskmate_documents.opc import Package
 from deskmate_documents.xlsx.book import Workbook
+from deskmate_documents.xlsx.build import Computed, build_workbook
 from deskmate_documents.xlsx.calculate import write_results
 from deskmate_documents.xlsx.engines import Answer
 from deskmate_documents.xlsx.results import fill_results, wrong_results
@@ -181,3 +183,26 @@ def test_a_formula_without_a_result_leaves_the_file_as_it_was(context: ToolConte
     with pytest.raises(ToolError, match=r"=1/0 in A!A2 gives #DIV/0!"):
         fill_results(file)
     assert file.read_bytes() == before
+
+
+def test_a_text_that_begins_like_a_formula_stays_a_text_and_a_wide_sheet_prints_on_one_page(
+    context: ToolContext,
+) -> None:
+    sheet = {"name": "A", "rows": [["Name"], [{"text": "=1+1"}]], "print": "landscape"}
+    sheet_build("a.xlsx", [sheet], context)
+    found = openpyxl.load_workbook(context.workspace / "a.xlsx")["A"]
+    assert (found["A2"].value, found["A2"].data_type) == ("=1+1", "s")
+    assert (found.page_setup.orientation, found.page_setup.fitToHeight) == ("landscape", 0)
+    assert found.print_title_rows == "$1:$1"
+    assert list(problems(context.workspace / "a.xlsx")) == []
+
+
+def test_a_formula_may_come_with_the_result_that_its_writer_computed(tmp_path: Path) -> None:
+    rows = [
+        ["Sum", "Word"],
+        [Computed("=1.5+1", Decimal("2.5")), Computed('=IF(1=1,"a","b")', "a")],
+    ]
+    build_workbook(tmp_path / "a.xlsx", [{"name": "A", "rows": rows}])
+    for stored, expected in ((True, (2.5, "a")), (False, ("=1.5+1", '=IF(1=1,"a","b")'))):
+        found = openpyxl.load_workbook(tmp_path / "a.xlsx", data_only=stored)["A"]
+        assert (found["A2"].value, found["B2"].value) == expected

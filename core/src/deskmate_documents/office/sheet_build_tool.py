@@ -21,8 +21,9 @@ def sheet_build(
     Args:
         path: workspace path of the new file, ending in .xlsx; an existing file is never replaced.
         sheets: in order, each {name, rows (lists of values; text that begins with = is a formula, a date is
-            {"date": "2026-03-31"}), header (how many rows are headers, 1), formats (number format of each column),
-            widths (of each column, in characters), print (landscape or portrait), freeze (first cell that scrolls, such as A2), table (a name:
+            {"date": "2026-03-31"}, a text as it stands {"text": "=…"}), header (how many rows are headers, 1), formats
+            (number format of each column), widths (of each column, in characters), print (landscape or portrait: on A4, one
+            page wide, the header on each page), freeze (first cell that scrolls, such as A2), table (a name:
             the rows become a table), charts: [{type: column, bar, line, area, pie, doughnut, scatter; stacked (true or
             percent), title, x_title, y_title, at: H2, series: [{name, categories: A2:A9, values: B2:B9, secondary}]}]}.
         context: filled in by Deskmate.

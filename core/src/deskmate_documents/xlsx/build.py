@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,18 @@ _LOOKS = {
 _LINES = {True: 1, "double": 6}
 
 
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A formula with the result that its writer computed by other means, so that every reader shows a figure.
+
+    For code that builds a workbook only: a value that came as JSON cannot be one. Whoever delivers it has a
+    gate that computes the formula once more.
+    """
+
+    formula: str
+    result: str | int | Decimal
+
+
 def build_workbook(
     target: Path, sheets: Sequence[Mapping[str, Any]], edits: Sequence[Mapping[str, Any]] = ()
 ) -> Outcome | None:
@@ -34,7 +48,8 @@ def build_workbook(
         target: an .xlsx file that is not there yet.
         sheets: list of {name, rows, widths, formats, header, freeze, table, charts, looks, print}. `looks`: name →
             {bold, italic, color, fill, align, wrap, indent, number_format, top, bottom (true or "double")}, for cells
-            written as {"value", "look"}. `print`: "landscape" or "portrait", one page wide.
+            written as {"value", "look"}. `print`: "landscape" or "portrait", one page wide. A value of a row is a figure, a
+            text (one that begins with = is a formula), {"date": …}, {"text": …} for a text as it stands, or `Computed`.
         edits: as `edit_workbook` takes them, made afterwards.
 
     Raises:
@@ -89,13 +104,13 @@ class _Writer:
                 own = formats[column] if column < len(formats) else None
                 look = bold if number < header else own
                 self._put((number, column), value, look, dates)
-        self._page(wanted)
+        self._page(wanted, header)
         if wanted.get("table"):
             self._table(str(wanted["table"]), rows, header)
         for chart in wanted.get("charts") or ():
             self._chart(chart, rows, codes)
 
-    def _page(self, wanted: Mapping[str, Any]) -> None:
+    def _page(self, wanted: Mapping[str, Any], header: int) -> None:
         for column, width in enumerate(wanted.get("widths") or ()):
             self._sheet.set_column(column, column, float(width))
         if wanted.get("freeze"):
@@ -106,6 +121,8 @@ class _Writer:
                 self._sheet.set_landscape()
             self._sheet.set_paper(9)
             self._sheet.fit_to_pages(1, 0)
+            if header:
+                self._sheet.repeat_rows(0, header - 1)
 
     def _look(self, wanted: Mapping[str, Any]) -> Any:
         unknown = sorted(set(wanted) - set(_LOOKS))
@@ -122,15 +139,19 @@ class _Writer:
             value, look = value["value"], self._looks[value["look"]]
             if value is None:
                 self._sheet.write_blank(*at, None, look)
-        if value is None:
-            return
         if isinstance(value, dict) and set(value) == {"text"}:
             self._sheet.write_string(*at, str(value["text"]), look)
-            return
+        elif value is not None:
+            self._write(at, value, look, dates)
+
+    def _write(self, at: Place, value: Any, look: Any, dates: Any) -> None:
         if isinstance(value, bool):
             self._sheet.write_boolean(*at, value, look)
-        elif isinstance(value, int | float):
+        elif isinstance(value, int | float | Decimal):
             self._sheet.write_number(*at, value, look)
+        elif isinstance(value, Computed):
+            result = float(value.result) if isinstance(value.result, Decimal) else value.result
+            self._sheet.write_formula(*at, f"={stored(value.formula)}", look, result)
         elif isinstance(value, dict) and set(value) == {"date"}:
             number = serial(str(value["date"]), date1904=False)
             self._sheet.write_number(*at, number, look or dates)

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from deskmate.plugin import ToolInputError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """A step. `depth`: 1 for a step, 2 and more for what belongs to it. `numbered`: it was in the notes."""
+    """A step. `depth`: 1 for a step, 2 and more for what belongs to it. `numbered`: it was in the notes.
+
+    `line`: of the notes, from 1. `details`: what labelled lines below it, or a bracket at its end, say of its owner, input,
+    check, roll-back, and who is consulted and informed.
+    """
 
     text: str
     depth: int
     numbered: bool
+    line: int = 0
+    details: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,6 +52,22 @@ _FACT = re.compile(
     r"^(?:\*\*|__)?(owner|process owner|author|version|status|approver|approved by|last reviewed|next review|review date|effective date)(?:\*\*|__)?\s*:\s*(?:\*\*|__)?\s*(\S.*)$",
     re.IGNORECASE,
 )
+DETAILS = ("owner", "input", "check", "roll-back", "consulted", "informed")
+_WORDS = {
+    "owner": "owner|who|done by|responsible|actor",
+    "input": "input|inputs|needs|requires|prerequisite|prerequisites|before you start",
+    "check": "check|verify|verification|expected|expected result|done when|success",
+    "roll-back": "roll-back|rollback|roll back|undo|back out|backout|if it fails|revert",
+    "consulted": "consulted|consult|ask",
+    "informed": "informed|inform|tell|notify",
+}
+_KEYS = {word: key for key, words in _WORDS.items() for word in words.split("|")}
+_LABEL = re.compile(
+    rf"^({'|'.join(sorted(_KEYS, key=len, reverse=True))})\s*:\s*(\S.*)$", re.IGNORECASE
+)
+_BRACKET = re.compile(
+    r"[(\[]((?:owner|who|done by|responsible|actor)\s*:[^()\[\]]+)[)\]]\s*\.?$", re.IGNORECASE
+)
 _ROLE = re.compile(
     r"^(?:steps|tasks|duties|checklist|instructions|procedure)\s+(?:for|of)\s+(?:the\s+)?(.+)$",
     re.IGNORECASE,
@@ -60,7 +83,8 @@ def read_runbook(text: str, name: str) -> Runbook:
     facts, body = _front_matter(text.replace("\r\n", "\n"))
     book = Runbook(title=facts.pop("title", ""), facts=facts, sections=[Section(title="")])
     fenced = ""
-    for line in body.split("\n"):
+    above = text.replace("\r\n", "\n").count("\n") - body.count("\n")
+    for number, line in enumerate(body.split("\n"), start=above + 1):
         fence = re.match(r"^\s*(```|~~~)", line)
         if fence and (not fenced or fence[1] == fenced):
             fenced = "" if fenced else fence[1]
@@ -68,7 +92,7 @@ def read_runbook(text: str, name: str) -> Runbook:
         if fenced:
             _attach(book.sections[-1], line.strip())
         else:
-            _take(book, line)
+            _take(book, line, number)
     if not book.steps():
         raise ToolInputError(f"{name} holds no steps: write them as a numbered or bulleted list.")
     book.title = book.title or name.rsplit("/", 1)[-1].rsplit(".", 1)[0].replace("_", " ").strip()
@@ -86,17 +110,20 @@ def _front_matter(text: str) -> tuple[dict[str, str], str]:
     ]
 
 
-def _take(book: Runbook, line: str) -> None:
+def _take(book: Runbook, line: str, number: int) -> None:
     section = book.sections[-1]
     heading = re.match(r"^(#{1,6})\s+(.*?)\s*#*$", line)
     item = _ITEM.match(line)
     if heading:
         _open_section(book, len(heading[1]), plain(heading[2]))
     elif item and not re.fullmatch(r"[\s*_-]+", line):
-        spaces = len(item[1].expandtabs(4))
-        section.steps.append(
-            Step(text=plain(item[4]), depth=_depth(section, spaces), numbered=bool(item[3]))
-        )
+        depth = _depth(section, len(item[1].expandtabs(4)))
+        if not _told(section, plain(item[4]), depth):
+            _add(
+                section, Step(text=plain(item[4]), depth=depth, numbered=bool(item[3]), line=number)
+            )
+    elif line.startswith((" ", "\t")) and _told(section, plain(line.strip()), 99):
+        return
     elif fact := _FACT.match(plain(line.strip())):
         book.facts.setdefault(fact[1].lower(), fact[2].strip())
     elif line.strip() and not re.match(r"^\s*(<|!!!|\?\?\?|---+\s*$|\*\*\*+\s*$|!\[)", line):
@@ -115,6 +142,31 @@ def _open_section(book: Runbook, level: int, title: str) -> None:
     book.sections.append(Section(title=title, role=role[1] if role else ""))
 
 
+def _add(section: Section, step: Step) -> None:
+    """Add a step, with what a bracket at its end says of it; its words stay."""
+    found = _BRACKET.search(step.text)
+    details: dict[str, str] = {}
+    for part in found[1].split(";") if found else ():
+        label = _LABEL.match(part.strip())
+        if label:
+            details[_KEYS[label[1].lower()]] = label[2].strip()
+    section.steps.append(replace(step, details=details))
+
+
+def _told(section: Section, text: str, depth: int) -> bool:
+    """Take a labelled line as a detail of the step that it stands below; say whether it was one."""
+    label = _LABEL.match(text)
+    place = next(
+        (n for n in range(len(section.steps) - 1, -1, -1) if section.steps[n].depth < depth), None
+    )
+    if label is None or place is None:
+        return False
+    step, key = section.steps[place], _KEYS[label[1].lower()]
+    said = f"{step.details[key]}; {label[2].strip()}" if key in step.details else label[2].strip()
+    section.steps[place] = replace(step, details={**step.details, key: said})
+    return True
+
+
 def _depth(section: Section, spaces: int) -> int:
     # Notes indent by 2, 3 or 4; anything from 2 on is one level, each further 4 another.
     if not section.steps or spaces < 2:
@@ -130,7 +182,7 @@ def _attach(section: Section, text: str) -> None:
         section.notes.append(text)
         return
     last = section.steps[-1]
-    section.steps[-1] = Step(text=f"{last.text} {text}", depth=last.depth, numbered=last.numbered)
+    section.steps[-1] = replace(last, text=f"{last.text} {text}")
 
 
 def plain(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Scores vendors from a table of criteria, or measures suppliers from an order database in SQLite."""
+"""Reads the figures of vendors from a table of criteria, or measures suppliers from an order database in SQLite."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from deskmate.plugin import ToolInputError
-from deskmate_documents.tables import Cell, find_column, parse_amounts, read_table
+from deskmate_documents.tables import find_column, parse_amounts, read_table
 
 DATABASES = (".sqlite", ".sqlite3", ".db")
 VENDORS = ("vendor", "supplier", "vendor name", "supplier name", "company", "name")
@@ -177,6 +177,16 @@ def _decimal(value: Any) -> Decimal:
     return Decimal(str(value)) if value not in (None, "") else Decimal()
 
 
+def read_sources(file: Path, name: str) -> dict[str, str]:
+    """Return vendor → where its figures stand."""
+    if file.suffix.lower() in DATABASES:
+        where = f"{name}, tables of suppliers, products and order lines"
+        return dict.fromkeys(_from_database(file, name), where)
+    table = read_table(file, name=name)
+    vendor = find_column(table, VENDORS) or table.columns[0]
+    return {text: f"{name}, row {number}" for number, text in table.values(vendor)}
+
+
 def weights_of(figures: Figures, given: Mapping[str, str]) -> dict[str, Decimal]:
     """Return criterion → weight; none given means equal weights of all criteria.
 
@@ -196,56 +206,3 @@ def weights_of(figures: Figures, given: Mapping[str, str]) -> dict[str, Decimal]
             f"The weights add up to {sum(weights.values()):f}; they must add up to 1 and none be negative."
         )
     return weights
-
-
-def scorecard(
-    figures: Figures, weights: Mapping[str, Decimal], lower_is_better: Sequence[str]
-) -> dict[str, list[list[Cell]]]:
-    """Return the sheets Scores, Figures and Weights; scores are 0 to 100, the best of a criterion has 100.
-
-    Raises:
-        ToolInputError: `lower_is_better` names no criterion.
-    """
-    criteria = list(next(iter(figures.values())))
-    for name in lower_is_better:
-        if name not in criteria:
-            raise ToolInputError(
-                f"There is no criterion {name!r}; there are {', '.join(criteria)}."
-            )
-    scored = []
-    for vendor, own in figures.items():
-        parts = {
-            c: _points(own[c], [o[c] for o in figures.values()], c in lower_is_better)
-            for c in weights
-        }
-        total = sum((parts[c] * weights[c] for c in weights), Decimal())
-        scored.append((vendor, total, [parts[c] for c in weights]))
-    scored.sort(key=lambda item: (-item[1], item[0]))
-    scores: list[list[Cell]] = [["Rank", "Vendor", "Score", *weights]]
-    scores += [
-        [n, v, _two(total), *map(_two, parts)]
-        for n, (v, total, parts) in enumerate(scored, start=1)
-    ]
-    table: list[list[Cell]] = [["Vendor", *criteria]]
-    table += [[vendor, *(own[c] for c in criteria)] for vendor, own in sorted(figures.items())]
-    table.append(
-        ["Total", *(sum((own[c] for own in figures.values()), Decimal()) for c in criteria)]
-    )
-    rules: list[list[Cell]] = [["Criterion", "Weight", "Better"]]
-    rules += [
-        [c, w.quantize(Decimal("0.0001")), "lower" if c in lower_is_better else "higher"]
-        for c, w in weights.items()
-    ]
-    return {"Scores": scores, "Figures": table, "Weights": rules}
-
-
-def _points(figure: Decimal, of_all: Sequence[Decimal], lower: bool) -> Decimal:
-    low, high = min(of_all), max(of_all)
-    if low == high:
-        return Decimal(100)
-    share = (figure - low) / (high - low)
-    return 100 * (1 - share if lower else share)
-
-
-def _two(figure: Decimal) -> Decimal:
-    return figure.quantize(Decimal("0.01"), ROUND_HALF_EVEN)

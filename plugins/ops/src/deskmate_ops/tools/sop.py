@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from pathlib import PurePosixPath
+from typing import Any
 
 from deskmate.plugin import Deliverable, ToolAnswer, ToolContext, ToolInputError
 from deskmate_documents.tables import LIMIT_BYTES, decode, pick_file
-from deskmate_ops.procedures import numbered, write_procedure
-from deskmate_ops.runbooks import read_runbook
+from deskmate_ops.procedures import numbered, open_points, write_procedure
+from deskmate_ops.runbooks import Runbook, read_runbook
 
 
 def sop_build(
     context: ToolContext, path: str = "", output: str = "", request: str = ""
 ) -> ToolAnswer:
-    """Turn runbook notes in Markdown into a numbered procedure (DOCX), every step kept, in order.
+    """Turn runbook notes in Markdown into a numbered procedure (DOCX), every step kept, in order, with owners and RACI.
 
-    Takes owner, version and review dates from the notes and says which are not named; nothing is added.
+    Takes from the notes: owner, version, review dates; of each step its owner, input, check, roll-back, whom to consult
+    and inform, from lines below it such as `Check: …` or a bracket `(owner: …)`. What they do not say is named as open.
 
     Args:
         context: filled in by Deskmate.
@@ -24,7 +26,8 @@ def sop_build(
         request: the user's words; a file named there is taken if `path` is empty.
 
     Returns:
-        `steps`: number, text and role of each; `missing`: facts that the notes do not name.
+        `steps`: number, text, role, line of the notes and details of each; `missing`: facts that the notes do not name;
+        `open_points`: all that they leave open, in words.
 
     Raises:
         ToolInputError: no such file, too large, or no list items in it.
@@ -51,28 +54,38 @@ def sop_build(
         role="sop",
         sources={"notes": context.name_of(file)},
     )
+    result = {"output": deliverable.path, **_result(book, deliverable.path)}
+    return ToolAnswer(result=result, deliverables=(deliverable,))
+
+
+def _result(book: Runbook, path: str) -> dict[str, Any]:
     steps = [
-        {"number": number, "text": step.text, "role": section.role}
+        {
+            "number": number,
+            "text": step.text,
+            "role": section.role,
+            "line": step.line,
+            **({"details": dict(step.details)} if step.details else {}),
+        }
         for section, lines in numbered(book)
         for number, step in lines
     ]
     missing = [key for key in ("owner", "version", "next review") if key not in book.facts]
     roles = list(dict.fromkeys(section.role for section in book.sections if section.role))
-    result = {
-        "output": deliverable.path,
-        "summary": _summary(book.title, len(steps), deliverable.path, roles, missing),
+    return {
+        "summary": _summary(book.title, len(steps), path, roles, open_points(book)),
         "title": book.title,
         "facts": book.facts,
         "roles": roles,
         "step_count": len(steps),
         "steps": steps[:200],
         "missing": missing,
+        "open_points": open_points(book),
     }
-    return ToolAnswer(result=result, deliverables=(deliverable,))
 
 
-def _summary(title: str, steps: int, path: str, roles: list[str], missing: list[str]) -> str:
+def _summary(title: str, steps: int, path: str, roles: list[str], gaps: list[str]) -> str:
     lines = [f"{title}: {steps} step{'' if steps == 1 else 's'}, written to {path}."]
     lines += [f"Roles: {', '.join(roles)}."] if roles else []
-    lines += [f"Not named in the notes: {', '.join(missing)}."] if missing else []
+    lines += ["Open points:", *(f"- {gap}" for gap in gaps)] if gaps else []
     return "\n".join(lines)
