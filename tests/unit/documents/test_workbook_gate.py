@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -214,3 +215,15 @@ def test_doubts_that_an_edit_brings_are_named(
     )
     found = gate(context, deliverable, tmp_path / "original.xlsx")
     assert sorted((f.level, f.location) for f in found) == [("error", "S!K1"), ("warning", "S!D3")]
+
+
+def test_a_new_workbook_need_not_keep_what_is_in_one_that_it_was_made_of(
+    context: ToolContext, busy: Path, tmp_path: Path
+) -> None:
+    with xlsxwriter.Workbook(context.workspace / "c/report.xlsx") as book:
+        book.add_worksheet("Findings").write("A1", "D3 holds a literal")
+    original = tmp_path / "original.xlsx"
+    report = Deliverable(path="c/report.xlsx", title="x", sources={"model": "c/busy.xlsx"})
+    assert gate(context, report, original) == []
+    copy = replace(report, sources={"original": "c/busy.xlsx"})
+    assert any(item.level == "error" for item in gate(context, copy, original))

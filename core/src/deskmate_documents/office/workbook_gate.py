@@ -62,7 +62,8 @@ def check_workbook(deliverable: Deliverable, context: ValidationContext) -> Iter
 
 
 def _original(deliverable: Deliverable, context: ValidationContext) -> Path | None:
-    for path in (*deliverable.sources.values(), deliverable.path):
+    """Return the workbook that it was edited from. Of other sources a new one may be made: those it need not keep."""
+    for path in (deliverable.sources.get("original", ""), deliverable.path):
         file = context.sources.file(path)
         if file is not None and file.suffix.lower() in KINDS:
             return file
