@@ -161,35 +161,6 @@ def test_a_batch_is_durable_at_its_end_and_single_puts_at_once(
     assert blobs.read(single) == b"alone"
 
 
-def test_a_batch_makes_all_folders_durably_before_a_blob_has_its_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    root = tmp_path / "blobs"
-    happened: list[str] = []
-    fsync, replace = os.fsync, os.replace
-
-    def synced(file: int) -> None:
-        if os.path.samestat(os.fstat(file), root.stat()):
-            happened.append(f"synced with {len(list(root.glob('??')))} folders")
-        fsync(file)
-
-    def named(old: str, new: str) -> None:
-        happened.append("named")
-        replace(old, new)
-
-    monkeypatch.setattr(os, "fsync", synced)
-    monkeypatch.setattr(os, "replace", named)
-    blobs = BlobStore(root)
-    with blobs.batch() as batch:
-        for number in range(40):
-            batch.put(b"%d" % number)
-    assert happened == ["synced with 256 folders", *["named"] * 40]
-    again = BlobStore(root)  # in the next process they are there
-    with again.batch() as batch:
-        digest = batch.put(b"more")
-    assert again.read(digest) == b"more"
-
-
 def test_an_error_inside_a_batch_passes_and_ends_it(tmp_path: Path) -> None:
     blobs = BlobStore(tmp_path)
 

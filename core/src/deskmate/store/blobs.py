@@ -43,7 +43,6 @@ class BlobStore:
         self._swept = False
         self._batch = threading.local()
         self._folders: set[str] = set()
-        self._making = threading.Lock()
 
     def put(self, content: bytes | Iterable[bytes]) -> Digest:
         """Store content durably and return its sha256.
@@ -70,7 +69,7 @@ class BlobStore:
                     if names is not None:
                         # in its own folder: threads that make files in one, or move them from one to
                         # another, wait for each other
-                        self._folder(digest, many=True)
+                        self._folder(digest)
                         temporary = f"{self._top}/{digest[:2]}/{name}"
                     _compress_whole(content, temporary, level)
                 else:
@@ -155,7 +154,7 @@ class BlobStore:
             Path(temporary).unlink()
             self._settle(digest, names)
             return
-        self._folder(digest, many=names is not None)
+        self._folder(digest)
         if names is None:
             _sync_file(temporary)
             failpoints.hit("blob:written")
@@ -167,23 +166,10 @@ class BlobStore:
         sync_folder(self._root / digest[:2])
         failpoints.hit("blob:durable")
 
-    def _folder(self, digest: Digest, *, many: bool) -> None:
-        """Make a blob's folder, durably; `many`: those of all blobs, which costs hardly more than one."""
-        if digest[:2] in self._folders:
-            return
-        if not many:
+    def _folder(self, digest: Digest) -> None:
+        if digest[:2] not in self._folders:
             make_folder(self._root / digest[:2])
             self._folders.add(digest[:2])
-            return
-        names = {f"{number:02x}" for number in range(256)}
-        with self._making:  # the threads of a batch all come here with their first blob
-            if digest[:2] in self._folders:
-                return
-            for name in names - {path.name for path in self._root.iterdir()}:
-                with suppress(FileExistsError):  # of another process
-                    (self._root / name).mkdir(mode=0o700)
-            sync_folder(self._root)
-            self._folders |= names
 
     def chunks(self, digest: Digest) -> Iterator[bytes]:
         """Yield the content in pieces of at most 1 MiB.
@@ -236,7 +222,7 @@ class Batch(BlobStore):
         self._names = names
         self.held: dict[Digest, bytes] = {}
         self._swept = store._swept
-        self._folders, self._making = store._folders, store._making
+        self._folders = store._folders
 
     def put(self, content: bytes | Iterable[bytes]) -> Digest:
         """Store content and return its sha256; see `BlobStore.put`."""

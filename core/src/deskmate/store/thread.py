@@ -99,8 +99,11 @@ class ThreadStore:
         is full or fails; after that every later append is refused.
         """
         if self._may_write_here():
-            await anyio.lowlevel.checkpoint_if_cancelled()
-            return self._append(payloads)
+            await (
+                anyio.lowlevel.checkpoint()
+            )  # a task that appends and appends must not hold the loop
+            if self._may_write_here():
+                return self._append(payloads)
         return await anyio.to_thread.run_sync(self._append, payloads, limiter=self._limiter)
 
     def _may_write_here(self) -> bool:

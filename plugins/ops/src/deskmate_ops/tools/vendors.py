@@ -137,7 +137,7 @@ def _scale(text: str) -> tuple[Decimal, Decimal] | None:
 
 
 def _cost_file(context: ToolContext, request: str) -> str:
-    """Return the one table whose name speaks of costs and that has them by year, empty if there is none."""
+    """Return the one table whose name speaks of costs and that goes by years, empty if there is none."""
     found = [
         path
         for path in find_files(context.workspace, TABLES, request)
