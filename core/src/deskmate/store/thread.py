@@ -51,6 +51,7 @@ HEAD_FILE = "head.json"
 LOCK_FILE = "writer.lock"
 QUICK_S = 0.005
 """While the last write took no longer, the loop's own thread writes: handing a write over takes as long as it."""
+_TURN_S = 0.01
 _MANY_EVENTS = 500
 _ID = re.compile(r"t-[a-z0-9]{1,40}")
 
@@ -105,6 +106,14 @@ class ThreadStore:
             if self._may_write_here():
                 return self._append(payloads)
         return await anyio.to_thread.run_sync(self._append, payloads, limiter=self._limiter)
+
+    async def _give_turn(self) -> None:
+        """Let others run now and then: a task that only appends must not hold the loop."""
+        if time.monotonic() - self._turn_s < _TURN_S:
+            await anyio.lowlevel.checkpoint_if_cancelled()
+            return
+        await anyio.lowlevel.checkpoint()
+        self._turn_s = time.monotonic()
 
     def _may_write_here(self) -> bool:
         """Say whether the loop may wait for a write: nobody else is at it, and the last one was quick."""
