@@ -79,6 +79,7 @@ class ThreadStore:
         self._events: list[Event] = []
         self._failed = False
         self._took_s = 0.0
+        self._turn_s = 0.0
         self.redact: Callable[[Any], Any] = lambda payload: payload
         """Takes known secrets out of a payload before it is stored."""
         self._token = self._take_lease() if writes else 0
@@ -100,9 +101,7 @@ class ThreadStore:
         is full or fails; after that every later append is refused.
         """
         if self._may_write_here():
-            await (
-                anyio.lowlevel.checkpoint()
-            )  # a task that appends and appends must not hold the loop
+            await self._give_turn()
             if self._may_write_here():
                 return self._append(payloads)
         return await anyio.to_thread.run_sync(self._append, payloads, limiter=self._limiter)
