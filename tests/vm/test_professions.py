@@ -236,6 +236,7 @@ def test_ops_measures_a_process_and_turns_notes_into_a_procedure(desk: Desk, fol
     assert [row.cells[0].text for row in procedure.tables[1].rows][1:] == ["1.1", "1.2", "1.3"]
 
 
+@pytest.mark.slow
 def test_ops_maps_a_process_keeps_risks_and_scores_vendors(desk: Desk, tmp_path: Path) -> None:
     material = tmp_path / "work"
     maker = ROOT / "examples/make_operations.py"
