@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from deskmate.plugin import PluginContext, Prompt, SkillSource, Tool, Validator, hookimpl
-from deskmate_hr.tools.policy import policy_lookup
+from deskmate_hr.tools.policy import policy_answer, policy_lookup
 from deskmate_hr.tools.report import people_report
+from deskmate_hr.validators.live import live_formulas
+from deskmate_hr.validators.policy_rules import policy_searched, quotes_verbatim
 from deskmate_hr.validators.rules import figures_tie, small_cells
 
 
@@ -25,6 +27,7 @@ def deskmate_tools(context: PluginContext) -> Iterable[Tool]:
     """Return the tools."""
     return [
         Tool(function=people_report, risk="write", reads=("{path}", "people-report.*")),
+        Tool(function=policy_answer, risk="write", reads=("{folder}", "policy-answer*")),
         Tool(function=policy_lookup, reads=("{folder}",)),
     ]
 
@@ -42,7 +45,7 @@ def deskmate_validators(context: PluginContext) -> Iterable[Validator]:
     return [
         Validator(
             rule="HR-SMALL-CELLS",
-            title="No count of 1 to 4 people is shown or can be worked out within a table.",
+            title="No count of 1 to 4 people is shown or can be worked out within or across the tables.",
             function=small_cells,
             roles=("people_report",),
         ),
@@ -51,5 +54,23 @@ def deskmate_validators(context: PluginContext) -> Iterable[Validator]:
             title="Each figure of a people report is computed again from the employee table.",
             function=figures_tie,
             roles=("people_report",),
+        ),
+        Validator(
+            rule="HR-LIVE-FORMULAS",
+            title="Shares, rates and totals of a workbook are formulas that give what they show.",
+            function=live_formulas,
+            roles=("people_report",),
+        ),
+        Validator(
+            rule="HR-QUOTES-VERBATIM",
+            title="Each quote of a policy memo stands verbatim at the place that it names.",
+            function=quotes_verbatim,
+            roles=("policy_answer",),
+        ),
+        Validator(
+            rule="HR-POLICY-SEARCHED",
+            title="A policy memo quotes what is in force, and says that the policy is silent only where it is.",
+            function=policy_searched,
+            roles=("policy_answer",),
         ),
     ]
