@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from deskmate.plugin import PluginContext, Prompt, SkillSource, Tool, Validator, hookimpl
+from deskmate_hr.tools.offer import offer_letter
 from deskmate_hr.tools.policy import policy_answer, policy_lookup
 from deskmate_hr.tools.report import people_report
 from deskmate_hr.validators.live import live_formulas
+from deskmate_hr.validators.offer_rules import letter_true, offer_approved
 from deskmate_hr.validators.policy_rules import policy_searched, quotes_verbatim
 from deskmate_hr.validators.rules import figures_tie, small_cells
 
@@ -26,6 +28,11 @@ def deskmate_prompts(context: PluginContext) -> Iterable[Prompt]:
 def deskmate_tools(context: PluginContext) -> Iterable[Tool]:
     """Return the tools."""
     return [
+        Tool(
+            function=offer_letter,
+            risk="write",
+            reads=("{record}", "{template}", "{approvals}", "offer letter - *"),
+        ),
         Tool(function=people_report, risk="write", reads=("{path}", "people-report.*")),
         Tool(function=policy_answer, risk="write", reads=("{folder}", "policy-answer*")),
         Tool(function=policy_lookup, reads=("{folder}",)),
@@ -72,5 +79,17 @@ def deskmate_validators(context: PluginContext) -> Iterable[Validator]:
             title="A policy memo quotes what is in force, and says that the policy is silent only where it is.",
             function=policy_searched,
             roles=("policy_answer",),
+        ),
+        Validator(
+            rule="HR-OFFER-APPROVED",
+            title="An offer letter rests on a record that is approved, by somebody else, before today, as it stands.",
+            function=offer_approved,
+            roles=("offer_letter",),
+        ),
+        Validator(
+            rule="HR-LETTER-TRUE",
+            title="An offer letter is its template, each place filled with what the approved record says.",
+            function=letter_true,
+            roles=("offer_letter",),
         ),
     ]
