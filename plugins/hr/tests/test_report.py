@@ -77,6 +77,14 @@ def test_a_hidden_count_put_back_fails(tmp_path: Path, column: Any, text: Any, s
     assert tie
 
 
+def test_a_figure_that_is_hidden_for_no_reason_fails(tmp_path: Path) -> None:
+    answer = reported(tmp_path)
+    edit(tmp_path, 0, 1, 1, "–")
+    small, tie = verdicts(tmp_path, answer)
+    assert any("gives away" in message for message in small)
+    assert any("Headcount of Finance is hidden, other than" in message for message in tie)
+
+
 def test_a_wrong_figure_fails_and_only_by_the_rule_on_figures(tmp_path: Path) -> None:
     answer = reported(tmp_path)
     edit(tmp_path, 0, 3, 1, "21")

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from deskmate.plugin import PluginContext, Prompt, SkillSource, Tool, Validator, hookimpl
+from deskmate_hr.tools.benchmark import comp_benchmark
 from deskmate_hr.tools.offer import offer_letter
 from deskmate_hr.tools.policy import policy_answer, policy_lookup
 from deskmate_hr.tools.report import people_report
+from deskmate_hr.validators.benchmark_rules import benchmark_ties, thin_data
 from deskmate_hr.validators.live import live_formulas
 from deskmate_hr.validators.offer_rules import letter_true, offer_approved
 from deskmate_hr.validators.policy_rules import policy_searched, quotes_verbatim
@@ -28,6 +30,11 @@ def deskmate_prompts(context: PluginContext) -> Iterable[Prompt]:
 def deskmate_tools(context: PluginContext) -> Iterable[Tool]:
     """Return the tools."""
     return [
+        Tool(
+            function=comp_benchmark,
+            risk="write",
+            reads=("{survey}", "{employees}", "compensation-benchmark.xlsx"),
+        ),
         Tool(
             function=offer_letter,
             risk="write",
@@ -66,7 +73,7 @@ def deskmate_validators(context: PluginContext) -> Iterable[Validator]:
             rule="HR-LIVE-FORMULAS",
             title="Shares, rates and totals of a workbook are formulas that give what they show.",
             function=live_formulas,
-            roles=("people_report",),
+            roles=("people_report", "comp_benchmark"),
         ),
         Validator(
             rule="HR-QUOTES-VERBATIM",
@@ -91,5 +98,17 @@ def deskmate_validators(context: PluginContext) -> Iterable[Validator]:
             title="An offer letter is its template, each place filled with what the approved record says.",
             function=letter_true,
             roles=("offer_letter",),
+        ),
+        Validator(
+            rule="HR-BENCHMARK-TIES",
+            title="Each figure of a benchmark is computed again from the survey and the own people, with its source.",
+            function=benchmark_ties,
+            roles=("comp_benchmark",),
+        ),
+        Validator(
+            rule="HR-THIN-DATA",
+            title="A benchmark shows no role and no own pay of too few people.",
+            function=thin_data,
+            roles=("comp_benchmark",),
         ),
     ]

@@ -32,10 +32,21 @@ TOO_PLAIN = frozenset(("name", "title", "date", "signature", "by", "place"))
 CURRENCY = ("currency", "salary currency", "pay currency")
 PERIOD = ("pay period", "salary period", "pay basis", "salary basis", "per")
 _MONEY = re.compile(r"\b(?:salary|bonus|pay|amount|allowance|wage|compensation|rate|stipend)\b")
-_SMALL = frozenset("of the a an or and for to in by if any".split())
-_MONTHS = (
-    "January February March April May June July August September October November December".split()
-)
+_SMALL = frozenset(["of", "the", "a", "an", "or", "and", "for", "to", "in", "by", "if", "any"])
+_MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,7 +44,6 @@ APPROVED_SALARY = (
 LEVELS = ("level", "grade", "band", "pay band", "position title", "job title", "role")
 EXCEPTION = ("exception approved by", "band exception", "exception approval")
 _APPROVED = frozenset(("approved", "yes", "final approved", "fully approved"))
-_LONG = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December")  # fmt: skip
 DATE_STYLES = ("1 March 2027", "March 1, 2027", "2027-03-01")
 
 

@@ -150,6 +150,7 @@ def _untied(deliverable: Deliverable, context: ValidationContext) -> Iterator[Pr
         yield f"It cannot be computed again: {problem.message}", ""
         return
     yield from table_problems(shown, roll)
+    yield from _otherwise_hidden(shown, [table.texts for table in expected.tables])
     if deliverable.path.lower().endswith(".xlsx"):
         right = [("Key figure", "All people")]
         right += [(name, text) for name, text, _ in summary_rows(expected)]
@@ -163,6 +164,20 @@ def _untied(deliverable: Deliverable, context: ValidationContext) -> Iterator[Pr
         if note not in shown.lines
     )
     yield from _stray_figures(shown, known)
+
+
+def _otherwise_hidden(report: Published, expected: Sequence[Rows]) -> Iterator[Problem]:
+    """Yield cells that are shown and should be hidden, or the other way round."""
+    for number, (rows, right) in enumerate(zip(report.tables, expected, strict=False), start=1):
+        truth = {row[0]: row for row in right}
+        for line, row in enumerate(rows[1:], start=2):
+            for name, cell, whole in zip(rows[0], row, truth.get(row[0], ()), strict=False):
+                if (cell == HIDDEN) != (whole == HIDDEN):
+                    state = "hidden" if cell == HIDDEN else "shown"
+                    yield (
+                        f"{name} of {row[0]} is {state}, other than the rules have it.",
+                        f"table {number}, row {line}",
+                    )
 
 
 def _stray_figures(report: Published, known: Sequence[str]) -> Iterator[Problem]:
