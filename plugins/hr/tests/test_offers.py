@@ -6,8 +6,11 @@ from typing import Any
 
 import docx
 import pytest
+from docx.oxml import parse_xml
+from docx.oxml.ns import nsdecls, qn
 
 from deskmate.plugin import Sources, ToolContext, ToolInputError, ValidationContext
+from deskmate_documents.docx.reading import read_docx
 from deskmate_documents.office.gates import shared_gates
 from deskmate_hr.letters import long_date
 from deskmate_hr.offers import amount_of, read_records, same_value
@@ -303,3 +306,40 @@ def test_a_real_template_is_filled_wholly(tmp_path: Path) -> None:
     )
     assert "[" not in text
     assert verdicts(context, answer) == []
+
+
+def controlled(tmp_path: Path) -> None:
+    """A template with content controls, one within a line and one of its own."""
+    document = docx.Document()
+    for before, tag, after in (
+        ("You will be paid ", "base_salary", " in 12 parts."),
+        ("", "start_date", ""),
+    ):
+        paragraph = document.add_paragraph(before)
+        paragraph._p.append(
+            parse_xml(
+                f'<w:sdt {nsdecls("w")}><w:sdtPr><w:tag w:val="{tag}"/><w:showingPlcHdr/></w:sdtPr><w:sdtContent>'
+                "<w:r><w:t>Click to enter</w:t></w:r></w:sdtContent></w:sdt>"
+            )
+        )
+        paragraph.add_run(after)
+    document.add_paragraph("Welcome aboard.")
+    document.save(str(tmp_path / "offer template.docx"))
+
+
+def test_content_controls_are_filled_and_held_to_the_record(tmp_path: Path) -> None:
+    context = desk(tmp_path)
+    controlled(tmp_path)
+    answer = offer_letter(context)
+    file = tmp_path / answer.result["output"]
+    assert "You will be paid USD 185,000 per year in 12 parts." in [
+        p.text for p in read_docx(file).paragraphs
+    ]
+    assert verdicts(context, answer) == []
+    for old, new in (("185,000", "195,000"), ("Welcome aboard", "Welcome, colleague")):
+        offer_letter(context)
+        document = docx.Document(str(file))
+        (text,) = [t for t in document.element.body.iter(qn("w:t")) if old in (t.text or "")]
+        text.text = text.text.replace(old, new)
+        document.save(str(file))
+        assert verdicts(context, answer)

@@ -317,3 +317,15 @@ def test_pay_is_reported_only_where_it_is_asked_for(tmp_path: Path) -> None:
     asked = reported(tmp_path, text, request="headcount and pay by Dept")
     assert "Mean pay" not in quiet.result["tables"][0]["rows"][0]
     assert "Mean pay" in asked.result["tables"][0]["rows"][0]
+
+
+def test_no_headline_compares_groups_by_a_protected_trait(tmp_path: Path) -> None:
+    rows = [
+        f"{'AB'[n % 2]},{'FM'[n // 2 % 2]},{'Yes' if n % (5 + n % 2) == 0 else 'No'}"
+        for n in range(160)
+    ]
+    text = "Dept,Gender,Attrition\n" + "\n".join(rows)
+    answer = reported(tmp_path, text, group_by=["Dept", "Gender", "Dept × Gender"])
+    compared = [line for line in answer.result["headlines"] if "highest" in line]
+    assert [line.partition(",")[0] for line in compared] == ["By Dept"]
+    assert verdicts(tmp_path, answer) == ([], [])

@@ -359,7 +359,9 @@ def test_places_in_square_brackets_are_found_with_their_labels_and_filled(tmp_pa
         ("Day", "Start: [Day] or"),
         ("Amount", "Base Salary"),
     ]
-    filled = fill_template(source, target, {}, {"Full name": "Ada [sic]", "Day": "1 March", "Amount": "9"})
+    filled = fill_template(
+        source, target, {}, {"Full name": "Ada [sic]", "Day": "1 March", "Amount": "9"}
+    )
     assert filled.filled == {"[Full name]": 1, "[Day]": 2, "[Amount]": 1}
     assert texts(target) == ["Dear Ada [sic]", "Start: 1 March or 1 March", "Base Salary:", "9"]
     fill_template(source, target, {})

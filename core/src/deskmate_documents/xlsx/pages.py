@@ -50,6 +50,11 @@ class Page:
         last = column(max(len(row) for row in self.rows))
         edits = [{"op": "style", "cells": self.at(f"A1:{column(len(self.rows[0]))}1"), **HEAD}]
         edits += [
+            {"op": "style", "cells": self.at(f"{column(place)}1"), "align": "right"}
+            for place, code in enumerate(self.formats[: len(self.rows[0])], 1)
+            if code
+        ]
+        edits += [
             {"op": "style", "cells": self.at(f"A{row}:{last}{row}"), **TOTAL} for row in self.totals
         ]
         edits += [{"op": "style", "cells": self.at(cells), **INPUT} for cells in self.inputs]

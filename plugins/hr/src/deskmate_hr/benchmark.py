@@ -74,10 +74,10 @@ def terms_of(config: Mapping[str, Any], as_of: date) -> Terms:
     Raises:
         ToolInputError: one is no figure, or out of range.
     """
-    limits = {
-        "ageing_rate": ("0.03", 0, "0.5"),
-        "market_position": ("1", "0.5", 2),
-        "range_spread": ("0.5", "0.05", 3),
+    limits: dict[str, tuple[str, str, str]] = {
+        "ageing_rate": ("0.03", "0", "0.5"),
+        "market_position": ("1", "0.5", "2"),
+        "range_spread": ("0.5", "0.05", "3"),
     }
     found = {}
     for name, (default, low, high) in limits.items():

@@ -42,7 +42,8 @@ def benchmark_pages(benchmark: Benchmark) -> list[Page]:
             pages.append(_people(benchmark))
     pages.append(_survey(benchmark))
     if benchmark.thin:
-        rows: Rows = [["Role", "Why"], *([label, why] for label, why in benchmark.thin.items())]
+        rows: Rows = [["Role", "Why"]]
+        rows += [[label, why] for label, why in benchmark.thin.items()]
         pages.append(Page(name=OUT, rows=rows, widths=(44, 60)))
     return [*pages, _terms(benchmark)]
 
@@ -76,13 +77,15 @@ def _market(benchmark: Benchmark) -> Page:
         rows.append(row)
         start += len(role.lines)
     money = len(benchmark.percentiles) + len(RANGE)
+    letter = column(len(header))
     return Page(
         name=MARKET,
         rows=rows,
-        widths=(40, 12, 9, 14, *(14,) * money, 12),
+        widths=(40, 14, 9, 15, *(14,) * money, 14),
         formats=("", "0", "#,##0", "0", *(MONEY,) * money),
         charts=[_chart(benchmark, header, len(rows))],
         inputs=inputs,
+        edits=({"op": "style", "cells": f"{letter}1:{letter}{len(rows)}", "align": "center"},),
         freeze="B2",
     )
 
@@ -131,6 +134,8 @@ def _chart(benchmark: Benchmark, header: Sequence[str], last: int) -> dict[str, 
         "size": (900, 340),
         "gap": 80,
         "series": series,
+        "y_format": "#,##0",
+        "y_min": 0,
     }
 
 
@@ -174,7 +179,7 @@ def _roles(benchmark: Benchmark) -> Page:
     return Page(
         name=ROLES,
         rows=rows,
-        widths=(40, 9, 14, 14, 14, 14, 12, 12, 12, 12, 12),
+        widths=(40, 9, 14, 14, 14, 14, 14, 19, 13, 16, 16),
         formats=("", "0", MONEY, MONEY, MONEY, MONEY, RATIO, "0%", RATIO, "0", "0"),
         edits=_rules(rows, "G"),
         freeze="B2",
@@ -227,9 +232,10 @@ def _people(benchmark: Benchmark) -> Page:
     return Page(
         name=PEOPLE,
         rows=rows,
-        widths=(16, 40, 14, 12, 12, 14),
+        widths=(16, 40, 14, 14, 19, 16),
         formats=("", "", MONEY, RATIO, "0%"),
         inputs=(f"C2:C{len(rows)}",),
+        edits=({"op": "style", "cells": f"F1:F{len(rows)}", "align": "center"},),
     )
 
 
@@ -278,7 +284,7 @@ def _survey(benchmark: Benchmark) -> Page:
     return Page(
         name=SURVEY,
         rows=rows,
-        widths=(40, 30, 12, 13, 9, 34, *(15,) * money),
+        widths=(40, 30, 12, 15, 9, 34, *(17,) * money),
         formats=("", "", "yyyy-mm-dd", "0", "#,##0", "", *(MONEY,) * money),
         inputs=(f"G2:{column(6 + len(names))}{len(rows)}",),
         freeze="B2",
@@ -295,8 +301,8 @@ def _terms(benchmark: Benchmark) -> Page:
         ["Range spread (maximum / minimum − 1)", terms.spread],
         ["Smallest sample and smallest group shown", terms.least],
         ["Currency", benchmark.currency or "not stated"],
-        *([note] for note in NOTES),
     ]
+    rows += [[note] for note in NOTES]
     if benchmark.individuals:
         rows.append(
             [

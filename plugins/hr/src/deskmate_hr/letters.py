@@ -213,6 +213,6 @@ def _mark_draft(file: Path) -> None:
     document = docx.Document(str(file))
     element = OxmlElement("w:p")
     document.element.body.insert(0, element)
-    run = Paragraph(element, document._body).add_run(DRAFT)  # type: ignore[arg-type]
+    run = Paragraph(element, document._body).add_run(DRAFT)
     run.italic = True
     document.save(str(file))

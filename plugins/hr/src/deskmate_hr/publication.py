@@ -19,6 +19,8 @@ from deskmate_hr.people import HIDDEN, Cell, Kind, PeopleTable, Report, text_of
 NOTES, SUMMARY = "Notes", "Summary"
 FORMATS = {"count": "#,##0", "ratio": "0.0%", "money": "#,##0.00", "years": "0.0", "label": ""}
 LIVE_SHARE = "Share of"
+FIRST = 0.2
+"""Share of a table's width that the names of groups have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +83,10 @@ def _page(table: PeopleTable, name: str, law: tuple[int, ...]) -> Page:
     rows: list[list[Value]] = [list(table.header)]
     for number, cells in enumerate(table.rows, start=2):
         rows.append([_live(table, cells, number, place, law) for place in range(len(cells))])
-    widths = [max(20, *(len(str(row[0])) for row in rows)) + 2, *(13,) * (len(table.header) - 1)]
+    widths = [
+        max(20, *(len(str(row[0])) for row in rows)) + 2,
+        *(max(12, len(name) + 3) for name in table.header[1:]),
+    ]
     return Page(
         name=name,
         rows=rows,
@@ -137,6 +142,8 @@ def _chart(table: PeopleTable, last: int) -> dict[str, object]:
         "size": (760, 300),
         "gap": 60,
         "legend": False,
+        "y_min": 0,  # a cut axis makes small differences look large
+        "y_format": FORMATS[table.kinds[table.header.index(name)]],
         "series": [series],
     }
 
@@ -152,12 +159,14 @@ def _write_docx(file: Path, title: str, report: Report, notes: Sequence[str]) ->
     from docx.enum.section import WD_ORIENT  # noqa: PLC0415
     from docx.enum.text import WD_ALIGN_PARAGRAPH  # noqa: PLC0415
     from docx.oxml import OxmlElement  # noqa: PLC0415
-    from docx.shared import Pt  # noqa: PLC0415
+    from docx.shared import Cm, Pt  # noqa: PLC0415
 
     document = Document()
     document.core_properties.author = ""
     document.core_properties.title = title
     section = document.sections[0]
+    section.left_margin = section.right_margin = Cm(1.8)
+    section.top_margin = section.bottom_margin = Cm(1.8)
     if max(len(table.header) for table in report.tables) > 7:
         section.orientation = WD_ORIENT.LANDSCAPE
         section.page_width, section.page_height = section.page_height, section.page_width
@@ -169,12 +178,18 @@ def _write_docx(file: Path, title: str, report: Report, notes: Sequence[str]) ->
         document.add_heading(f"By {table.by}", level=2)
         grid = document.add_table(rows=len(texts), cols=len(texts[0]), style="Light Grid Accent 1")
         grid.rows[0]._tr.get_or_add_trPr().append(OxmlElement("w:tblHeader"))
-        for line, cells in zip(grid.rows, texts, strict=True):
+        grid.autofit = False
+        whole = int(section.page_width or 0) - int(section.left_margin) - int(section.right_margin)
+        rest = (whole - int(whole * FIRST)) // max(len(texts[0]) - 1, 1)
+        for place, own in enumerate(grid.columns):
+            own.width = rest if place else int(whole * FIRST)
+        for number, (line, cells) in enumerate(zip(grid.rows, texts, strict=True)):
             line._tr.get_or_add_trPr().append(OxmlElement("w:cantSplit"))
             for place, (cell, text) in enumerate(zip(line.cells, cells, strict=True)):
+                cell.width = rest if place else int(whole * FIRST)
                 paragraph = cell.paragraphs[0]
                 run = paragraph.add_run(text)
-                run.font.size = Pt(9)
+                run.font.size = Pt(9 if number else 8)
                 run.bold = True if cells[0] == TOTAL or place == 0 else None
                 if place:
                     paragraph.alignment = WD_ALIGN_PARAGRAPH.RIGHT
@@ -185,15 +200,17 @@ def _write_docx(file: Path, title: str, report: Report, notes: Sequence[str]) ->
 
 
 def headlines(report: Report) -> list[str]:
-    """Return what the first lines say: totals, and the groups with the highest and lowest attrition shown."""
+    """Return what the first lines say: totals, and which groups have the highest and lowest attrition shown."""
     figures = [f"{name.lower()} {text}" for name, text, _ in summary_rows(report) if text != HIDDEN]
     lines = [f"All people: {', '.join(figures)}."] if figures else []
     for table in report.tables:
-        if "Attrition" not in table.header:
-            continue
+        if "Attrition" not in table.header or table.is_protected:
+            continue  # a headline on gender or age would read like a finding
         place = table.header.index("Attrition")
         known = [
-            (Decimal(row[place]), str(row[0])) for row in table.rows[:-1] if row[place] is not None
+            (Decimal(cell), str(row[0]))
+            for row in table.rows[:-1]
+            if (cell := row[place]) is not None
         ]
         if len(known) < 2 or min(known)[0] == max(known)[0]:
             continue

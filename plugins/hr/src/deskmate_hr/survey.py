@@ -113,21 +113,11 @@ def read_survey(file: Path, name: str, effective: str = "") -> Survey:
         raise ToolInputError(
             f"{name} has no column for the role; it has {', '.join(table.columns)}."
         )
-    published = {
-        p: column for p, known in PERCENTILES.items() if (column := find_column(table, known))
-    }
-    counted = find_column(table, COUNT)
-    if published and ("P50" not in published or counted is None):
-        raise ToolInputError(
-            f"{name} has percentiles; it needs the median (P50) and the number of people (n) too."
-        )
-    pay = find_column(table, PAY)
-    if not published and pay is None:
-        raise ToolInputError(f"{name} has neither percentiles (P25, P50, P75) nor a column of pay.")
-    columns = published or {"Pay": pay or ""}
+    columns, counted = _columns(table, name)
+    published = () if list(columns) == ["Pay"] else tuple(columns)
     amounts = {p: parse_amounts(table.values(c), f"{name}, {c}") for p, c in columns.items()}
     days = _days(table, name, effective)
-    counts = _counts(table, counted if published else None, 1)
+    counts = _counts(table, counted, 1)
     organisations = _counts(table, find_column(table, ORGANISATIONS), None)
     sources = _texts(
         table, find_column(table, SOURCE) or ("Survey" if "Survey" in table.columns else None)
@@ -153,10 +143,28 @@ def read_survey(file: Path, name: str, effective: str = "") -> Survey:
         )
     return Survey(
         lines=tuple(lines),
-        percentiles=tuple(published),
+        percentiles=published,
         currency=one_currency(table, name),
         by=tuple(by.items()),
     )
+
+
+def _columns(table: Table, name: str) -> tuple[dict[str, str], str | None]:
+    """Return percentile (or Pay, of single observations) → column, and the column of counts."""
+    published = {
+        p: column for p, known in PERCENTILES.items() if (column := find_column(table, known))
+    }
+    counted = find_column(table, COUNT)
+    if published and ("P50" not in published or counted is None):
+        raise ToolInputError(
+            f"{name} has percentiles; it needs the median (P50) and the number of people (n) too."
+        )
+    if published:
+        return published, counted
+    pay = find_column(table, PAY)
+    if pay is None:
+        raise ToolInputError(f"{name} has neither percentiles (P25, P50, P75) nor a column of pay.")
+    return {"Pay": pay}, None
 
 
 def _paid(amount: Decimal | None, what: str, where: str) -> Decimal:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -74,14 +75,7 @@ def offer_letter(
     names = {role: context.name_of(file) for role, file in files.items()}
     as_of = day_of("")
     whole = offer_of(files, names, chosen.label)
-    wrong = problems(whole, context.config, as_of)
-    if wrong:
-        raise ToolInputError(f"No letter for {whole.label} ({whole.place}): {'; '.join(wrong)}.")
-    missing = unsaid(files["template"], context.config)
-    if missing:
-        raise ToolInputError(
-            f"{template} does not say what every letter must: {'; '.join(missing)}."
-        )
+    _check(whole, files["template"], template, context.config, as_of)
     columns = resolve(slots_of(files["template"]), whole, fields or {})
     target = _target(context, names["record"], output, whole)
     style = str(context.config.get("date_style", "1 March 2027"))
@@ -99,6 +93,18 @@ def offer_letter(
         },
     )
     return ToolAnswer(result=_told(deliverable, whole, texts), deliverables=(deliverable,))
+
+
+def _check(
+    offer: Record, template: Path, name: str, config: Mapping[str, Any], as_of: date
+) -> None:
+    """Refuse an offer that is not approved as it stands, and a template that lacks what every letter must say."""
+    wrong = problems(offer, config, as_of)
+    if wrong:
+        raise ToolInputError(f"No letter for {offer.label} ({offer.place}): {'; '.join(wrong)}.")
+    missing = unsaid(template, config)
+    if missing:
+        raise ToolInputError(f"{name} does not say what every letter must: {'; '.join(missing)}.")
 
 
 def _told(deliverable: Deliverable, record: Record, texts: Mapping[str, str]) -> dict[str, Any]:
