@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from deskmate.cli.output import Session, json_option, progress, say, say_json
+from deskmate.cli.foreign import add_command, say_foreign, update_command
 from deskmate.cli.permissions import agree, permission_lines
 from deskmate.cli.plugin_store import install_command, remove_command
 from deskmate.errors import PluginError
@@ -22,6 +23,7 @@ _ORIGINS: dict[Origin, str] = {
     "pip": "installed by pip",
     "source": "read from its source folder",
     "store": "in the plugin store",
+    "brought": "in another format, in the plugin store",
 }
 
 
@@ -30,6 +32,8 @@ def command() -> None:
     """Install, find, enable and disable plugins. None of their code runs outside the virtual machine."""
 
 
+command.add_command(add_command)
+command.add_command(update_command)
 command.add_command(install_command)
 command.add_command(remove_command)
 command.add_command(remove_command, "uninstall")
@@ -56,7 +60,8 @@ def list_command(session: Session, as_json: bool) -> None:
     for row in rows:
         if row["state"] == "ok":
             say(f"{row['name']} {row['version']}  {row['summary']}")
-            say(f"    {row['distribution']}, {_ORIGINS[row['origin']]} · {_counts(row)}")
+            odd = f", {row['diagnostics']} diagnostics" if row["diagnostics"] else ""
+            say(f"    {row['distribution']}, {_ORIGINS[row['origin']]} · {_counts(row)}{odd}")
         else:
             say(f"{row['name']}  NOT USABLE: {row['reason']}")
             if row["hint"]:
@@ -79,9 +84,10 @@ def _usable(plugin: InstalledPlugin) -> dict[str, Any]:
         "hooks": _hooks(manifest),
         "tools": len(manifest.tools),
         "rules": len(manifest.validators),
-        "skills": len(manifest.skills),
+        "skills": plugin.foreign.skills if plugin.foreign else len(manifest.skills),
         "editable": plugin.editable,
         "origin": plugin.origin,
+        "diagnostics": plugin.foreign.diagnostics if plugin.foreign else 0,
     }
 
 
@@ -101,6 +107,7 @@ def _unusable(problem: Problem) -> dict[str, Any]:
         "skills": 0,
         "editable": False,
         "origin": "",
+        "diagnostics": 0,
     }
 
 
@@ -128,6 +135,9 @@ def show_command(session: Session, name: str, as_json: bool) -> None:
     from deskmate.discovery.lock import permissions  # noqa: PLC0415
 
     plugin = installed_plugins(session).get(name)
+    if plugin.foreign is not None:
+        say_foreign(plugin, as_json=as_json)
+        return
     if as_json:
         say_json({**_usable(plugin), "permissions": permissions(plugin.manifest)})
         return

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from deskmate.discovery.foreign import foreign_plugins
 from deskmate.discovery.manifest import MANIFEST_LIMIT_BYTES, MANIFEST_NAME
 from deskmate.discovery.manifest_cache import ManifestCache
 from deskmate.discovery.metadata import (
@@ -104,6 +105,12 @@ def find_plugins(
             message = f"Plugin {name} of {installed.label}: {error.filename}: {error.strerror}."
             problems.append(_problem(name, distributions, message))
     kept.save()
+    if stored is not None:
+        for plugin in foreign_plugins(stored):
+            if plugin.name in claims or plugin.name in BUILT_IN:
+                problems.append(_outnamed(plugin, claims.get(plugin.name, ())))
+            else:
+                found.append(plugin)
     found.sort(key=lambda plugin: (plugin.manifest.order, plugin.name))
     problems.sort(key=lambda problem: (problem.plugin, problem.distributions))
     return Catalogue(plugins=tuple(found), problems=tuple(problems))
@@ -131,10 +138,18 @@ def _with_wheels(plugin: InstalledPlugin, store: PluginStore | None) -> Installe
     return replace(plugin, wheels=store.wheels(stored)) if store and stored else plugin
 
 
+def _outnamed(plugin: InstalledPlugin, owners: Iterable[tuple[Installed, str]]) -> Problem:
+    """Return why a foreign plugin is not used: a distribution that came later has its name."""
+    labels = tuple(installed.label for installed, _ in owners)
+    hint = f"Remove it and add it anew under another name: deskmate plugin remove {plugin.name}"
+    message = f"{plugin.name}, added from {plugin.foreign.source if plugin.foreign else ''}, is not used: the name belongs to {' and '.join(labels) or 'Deskmate itself'}."
+    return _problem(f"{plugin.name} (added)", (plugin.distribution,), message, hint)
+
+
 def is_built_in(plugin: InstalledPlugin) -> bool:
     """Say whether the plugin comes with Deskmate itself."""
     return plugin.origin == "deskmate" or (
-        plugin.origin != "store" and normalise(plugin.distribution) == OWN_DISTRIBUTION
+        plugin.origin not in ("store", "brought") and normalise(plugin.distribution) == OWN_DISTRIBUTION
     )
 
 
