@@ -28,6 +28,7 @@ Lines that begin with [deskmate] come from the program, not from the user."""
 
 ANY_KIND = "*"
 
+
 def build_request(
     events: Iterable[Event], registry: Registry, model: str, *, tools_off: str = ""
 ) -> ModelRequest:

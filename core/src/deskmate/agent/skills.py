@@ -220,7 +220,9 @@ def _preface(skill: SkillSpec, text: ForeignText) -> str:
         "for workspace__read and the shell."
     ]
     if found := aliases_in(skill.body):
-        lines.append(f"Tools it names by other names: {', '.join(f'{a} is {b}' for a, b in found)}.")
+        lines.append(
+            f"Tools it names by other names: {', '.join(f'{a} is {b}' for a, b in found)}."
+        )
     if text.setting_files:
         lines.append(f"Settings of the plugin may be in {', '.join(text.setting_files[:10])}.")
     return " ".join(lines)

@@ -13,7 +13,7 @@ from deskmate.errors import PluginError
 
 if TYPE_CHECKING:
     from deskmate.discovery.bringing import BringReport, Brought
-    from deskmate.types.foreign import Diagnostic, ForeignHook, ForeignPlugin
+    from deskmate.types.foreign import Diagnostic, ForeignHook, ForeignPlugin, Severity
     from deskmate.types.registry import InstalledPlugin
 
 _KINDS = {"claude-plugin": "Claude plugin", "agent-skills": "Agent Skills"}
@@ -24,9 +24,13 @@ _MANY = 3
 
 @click.command("add", short_help="Bring a Claude plugin, a marketplace or skills, as they are.")
 @click.argument("what", metavar="FOLDER|CHECKOUT|ZIP")
-@click.option("--plugin", "only", multiple=True, metavar="NAME", help="Only this one of a marketplace.")
+@click.option(
+    "--plugin", "only", multiple=True, metavar="NAME", help="Only this one of a marketplace."
+)
 @click.option("--name", default="", help="What the plugin is to be called here.")
-@click.option("--strict", is_flag=True, help="Add nothing if anything about it is odd; for its author.")
+@click.option(
+    "--strict", is_flag=True, help="Add nothing if anything about it is odd; for its author."
+)
 @json_option
 @click.pass_obj
 def add_command(
@@ -85,15 +89,20 @@ def update_command(session: Session, name: str, what: str | None, yes: bool, str
     if brought.is_same:
         say(f"{name} is what it was: {_version(brought)}.")
         return 0
-    say(f"{name} is {_version(brought)} now, {stored.version or 'no version'} (sha256:{stored.digest[:12]}) before:")
+    say(
+        f"{name} is {_version(brought)} now, {stored.version or 'no version'} (sha256:{stored.digest[:12]}) before:"
+    )
     for line in differences(brought):
         say(f"  {line}")
-    _say_diagnostics(brought.plugin.diagnostics)
+    _say_diagnostics(name, brought.plugin.diagnostics, whole=report.refused)
     if report.refused:
         say("Nothing was taken: --strict refuses what is odd.")
         return 1
     if not yes and not someone_is_there():
-        raise PluginError(f"{name} is not updated: nobody is at a terminal to agree.", hint="If you agree, say so with --yes.")
+        raise PluginError(
+            f"{name} is not updated: nobody is at a terminal to agree.",
+            hint="If you agree, say so with --yes.",
+        )
     if not yes and not click.confirm("  Take it?", default=False, err=True):
         raise PluginError(f"{name} is not updated: you did not agree.")
     bring(replace(order, dry=False), store, progress())
@@ -119,7 +128,9 @@ def taken_names(session: Session) -> frozenset[str]:
 def _say_report(session: Session, report: BringReport) -> None:
     if report.marketplace:
         here, there = len(report.brought), len(report.to_fetch)
-        say(f"Marketplace {report.marketplace}: {here} of its plugins lie in it, {there} must be fetched.")
+        say(
+            f"Marketplace {report.marketplace}: {here} of its plugins lie in it, {there} must be fetched."
+        )
     for brought in report.brought:
         if len(report.brought) > _MANY:
             _say_short(brought, refused=report.refused)
@@ -131,7 +142,9 @@ def _say_report(session: Session, report: BringReport) -> None:
             say(f"  {entry.name}: {entry.source}")
         if len(report.to_fetch) > _DIAGNOSTICS_SHOWN:
             say(f"  and {len(report.to_fetch) - _DIAGNOSTICS_SHOWN} more: --json has them all")
-    _say_diagnostics([one for one in report.diagnostics if one.code != "market-fetch"])
+    _say_diagnostics(
+        "", [one for one in report.diagnostics if one.code != "market-fetch"], whole=True
+    )
     if report.refused:
         say("Nothing was added: --strict refuses what is odd.")
     elif len(report.brought) > _MANY:
@@ -141,16 +154,20 @@ def _say_report(session: Session, report: BringReport) -> None:
 def _say_short(brought: Brought, *, refused: bool) -> None:
     odd = len(brought.plugin.diagnostics)
     said = f", {odd} diagnostics" if odd else ""
-    say(f"{_verb(brought, refused=refused)} {brought.stored.name} {_version(brought)}: {_counts(brought.plugin)}{said}")
+    say(
+        f"{_verb(brought, refused=refused)} {brought.stored.name} {_version(brought)}: {_counts(brought.plugin)}{said}"
+    )
 
 
 def _say_whole(session: Session, brought: Brought, *, refused: bool) -> None:
     stored = brought.stored
     kind = _KINDS[stored.kind]
     say(f"{_verb(brought, refused=refused)} {stored.name} {_version(brought)}, {kind}")
+    if brought.is_same:
+        return
     for line in part_lines(stored.name, brought.plugin):
         say(f"- {line}")
-    _say_diagnostics(brought.plugin.diagnostics)
+    _say_diagnostics(stored.name, brought.plugin.diagnostics, whole=refused)
     if refused:
         return
     overlay = _store(session).overlay(stored.name)
@@ -225,18 +242,24 @@ def _connector(name: str, transport: str, target: str) -> str:
     return f"{name} ({transport}, {target or 'address to be chosen'})"
 
 
-def _say_diagnostics(diagnostics: Iterable[Diagnostic], shown: int = _DIAGNOSTICS_SHOWN) -> None:
-    order = {"error": 0, "warning": 1, "note": 2}
+def _say_diagnostics(name: str, diagnostics: Iterable[Diagnostic], *, whole: bool = False) -> None:
+    """Say what was odd: all of it, or what its user might miss something by."""
+    order: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
     found = sorted(diagnostics, key=lambda one: (order[one.severity], one.path, one.code))
     if not found:
         return
     counts = Counter(one.severity for one in found)
-    said = ", ".join(f"{counts[kind]} {_plural(kind, counts[kind])}" for kind in order if counts[kind])
-    say(f"Diagnostics ({said}):")
-    for one in found[:shown]:
-        say(f"  {one.severity} {one.code} {one.path}: {one.message} {one.cure}")
-    if len(found) > shown:
-        say(f"  and {len(found) - shown} more: deskmate plugin show NAME")
+    said = ", ".join(
+        f"{counts[kind]} {_plural(kind, counts[kind])}" for kind in order if counts[kind]
+    )
+    shown = (
+        found if whole else [one for one in found if one.severity != "note"][:_DIAGNOSTICS_SHOWN]
+    )
+    say(f"What is odd about it ({said}):" if shown else f"What is odd about it: {said}.")
+    for one in shown:
+        say(f"  {one.severity} {one.code}, {one.path}: {one.message} {one.cure}")
+    if len(found) > len(shown) and name:
+        say(f"  All of them: deskmate plugin show {name}")
 
 
 def say_foreign(plugin: InstalledPlugin, *, as_json: bool) -> None:
@@ -250,14 +273,19 @@ def say_foreign(plugin: InstalledPlugin, *, as_json: bool) -> None:
         return
     say(f"{about.title or about.name} ({plugin.name} {plugin.version}, {_KINDS[place.kind]})")
     say(plugin.manifest.summary)
-    known = (("by", about.author), ("licence", about.licence), ("home", about.homepage), ("from", place.source))
+    known = (
+        ("by", about.author),
+        ("licence", about.licence),
+        ("home", about.homepage),
+        ("from", place.source),
+    )
     for word, value in known:
         if value:
             say(f"{word}: {value}")
     say(f"Your own versions of its files: {place.overlay}")
     for line in part_lines(plugin.name, about):
         say(f"- {line}")
-    _say_diagnostics(about.diagnostics, shown=len(about.diagnostics))
+    _say_diagnostics(plugin.name, about.diagnostics, whole=True)
 
 
 def _report_row(report: BringReport) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from deskmate.cli.output import Session, json_option, progress, say, say_json
 from deskmate.cli.foreign import add_command, say_foreign, update_command
+from deskmate.cli.output import Session, json_option, progress, say, say_json
 from deskmate.cli.permissions import agree, permission_lines
 from deskmate.cli.plugin_store import install_command, remove_command
 from deskmate.errors import PluginError

@@ -21,7 +21,7 @@ from deskmate.formats.plugin import is_plugin, is_skills_folder, read_plugin
 from deskmate.formats.skills import slug
 from deskmate.formats.tree import Below, Tree, Unreadable, safe
 from deskmate.types.codec import from_json, to_json
-from deskmate.types.foreign import Diagnostic, ForeignPlugin, Marketplace, MarketEntry
+from deskmate.types.foreign import Diagnostic, ForeignPlugin, MarketEntry, Marketplace
 
 NAME_LIMIT = 64
 Progress = Callable[[str], None]
@@ -172,12 +172,9 @@ class _Placing:
         before = self._before(plugin, found)
         name = before.name if before is not None else self._free_name(plugin.name)
         self._given.add(name)
-        if before is None and name != plugin.name and not self._order.name:
-            taken = diagnose("plugin-name-taken", ".", f"{plugin.name}, here {name}")
-            plugin = _with(plugin, taken)
-        if before is not None:
-            plugin = _with(plugin, *_overlaid(self._store, before, files))
-        digest = hashlib.sha256(canonical([[p, *row] for p, row in sorted(files.items())])).hexdigest()
+        digest = hashlib.sha256(
+            canonical([[p, *row] for p, row in sorted(files.items())])
+        ).hexdigest()
         stored = StoredForeign(
             name=name,
             own_name=plugin.name,
@@ -198,7 +195,11 @@ class _Placing:
             settings=plugin.settings,
             entry=dict(found.entry),
         )
-        return self._result(stored, plugin, files, before)
+        # how it was placed is told now and belongs to nobody's later reading
+        placed = [*_overlaid(self._store, before, files)] if before is not None else []
+        if before is None and name != plugin.name and not self._order.name:
+            placed.append(diagnose("plugin-name-taken", ".", f"{plugin.name}, here {name}"))
+        return self._result(stored, _with(plugin, *placed), files, before)
 
     def _result(
         self,
@@ -227,7 +228,11 @@ class _Placing:
             return there[self._order.replaces]
         for stored in there.values():
             same_place = (stored.source, stored.member) == (self._source, found.member)
-            if same_place and stored.own_name == plugin.name and self._order.name in ("", stored.name):
+            if (
+                same_place
+                and stored.own_name == plugin.name
+                and self._order.name in ("", stored.name)
+            ):
                 return stored
         return None
 
@@ -236,9 +241,15 @@ class _Placing:
         taken |= self._order.taken | self._given | {"deskmate", "workspace", "office", "skill"}
         if name := self._order.name:
             if slug(name) != name:
-                raise PluginError(f"{safe(name)!r} is no name for a plugin.", hint="Lower-case letters, digits, single hyphens.")
+                raise PluginError(
+                    f"{safe(name)!r} is no name for a plugin.",
+                    hint="Lower-case letters, digits, single hyphens.",
+                )
             if name in taken:
-                raise PluginError(f"The name {name} belongs to another plugin.", hint="Choose another with --name.")
+                raise PluginError(
+                    f"The name {name} belongs to another plugin.",
+                    hint="Choose another with --name.",
+                )
             return name
         prefix = slug(self._market) or "claude"
         tries = (wanted, f"{prefix}-{wanted}", *(f"{wanted}-{n}" for n in range(2, len(taken) + 3)))
@@ -276,7 +287,9 @@ def _write(file: Path, value: object) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _known(store: PluginStore, stored: StoredForeign) -> tuple[ForeignPlugin | None, dict[str, str]]:
+def _known(
+    store: PluginStore, stored: StoredForeign
+) -> tuple[ForeignPlugin | None, dict[str, str]]:
     """Return what the store knows of a plugin, nothing where that is damaged: it is about to be replaced."""
     try:
         folder = store.item(stored)
@@ -357,4 +370,4 @@ def differences(brought: Brought) -> Iterator[str]:
 
 def _shown(part: object) -> str:
     data = to_json(part)
-    return safe(" ".join(str(value) for value in data.values() if isinstance(value, str)))
+    return safe(" ".join(str(value) for value in data.values() if value and isinstance(value, str)))

@@ -26,6 +26,7 @@ CONTENT, LISTING, ABOUT = "content", "files.json", "about.json"
 _FILE_LIMIT_BYTES = 64 << 20
 _ORDER = 200
 _SETTING_TYPES = {"string": "string", "number": "number", "boolean": "boolean", "directory": "string", "file": "string"}  # fmt: skip
+_PYTHON: Mapping[str, type | tuple[type, ...]] = {"string": str, "number": (int, float), "boolean": bool}  # fmt: skip
 _EMPTY: Mapping[str, Any] = {"string": "", "number": 0, "boolean": False}
 
 
@@ -79,7 +80,7 @@ def _config(settings: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
             continue
         kind = _SETTING_TYPES.get(str(about.get("type", "string")), "string")
         default = about.get("default", _EMPTY[kind])
-        fits = isinstance(default, {"string": str, "number": (int, float), "boolean": bool}[kind])
+        fits = isinstance(default, _PYTHON[kind])
         text = str(about.get("description") or about.get("title") or "")
         found[name[:100]] = {
             "type": kind, "default": default if fits else _EMPTY[kind], "help": text[:300],
@@ -112,9 +113,7 @@ class PinnedFiles(Mapping[str, str]):
                     top = Path(self._place.overlay)
                     mine = {path: str(top / fact.place) for path, fact in overlay.files.items()}
             self._found = merged(found, mine)
-            self._hashes = {
-                path: _base64(listed[path]) for path in self._found if path not in mine
-            }
+            self._hashes = {path: _base64(listed[path]) for path in self._found if path not in mine}
         return self._found
 
     def __getitem__(self, path: str) -> str:
@@ -211,7 +210,9 @@ def _overlay(place: ForeignPlace) -> Iterator[Tree | None]:
         with opened_folder(folder) as tree:
             yield tree
     except TreeRefused as error:
-        raise PluginError(f"Your own files in {folder}: {error}.", hint="Keep a few there.") from error
+        raise PluginError(
+            f"Your own files in {folder}: {error}.", hint="Keep a few there."
+        ) from error
 
 
 def _place(plugin: InstalledPlugin) -> ForeignPlace:

@@ -149,7 +149,8 @@ def _outnamed(plugin: InstalledPlugin, owners: Iterable[tuple[Installed, str]]) 
 def is_built_in(plugin: InstalledPlugin) -> bool:
     """Say whether the plugin comes with Deskmate itself."""
     return plugin.origin == "deskmate" or (
-        plugin.origin not in ("store", "brought") and normalise(plugin.distribution) == OWN_DISTRIBUTION
+        plugin.origin not in ("store", "brought")
+        and normalise(plugin.distribution) == OWN_DISTRIBUTION
     )
 
 

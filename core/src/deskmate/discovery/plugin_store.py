@@ -184,7 +184,7 @@ class PluginStore:
         for left in self.folder.glob(".staging-*"):
             shutil.rmtree(left, ignore_errors=True)
         index = self.index()
-        kept = {stored.folder for stored in (*index.plugins, *index.foreign)}
+        kept = {stored.folder for stored in index.plugins} | {one.folder for one in index.foreign}
         items = self.folder / _ITEMS
         for item in items.iterdir() if items.is_dir() else ():
             if item.name not in kept:

@@ -149,7 +149,9 @@ def opened_zip(file: Path) -> Iterator[Tree]:
             yield Below(tree, top) if wrapped else tree
 
 
-OWN_FOLDERS = frozenset({".claude-plugin", "skills", "commands", "agents", "hooks", "output-styles"})
+OWN_FOLDERS = frozenset(
+    {".claude-plugin", "skills", "commands", "agents", "hooks", "output-styles"}
+)
 """Folders that a plugin's root has."""
 
 

@@ -29,7 +29,7 @@ def read_categories(tree: Tree) -> tuple[Category, ...]:
     except Unreadable as error:
         tree.note("file-unreadable", path, str(error))
         return ()
-    columns = next((found for row in rows if (found := _columns(row))), None)
+    columns = next((heading for row in rows if (heading := _columns(row))), None)
     if columns is None:
         tree.note("connectors-table", path)
         return ()
@@ -49,7 +49,12 @@ def _rows(text: str) -> Iterator[list[str]]:
 
 def _columns(row: list[str]) -> dict[str, int] | None:
     """Return the place of each column by its heading, None if the row is no heading."""
-    names = {"categ": "name", "placeholder": "placeholder", "included": "included", "other": "other"}
+    names = {
+        "categ": "name",
+        "placeholder": "placeholder",
+        "included": "included",
+        "other": "other",
+    }
     found = {
         column: number
         for number, cell in enumerate(row)

@@ -110,7 +110,7 @@ def diagnose(code: str, path: str, detail: str = "") -> Diagnostic:
     """Return the diagnostic of this code for `path`. `detail`: what exactly, may be text of strangers."""
     about = CODES[code]
     shown = detail if len(detail) <= _SHOWN_LIMIT else detail[: _SHOWN_LIMIT - 1] + "…"
-    message = f"{about.meaning.rstrip('.')}: {shown}" if shown else about.meaning
+    message = f"{about.meaning.rstrip('.')} ({shown})." if shown else about.meaning
     return Diagnostic(
         code=code, severity=about.severity, path=path, message=message, cure=about.cure
     )

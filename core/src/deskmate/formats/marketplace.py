@@ -7,7 +7,7 @@ from typing import Any
 
 from deskmate.formats.texts import read_json
 from deskmate.formats.tree import Tree, inside
-from deskmate.types.foreign import Marketplace, MarketEntry
+from deskmate.types.foreign import MarketEntry, Marketplace
 
 FILE = ".claude-plugin/marketplace.json"
 ENTRIES_LIMIT = 5_000
@@ -32,7 +32,11 @@ def read_marketplace(tree: Tree) -> Marketplace | None:
         if data is not None:
             tree.note("manifest-shape", FILE, "plugins")
         return None
-    root = data.get("metadata", {}).get("pluginRoot", "") if isinstance(data.get("metadata"), dict) else ""
+    root = (
+        data.get("metadata", {}).get("pluginRoot", "")
+        if isinstance(data.get("metadata"), dict)
+        else ""
+    )
     entries: dict[str, MarketEntry] = {}
     for item in data["plugins"][:ENTRIES_LIMIT]:
         entry = _entry(tree, item, root if isinstance(root, str) else "")
@@ -93,7 +97,7 @@ def _words(source: Any) -> str:
     if not isinstance(source, dict):
         return ""
     kind = source.get("source")
-    if kind not in _KINDS:
+    if not isinstance(kind, str) or kind not in _KINDS:
         return ""
     parts = [f"{key} {source[key]}" for key in _KINDS[kind] if source.get(key) is not None]
     return f"{kind}: {', '.join(parts)}"[:_SHOWN_LIMIT] if parts else ""

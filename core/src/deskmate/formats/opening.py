@@ -37,7 +37,9 @@ def opened_tree(what: str) -> Iterator[Tree]:
             with opened_zip(path) as tree:
                 yield tree
     except TreeRefused as error:
-        raise PluginError(f"{error}.", hint="deskmate plugin add FOLDER, or a .zip or .plugin file.") from error
+        raise PluginError(
+            f"{error}.", hint="deskmate plugin add FOLDER, or a .zip or .plugin file."
+        ) from error
     except OSError as error:
         raise PluginError(
             f"{safe(what)} cannot be read: {error.strerror or error}.",

@@ -153,7 +153,7 @@ class _Reader:
         entry = self._checked({k: v for k, v in self._entry.items() if k not in _ENTRY})
         if self._entry.get("strict", True) is not False:
             return {**entry, **manifest}
-        if both := [key for key in _COMPONENTS if key in manifest and manifest[key]]:
+        if both := [key for key in _COMPONENTS if manifest.get(key)]:
             self._tree.note("market-conflict", MANIFEST, ", ".join(both))
         about = {key: value for key, value in manifest.items() if key not in _COMPONENTS}
         return {**about, **entry}
@@ -211,7 +211,13 @@ class _Reader:
         """Yield each SKILL.md of a skill: one level below its folder, and where the manifest says."""
         listed = [*self._paths("skills")]
         market_root = self._entry.get("source") in ("./", ".") and "skills" in self._entry
-        tops = () if market_root else SKILL_FOLDERS if self._kind == "claude-plugin" else ("", *SKILL_FOLDERS)
+        tops = (
+            ()
+            if market_root
+            else SKILL_FOLDERS
+            if self._kind == "claude-plugin"
+            else ("", *SKILL_FOLDERS)
+        )
         for top in tops:
             yield from self._one_level(top)
         for folder in listed:
@@ -220,7 +226,11 @@ class _Reader:
             else:
                 yield from self._one_level(folder)
         own = skill_file(self._tree, "")
-        if own is not None and not listed and not any(p.startswith("skills/") for p in self._tree.files):
+        if (
+            own is not None
+            and not listed
+            and not any(p.startswith("skills/") for p in self._tree.files)
+        ):
             yield own
 
     def _one_level(self, top: str) -> Iterator[str]:
@@ -237,7 +247,9 @@ class _Reader:
     def _paths(self, key: str) -> Iterator[str]:
         """Yield the paths of a manifest's key that stay in the plugin and are there."""
         given = self._manifest.get(key, ())
-        for path in (given,) if isinstance(given, str) else given if isinstance(given, list) else ():
+        for path in (
+            (given,) if isinstance(given, str) else given if isinstance(given, list) else ()
+        ):
             place = inside("", path) if isinstance(path, str) else None
             if place is None or not (place in self._tree.files or place in self._tree.folders):
                 self._tree.note("manifest-path", MANIFEST, f"{key}: {path}")

@@ -52,12 +52,17 @@ def fill(text: str, filling: Filling) -> str:
             return filling.variables.get(variable, match[0])
         if match["all"] is not None:
             used = True
-            return filling.arguments if match["index"] is None else _at(words, match["index"], 0, match[0])
+            return (
+                filling.arguments
+                if match["index"] is None
+                else _at(words, match["index"], 0, match[0])
+            )
         if (position := match["position"]) is not None:
-            if not words or not _is_position(text, match, filling, genuine):
+            if not _is_position(text, match, filling, genuine):
                 return match[0]
-            used = True
-            return _at(words, position, 0 if from_zero else 1, match[0])
+            found = _at(words, position, 0 if from_zero else 1, match[0])
+            used = used or found != match[0]
+            return found
         if match["name"] in filling.names:
             used = True
             return _at(words, str(filling.names.index(match["name"])), 0, match[0])
@@ -117,7 +122,12 @@ def _lines(text: str) -> Iterator[tuple[str, bool, bool]]:
         found = _FENCE.match(line)
         if fence:
             yield line, True, False
-            if found and found[1][0] == fence[0] and len(found[1]) >= len(fence) and not line.strip(" `~"):
+            if (
+                found
+                and found[1][0] == fence[0]
+                and len(found[1]) >= len(fence)
+                and not line.strip(" `~")
+            ):
                 fence = ""
         elif found:
             fence = found[1]

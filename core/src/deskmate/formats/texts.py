@@ -118,9 +118,8 @@ def _read_yaml(tree: Tree, path: str, text: str) -> Any:
 
 def _check_events(yaml: Any, loader: Any, text: str) -> None:
     """Raise _Bounds before anything is built of YAML that is too much."""
-    depth = count = aliases = 0
-    for event in yaml.parse(text, Loader=loader):
-        count += 1
+    depth = aliases = 0
+    for count, event in enumerate(yaml.parse(text, Loader=loader)):
         kind = type(event)
         if kind in (yaml.MappingStartEvent, yaml.SequenceStartEvent):
             depth += 1
@@ -128,11 +127,7 @@ def _check_events(yaml: Any, loader: Any, text: str) -> None:
             depth -= 1
         elif kind is yaml.AliasEvent:
             aliases += 1
-        if (
-            depth > _YAML_DEPTH_LIMIT
-            or count > _YAML_EVENTS_LIMIT
-            or aliases > _YAML_ALIASES_LIMIT
-        ):
+        if depth > _YAML_DEPTH_LIMIT or count > _YAML_EVENTS_LIMIT or aliases > _YAML_ALIASES_LIMIT:
             raise _Bounds
 
 

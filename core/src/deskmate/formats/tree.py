@@ -210,21 +210,6 @@ class Overlaid(Tree):
         return (self._overlay if path in self._overlay.files else self._tree).chunks(path)
 
 
-class Texts(Tree):
-    """A tree in memory, for what is made here."""
-
-    def __init__(self, name: str, files: Mapping[str, bytes]) -> None:
-        """`files`: path → content."""
-        super().__init__(name)
-        self._content = files
-        for path, content in files.items():
-            self.add(path, Fact(len(content), executable=False, place=path))
-
-    def chunks(self, path: str) -> Iterator[bytes]:
-        """Yield a file's content."""
-        yield self._content[path]
-
-
 def merged(under: Mapping[str, T], over: Mapping[str, T]) -> dict[str, T]:
     """Return the files of both; those of `over` count, also where one has a file and the other a folder."""
     found = dict(under)
