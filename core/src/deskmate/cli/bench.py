@@ -205,7 +205,7 @@ def skills_(session: Session, count: int, as_json: bool) -> None:
     if remembered(session, "skills", figures, as_json=as_json):
         return
     say(f"adding {figures.skills:,} skills             {figures.add_s:.2f} s")
-    say(f"listing them, a whole command    {figures.list_s:.2f} s (the slowest of three)")
+    say(f"listing them, a whole command    {figures.list_s:.2f} s (median of three)")
     say(f"reading and checking all texts   {figures.read_s:.2f} s")
     say(f"ranking them for one request     {figures.rank_s:.3f} s")
     say(f"what the prompt has of them      {figures.prompt_characters:,} characters")

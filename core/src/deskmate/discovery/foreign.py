@@ -15,7 +15,7 @@ from deskmate.errors import CorruptData, PluginError
 from deskmate.formats.folder import opened_folder
 from deskmate.formats.plugin import read_plugin
 from deskmate.formats.skills import DESCRIPTION_LIMIT
-from deskmate.formats.texts import read_document
+from deskmate.formats.texts import read_body
 from deskmate.formats.tree import Overlaid, Tree, TreeRefused, Unreadable, merged
 from deskmate.types.codec import from_json
 from deskmate.types.foreign import ForeignPlace, ForeignPlugin, ForeignText
@@ -167,7 +167,7 @@ def _texts(plugin: InstalledPlugin, paths: Iterable[str]) -> Iterator[str]:
             try:
                 if not is_own and _sha256(source, path) != known.get(path):
                     raise _changed(place)
-                yield read_document(source, path).body
+                yield read_body(source, path)
             except (Unreadable, KeyError) as error:
                 raise _changed(place) from error
 

@@ -66,18 +66,25 @@ def read_text(tree: Tree, path: str) -> str:
     return text
 
 
+def read_body(tree: Tree, path: str) -> str:
+    """Return a Markdown file's text below its front matter, which is not looked at. Raises Unreadable."""
+    return _split(read_text(tree, path))[1]
+
+
+def _split(text: str) -> tuple[str | None, str]:
+    """Return front matter, None if there is none, and the text below it."""
+    start = text.lstrip("\n \t") if text[:1] in "\n \t" else text
+    found = _HEAD.match(start) if start.startswith("---") else None
+    return (found[1], start[found.end() :]) if found else (None, text)
+
+
 def read_document(tree: Tree, path: str) -> Document:
     """Return a Markdown file with its front matter, read line by line where it is no YAML. Raises Unreadable."""
-    text = read_text(tree, path)
-    start = text.lstrip("\n \t") if text[:1] in "\n \t" else text
-    if not start.startswith("---"):
-        return Document(body=text)
-    found = _HEAD.match(start)
-    if found is None:
-        if start.startswith("---\n"):
+    head, body = _split(read_text(tree, path))
+    if head is None:
+        if body.lstrip().startswith("---\n"):
             tree.note("frontmatter-open", path)
-        return Document(body=text)
-    head, body = found[1], start[found.end() :]
+        return Document(body=body)
     try:
         if len(head) > _HEAD_LIMIT:
             raise _Bounds
