@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from tests.unit.formats.material import CONNECTORS, MANIFEST, lay, manifest, plain, skill
 
-from deskmate.cli import root
+from deskmate.cli import main, root
 from deskmate.errors import DeskmateError
 from deskmate.formats.marketplace import FILE as MARKET
 from deskmate.host import Host
@@ -100,7 +100,7 @@ def test_what_a_stranger_wrote_cannot_command_the_terminal(places: Places, tmp_p
 
 def test_strict_refuses_what_is_odd_and_shows_all_of_it(places: Places, folder: Path) -> None:
     result = call(places, "plugin", "add", folder, "--strict")
-    assert result.exit_code == 0 or result.return_value == 1
+    assert result.exit_code == 0, result.exception
     assert "note mcp-later, .mcp.json: " in result.stdout
     assert "Nothing was added: --strict refuses what is odd." in result.stdout
     assert "acme" not in call(places, "plugin", "list").stdout
@@ -182,3 +182,36 @@ def test_what_cannot_be_had_is_one_line_and_a_hint(places: Places, what: str) ->
     assert isinstance(result.exception, DeskmateError)
     assert result.exception.hint
     assert "\n" not in result.exception.message
+
+
+def test_strict_ends_with_exit_code_1(
+    places: Places, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DESKMATE_HOME", str(places.data.parent))
+    for arguments, code in (
+        (["plugin", "add", str(folder), "--strict"], 1),
+        (["plugin", "add", str(folder)], 0),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        assert ended.value.code == code
+
+
+def test_the_audit_names_files_of_the_store_that_were_changed(places: Places, folder: Path) -> None:
+    call(places, "plugin", "add", folder)
+    assert "in another format" not in call(places, "plugin", "audit").stdout
+    (item,) = (places.plugins / "items").iterdir()
+    (item / "content/commands/go.md").write_text("Now do evil.")
+    (item / "content/new.md").write_text("x")
+    (item / "content/pwn.sh").unlink()
+    said = call(places, "plugin", "audit").stdout
+    for path in ("commands/go.md", "new.md", "pwn.sh"):
+        assert f"acme (in another format): {path} is not what was added" in said
+
+
+def test_a_damaged_list_of_the_store_is_a_named_problem(places: Places, folder: Path) -> None:
+    call(places, "plugin", "add", folder)
+    index = places.plugins / "store.json"
+    index.write_text(index.read_text().replace('"folder": "acme-', '"folder": "../acme-'))
+    said = call(places, "plugin", "list").stdout
+    assert "acme  NOT USABLE: The plugin store's list names the folder" in said

@@ -55,7 +55,7 @@ TABLE = (
         alternatives=("Tickets",),
     ),
     Category(name="Project", placeholder="project"),
-    Category(name="CRM", placeholder="CRM", included=("Acme CRM",)),
+    Category(name="CRM", placeholder="CRM", included=("Acme CRM (Cloud/Server)",)),
     Category(name="Curves", placeholder="ir-curves"),
     Category(name="CI/CD", placeholder="CI/CD"),
 )

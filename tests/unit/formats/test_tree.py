@@ -176,11 +176,14 @@ def test_what_would_be_fetched_says_so_and_names_the_source(what: str) -> None:
     assert what in caught.value.message
 
 
-@pytest.mark.parametrize("make", ["missing", "empty", "text", "bare-git"])
+@pytest.mark.timeout(20)  # a pipe without a writer is waited for
+@pytest.mark.parametrize("make", ["missing", "empty", "text", "bare-git", "pipe"])
 def test_what_is_no_tree_is_refused_in_one_line(tmp_path: Path, make: str) -> None:
     what = tmp_path / make
     if make == "text":
         what.write_text("hello")
+    elif make == "pipe":
+        os.mkfifo(what)
     elif make == "empty":
         what.write_bytes(b"")
     elif make == "bare-git":

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from deskmate.agent.ranking import SkillIndex
@@ -129,7 +130,7 @@ def suggestions(registry: Registry) -> Callable[[str], str]:
     """Return what gives, for words of the user, the skills that fit them; "" while the catalogue is whole."""
     if not registry.skills or not is_paged(registry):
         return lambda text: ""
-    index = SkillIndex(_listed(registry))
+    index = _index(_Same(registry))
 
     def beside(text: str) -> str:
         found = index.find(text)[:SUGGESTED]
@@ -140,11 +141,32 @@ def suggestions(registry: Registry) -> Callable[[str], str]:
     return beside
 
 
+class _Same:
+    """A registry by its identity: a run asks of the same one many times."""
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
+
+    def __hash__(self) -> int:
+        return id(self.registry)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.registry is self.registry
+
+
+@lru_cache(maxsize=2)
+def _index(same: _Same) -> SkillIndex:
+    """Return the index of a registry's skills, made once: with thousands it takes a good part of a second."""
+    return SkillIndex(_listed(same.registry))
+
+
 def search_skills(registry: Registry, query: str, page: int) -> str:
     """Return a page of the skills that fit a query, the best first; without words all of them by name."""
     listed = _listed(registry)
     found: Sequence[SkillSpec] = (
-        SkillIndex(listed).find(query) if query.strip() else sorted(listed, key=lambda s: s.name)
+        _index(_Same(registry)).find(query)
+        if query.strip()
+        else sorted(listed, key=lambda s: s.name)
     )
     start = (page - 1) * PAGE
     lines = [_line(skill, _SHORT_LINE) for skill in found[start : start + PAGE]]

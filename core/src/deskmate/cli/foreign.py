@@ -82,7 +82,7 @@ def update_command(session: Session, name: str, what: str | None, yes: bool, str
         )
     order = BringOrder(
         what=what or stored.source, replaces=name, strict=strict, dry=True,
-        only=(stored.own_name,) if stored.marketplace and not what else (),
+        only=(str(stored.entry.get("name", stored.own_name)),) if stored.marketplace and not what else (),
     )  # fmt: skip
     report = bring(order, store, progress())
     (brought,) = report.brought

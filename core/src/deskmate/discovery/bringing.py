@@ -24,6 +24,9 @@ from deskmate.types.codec import from_json, to_json
 from deskmate.types.foreign import Diagnostic, ForeignPlugin, MarketEntry, Marketplace
 
 NAME_LIMIT = 64
+FILES_TOGETHER = 60_000
+BYTES_TOGETHER = 1 << 30
+_LOOKED_INTO = 50
 Progress = Callable[[str], None]
 
 
@@ -70,9 +73,19 @@ class BringReport:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
+    """One plugin of what the user named. `member`: its folder in there. `tree`: all of it."""
+
     tree: Tree
     member: str = ""
     entry: Mapping[str, object] = field(default_factory=dict)
+
+    def own_tree(self) -> Tree:
+        """Return the plugin's own files; many plugins may lie in one folder, so not all are held at once."""
+        if not self.entry:
+            return self.tree
+        below = Below(self.tree, self.member)
+        below.diagnostics = [one for one in below.diagnostics if one.path != MARKET]
+        return below
 
 
 def bring(order: BringOrder, store: PluginStore, progress: Progress) -> BringReport:
@@ -94,8 +107,7 @@ def bring(order: BringOrder, store: PluginStore, progress: Progress) -> BringRep
             placed = _Placing(order, store, change, source, market.name if market else "")
             results = []
             for number, one in enumerate(found):
-                progress(f"Reading {one.tree.name}")
-                results.append(placed.lay_out(number, one))
+                results.append(placed.lay_out(number, one, progress))
             refused = order.strict and (
                 any(result.plugin.diagnostics for result in results)
                 or bool(market and market.diagnostics)
@@ -123,7 +135,7 @@ def _members(order: BringOrder, tree: Tree, market: Marketplace | None) -> list[
     if is_plugin(tree) or is_skills_folder(tree):
         return [_Found(tree)]
     tops = sorted(folder for folder in tree.folders if folder and "/" not in folder)
-    nested = [top for top in tops if is_plugin(Below(tree, top))]
+    nested = [top for top in tops[:_LOOKED_INTO] if is_plugin(Below(tree, top))]
     hint = (
         f"There are plugins in it: {', '.join(nested[:5])}. Add each of them."
         if nested
@@ -147,12 +159,8 @@ def _of_market(order: BringOrder, tree: Tree, market: Marketplace) -> list[_Foun
                 f"{name} of {market.name} must be fetched ({by_name[name].source}); nothing is fetched here.",
                 hint="Clone or download it yourself, then: deskmate plugin add FOLDER-OR-ZIP",
             )
-    found = []
-    for entry in (by_name[name] for name in dict.fromkeys(wanted)):
-        below = Below(tree, entry.folder or "")
-        below.diagnostics = [one for one in below.diagnostics if one.path != MARKET]
-        found.append(_Found(below, entry.folder or "", entry.data))
-    return found
+    chosen = [by_name[name] for name in dict.fromkeys(wanted)]
+    return [_Found(tree, entry.folder or "", entry.data) for entry in chosen]
 
 
 class _Placing:
@@ -164,11 +172,15 @@ class _Placing:
         self._order, self._store, self._change = order, store, change
         self._source, self._market = source, market
         self._given: set[str] = set()
+        self._files = self._size = 0
 
-    def lay_out(self, number: int, found: _Found) -> Brought:
+    def lay_out(self, number: int, found: _Found, progress: Progress) -> Brought:
         folder = self._change.folder(number)
-        files = _copy(found.tree, folder / CONTENT)
-        plugin = read_plugin(found.tree, found.entry)
+        tree = found.own_tree()
+        progress(f"Reading {safe(tree.name)}")
+        self._count(tree)
+        files = _copy(tree, folder / CONTENT)
+        plugin = read_plugin(tree, found.entry)
         before = self._before(plugin, found)
         name = before.name if before is not None else self._free_name(plugin.name)
         self._given.add(name)
@@ -200,6 +212,17 @@ class _Placing:
         if before is None and name != plugin.name and not self._order.name:
             placed.append(diagnose("plugin-name-taken", ".", f"{plugin.name}, here {name}"))
         return self._result(stored, _with(plugin, *placed), files, before)
+
+    def _count(self, tree: Tree) -> None:
+        """Raise PluginError where all plugins together are too much: entries may name one folder many times."""
+        self._files += len(tree.files) + 1
+        self._size += sum(fact.size for fact in tree.files.values())
+        if self._files > FILES_TOGETHER or self._size > BYTES_TOGETHER:
+            raise PluginError(
+                f"{self._market or self._source} holds more than {FILES_TOGETHER:,} files or "
+                f"{BYTES_TOGETHER >> 20} MiB in all its plugins together.",
+                hint="Name those that you want: --plugin NAME",
+            )
 
     def _result(
         self,

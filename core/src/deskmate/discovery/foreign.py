@@ -30,17 +30,8 @@ _PYTHON: Mapping[str, type | tuple[type, ...]] = {"string": str, "number": (int,
 _EMPTY: Mapping[str, Any] = {"string": "", "number": 0, "boolean": False}
 
 
-def foreign_plugins(store: PluginStore) -> Iterator[InstalledPlugin]:
-    """Yield the foreign plugins of the store; () where its list cannot be read, which others say."""
-    try:
-        found = store.index().foreign
-    except PluginError:
-        return
-    for stored in found:
-        yield _installed(store, stored)
-
-
-def _installed(store: PluginStore, stored: StoredForeign) -> InstalledPlugin:
+def foreign_plugin(store: PluginStore, stored: StoredForeign) -> InstalledPlugin:
+    """Return a plugin of the store's list. Raises PluginError where the list is damaged."""
     place = ForeignPlace(
         folder=str(store.item(stored).absolute()),
         overlay=str(store.overlay(stored.name).absolute()),
@@ -133,6 +124,20 @@ def listing(place: ForeignPlace) -> Mapping[str, str]:
     """Return path → sha256 of what came with a plugin. Raises PluginError if it is not what was added."""
     data = _own_json(place, LISTING, place.listing)
     return {str(path): str(row[0]) for path, row in data["files"].items()}
+
+
+def changed_files(plugin: InstalledPlugin) -> Iterator[str]:
+    """Yield the files of the store that are not what was added. Raises PluginError where their list is not."""
+    place = _place(plugin)
+    known = dict(listing(place))
+    with opened_folder(Path(place.folder) / CONTENT) as tree:
+        for path in tree.files:
+            try:
+                if _sha256(tree, path) != known.pop(path, ""):
+                    yield path
+            except Unreadable:
+                yield path
+    yield from known
 
 
 def read_foreign(plugin: InstalledPlugin) -> ForeignPlugin:

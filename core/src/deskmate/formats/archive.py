@@ -133,8 +133,8 @@ def _packing(member: zipfile.ZipInfo) -> str:
 @contextmanager
 def opened_zip(file: Path) -> Iterator[Tree]:
     """Open an archive; one folder that holds all of it is stepped into. Raises TreeRefused, OSError."""
+    _check_directory(file)
     with file.open("rb") as stream:
-        _check_directory(file)
         try:
             archive = zipfile.ZipFile(stream)
             tree: Tree = ZipTree(archive, file.name.rpartition(".")[0] or file.name)
@@ -157,6 +157,8 @@ OWN_FOLDERS = frozenset(
 
 def _check_directory(file: Path) -> None:
     """Refuse an archive whose directory does not fit memory, before anything reads it. Raises TreeRefused."""
+    if file.exists() and not file.is_file():
+        raise TreeRefused(f"{file.name} is neither a folder nor a file")
     size = file.stat().st_size
     if size > TREE_LIMIT_BYTES:
         raise TreeRefused(f"{file.name} is larger than {TREE_LIMIT_BYTES >> 20} MiB")

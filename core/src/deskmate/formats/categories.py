@@ -15,6 +15,7 @@ _MARK = re.compile(r"~~(?=[A-Za-z])")
 _WORDS = re.compile(r"[A-Za-z][\w/&+-]*(?: [\w/&+-]+){0,4}")
 _STRUCK = re.compile(r"~~(?=\S)[^~\n]{1,200}?\S?~~(?!\w)")
 _LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
+_ASIDE = re.compile(r"\s*\([^()]*\)")
 _CATEGORIES_LIMIT = 100
 _PLACEHOLDER_LIMIT = 80
 
@@ -134,8 +135,9 @@ def connector_for(category: Category, connected: Collection[str]) -> str:
     """Return the connector that serves a category: by its name, else by one of the table's products; "" if none."""
     by_key = {_key(name): name for name in sorted(connected)}
     for wanted in (category.placeholder, category.name, *category.included, *category.alternatives):
-        if found := by_key.get(_key(wanted)):
-            return found
+        for name in (wanted, _ASIDE.sub("", wanted)):
+            if found := by_key.get(_key(name)):
+                return found
     return ""
 
 
