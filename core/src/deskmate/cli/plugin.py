@@ -60,8 +60,7 @@ def list_command(session: Session, as_json: bool) -> None:
     for row in rows:
         if row["state"] == "ok":
             say(f"{row['name']} {row['version']}  {row['summary']}")
-            odd = f", {row['diagnostics']} diagnostics" if row["diagnostics"] else ""
-            say(f"    {row['distribution']}, {_ORIGINS[row['origin']]} · {_counts(row)}{odd}")
+            say(f"    {row['distribution']}, {_ORIGINS[row['origin']]} · {_counts(row)}")
         else:
             say(f"{row['name']}  NOT USABLE: {row['reason']}")
             if row["hint"]:
@@ -122,7 +121,9 @@ def _hooks(manifest: Manifest) -> list[str]:
 
 
 def _counts(row: dict[str, Any]) -> str:
-    kinds = (("tools", "tool"), ("rules", "rule"), ("skills", "skill"))
+    kinds: tuple[tuple[str, str], ...] = (("tools", "tool"), ("rules", "rule"), ("skills", "skill"))
+    if row["origin"] == "brought":  # it cannot have anything else
+        kinds = (("skills", "skill"), ("diagnostics", "diagnostic"))
     return ", ".join(f"{row[key]} {word}{'' if row[key] == 1 else 's'}" for key, word in kinds)
 
 
