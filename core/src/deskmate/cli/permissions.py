@@ -70,10 +70,23 @@ def ask_what_is_new(session: Session, names: Sequence[str], thread: ThreadId | N
 
 def permission_lines(plugin: InstalledPlugin) -> Iterator[str]:
     """Yield, in plain words, what a plugin brings and may do."""
+    if plugin.foreign is not None:
+        yield from _foreign_lines(plugin)
+        return
     yield "Its code runs inside the virtual machine only."
     yield from _tool_lines(plugin.manifest)
     yield from _network_lines(plugin.manifest)
     yield from _other_lines(plugin.manifest)
+
+
+def _foreign_lines(plugin: InstalledPlugin) -> Iterator[str]:
+    """Yield what a plugin in another format brings: texts and files, of which nothing runs by itself."""
+    from deskmate.cli.foreign import part_lines  # noqa: PLC0415
+    from deskmate.discovery.foreign import read_foreign  # noqa: PLC0415
+
+    yield "Nothing of it runs by itself; what the agent runs of its files runs inside the virtual machine."
+    yield "May reach no network at all."
+    yield from part_lines(plugin.name, read_foreign(plugin))
 
 
 def _tool_lines(manifest: Manifest) -> Iterator[str]:
