@@ -52,9 +52,10 @@ def guarded(serve: Serve) -> Server:
 
 
 def send(server: Server, method: str, path: str, **headers: str) -> Any:
-    body = {} if method == "GET" else {"content": b"{}"}
-    kind = {} if method == "GET" else {"content-type": "application/json"}
-    return server.client.request(method, path, headers={**FROM_PAGE, **kind, **headers}, **body)
+    if method == "GET":
+        return server.client.request(method, path, headers={**FROM_PAGE, **headers})
+    sent = {**FROM_PAGE, "content-type": "application/json", **headers}
+    return server.client.request(method, path, headers=sent, content=b"{}")
 
 
 def test_w1_every_route_but_three_refuses_who_is_not_signed_in(

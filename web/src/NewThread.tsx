@@ -47,6 +47,7 @@ export function NewThread() {
     }
   }
   return (
+    <>
     <form
       class="form"
       onSubmit={(event) => {
@@ -151,17 +152,18 @@ export function NewThread() {
           {text.trim() === "" ? "Say first what you want." : waiting.length ? "Agree first to what a plugin wants." : "Ctrl Enter starts, too."}
         </span>
       </div>
-      {picking && here && (
-        <FolderPicker
-          start={folders[0]?.folder ?? here.home}
-          close={() => setPicking(false)}
-          pick={(folder) => {
-            setPicking(false)
-            if (!folders.some((one) => one.folder === folder)) setFolders([...folders, { folder, mode: "rw" }])
-          }}
-        />
-      )}
     </form>
+    {picking && here && (
+      <FolderPicker
+        start={folders[0]?.folder ?? here.home}
+        close={() => setPicking(false)}
+        pick={(folder) => {
+          setPicking(false)
+          if (!folders.some((one) => one.folder === folder)) setFolders([...folders, { folder, mode: "rw" }])
+        }}
+      />
+    )}
+    </>
   )
 }
 
