@@ -112,13 +112,16 @@ function Lost() {
 
 function Empty() {
   return (
-    <section class="blank">
+    <>
+      <h1 class="phone-title unseen">Threads</h1>
+      <section class="blank">
       <h1>What should be finished?</h1>
       <p>Pick a folder and describe the result. You see every change before it is written.</p>
       <a class="btn pri" href="#/new">
         New thread
       </a>
-    </section>
+      </section>
+    </>
   )
 }
 

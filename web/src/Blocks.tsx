@@ -146,9 +146,9 @@ function Ask({ block, thread, busy }: { block: Extract<Block, { type: "ask" }>; 
   }
   return (
     <section class="ask" aria-labelledby={`ask-${block.seq}`}>
-      <h3 id={`ask-${block.seq}`} tabIndex={-1}>
+      <h2 id={`ask-${block.seq}`} tabIndex={-1}>
         <Hand /> May this be done: {asked.title}?
-      </h3>
+      </h2>
       <p>{asked.sends ? "This leaves your computer. It cannot be taken back." : "This one call, with exactly this:"}</p>
       <dl>
         {Object.entries(asked.shown).map(([key, value]) => (
@@ -185,7 +185,7 @@ function Question({ block, thread }: { block: Extract<Block, { type: "question" 
   }
   return (
     <section class={block.open ? "ask" : "card"} aria-label="Question">
-      <h3>{block.question}</h3>
+      <h2>{block.question}</h2>
       {block.open && (
         <div class="b wrap">
           {block.choices.map((choice) => (

@@ -189,7 +189,7 @@ function PluginChoice({ plugin, on, toggle }: { plugin: Plugin; on: boolean; tog
       </label>
       {on && plugin.wants.length > 0 && (
         <div class="ask">
-          <h3>{plugin.title} wants more than to work in the virtual machine</h3>
+          <h2>{plugin.title} wants more than to work in the virtual machine</h2>
           <ul>
             {plugin.wants.map((line) => (
               <li key={line}>{line}</li>
