@@ -55,7 +55,9 @@ class Served:
 @contextmanager
 def served(home: Path) -> Iterator[Served]:
     """Serve the scene from a home of its own."""
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("ANTHROPIC")}
+    environ = {
+        name: value for name, value in os.environ.items() if not name.startswith("ANTHROPIC")
+    }
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.web.scene", str(home)],
         cwd=ROOT,

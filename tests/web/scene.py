@@ -84,7 +84,10 @@ QUESTION: tuple[Line, ...] = (
     uses(
         (
             "workspace__ask",
-            {"question": "Which exchange rate should the Berlin team use?", "choices": ["1.08", "1.10"]},
+            {
+                "question": "Which exchange rate should the Berlin team use?",
+                "choices": ["1.08", "1.10"],
+            },
         )
     ),
     "Then I use that rate.",
@@ -164,7 +167,9 @@ def make_folder(above: Path) -> Path:
     folder = above / "contracts"
     folder.mkdir(parents=True)
     (folder / Path(NOTE).name).write_text(ORIGINAL)
-    (folder / "Playbook.txt").write_text("7. Notice of thirty days or less.\n12. A cap of twelve months.\n")
+    (folder / "Playbook.txt").write_text(
+        "7. Notice of thirty days or less.\n12. A cap of twelve months.\n"
+    )
     return folder
 
 

@@ -8,14 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from deskmate.web.page import STATIC
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from tests.web.browser import AXE, CHROMIUM, DESK, PHONE, Looked, Served, looking, served
 from tests.web.scene import CHANGED, MEMO, NOTE, ORIGINAL, make_folder
 
-playwright = pytest.importorskip("playwright.sync_api")
-from playwright.sync_api import Browser, Page, expect, sync_playwright  # noqa: E402
-
-from tests.web.browser import AXE, CHROMIUM, DESK, PHONE, Looked, Served, looking, served  # noqa: E402
+from deskmate.web.page import STATIC
 
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no chromium: make setup installs it on Debian"),
@@ -134,7 +131,7 @@ def held_everywhere(looked: Looked, what: str) -> None:
     for kind, size in SIZES.items():
         looked.page.set_viewport_size(size)  # type: ignore[arg-type]
         for scheme in ("light", "dark"):
-            looked.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            looked.page.emulate_media(color_scheme=scheme)
             held(looked, f"{what}, {kind}, {scheme}")
     looked.page.set_viewport_size(DESK)  # type: ignore[arg-type]
 
@@ -193,7 +190,9 @@ def test_a_thread_goes_on_while_nobody_looks_and_on_a_second_browser(
         allow(page)
         expect(page.get_by_role("log")).to_contain_text("All changes are staged for review")
         page.get_by_role("link", name="All threads").click()
-        expect(page.get_by_role("link", name=re.compile("Compare the MSA"))).to_contain_text("Review")
+        expect(page.get_by_role("link", name=re.compile("Compare the MSA"))).to_contain_text(
+            "Review"
+        )
 
 
 def test_a_server_that_ends_stores_what_ran_and_the_page_goes_on_with_the_next(
@@ -226,7 +225,9 @@ def test_the_whole_job_can_be_done_by_keys_alone(
         def reach(name: str) -> None:
             for _ in range(60):
                 keys.press("Tab")
-                if page.evaluate("document.activeElement?.innerText?.trim() ?? ''").startswith(name):
+                if page.evaluate("document.activeElement?.innerText?.trim() ?? ''").startswith(
+                    name
+                ):
                     return
             raise AssertionError(f"{name} cannot be reached")
 
@@ -257,7 +258,9 @@ def test_the_whole_job_can_be_done_by_keys_alone(
         reach("Northwind MSA.txt")
         for key in ("j", "j", "j", "x"):
             keys.press(key)
-        expect(page.get_by_role("group", name="change 3").get_by_role("button", name="Leave out")).to_have_attribute("aria-pressed", "true")
+        expect(
+            page.get_by_role("group", name="change 3").get_by_role("button", name="Leave out")
+        ).to_have_attribute("aria-pressed", "true")
         reach("Apply")
         keys.press("Enter")
         expect(page.get_by_text("2 files written.").first).to_be_visible()
@@ -267,6 +270,9 @@ def test_the_whole_job_can_be_done_by_keys_alone(
 
 def test_the_first_load_is_small() -> None:
     files = [STATIC / "index.html"]
-    files += [STATIC / name for name in re.findall(r'(?:src|href)="/(assets/[^"]+)"', files[0].read_text())]
+    files += [
+        STATIC / name
+        for name in re.findall(r'(?:src|href)="/(assets/[^"]+)"', files[0].read_text())
+    ]
     assert len(files) >= 3
     assert sum(len(gzip.compress(file.read_bytes())) for file in files) <= 60 * 1024

@@ -149,6 +149,12 @@ export async function catchUp(): Promise<void> {
   }
 }
 
+async function refresh(id: string): Promise<void> {
+  const thread = await get<Thread>(`/api/threads/${id}?after=${Number.MAX_SAFE_INTEGER}`).catch(() => null)
+  const now = open.value
+  if (thread && now?.id === id) open.value = { ...now, thread: { ...thread, live: now.thread.live, next: now.thread.next } }
+}
+
 export async function loadChanges(id: string): Promise<void> {
   const set = await get<Changes>(`/api/threads/${id}/changes`)
   if (route.value.thread === id) changes.value = { thread: id, set }
@@ -176,6 +182,8 @@ export function apply(message: Message): void {
       const over = body.kind === "replied" || body.kind === "noted"
       open.value = { ...now, story, said: over ? "" : now.said, sent: body.kind === "said" ? "" : now.sent }
       if (body.kind === "said") dropDraft(now.id)
+      // what the run was given stands in the log by now
+      if (body.kind === "said" || (body.kind === "started" && !now.thread.isolation)) void refresh(now.id)
       if (body.kind === "asked") spoken.value = `Approval needed: ${body.title}`
       if (body.kind === "ended") spoken.value = body.reason === "done" ? "Finished." : `Ended: ${body.text || body.reason}`
       break

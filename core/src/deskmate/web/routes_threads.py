@@ -174,7 +174,7 @@ class ThreadRoutes:
         summary = await anyio.to_thread.run_sync(
             lambda: running_state(summary_of(threads / thread), threads)
         )
-        seq = int(after) if after.isdecimal() and len(after) < 12 else 0
+        seq = int(after) if after.isdecimal() and len(after) < 20 else 0
         return answer(self._whole(summary, events, seq))
 
     def _whole(self, summary: ThreadSummary, events: tuple[Event, ...], after: int) -> page.Thread:
