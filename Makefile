@@ -24,7 +24,10 @@ demo: image ## Review a contract in a virtual machine (CONTRACT=path for your ow
 scene: image ## Edit an Excel model, make a deck and a brief, read a PDF in one recorded thread; then catch a lie at every gate
 	@$(BIN)/python examples/office_scene.py demo
 
-test: image check unit vm ## Everything that CI runs
+test: setup ## Everything that CI runs
+	@$(MAKE) --no-print-directory -j2 image check
+	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory vm
 
 check: setup ## Format, lint, types, layers
 	$(BIN)/ruff format --check .

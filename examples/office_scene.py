@@ -91,7 +91,8 @@ def _newest() -> str:
     listed = subprocess.run(
         [_program(), "thread", "list", "--json"], capture_output=True, check=True, text=True
     )
-    return str(json.loads(listed.stdout)[0]["thread"])
+    # the list has those first that need somebody, which need not be this one
+    return str(max(json.loads(listed.stdout), key=lambda row: row["changed"])["thread"])
 
 
 def record() -> int:
