@@ -53,7 +53,7 @@ def test_add_says_what_came_and_what_becomes_of_each_part(places: Places, folder
         assert line in result.stdout
     assert not [*folder.parent.rglob("pwned")]
     assert (
-        "acme, in another format, in the plugin store · 2 skills, 2 diagnostics"
+        "acme, in another format, in the plugin store · 2 skills, 3 diagnostics"
         in call(places, "plugin", "list").stdout
     )
 
