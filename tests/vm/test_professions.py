@@ -223,10 +223,8 @@ def test_hr_writes_a_memo_a_letter_and_a_benchmark(desk: Desk, tmp_path: Path) -
     assert "Base salary: EUR 116,000 per year" in done["answer"]
     letter = docx.Document(str(material / "offer letter - Ada Okafor.docx"))
     assert letter.tables[0].cell(0, 1).text == "EUR 116,000 per year"
-    desk.call("plugin", "enable", "hr", "--yes")
-    refused = desk.json(
-        "run", "Write the offer letter for Bo Lind.", "--plugin", "hr", "--folder", f"{material}:rw"
-    )
+    order = ("run", "Write the offer letter for Bo Lind.", "--plugin", "hr")
+    refused = desk.json(*order, "--folder", f"{material}:rw", code=1)
     assert "it is not approved: approved by is empty" in refused["answer"]
     assert refused["deliverables"] == []
     request = "Compensation benchmark of the market survey."

@@ -183,6 +183,11 @@ def test_the_shared_gates_pass(tmp_path: Path) -> None:
         ("Survey!B2", {"value": "Gamma"}, "ties", "is not what market survey.csv, row 2 says"),
         ("Terms!B2", {"value": 0.05}, "ties", "Ageing rate a year"),
         ("Roles!B3", {"value": 4}, "thin", "Pay of 4 own people"),
+        ("Market!D2", {"value": 90}, "ties", "organisations of Data Engineer"),
+        ("Market!N1", {"value": "Counsel"}, "ties", "Its columns are"),
+        ("Terms!A16", {"value": "Counsel is paid 171000."}, "ties", "not the benchmark's own"),
+        ("Terms!B7", {"value": "EUR"}, "ties", "The currency is 'EUR'"),
+        ("'Not published'!B3", {"value": "a secret"}, "ties", "not published because"),
         ("Roles!C2", {"value": 1}, "ties", "Median pay of Data Engineer"),
     ],
 )

@@ -2,6 +2,7 @@ import random
 from itertools import product
 from typing import Any
 
+import numpy as np
 import pytest
 
 from deskmate.plugin import ToolInputError
@@ -122,3 +123,40 @@ def test_no_small_group_can_be_found_by_trying_all_values(seed: int) -> None:
 
 def count(sizes: Any, mask: int) -> int:
     return sum(size for place, size in enumerate(sizes) if mask >> place & 1)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_another_way_of_solving_finds_no_small_group(seed: int) -> None:
+    """Singular values instead of elimination: a hidden count is given away if it lies in the span of the shown ones."""
+    chance = random.Random(seed)
+    people = [
+        (chance.choice("AAAAABBC"), chance.choice("xxxyz"), chance.random() < 0.07)
+        for _ in range(120)
+    ]
+    atoms = sorted(set(people))
+    sizes = tuple(people.count(atom) for atom in atoms)
+
+    def mask(keep: Any) -> int:
+        return sum(1 << place for place, atom in enumerate(atoms) if keep(atom))
+
+    columns = [lambda a: True, lambda a: a[2], lambda a: not a[2]]
+    groups = [
+        [lambda a, g=g, k=k: a[k] == g for g in names] for k, names in ((0, "ABC"), (1, "xyz"))
+    ]
+    families = [
+        tuple(mask(lambda a, g=g, c=c: g(a) and c(a)) for g in own)
+        for own in groups
+        for c in columns
+    ]
+    totals = [mask(c) for c in columns]
+    cells = frozenset({m for family in families for m in family} | set(totals))
+    figures = Figures(sizes=sizes, cells=cells, families=tuple(families), totals=frozenset(totals))
+    hidden = protect(figures)
+    vectors = np.array([[m >> place & 1 for place in range(len(atoms))] for m in cells - hidden])
+    _, values, basis = np.linalg.svd(vectors, full_matrices=False)
+    basis = basis[values > 1e-9]
+    secrets = [m for m in hidden if figures.is_small(m)]
+    assert secrets
+    for secret in secrets:
+        wanted = np.array([secret >> place & 1 for place in range(len(atoms))])
+        assert np.linalg.norm(wanted - basis.T @ (basis @ wanted)) > 1e-6

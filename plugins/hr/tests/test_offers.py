@@ -343,3 +343,28 @@ def test_content_controls_are_filled_and_held_to_the_record(tmp_path: Path) -> N
         text.text = text.text.replace(old, new)
         document.save(str(file))
         assert verdicts(context, answer)
+
+
+def test_a_signatory_s_title_is_never_the_position(tmp_path: Path) -> None:
+    context = desk(tmp_path)
+    document = docx.Document()
+    table = document.add_table(rows=2, cols=2)
+    for row, texts in zip(
+        table.rows,
+        (("Position", "[Role on offer]"), ("Title", "[Title of who signs]")),
+        strict=True,
+    ):
+        row.cells[0].text, row.cells[1].text = texts
+    document.save(str(tmp_path / "offer template.docx"))
+    record = {"Offer ID": "1", "Candidate": "Ada", "Title": "Engineer", "Approver": "Dana",
+              "Approval date": TODAY.isoformat(), "Approval ref": "A"}  # fmt: skip
+    (tmp_path / "offers.csv").write_text(",".join(record) + "\n" + ",".join(record.values()) + "\n")
+    with pytest.raises(ToolInputError, match="no column for Title of who signs") as problem:
+        offer_letter(context)
+    assert "Role on offer" not in str(problem.value).partition("there are")[0]
+
+
+def test_a_band_needs_a_plain_amount(tmp_path: Path) -> None:
+    bands = {"Data Engineer": [120000, 180000]}
+    with pytest.raises(ToolInputError, match="no plain amount"):
+        offer_letter(desk(tmp_path, {"Base salary": "to be agreed"}, pay_bands=bands))

@@ -288,7 +288,10 @@ def test_the_key_figures_of_the_workbook_are_the_totals(tmp_path: Path) -> None:
     answer = reported(tmp_path, output="r.xlsx")
     assert verdicts(tmp_path, answer) == ([], [])
     book = openpyxl.load_workbook(tmp_path / "r.xlsx", data_only=True)
-    book["Summary"]["B2"] = 58
+    book["Summary"]["C2"] = "2 in Legal left"
+    book.save(tmp_path / "r.xlsx")
+    assert "The key figures are not the totals of the first table." in verdicts(tmp_path, answer)[1]
+    book["Summary"]["C2"], book["Summary"]["B2"] = None, 58
     book.save(tmp_path / "r.xlsx")
     assert "The key figures are not the totals of the first table." in verdicts(tmp_path, answer)[1]
 
@@ -329,3 +332,32 @@ def test_no_headline_compares_groups_by_a_protected_trait(tmp_path: Path) -> Non
     compared = [line for line in answer.result["headlines"] if "highest" in line]
     assert [line.partition(",")[0] for line in compared] == ["By Dept"]
     assert verdicts(tmp_path, answer) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("request_", "period"),
+    [
+        ("attrition in 2025", ("2025-01-01", "2025-12-31")),
+        ("attrition Q1 2025", ("2025-01-01", "2025-03-31")),
+        ("attrition 2025 H2", ("2025-07-01", "2025-12-31")),
+        ("attrition 2025-02-01 to 2025-06-30", ("2025-02-01", "2025-06-30")),
+    ],
+)
+def test_the_period_is_read_from_the_request(tmp_path: Path, request_: str, period: Any) -> None:
+    rows = ["A,2020-01-01,"] * 20 + ["A,2020-01-01,2025-03-10"] * 6
+    text = "Dept,Hire Date,Leave Date\n" + "\n".join(rows) + "\n"
+    answer = reported(tmp_path, text, group_by=["Dept"], request=request_)
+    settings = answer.deliverables[0].data["settings"]
+    assert (settings["from"], settings["to"]) == period
+    assert verdicts(tmp_path, answer) == ([], [])
+
+
+def test_a_table_with_dates_and_a_status_is_a_snapshot_where_no_period_is_given(
+    tmp_path: Path,
+) -> None:
+    rows = ["A,2020-01-01,,Active"] * 20 + ["A,2020-01-01,2025-03-10,Terminated"] * 6
+    text = "Dept,Hire Date,Termination Date,Status\n" + "\n".join(rows) + "\n"
+    answer = reported(tmp_path, text, group_by=["Dept"])
+    assert answer.result["tables"][0]["rows"][1][:4] == ["A", "26", "6", "20"]
+    walk = reported(tmp_path, text, group_by=["Dept"], request="attrition 2025")
+    assert walk.result["tables"][0]["rows"][1][:5] == ["A", "26", "0", "6", "20"]

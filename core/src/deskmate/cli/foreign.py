@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from deskmate.cli.output import Session, json_option, progress, say, say_json
+from deskmate.discovery.permissions import part_lines, plural
 from deskmate.errors import PluginError
 
 if TYPE_CHECKING:
     from deskmate.discovery.bringing import BringReport, Brought
-    from deskmate.types.foreign import Diagnostic, ForeignHook, ForeignPlugin, Severity
+    from deskmate.types.foreign import Diagnostic, ForeignPlugin, Severity
     from deskmate.types.registry import InstalledPlugin
 
 _KINDS = {"claude-plugin": "Claude plugin", "agent-skills": "Agent Skills"}
 _DIAGNOSTICS_SHOWN = 12
-_NAMES_SHOWN = 12
 _MANY = 3
 
 
@@ -210,52 +210,8 @@ def _counts(plugin: ForeignPlugin) -> str:
         (kinds["skill"], "skill"), (kinds["command"], "command"), (len(plugin.agents), "agent"),
         (len(plugin.hooks), "hook"), (len(plugin.connectors), "connector wanted"),
     ]  # fmt: skip
-    shown = [f"{count} {_plural(word, count)}" for count, word in parts if count]
+    shown = [f"{count} {plural(word, count)}" for count, word in parts if count]
     return ", ".join(shown) or "nothing that Deskmate can use"
-
-
-def _plural(word: str, count: int) -> str:
-    first, _, rest = word.partition(" ")
-    return word if count == 1 else f"{first}s {rest}".strip()
-
-
-def part_lines(name: str, plugin: ForeignPlugin) -> Iterator[str]:
-    """Yield, in plain words, what a plugin brings and what becomes of it."""
-    for kind in ("skill", "command"):
-        if found := [f"{name}:{skill.name}" for skill in plugin.skills if skill.kind == kind]:
-            yield f"{len(found)} {_plural(kind, len(found))}: {_some(found)}"
-    if plugin.agents:
-        found = [agent.name for agent in plugin.agents]
-        yield f"{len(found)} {_plural('agent', len(found))}, kept and listed, not run: {_some(found)}"
-    if plugin.hooks:
-        lines = [_hook(hook) for hook in plugin.hooks]
-        yield f"{len(lines)} {_plural('hook', len(lines))}, kept, off, not run: {_some(lines, '; ')}"
-    if plugin.connectors:
-        lines = [_connector(one.name, one.transport, one.target) for one in plugin.connectors]
-        yield f"{len(lines)} {_plural('connector wanted', len(lines))}, none is started: {_some(lines, '; ')}"
-    if plugin.categories:
-        found = [f"~~{category.placeholder}" for category in plugin.categories]
-        yield f"Its texts ask for {_some(found)}; what is not connected, they ask you for as a file"
-    if plugin.settings or plugin.setting_files:
-        found = [*plugin.settings, *plugin.setting_files]
-        yield f"Settings: {_some(found)}"
-    if plugin.not_used:
-        yield f"Kept without use here: {_some([f'{place} ({what})' for place, what in plugin.not_used.items()])}"
-
-
-def _some(names: Sequence[str], between: str = ", ") -> str:
-    more = len(names) - _NAMES_SHOWN
-    return between.join(names[:_NAMES_SHOWN]) + (f"{between}and {more} more" if more > 0 else "")
-
-
-def _hook(hook: ForeignHook) -> str:
-    moment = f" ({hook.moment})" if hook.moment else " (no such moment here)"
-    matcher = f" {hook.matcher}" if hook.matcher else ""
-    return f"{hook.event}{matcher}{moment}: {hook.kind} {hook.does}".rstrip()
-
-
-def _connector(name: str, transport: str, target: str) -> str:
-    return f"{name} ({transport}, {target or 'address to be chosen'})"
 
 
 def _say_diagnostics(name: str, diagnostics: Iterable[Diagnostic], *, whole: bool = False) -> None:
@@ -266,7 +222,7 @@ def _say_diagnostics(name: str, diagnostics: Iterable[Diagnostic], *, whole: boo
         return
     counts = Counter(one.severity for one in found)
     said = ", ".join(
-        f"{counts[kind]} {_plural(kind, counts[kind])}" for kind in order if counts[kind]
+        f"{counts[kind]} {plural(kind, counts[kind])}" for kind in order if counts[kind]
     )
     shown = (
         found if whole else [one for one in found if one.severity != "note"][:_DIAGNOSTICS_SHOWN]

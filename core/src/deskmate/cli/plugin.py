@@ -9,8 +9,9 @@ import click
 
 from deskmate.cli.foreign import add_command, say_foreign, update_command
 from deskmate.cli.output import Session, json_option, progress, say, say_json
-from deskmate.cli.permissions import agree, permission_lines
+from deskmate.cli.permissions import agree
 from deskmate.cli.plugin_store import install_command, remove_command
+from deskmate.discovery.permissions import permission_lines
 from deskmate.errors import PluginError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from deskmate.cli.output import Session, json_option, progress, say, say_json
-from deskmate.cli.permissions import permission_lines
+from deskmate.discovery.permissions import permission_lines
 
 if TYPE_CHECKING:
     from deskmate.discovery.installing import InstallResult

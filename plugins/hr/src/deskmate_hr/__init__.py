@@ -6,10 +6,12 @@ from collections.abc import Iterable
 
 from deskmate.plugin import PluginContext, Prompt, SkillSource, Tool, Validator, hookimpl
 from deskmate_hr.tools.benchmark import comp_benchmark
+from deskmate_hr.tools.interview import interview_plan
 from deskmate_hr.tools.offer import offer_letter
 from deskmate_hr.tools.policy import policy_answer, policy_lookup
 from deskmate_hr.tools.report import people_report
 from deskmate_hr.validators.benchmark_rules import benchmark_ties, thin_data
+from deskmate_hr.validators.interview_rules import interview_sound
 from deskmate_hr.validators.live import live_formulas
 from deskmate_hr.validators.offer_rules import letter_true, offer_approved
 from deskmate_hr.validators.policy_rules import policy_searched, quotes_verbatim
@@ -35,6 +37,7 @@ def deskmate_tools(context: PluginContext) -> Iterable[Tool]:
             risk="write",
             reads=("{survey}", "{employees}", "compensation-benchmark.xlsx"),
         ),
+        Tool(function=interview_plan, risk="write", reads=("{path}", "interview-plan.docx")),
         Tool(
             function=offer_letter,
             risk="write",
@@ -110,5 +113,11 @@ def deskmate_validators(context: PluginContext) -> Iterable[Validator]:
             title="A benchmark shows no role and no own pay of too few people.",
             function=thin_data,
             roles=("comp_benchmark",),
+        ),
+        Validator(
+            rule="HR-INTERVIEW-SOUND",
+            title="An interview plan has each question with its scale and interviewer, and none that may not be asked.",
+            function=interview_sound,
+            roles=("interview_plan",),
         ),
     ]

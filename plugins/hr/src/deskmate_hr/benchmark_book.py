@@ -30,6 +30,7 @@ NOTES = (
     "A benchmark is one input to a pay decision that a person takes. It is no appraisal of anybody, no pay equity analysis "
     "and no advice on competition law.",
 )
+SINGLE = "The sheet People shows single pay by employee id: for readers who may see it, and for nobody else."
 Rows = list[list[Value]]
 
 
@@ -304,10 +305,6 @@ def _terms(benchmark: Benchmark) -> Page:
     ]
     rows += [[note] for note in NOTES]
     if benchmark.individuals:
-        rows.append(
-            [
-                "The sheet People shows single pay by employee id: for readers who may see it, and for nobody else."
-            ]
-        )
+        rows.append([SINGLE])
     wrap = {"op": "style", "cells": f"A8:A{len(rows)}", "wrap": True}
     return Page(name=TERMS, rows=rows, widths=(80, 18), inputs=("B2:B5",), edits=(wrap,))

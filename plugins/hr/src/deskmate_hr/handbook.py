@@ -29,6 +29,7 @@ _STOP_WORDS = """
 a about after all am an and any are as at be been before but by can could did do does for from get had has have
 how i if in into is it its many me much must my need no not of on or our policy say says shall should so take tell
 than that the their them there they this to us was we what when where which who why will with would you your
+answer draft explain find memo please question tells write writing written
 always may might anybody anyone company employee employees employer get gets give given handbook happen happens often organisation organization
 person people receive receives somebody someone soon staff want wants
 """

@@ -10,20 +10,30 @@ from pathlib import Path
 
 from deskmate.plugin import ToolInputError
 from deskmate_documents.docx.template import fill_template, template_brackets, template_fields
-from deskmate_hr.offers import DATE_STYLES, Record, amount_of, day_of, words
+from deskmate_hr.offers import (
+    DATE_STYLES,
+    EXPIRES,
+    SALARY,
+    STARTS,
+    Record,
+    amount_of,
+    day_of,
+    words,
+)
 
 DRAFT = "Draft for professional review – no offer until it is signed and sent by a person"
 ALIKE = (
     ("employer", "employer name", "company", "company name", "legal entity", "legal name of the employer"),
     ("candidate name", "candidate", "employee", "employee name", "full name", "full legal name of the employee", "print name"),
-    ("position title", "job title", "position", "role", "role title", "offered role title"),
+    ("position title", "job title", "position", "role", "role title", "offered role title", "title"),
     ("reporting manager", "manager", "reports to", "supervisor", "hiring manager"),
-    ("base salary", "annual salary", "salary", "base pay", "base compensation"),
+    SALARY,
+    STARTS,
     ("bonus terms", "bonus", "target bonus", "bonus eligibility"),
     ("equity terms", "equity", "equity grant", "stock options"),
     ("primary work location", "work location", "location", "place of work"),
     ("employment type", "employment basis", "contract type"),
-    ("offer expiration date", "expiration date", "offer expires", "offer expires on", "acceptance deadline", "respond by"),
+    EXPIRES,
     ("signatory name", "signatory", "authorized signatory", "name of signatory"),
     ("signatory title", "title of signatory"),
 )  # fmt: skip
@@ -138,7 +148,7 @@ def _column(slot: Slot, columns: Mapping[str, str]) -> str | None:
     for label in labels:
         if label in columns and label not in TOO_PLAIN:
             return columns[label]
-    for name in (text, *labels):
+    for name in (text, *(label for label in labels if label not in TOO_PLAIN)):
         group = next((group for group in ALIKE if name in group), ())
         same = [known for known in group if known in columns]
         if same:

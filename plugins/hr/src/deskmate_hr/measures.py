@@ -67,23 +67,27 @@ class Amounts:
 def measure_of(table: Table, settings: Mapping[str, str]) -> Measure:
     """Return what is counted: plain headcount, a snapshot with leavers, or the walk through a period."""
     dated = find_column(table, LEFT_DATES, "")
-    left = (
-        find_column(table, LEFT, settings.get("left", ""))
-        if settings.get("left") or not dated
-        else dated
-    )
+    plain = find_column(table, LEFT, settings.get("left", ""))
+    period = settings.get("from") and settings.get("to")
+    left = plain if settings.get("left") or not dated else dated
+    if left == dated != plain and not period and plain and _is_flag(table, plain):
+        left = plain  # dates without a period: the table's own yes or no is a snapshot
     if left is None:
         note = "Headcount: all rows of the table; it shows no leavers, so there is no attrition."
         return Measure(names=("Headcount",), law=(), base=0, counts=lambda _: (1,), note=note)
-    values = [text.lower() for _, text in table.values(left)]
-    if all(value in YES | NO for value in values) and any(values):
-        return _flag_measure(left, values)
+    if _is_flag(table, left):
+        return _flag_measure(left, [text.lower() for _, text in table.values(left)])
     hired = find_column(table, HIRED, settings.get("hired", ""))
-    if hired is None or not (settings.get("from") and settings.get("to")):
+    if hired is None or not period:
         raise ToolInputError(
             f"{table.name}: {left} is not a plain yes or no. For dates, give the period as `from` and `to` and a hire date column."
         )
     return _walk_measure(table, left, hired, _period(settings))
+
+
+def _is_flag(table: Table, column: str) -> bool:
+    values = [text.lower() for _, text in table.values(column)]
+    return all(value in YES | NO for value in values) and any(values)
 
 
 def _flag_measure(left: str, values: Sequence[str]) -> Measure:

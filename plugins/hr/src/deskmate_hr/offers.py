@@ -18,23 +18,61 @@ FIELD_HEADERS = frozenset(("field", "item", "term", "key", "attribute"))
 IDS = ("offer id", "offer number", "offer no", "requisition id", "requisition", "id")
 CANDIDATES = ("candidate name", "candidate", "employee name", "employee", "full name", "name")
 APPROVAL: Mapping[str, tuple[str, ...]] = {
-    "approved by": ("approver", "approved by name"),
-    "approved on": ("approval date", "date approved", "approved date"),
-    "approval id": ("approval number", "approval no", "approval reference", "approval ref"),
+    "approved by": ("approver", "approver name", "approved by name"),
+    "approved on": (
+        "approval date",
+        "date approved",
+        "date of approval",
+        "approved date",
+        "approved at",
+    ),
+    "approval id": (
+        "approval number",
+        "approval no",
+        "approval reference",
+        "approval ref",
+        "approval code",
+        "approval ticket",
+    ),
 }
 """The fields of an approval → other names of their columns."""
-STATUS = ("approval status", "offer status", "status")
+STATUS = ("approval status", "offer status", "status", "approved", "approval")
 ASKING = ("requested by", "requester", "recruiter", "prepared by", "submitted by", "hiring manager")
-STARTS = ("start date", "employment start date", "first day")
+STARTS = (
+    "start date",
+    "employment start date",
+    "start",
+    "first day",
+    "joining date",
+    "date of joining",
+    "commencement date",
+    "hire date",
+)
 EXPIRES = (
     "offer expiration date",
     "expiration date",
     "offer expires",
     "offer expires on",
+    "expiry date",
+    "expires",
+    "offer valid until",
+    "valid until",
     "acceptance deadline",
+    "accept by",
     "respond by",
 )
-SALARY = ("base salary", "annual salary", "salary", "base pay", "base compensation", "hourly rate")
+SALARY = (
+    "base salary",
+    "annual salary",
+    "annual base salary",
+    "salary",
+    "offered salary",
+    "starting salary",
+    "gross salary",
+    "base pay",
+    "base compensation",
+    "hourly rate",
+)
 APPROVED_SALARY = (
     "approved base salary",
     "approved salary",
@@ -43,7 +81,7 @@ APPROVED_SALARY = (
 )
 LEVELS = ("level", "grade", "band", "pay band", "position title", "job title", "role")
 EXCEPTION = ("exception approved by", "band exception", "exception approval")
-_APPROVED = frozenset(("approved", "yes", "final approved", "fully approved"))
+_APPROVED = frozenset(("approved", "yes", "y", "true", "final approved", "fully approved"))
 DATE_STYLES = ("1 March 2027", "March 1, 2027", "2027-03-01")
 
 
@@ -265,8 +303,13 @@ def _pay(record: Record, config: Mapping[str, Any]) -> list[str]:
     amount = amount_of(text)
     for names in LEVELS:
         band = bands.get(words(record.get((names,))))
-        if band is None or amount is None:
+        if band is None:
             continue
+        if amount is None:
+            found.append(
+                f"the salary, {text or 'not stated'}, is no plain amount to hold to its band"
+            )
+            break
         low, high = band_of(band, names)
         if not low <= amount <= high and not record.get(EXCEPTION):
             found.append(

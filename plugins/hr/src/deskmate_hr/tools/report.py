@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import date, timedelta
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -60,7 +61,8 @@ def people_report(
         request=request,
     )
     table = read_table(context.file(path), name=path)
-    options = {**_asked_measures(request, settings or {}), **(settings or {})}
+    given = settings or {}
+    options = {**_asked_period(request), **_asked_measures(request, given), **given}
     groups = list(group_by or _asked(table, request))
     report = people_tables(table, groups, options, least_of(context.config))
     deliverables = []
@@ -138,6 +140,26 @@ def _asked_measures(request: str, settings: Mapping[str, str]) -> dict[str, str]
     known = (("tenure", TENURE_WORDS), ("pay", PAY_WORDS))
     asked = [name for name, words in known if any(f" {word}" in f" {said}" for word in words)]
     return {"measures": ", ".join(asked)} if asked and "measures" not in settings else {}
+
+
+def _asked_period(request: str) -> dict[str, str]:
+    """Return the period that the request names: two ISO dates, a quarter, a half or a whole year."""
+    days = re.findall(r"(?<![\d-])\d{4}-\d{2}-\d{2}(?![\d-])", request)
+    if len(days) == 2:
+        return {"from": min(days), "to": max(days)}
+    found = re.search(
+        r"\b(?:([QH])([1-4])[ /-]*)?(20\d\d)(?:[ /-]*([QH])([1-4]))?\b", request, re.IGNORECASE
+    )
+    if found is None or days:
+        return {}
+    year, kind = int(found[3]), (found[1] or found[4] or "").upper()
+    months = {"Q": 3, "H": 6}.get(kind, 12)
+    last = int(found[2] or found[5] or 1) * months
+    if last > 12:
+        return {}
+    first = date(year, last - months + 1, 1)
+    after = date(year + last // 12, last % 12 + 1, 1)
+    return {"from": first.isoformat(), "to": (after - timedelta(days=1)).isoformat()}
 
 
 def _asked(table: Table, request: str) -> list[str]:

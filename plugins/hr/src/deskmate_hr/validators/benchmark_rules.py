@@ -9,10 +9,21 @@ from fractions import Fraction
 from deskmate.plugin import Deliverable, Finding, ToolInputError, ValidationContext
 from deskmate_documents.tables import read_sheets
 from deskmate_hr.benchmark import Terms, terms_of
-from deskmate_hr.benchmark_book import MARKET, NOTES, OUT, PEOPLE, ROLES, SURVEY, TERMS
+from deskmate_hr.benchmark_book import (
+    MARKET,
+    NOTES,
+    OUT,
+    PEOPLE,
+    RANGE,
+    RATIOS,
+    ROLES,
+    SINGLE,
+    SURVEY,
+    TERMS,
+)
 from deskmate_hr.offers import words
 from deskmate_hr.people import HIDDEN
-from deskmate_hr.survey import Employee, Line, Survey, read_employees, read_survey
+from deskmate_hr.survey import USUAL, Employee, Line, Survey, read_employees, read_survey
 from deskmate_hr.validators.days import day_of
 from deskmate_hr.validators.findings import Problem, findings, unheld
 
@@ -129,12 +140,37 @@ def _untied(deliverable: Deliverable, context: ValidationContext) -> Iterator[Pr
             "",
         )
         return
+    strange = list(_headers(shown, truth))
+    if strange:
+        yield from strange
+        return
     yield from _market(shown, truth)
     yield from _lines(shown, truth)
     yield from _terms(shown, truth)
     if truth.people is not None:
         yield from _roles(shown, truth)
         yield from _people(shown, truth)
+
+
+def _headers(shown: Sheets, truth: Originals) -> Iterator[Problem]:
+    """Yield sheets that have other columns than a benchmark has: what stands there, nobody vouches for."""
+    names = list(truth.survey.percentiles or USUAL)
+    head = ["Role", "Source", "Effective", "Organisations", "n", "Place"]
+    aged = [*names, *(f"{n}, aged" for n in names), *(f"n × {n}, aged" for n in names)]
+    right = {
+        MARKET: ["Role", "Survey lines", "n", "Organisations", *names, *RANGE, "Basis"],
+        SURVEY: [*head, *(aged if truth.survey.percentiles else ("Pay", "Pay, aged"))],
+        ROLES: ["Role", "People", "Median pay", *RANGE, *RATIOS, "Below minimum", "Above maximum"],
+        PEOPLE: ["Employee id", "Role", "Pay", *RATIOS[:2], "Place in range"],
+        OUT: ["Role", "Why"],
+        TERMS: ["Term", "Value"],
+    }
+    for sheet, rows in shown.items():
+        if not rows or list(rows[0]) != right[sheet]:
+            yield (
+                f"Its columns are {', '.join(rows[0] if rows else ())}; they are {', '.join(right[sheet])}.",
+                f"sheet {sheet}",
+            )
 
 
 def _rows(shown: Sheets, sheet: str) -> list[tuple[str, Cells]]:
@@ -190,10 +226,32 @@ def _market(shown: Sheets, truth: Originals) -> Iterator[Problem]:
             )
         if not low < middle < high:
             yield f"The range of {cells['Role']} does not rise.", where
-    thin = {words(cells.get("Role", "")) for _, cells in _rows(shown, OUT)}
+        known = [n for line in truth.groups[key] if (n := line.organisations) is not None]
+        if cells.get("Organisations") != (str(sum(known)) if known else "not stated"):
+            yield (
+                f"The organisations of {cells['Role']} are not {cells.get('Organisations')!r}.",
+                where,
+            )
+    yield from _named_thin(shown, truth)
+
+
+def _named_thin(shown: Sheets, truth: Originals) -> Iterator[Problem]:
+    least = truth.terms.least
+    right: dict[str, str] = {}
     for key in truth.groups:
-        if truth.is_thin(key) and key not in thin:
-            yield f"{truth.groups[key][0].label} is too thin and not named as such.", f"sheet {OUT}"
+        if truth.is_thin(key):
+            what = "people" if truth.count(key) < least else "organisations"
+            right[key] = f"fewer than {least} {what} in the survey"
+    for person in truth.people or ():
+        if words(person.label) not in truth.groups:
+            right[words(person.label)] = "the survey has no such role"
+    named = {words(cells["Role"]): cells["Why"] for _, cells in _rows(shown, OUT)}
+    for key in sorted({*right, *named}):
+        if right.get(key) != named.get(key):
+            yield (
+                f"{key} is not published because {right.get(key, '(it is)')}; it says {named.get(key, 'nothing')!r}.",
+                f"sheet {OUT}",
+            )
 
 
 def _lines(shown: Sheets, truth: Originals) -> Iterator[Problem]:
@@ -243,6 +301,17 @@ def _terms(shown: Sheets, truth: Originals) -> Iterator[Problem]:
             value[:1].isdigit() and "-" not in value and _near(cell, Fraction(value))
         ):
             yield f"{row[0]} is {cell!r}; the settings say {value}.", f"sheet {TERMS}"
+    if (truth.survey.currency or rows[6][1]) != rows[6][1]:
+        yield (
+            f"The currency is {rows[6][1]!r}; the survey says {truth.survey.currency}.",
+            f"sheet {TERMS}",
+        )
+    strange = {row[0] for row in rows[7:]} - {*NOTES, SINGLE}
+    yield from (
+        (f"These words are not the benchmark's own: {w[:80]!r}.", f"sheet {TERMS}")
+        for w in strange
+        if w
+    )
     words_there = {row[0] for row in rows}
     yield from (
         (f"A definition is missing: {note[:80]!r}.", f"sheet {TERMS}")
