@@ -53,7 +53,7 @@ def test_add_says_what_came_and_what_becomes_of_each_part(places: Places, folder
         assert line in result.stdout
     assert not [*folder.parent.rglob("pwned")]
     assert (
-        "acme, in another format, in the plugin store · 2 skills, 2 diagnostics"
+        "acme, in another format, in the plugin store · 2 skills, 3 diagnostics"
         in call(places, "plugin", "list").stdout
     )
 
@@ -215,3 +215,38 @@ def test_a_damaged_list_of_the_store_is_a_named_problem(places: Places, folder: 
     index.write_text(index.read_text().replace('"folder": "acme-', '"folder": "../acme-'))
     said = call(places, "plugin", "list").stdout
     assert "acme  NOT USABLE: The plugin store's list names the folder" in said
+
+
+def test_a_plugin_of_a_marketplace_is_updated_from_it_or_from_another(
+    places: Places, tmp_path: Path
+) -> None:
+    entries = [{"name": "one", "source": "./one"}, {"name": "two", "source": "./two"}]
+    files = {
+        MARKET: json.dumps({"name": "m", "plugins": entries}),
+        "one/skills/a/SKILL.md": skill("a"),
+        "two/skills/b/SKILL.md": skill("b"),
+    }
+    market = lay(tmp_path / "m", files)
+    call(places, "plugin", "add", market)
+    lay(market, {"one/skills/c/SKILL.md": skill("c")})
+    assert "new skill: c" in call(places, "plugin", "update", "one", "--yes").stdout
+    other = lay(tmp_path / "other", {**files, "one/skills/d/SKILL.md": skill("d")})
+    unclear = call(places, "plugin", "update", "one", other, "--yes")
+    assert "--plugin NAME" in getattr(unclear.exception, "hint", "")
+    assert (
+        "new skill: d"
+        in call(places, "plugin", "update", "one", other, "--plugin", "one", "--yes").stdout
+    )
+    names = {
+        row["name"] for row in json.loads(call(places, "skill", "list", "--json").stdout)["skills"]
+    }
+    assert {"one:a", "one:d", "two:b"} <= names
+    assert "one:c" not in names
+
+
+def test_adding_it_again_says_what_is_other_than_before(places: Places, folder: Path) -> None:
+    call(places, "plugin", "add", folder)
+    (folder / "commands/go.md").write_text("---\ndescription: Go\n---\nRun away.\n")
+    said = call(places, "plugin", "add", folder).stdout
+    assert said.startswith("Updated acme ")
+    assert "Against the one that was there:\n  skill with another text: go\n" in said

@@ -60,10 +60,15 @@ def add_command(
 @click.command("update", short_help="Read a plugin of another format anew; show what changed.")
 @click.argument("name")
 @click.argument("what", required=False, metavar="[FOLDER|CHECKOUT|ZIP]")
+@click.option(
+    "--plugin", "member", default="", metavar="NAME", help="Which one, if WHAT is a marketplace."
+)
 @click.option("--yes", is_flag=True, help="Take it without a question.")
 @click.option("--strict", is_flag=True, help="Take nothing if anything about it is odd.")
 @click.pass_obj
-def update_command(session: Session, name: str, what: str | None, yes: bool, strict: bool) -> int:
+def update_command(
+    session: Session, name: str, what: str | None, member: str, yes: bool, strict: bool
+) -> int:
     """Read a plugin anew from where it came from, or from WHAT; show what changed and, if you agree, take it.
 
     Your own files over it stay. Threads that use it have the new one from their next turn on.
@@ -80,10 +85,15 @@ def update_command(session: Session, name: str, what: str | None, yes: bool, str
             f"There is no {name!r} in another format in the plugin store.",
             hint="deskmate plugin list shows what there is; a wheel is installed anew: plugin install.",
         )
+    entry = str(stored.entry.get("name", stored.own_name)) if stored.marketplace else ""
+    chosen = member or ("" if what else entry)
     order = BringOrder(
-        what=what or stored.source, replaces=name, strict=strict, dry=True,
-        only=(str(stored.entry.get("name", stored.own_name)),) if stored.marketplace and not what else (),
-    )  # fmt: skip
+        what=what or stored.source,
+        only=(chosen,) if chosen else (),
+        replaces=name,
+        strict=strict,
+        dry=True,
+    )
     report = bring(order, store, progress())
     (brought,) = report.brought
     if brought.is_same:
@@ -167,6 +177,12 @@ def _say_whole(session: Session, brought: Brought, *, refused: bool) -> None:
         return
     for line in part_lines(stored.name, brought.plugin):
         say(f"- {line}")
+    if brought.before is not None:
+        from deskmate.discovery.bringing import differences  # noqa: PLC0415
+
+        say("Against the one that was there:")
+        for line in differences(brought):
+            say(f"  {line}")
     _say_diagnostics(stored.name, brought.plugin.diagnostics, whole=refused)
     if refused:
         return
