@@ -19,7 +19,7 @@ from deskmate_hr.validators.live import live_formulas
 CASES = (
     Path(__file__).resolve().parents[4] / "shared" / "cases" / "hr" / "data" / "emp_attrition.csv"
 )
-ASKED = {"group": "Gender", "controls": ["Level", "Years"]}
+ASKED: dict[str, Any] = {"group": "Gender", "controls": ["Level", "Years"]}
 
 
 def staff(people: int = 160, gap: float = 0.08) -> str:
