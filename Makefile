@@ -50,6 +50,7 @@ fix: setup ## Format, and mend what the linter can mend
 
 lock: setup ## Resolve the pinned requirements anew
 	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-annotate --no-header --universal --python-version 3.11 requirements/dev.in -o requirements/dev.txt
+	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-annotate --no-header --universal --python-version 3.11 requirements/node.in -o requirements/node.txt
 	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 --python-platform x86_64-manylinux_2_34 --only-binary :all: requirements/guest.in -o core/src/deskmate/sandbox/guest.txt
 
 clean: ## Remove what the checkout built (images and threads stay in your home folder)

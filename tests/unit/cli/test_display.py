@@ -14,7 +14,7 @@ from deskmate.changes.review import Item
 from deskmate.cli.display import Display, seconds, terminal
 from deskmate.cli.output import is_live
 from deskmate.cli.tables import change_table
-from deskmate.cli.wording import sentence_of
+from deskmate.host.wording import sentence_of
 from deskmate.ports import Delta
 from deskmate.types.events import (
     ChangesStaged,

@@ -32,6 +32,7 @@ COMMANDS = {
     "project": "Give threads common folders, plugins and instructions.",
     "secret": "Keep the keys that plugins need, outside of every machine and log.",
     "run": "Ask for something and let the agent work on it.",
+    "serve": "Serve the page in the browser, on this machine only.",
     "sign": "Sign a result as a named person, bound to its very bytes.",
     "skill": "List and show the skills of the installed plugins.",
     "stop": "Stop runs and their virtual machines now.",

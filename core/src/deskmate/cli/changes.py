@@ -4,31 +4,23 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 import anyio.to_thread
 import click
 
 from deskmate.cli.history import history
-from deskmate.cli.opening import (
-    open_for_changes,
-    open_for_reading,
-    run_option,
-    thread_option,
-)
+from deskmate.cli.opening import choose_thread, open_for_changes, run_option, thread_option
 from deskmate.cli.output import Session, is_live, json_option, progress, say, say_json
 from deskmate.cli.pages import pages
-from deskmate.errors import DeskmateError, UserError
+from deskmate.errors import UserError
 
 if TYPE_CHECKING:
     from deskmate.changes.apply import Outcome
-    from deskmate.changes.differ import Differ
     from deskmate.changes.planning import ApplyOptions
-    from deskmate.changes.review import ChangeSet, Item
+    from deskmate.changes.review import Item
     from deskmate.changes.staged import Staged
-    from deskmate.store.blobs import BlobStore
-    from deskmate.types.files import Change
 
 NEEDS_YOU = 4
 
@@ -42,16 +34,6 @@ command.add_command(pages)
 command.add_command(history)
 
 
-async def _review(session: Session, thread: str | None, run: str) -> tuple[Staged, ChangeSet]:
-    from deskmate.changes.apply import review_changes  # noqa: PLC0415
-    from deskmate.changes.staged import find_staged  # noqa: PLC0415
-
-    async with open_for_reading(session, thread) as (store, blobs):
-        events = await store.events()
-        staged = find_staged(events, run)
-        return staged, await review_changes(blobs, staged.difference, staged.grants, events)
-
-
 @command.command("show", short_help="List what the last run wants to change.")
 @thread_option
 @run_option
@@ -59,7 +41,9 @@ async def _review(session: Session, thread: str | None, run: str) -> tuple[Stage
 @click.pass_obj
 def show(session: Session, thread: str | None, run: str, as_json: bool) -> None:
     """List what the last run, or the given one, wants to change, and how each change stands."""
-    staged, changes = anyio.run(_review, session, thread, run)
+    from deskmate.host.reviewing import staged_changes  # noqa: PLC0415
+
+    staged, changes = anyio.run(staged_changes, session.places, choose_thread(session, thread), run)
     if as_json:
         say_json({"staged": staged, "items": changes.items, "refused": changes.refused})
         return
@@ -105,60 +89,16 @@ def diff(
     The hunks of a file are numbered: changes apply --hunks takes some of them. PATHS: only these workspace
     paths and what is below them.
     """
-    changes = anyio.run(_differences, session, paths, thread, run)
+    from deskmate.host.reviewing import differences  # noqa: PLC0415
+
+    name = choose_thread(session, thread)
+    changes = anyio.run(differences, session.places, name, paths, run, progress())
     if as_json:
         say_json({"changes": changes})
         return
     for change in changes:
-        for line in change["lines"]:
+        for line in change.lines:
             say(line)
-
-
-async def _differences(
-    session: Session, paths: tuple[str, ...], thread: str | None, run: str
-) -> list[dict[str, Any]]:
-    from deskmate.changes.history import settled_of  # noqa: PLC0415
-    from deskmate.changes.names import is_below  # noqa: PLC0415
-    from deskmate.changes.review import read_difference  # noqa: PLC0415
-    from deskmate.changes.staged import find_staged  # noqa: PLC0415
-    from deskmate.host.documents import document_differs  # noqa: PLC0415
-
-    async with open_for_reading(session, thread) as (store, blobs):
-        events = await store.events()
-        staged = find_staged(events, run)
-        written = settled_of(events, staged.difference, blobs).written
-        differs = document_differs(session.places, blobs, progress())
-        found = []
-        for change in read_difference(staged.difference, blobs).changes:
-            if paths and not is_below(change.path, paths):
-                continue
-            ids = written[change.path].ids if change.path in written else ()
-            # in a thread, from which a differ may ask a machine
-            found.append(await anyio.to_thread.run_sync(_described, change, blobs, ids, differs))
-        return found
-
-
-def _described(
-    change: Change, blobs: BlobStore, ids: Sequence[str], differs: Sequence[Differ]
-) -> dict[str, Any]:
-    from deskmate.changes.differ import sides_of  # noqa: PLC0415
-    from deskmate.changes.review import describe_difference  # noqa: PLC0415
-
-    hunks: list[str] = []
-    try:
-        sides = sides_of(change, blobs, differs) if change.before and change.after else None
-        hunks = [piece.id for piece in sides.pieces() if piece.alone] if sides else []
-        lines = list(describe_difference(change, blobs, ids, differs))
-    except DeskmateError as error:
-        lines = list(describe_difference(change, blobs, ids))
-        lines.append(f"! its changes cannot be shown one by one: {error.message}")
-    return {
-        "path": change.path,
-        "operation": change.operation,
-        "hunks": hunks,
-        "applied": list(ids),
-        "lines": lines,
-    }
 
 
 @command.command("apply", short_help="Write the changes into your folders, all or nothing.")

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Self, TextIO
 from deskmate.cli.happenings import Line, lines_of, measure
 from deskmate.cli.output import one_line, plain
 from deskmate.cli.tables import NARROW, findings_table
-from deskmate.cli.wording import sentence_of
+from deskmate.host.wording import sentence_of
 from deskmate.ports import Delta
 from deskmate.types.events import (
     Event,

@@ -13,7 +13,7 @@ from deskmate.cli.own_thread import catalogue
 from deskmate.errors import UserError
 
 if TYPE_CHECKING:
-    from deskmate.changes.apply import Place
+    from deskmate.changes.apply import Outcome, Place
     from deskmate.store.blobs import BlobStore
     from deskmate.store.thread import ThreadStore
 
@@ -57,21 +57,12 @@ async def open_for_reading(
 @asynccontextmanager
 async def open_for_changes(session: Session, thread: str | None) -> AsyncIterator[Place]:
     """Open a thread for writing and settle what an earlier process left."""
-    from deskmate.changes.apply import Place, recover  # noqa: PLC0415
-    from deskmate.host.documents import document_differs  # noqa: PLC0415
-    from deskmate.store.blobs import BlobStore  # noqa: PLC0415
-    from deskmate.store.thread import open_thread  # noqa: PLC0415
+    from deskmate.host import reviewing  # noqa: PLC0415
+
+    def settled(outcome: Outcome) -> None:
+        what = f"not carried out: {outcome.text}" if outcome.text else "finished now"
+        click.echo(f"  an interrupted apply was {what}", err=True)
 
     name = choose_thread(session, thread)
-    async with open_thread(session.places.threads, name) as store:
-        blobs = BlobStore(session.places.blobs)
-        place = Place(
-            store=store,
-            blobs=blobs,
-            journal=store.folder / "apply",
-            differs=document_differs(session.places, blobs, progress()),
-        )
-        for outcome in await recover(place):
-            what = f"not carried out: {outcome.text}" if outcome.text else "finished now"
-            click.echo(f"  an interrupted apply was {what}", err=True)
+    async with reviewing.open_for_changes(session.places, name, progress(), settled) as place:
         yield place

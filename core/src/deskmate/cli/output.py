@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,10 +14,24 @@ from typing import Any, TextIO
 import click
 
 from deskmate.errors import DeskmateError
+from deskmate.shown import CONTROL, one_line, plain
 from deskmate.types.codec import to_json
 from deskmate.types.places import Places
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+__all__ = [
+    "Session",
+    "is_live",
+    "json_option",
+    "one_line",
+    "plain",
+    "progress",
+    "report_error",
+    "report_interrupt",
+    "report_usage",
+    "say",
+    "say_json",
+    "shown_progress",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,11 +39,6 @@ class Session:
     """What every command gets as `click`'s object."""
 
     places: Places
-
-
-def plain(text: str) -> str:
-    """Return text that cannot command a terminal: control and direction marks are made visible."""
-    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
 
 
 def say(text: str = "") -> None:
@@ -41,7 +49,7 @@ def say(text: str = "") -> None:
 def say_json(value: Any) -> None:
     """Write one JSON document to stdout: every field, also the empty ones; safe for a terminal as well."""
     text = json.dumps(to_json(value, defaults=True), ensure_ascii=False, indent=2, sort_keys=True)
-    click.echo(_CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
+    click.echo(CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
 
 
 def progress() -> Callable[[str], None]:
@@ -110,12 +118,6 @@ def _report(message: str, hint: str = "") -> None:
     click.echo(f"deskmate: {one_line(message)}", err=True)
     if hint:
         click.echo(f"  {one_line(hint)}", err=True)
-
-
-def one_line(text: str, limit: int | None = None) -> str:
-    """Return `text` in one line that cannot command a terminal, of at most `limit` characters."""
-    line = plain(" ".join(text.split()))
-    return line if limit is None or len(line) <= limit else line[: limit - 1] + "…"
 
 
 def report_interrupt(hint: str = "") -> None:

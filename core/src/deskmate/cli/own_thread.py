@@ -13,9 +13,6 @@ from deskmate.cli.tidying import tidy_up
 if TYPE_CHECKING:
     from deskmate.host.forking import Fork
     from deskmate.store.catalogue import Catalogue
-    from deskmate.store.listing import ThreadSummary
-
-_ATTENTION = ("needs you", "interrupted", "over budget", "damaged")
 
 
 def catalogue(session: Session) -> Catalogue:
@@ -23,17 +20,6 @@ def catalogue(session: Session) -> Catalogue:
     from deskmate.store.catalogue import Catalogue  # noqa: PLC0415 - only commands need it
 
     return Catalogue(session.places.data, session.places.threads)
-
-
-def by_attention(threads: tuple[ThreadSummary, ...]) -> list[ThreadSummary]:
-    """Return threads as people look for them: what needs them, what is at work, pinned, the rest."""
-
-    def rank(summary: ThreadSummary) -> int:
-        if summary.state in _ATTENTION:
-            return 0
-        return 1 if summary.state == "working" else 2 if summary.pinned else 3
-
-    return sorted(threads, key=rank)  # stable: the newest first in each group
 
 
 @click.command("search", short_help="Find words in all threads.")

@@ -9,7 +9,7 @@ import click
 
 from deskmate.cli.opening import choose_thread, open_for_reading
 from deskmate.cli.output import Session, json_option, say, say_json
-from deskmate.cli.own_thread import COMMANDS, by_attention, catalogue
+from deskmate.cli.own_thread import COMMANDS, catalogue
 from deskmate.cli.project import projects
 from deskmate.cli.thread_files import FILE_COMMANDS
 from deskmate.types.codec import to_json
@@ -38,7 +38,8 @@ def list_command(
     session: Session, archived: bool, deleted: bool, project: str | None, as_json: bool
 ) -> None:
     """List threads: what needs you, what is at work, what is pinned, then the rest, newest first."""
-    from deskmate.store.owning import deleted_threads  # noqa: PLC0415 - only commands need it
+    from deskmate.store.listing import by_attention  # noqa: PLC0415 - only commands need it
+    from deskmate.store.owning import deleted_threads  # noqa: PLC0415
 
     if deleted:
         gone = deleted_threads(session.places.threads)

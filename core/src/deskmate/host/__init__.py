@@ -72,7 +72,7 @@ class Host:
         from deskmate.host.job import Job  # noqa: PLC0415
         from deskmate.store.thread import open_thread  # noqa: PLC0415
 
-        self._check(order, new=thread is None)
+        self.check(order, new=thread is None)
         thread = thread or await self.create_thread(order.text)
         async with open_thread(self._threads, thread) as store, self.pooled():
             return await Job(self._adapters, store, order, observer, approver).carry_out()
@@ -89,8 +89,8 @@ class Host:
         short = line if len(line) <= _TITLE_LIMIT else line[: _TITLE_LIMIT - 1] + "…"
         return await create_thread(self._threads, short, version=__version__)
 
-    def _check(self, order: RunOrder, *, new: bool) -> None:
-        """Refuse what cannot work, before a thread is made for it."""
+    def check(self, order: RunOrder, *, new: bool) -> None:
+        """Refuse what cannot work, before a thread is made for it. Raises as `run` does."""
         from deskmate.changes.scan import check_grants  # noqa: PLC0415
 
         if new and not order.text:

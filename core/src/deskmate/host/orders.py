@@ -5,12 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from deskmate.errors import UserError
 from deskmate.types.events import FinishReason
-from deskmate.types.files import ApplyMode, Deliverable, Grant
+from deskmate.types.files import ApplyMode, Deliverable, Grant, GrantMode
 from deskmate.types.findings import Finding
 from deskmate.types.ids import RunId, ThreadId
 from deskmate.types.limits import Limits, Usage
 from deskmate.types.network import NetworkRule
+
+
+def grant_for(folder: Path, mode: GrantMode = "rw") -> Grant:
+    """Return the grant of a folder. Raises UserError if it is not there."""
+    folder = folder.expanduser().absolute()
+    if not folder.exists():
+        raise UserError(f"{folder} does not exist.", hint="Name a folder that is there.")
+    if not folder.is_dir():
+        raise UserError(f"{folder} is not a folder.", hint=f"Its folder is {folder.parent}")
+    return Grant(name=folder.name or "root", folder=str(folder), mode=mode)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

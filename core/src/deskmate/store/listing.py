@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from deskmate.store.lock import is_locked
 from deskmate.store.thread import LOCK_FILE
 from deskmate.types.ids import ThreadId
 
+ATTENTION = ("needs you", "interrupted", "over budget", "damaged")
+"""States in which a thread waits for its user."""
 _STATES = {"needs_you": "needs you", "over_budget": "over budget"}
 
 
@@ -39,6 +41,17 @@ class ThreadSummary:
     forked_from: str = ""
     project: str = ""
     problem: str = ""
+
+
+def by_attention(threads: Iterable[ThreadSummary]) -> list[ThreadSummary]:
+    """Return threads as people look for them: what needs them, what is at work, pinned, the rest."""
+
+    def rank(summary: ThreadSummary) -> int:
+        if summary.state in ATTENTION:
+            return 0
+        return 1 if summary.state == "working" else 2 if summary.pinned else 3
+
+    return sorted(threads, key=rank)  # stable: the newest first in each group
 
 
 def list_threads(threads: Path) -> tuple[ThreadSummary, ...]:

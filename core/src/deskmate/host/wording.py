@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from deskmate.cli.output import one_line
+from deskmate.shown import one_line
 
 LIMIT = 100
 _FIELD = re.compile(r"\{(\w+)\}")

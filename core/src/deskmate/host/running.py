@@ -1,0 +1,308 @@
+"""Runs that go on in this process whoever looks on, each in its thread, with what they say and ask."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import anyio
+import anyio.to_thread
+
+from deskmate.errors import DeskmateError, UserError
+from deskmate.host.orders import RunOrder
+from deskmate.ports import Delta
+from deskmate.types.events import ApprovalAsked, ApprovalGiven, Event, ModelFailed, ModelReplied
+from deskmate.types.ids import Digest, ThreadId, ToolUseId
+from deskmate.types.places import Places
+from deskmate.types.progress import Counted
+from deskmate.types.registry import ToolSpec
+
+if TYPE_CHECKING:
+    from deskmate.host import Host
+
+LOG = logging.getLogger("deskmate")
+STOP_S = 30.0
+"""How long a stopped run may take to store that, before whoever stopped it is told that it still goes on."""
+DECIDE_S = 20.0
+"""How long a decision may take to be stored."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Why a run could not begin, or broke off without an end in its log."""
+
+    message: str
+    hint: str = ""
+
+
+class Listener(Protocol):
+    """Is told what runs do; must not block. May be called in a worker thread."""
+
+    def told(self, thread: ThreadId, item: Event | Delta) -> None:
+        """An event was stored, or something is to be shown beside the log."""
+
+    def began(self, thread: ThreadId) -> None:
+        """A run is under way."""
+
+    def ended(self, thread: ThreadId, problem: Problem | None) -> None:
+        """Nothing of it is under way any more."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Wait:
+    """A question that a run waits on."""
+
+    answered: anyio.Event = field(default_factory=anyio.Event)
+    allow: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class _Live:
+    """A run under way. `said`: what the model is saying, as far as it came. `doing`: the last line of progress.
+
+    `waits`: questions by the digest of their arguments. `given`: answers that came before their question.
+    """
+
+    text: str
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    over: anyio.Event = field(default_factory=anyio.Event)
+    said: str = ""
+    doing: str = ""
+    done: int = 0
+    total: int = 0
+    waits: dict[Digest, _Wait] = field(default_factory=dict)
+    given: dict[Digest, bool] = field(default_factory=dict)
+    stored: dict[Digest, anyio.Event] = field(default_factory=dict)
+    asked: dict[Digest, ApprovalAsked] = field(default_factory=dict)
+
+    async def approve(self, tool: ToolSpec, arguments: Mapping[str, Any], why: str) -> bool | None:
+        """Wait for the user's word, however long it takes; the machine is put aside meanwhile."""
+        from deskmate.agent.manifests import digest_of  # noqa: PLC0415
+
+        digest = digest_of(arguments)
+        if digest in self.given:
+            return self.given.pop(digest)
+        wait = self.waits[digest] = _Wait()
+        try:
+            await wait.answered.wait()
+        finally:
+            self.waits.pop(digest, None)
+        return wait.allow
+
+    def answer(self, digest: Digest, *, allow: bool) -> None:
+        """Give an answer to the run, which waits for it or is about to."""
+        wait = self.waits.get(digest)
+        if wait is None:
+            self.given[digest] = allow
+            return
+        wait.allow = allow
+        wait.answered.set()
+
+    def take(self, item: Event | Delta) -> None:
+        """Keep what a later onlooker must be told."""
+        if isinstance(item, Delta):
+            if item.kind == "text":
+                self.said += item.text
+            else:
+                self.doing = str(item.text)
+                counted = item.text if isinstance(item.text, Counted) else None
+                self.done, self.total = (counted.done, counted.total) if counted else (0, 0)
+            return
+        match item.payload:
+            case ModelReplied() | ModelFailed():
+                self.said = ""
+            case ApprovalAsked() as asked:
+                self.asked[asked.arguments] = asked
+            case ApprovalGiven() as given:
+                self.asked.pop(given.arguments, None)
+                if stored := self.stored.get(given.arguments):
+                    stored.set()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Now:
+    """How a run stands that is under way. `text`: what was asked for. `said`: the reply so far."""
+
+    text: str
+    said: str
+    doing: str
+    done: int = 0
+    total: int = 0
+    asks: bool = False
+
+
+class Runs:
+    """What runs in this process. Made by `running`."""
+
+    def __init__(
+        self, host: Host, places: Places, listener: Listener, tasks: anyio.abc.TaskGroup
+    ) -> None:
+        self._host, self._places, self._listener, self._tasks = host, places, listener, tasks
+        self._live: dict[ThreadId, _Live] = {}
+        self._problems: dict[ThreadId, Problem] = {}
+
+    def now(self, thread: str) -> Now | None:
+        """Return how the thread's run stands, None if none is under way here."""
+        live = self._live.get(ThreadId(thread))
+        if live is None:
+            return None
+        return Now(
+            text=live.text,
+            said=live.said,
+            doing=live.doing,
+            done=live.done,
+            total=live.total,
+            asks=bool(live.waits),
+        )
+
+    def problem(self, thread: str) -> Problem | None:
+        """Return why the thread's last run in this process could not begin or broke off."""
+        return self._problems.get(ThreadId(thread))
+
+    async def start(self, order: RunOrder, thread: str | None = None) -> ThreadId:
+        """Begin a run, in a new thread without `thread`, and return whose it is; it goes on by itself.
+
+        Raises UserError for what the user must put right, as `Host.run`, and where the thread is at work.
+        """
+        if thread is not None:
+            self._check_free(thread)
+        await anyio.to_thread.run_sync(lambda: self._host.check(order, new=thread is None))
+        known = ThreadId(thread) if thread else await self._host.create_thread(order.text)
+        self._begin(known, order, {})
+        return known
+
+    def _check_free(self, thread: str) -> None:
+        from deskmate.store.lock import is_locked  # noqa: PLC0415
+        from deskmate.store.thread import LOCK_FILE, thread_folder  # noqa: PLC0415
+
+        folder = thread_folder(self._places.threads, thread)
+        if ThreadId(thread) in self._live or is_locked(folder / LOCK_FILE):
+            raise UserError(
+                "This thread is at work.", hint="Wait until it has finished, or stop it first."
+            )
+
+    def _begin(self, thread: ThreadId, order: RunOrder, given: dict[Digest, bool]) -> None:
+        if thread in self._live:  # another request was quicker
+            raise UserError("This thread is at work.", hint="Wait until it has finished.")
+        live = self._live[thread] = _Live(text=order.text, given=given)
+        self._problems.pop(thread, None)
+        self._listener.began(thread)
+        self._tasks.start_soon(self._carry_out, thread, order, live)
+
+    async def _carry_out(self, thread: ThreadId, order: RunOrder, live: _Live) -> None:
+        def observe(item: Event | Delta) -> None:
+            live.take(item)
+            self._listener.told(thread, item)
+
+        problem: Problem | None = None
+        try:
+            with live.scope:
+                await self._host.run(order, thread, observer=observe, approver=live)
+        except DeskmateError as error:
+            problem = Problem(message=error.message, hint=error.hint)
+        except OSError as error:
+            name = f"{error.filename}: " if error.filename else ""
+            problem = Problem(message=f"{name}{error.strerror or error}.")
+        except Exception:  # one run's defect must not end the others
+            LOG.exception("The run of thread %s broke off.", thread)
+            problem = Problem(
+                message="The run broke off through a fault in Deskmate itself.",
+                hint="What it stored is safe; the terminal that serves this page says more.",
+            )
+        finally:
+            self._live.pop(thread, None)
+            if problem is not None:
+                self._problems[thread] = problem
+            live.over.set()
+            self._listener.ended(thread, problem)
+        await self._tidy_up()
+
+    async def _tidy_up(self) -> None:
+        """Free the space of unused content, once a day at most; `deskmate thread gc` tells what is in the way."""
+        from deskmate.store.collection import collect_when_due  # noqa: PLC0415
+
+        if not self._live:
+            await anyio.to_thread.run_sync(
+                collect_when_due, self._places.threads, self._places.blobs
+            )
+
+    async def stop(self, thread: str) -> None:
+        """Stop the thread's run, wherever it runs, and return when that is stored. Raises UserError if it does not end."""
+        live = self._live.get(ThreadId(thread))
+        if live is not None:
+            live.scope.cancel()
+            with anyio.move_on_after(STOP_S):
+                await live.over.wait()
+                return
+            raise UserError("The run has not ended yet.", hint="Try deskmate stop in a terminal.")
+        from deskmate.host.stopping import stop_threads  # noqa: PLC0415
+
+        for found in await stop_threads(self._places.threads, [thread]):
+            if found.how == "left":
+                raise UserError(f"The run was not stopped: {found.why}.")
+
+    async def decide(self, thread: str, use: str, arguments: str, *, allow: bool) -> None:
+        """Answer a question that is open in the thread's log: this call with these arguments and no other.
+
+        Returns when the answer is stored or, where the run was parked, when it goes on with it. Raises UserError if
+        nothing waits for this answer.
+        """
+        digest, live = Digest(arguments), self._live.get(ThreadId(thread))
+        if live is None:
+            await self._decide_parked(ThreadId(thread), ToolUseId(use), digest, allow=allow)
+            return
+        wait, asked = live.waits.get(digest), live.asked.get(digest)
+        if (asked is not None and asked.tool_use_id != use) or (wait is None and asked is None):
+            raise _nothing_waits()
+        stored = live.stored[digest] = anyio.Event()
+        live.answer(digest, allow=allow and not _is_late(asked))
+        with anyio.move_on_after(DECIDE_S):
+            await stored.wait()
+            return
+        raise UserError("The answer is not stored yet.", hint="Look again in a moment.")
+
+    async def _decide_parked(
+        self, thread: ThreadId, use: ToolUseId, digest: Digest, *, allow: bool
+    ) -> None:
+        from deskmate.agent.state import fold  # noqa: PLC0415
+        from deskmate.store.thread import open_thread  # noqa: PLC0415
+
+        self._check_free(thread)
+        async with open_thread(self._places.threads, thread, write=False) as store:
+            state = fold(await store.events())
+        asked = [item.asked for item in state.open_uses if item.asked and item.decision is None]
+        asked += state.questions.values()
+        if not any(one.tool_use_id == use and one.arguments == digest for one in asked):
+            raise _nothing_waits()
+        self._begin(thread, RunOrder(), {digest: allow})
+
+    def cancel(self) -> None:
+        """End all runs as stopped; their threads go on later."""
+        for live in self._live.values():
+            live.scope.cancel()
+
+
+def _nothing_waits() -> UserError:
+    return UserError("Nothing waits for this answer any more.", hint="Look at the thread again.")
+
+
+def _is_late(asked: ApprovalAsked | None) -> bool:
+    from deskmate.agent.policy import is_over  # noqa: PLC0415
+    from deskmate.store.thread import utc_now  # noqa: PLC0415
+
+    return asked is not None and is_over(asked.expires, utc_now())
+
+
+@asynccontextmanager
+async def running(host: Host, places: Places, listener: Listener) -> AsyncIterator[Runs]:
+    """Keep runs going while the block lasts; what is under way at its end is stopped, stored as such."""
+    async with host.pooled(), anyio.create_task_group() as tasks:
+        runs = Runs(host, places, listener, tasks)
+        try:
+            yield runs
+        finally:
+            with suppress(Exception):
+                runs.cancel()

@@ -1,0 +1,80 @@
+"""The application: routes behind the guard, and what an error becomes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from deskmate.errors import DeskmateError
+from deskmate.web.bodies import answer, failure
+from deskmate.web.contract import Failure
+from deskmate.web.desk import Desk
+from deskmate.web.guard import Guard
+from deskmate.web.page import Page
+from deskmate.web.routes_changes import ChangeRoutes
+from deskmate.web.routes_desk import DeskRoutes
+from deskmate.web.routes_threads import ThreadRoutes
+from deskmate.web.signin import SignIn
+
+LOG = logging.getLogger("deskmate")
+
+
+def cookie_name(port: int) -> str:
+    """Return the session's cookie: cookies do not know ports, so its name does."""
+    return f"deskmate_{port}"
+
+
+def make_app(
+    desk: Desk,
+    sign_in: SignIn,
+    files: Page,
+    *,
+    port: int,
+    over: Callable[[], bool] = lambda: False,
+) -> ASGIApp:
+    """Return the whole application. `over`: says whether the server is about to end."""
+    cookie = cookie_name(port)
+    hosts = frozenset({f"127.0.0.1:{port}", f"localhost:{port}"})
+    app = Starlette(routes=routes(desk, sign_in, files, cookie, over))
+    app.add_exception_handler(DeskmateError, _on_error)
+    app.add_exception_handler(HTTPException, _on_status)
+    app.add_exception_handler(Exception, _on_fault)
+    return Guard(app, hosts=lambda: hosts, cookie=cookie, device=sign_in.device)
+
+
+def routes(
+    desk: Desk, sign_in: SignIn, files: Page, cookie: str, over: Callable[[], bool]
+) -> list[Route]:
+    """Return every route there is."""
+    threads = ThreadRoutes(desk)
+    return [
+        *DeskRoutes(desk, sign_in, files, cookie=cookie, over=over).routes(),
+        *threads.routes(),
+        *ChangeRoutes(desk, threads).routes(),
+    ]
+
+
+async def _on_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, DeskmateError)
+    return failure(error)
+
+
+async def _on_status(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return answer(Failure(error=str(error.detail), hint=""), error.status_code)
+
+
+async def _on_fault(request: Request, error: Exception) -> Response:
+    LOG.error("A request to %s broke off.", request.url.path, exc_info=error)
+    said = Failure(
+        error="Deskmate itself failed at this.",
+        hint="What was stored is safe; the terminal that serves this page says more.",
+    )
+    return answer(said, 500)

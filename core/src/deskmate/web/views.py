@@ -1,0 +1,208 @@
+"""Events of a thread as the page shows them: what people need of each, in their words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from deskmate.host.wording import sentence_of
+from deskmate.shown import one_line
+from deskmate.types import events as log
+from deskmate.types.files import Deliverable
+from deskmate.types.ids import Digest, ToolUseId
+from deskmate.types.messages import ToolUse, text_of, tool_uses_of
+from deskmate.web import contract as page
+
+TEXT_LIMIT = 4_000
+"""Characters of a tool's result that travel with the thread; the record has all of them."""
+ARGUMENT_LIMIT = 300
+HIDDEN = frozenset(
+    {
+        "ThreadCreated",
+        "ThreadMarked",
+        "KindsSeen",
+        "TextTaken",
+        "BaseTaken",
+        "ContentTaken",
+        "ModelAsked",
+        "ApprovalUsed",
+        "CheckpointMade",
+        "EgressEnded",
+        "ApplyStarted",
+        "PolicySet",
+        "PluginsSet",
+        "GrantsSet",
+        "SandboxOpened",
+        "NetworkSet",
+        "ThreadRenamed",
+        "ProjectSet",
+        "RunResumed",
+    }
+)
+"""Kinds that have no entry of their own: the record needs them, or the thread's head shows them."""
+
+
+class Viewer:
+    """Turns the events of one thread, in order, into entries."""
+
+    def __init__(self) -> None:
+        self._uses: dict[ToolUseId, ToolUse] = {}
+        self._plans: dict[Digest, log.ApplyStarted] = {}
+
+    def entries(self, events: Iterable[log.Event]) -> Iterator[page.Entry]:
+        """Yield the entries of events."""
+        for event in events:
+            if entry := self.entry(event):
+                yield entry
+
+    def entry(self, event: log.Event) -> page.Entry | None:
+        """Return an event's entry, None where it has none."""
+        body = self._body(event.payload)
+        return None if body is None else page.Entry(seq=event.seq, time=event.time, body=body)
+
+    def _body(self, payload: log.Payload) -> page.Body | None:
+        match payload:
+            case log.ModelReplied() as reply:
+                return self._replied(reply)
+            case log.ApprovalAsked() as asked:
+                return self._asked(asked)
+            case log.ApplyStarted() as started:
+                self._plans[started.plan] = started
+            case log.ApplyFinished() as finished:
+                return self._applied(finished)
+            case _:
+                return _plain(payload)
+        return None
+
+    def _replied(self, reply: log.ModelReplied) -> page.Replied:
+        uses = tool_uses_of(reply.content)
+        self._uses |= {use.id: use for use in uses}
+        usage = reply.usage
+        return page.Replied(
+            text=text_of(reply.content),
+            label=reply.label,
+            calls=tuple(map(_call, uses)),
+            tokens=usage.input_tokens + usage.output_tokens,
+            cost_usd=usage.cost_usd,
+        )
+
+    def _asked(self, asked: log.ApprovalAsked) -> page.Asked:
+        use = self._uses.get(asked.tool_use_id)
+        shown = use.input if use is not None else asked.shown
+        sentence = sentence_of(asked.tool, shown) if use else "sending something to the network"
+        return page.Asked(
+            use=asked.tool_use_id,
+            arguments=asked.arguments,
+            title=sentence,
+            why=asked.why,
+            shown={name: _value(value) for name, value in shown.items()},
+            sends=not asked.tool_use_id,
+            expires=asked.expires,
+        )
+
+    def _applied(self, finished: log.ApplyFinished) -> page.Applied:
+        started = self._plans.get(finished.plan)
+        return page.Applied(
+            plan=finished.plan,
+            undo=started is not None and started.undo_of is not None,
+            by=started.by if started else "",
+            applied=finished.applied,
+            text=finished.text,
+            left=finished.left,
+        )
+
+
+def _plain(payload: log.Payload) -> page.Body | None:
+    """Return the body of an event that needs nothing but itself."""
+    match payload:
+        case log.UserSaid(text=text, model=model):
+            return page.Said(text=text, model=model)
+        case log.ToolStarted(tool_use_id=use):
+            return page.Started(use=use)
+        case log.ToolFinished() as result:
+            return _finished(result)
+        case log.ApprovalGiven(tool_use_id=use, arguments=digest, allow=allow, by=by):
+            return page.Answered(use=use, arguments=digest, allow=allow, by=by)
+        case log.ChangesStaged() as staged:
+            return _staged(staged)
+        case log.Validated(passed=passed, rules=rules, findings=findings):
+            return page.Checked(passed=passed, rules=len(rules), findings=findings)
+        case log.RunFinished(reason=reason, text=text):
+            return page.Ended(reason=reason, text=text)
+    return _noted(payload)
+
+
+def _call(use: ToolUse) -> page.Call:
+    is_question = use.name == "workspace__ask"
+    choices = use.input.get("choices") if is_question else None
+    return page.Call(
+        id=use.id,
+        tool=use.name,
+        sentence=sentence_of(use.name, use.input),
+        arguments={name: one_line(_value(v), ARGUMENT_LIMIT) for name, v in use.input.items()},
+        question=str(use.input.get("question", "")) if is_question else "",
+        choices=tuple(map(str, choices)) if isinstance(choices, list) else (),
+        steps=tuple(_steps(use.input.get("steps"))) if use.name == "workspace__plan" else (),
+    )
+
+
+def _steps(steps: Any) -> Iterator[page.Step]:
+    """Yield a plan's lines; the model wrote them, so anything may be in them."""
+    for step in steps if isinstance(steps, list) else ():
+        if isinstance(step, Mapping) and (text := str(step.get("text", "")).strip()):
+            state = step.get("state")
+            yield page.Step(text=text, state=state if state in ("doing", "done") else "todo")
+
+
+def _value(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _finished(result: log.ToolFinished) -> page.Finished:
+    return page.Finished(
+        use=result.tool_use_id,
+        outcome=result.outcome,
+        text=result.text[:TEXT_LIMIT],
+        cut=len(result.text) > TEXT_LIMIT or result.full is not None,
+        files=_files(result.deliverables),
+        wrote=result.wrote,
+    )
+
+
+def _files(deliverables: Iterable[Deliverable]) -> tuple[page.File, ...]:
+    return tuple(page.File(path=d.path, title=d.title, role=d.role) for d in deliverables)
+
+
+def _staged(staged: log.ChangesStaged) -> page.Staged:
+    return page.Staged(
+        run=staged.run,
+        created=staged.created,
+        modified=staged.modified,
+        deleted=staged.deleted,
+        files=_files(staged.deliverables),
+        refused=staged.refused,
+    )
+
+
+def _noted(payload: log.Payload) -> page.Noted | None:
+    match payload:
+        case log.ModelFailed(error=error):
+            return page.Noted(text=f"The model did not answer: {error}", level="attention")
+        case log.Refused(what="tools", why=why):
+            return page.Noted(text=f"Tools are off: {why}", level="attention")
+        case log.Refused(what=what, why=why):
+            return page.Noted(text=f"Refused, {what}: {why}", level="attention")
+        case log.ThreadForked(parent=parent, seq=seq):
+            return page.Noted(text=f"Forked from {parent} at event {seq}.")
+        case log.ChangesDiscarded(paths=paths):
+            return page.Noted(text=f"Discarded: {', '.join(paths) or 'all changes'}.")
+        case log.DeliverableSigned(name=name, path=path):
+            return page.Noted(text=f"Signed by {name}: {path}")
+        case log.Erased():
+            return page.Noted(text="Something personal was erased here.")
+        case log.EgressAsked(method=method, host=host, path=path, allowed=True):
+            return page.Noted(text=f"Sent to the network: {method} {host}{path}")
+        case log.EgressAsked(method=method, host=host, why=why):
+            return page.Noted(text=f"Kept off the network: {method} {host} ({why})")
+    return None

@@ -1,0 +1,80 @@
+"""Takes the pictures of the page in docs/images: `python scripts/page_pictures.py` in a checkout that is set up."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from playwright.sync_api import Page, expect, sync_playwright  # noqa: E402
+from tests.web.browser import CHROMIUM, DESK, PHONE, looking, served  # noqa: E402
+from tests.web.scene import make_folder  # noqa: E402
+from tests.web.test_browser import REQUEST, allow, begin  # noqa: E402
+
+TARGET = ROOT / "docs/images"
+
+
+def take(page: Page, name: str) -> None:
+    """Write one picture, once the letters are there and nothing is spoken of any more."""
+    page.evaluate("document.fonts.ready")
+    page.wait_for_timeout(400)
+    page.screenshot(path=TARGET / f"{name}.png")
+    print(name)
+
+
+def both(page: Page, name: str) -> None:
+    """Write one picture in light and one in dark."""
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        take(page, f"{name}-{scheme}")
+
+
+def main() -> None:
+    """Go through the main job and look at it."""
+    TARGET.mkdir(parents=True, exist_ok=True)
+    above = Path(tempfile.mkdtemp()) / "Northwind"
+    make_folder(above)
+    with served(above / "deskmate") as server, sync_playwright() as run:
+        browser = run.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        with looking(browser, server.link, DESK) as looked:
+            page = looked.page
+            begin(page, "Which rate should the Q3 headcount model use?")
+            expect(page.get_by_role("region", name="Question")).to_be_visible()
+            begin(page, REQUEST)
+            expect(page.get_by_role("button", name="Allow once")).to_be_visible()
+            page.get_by_role("tab", name="Progress").click()
+            both(page, "page-approval")
+            allow(page)
+            page.get_by_role("tab", name=re.compile("Changes")).click()
+            expect(page.get_by_role("region", name="Change 1 of 3")).to_be_visible()
+            page.get_by_text("Checked in a clean room, passed").click()
+            page.get_by_role("button", name=re.compile("Northwind MSA")).click()
+            page.get_by_role("group", name="change 3").get_by_role(
+                "button", name="Leave out"
+            ).click()
+            page.mouse.move(0, 0)
+            both(page, "page-review")
+            address = page.url
+            page.get_by_role("link", name="New").first.click()
+            page.get_by_label("Your request").fill("Review this NDA against our playbook.")
+            page.get_by_role("checkbox", name=re.compile("legal", re.I)).first.check()
+            take(page, "page-new-light")
+        with looking(browser, server.new_link(), PHONE) as looked:
+            page = looked.page
+            expect(page.get_by_role("link", name=re.compile("Compare the MSA"))).to_be_visible()
+            both(page, "phone-threads")
+            page.goto(address)
+            expect(page.get_by_role("log")).to_contain_text("staged for review")
+            both(page, "phone-thread")
+            page.goto(f"{address}/changes")
+            expect(page.get_by_role("region", name="Change 1 of 3")).to_be_visible()
+            both(page, "phone-review")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

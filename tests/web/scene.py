@@ -1,0 +1,188 @@
+"""A day at the desk for the page's browser tests and pictures: a fake sandbox and a model that follows a script.
+
+As a program it serves the page over them, in a process of its own: `python -m tests.web.scene HOME`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from deskmate.host import Host
+from deskmate.ports import BlobReader, ModelReply, ModelRequest, ToolOutcome, ValidationRequest
+from deskmate.testing.fake_sandbox import FakePlugin, FakeSandbox
+from deskmate.testing.fake_workspace import Tree, workspace_tools
+from deskmate.testing.scripted_model import Line, ScriptedModel
+from deskmate.types.files import Deliverable
+from deskmate.types.findings import Finding
+from deskmate.types.messages import text_of
+from deskmate.types.places import Places
+from deskmate.types.registry import Risk, RuleSpec, ToolSpec
+from deskmate.web.serving import Door, listen, serve
+
+NOTE = "contracts/Northwind MSA.txt"
+MEMO = "contracts/Summary for Dana.txt"
+PARAGRAPHS = (
+    "1.1 This Agreement is between Harbour Ltd and Northwind Inc.",
+    "9.2 Either party may terminate this Agreement for convenience on ninety (90) days' written notice.",
+    "10.1 Each party keeps the other's secrets.",
+    "10.2 Secrets are kept for two years after the end.",
+    "10.3 The law may ask for more.",
+    "11.1 The total liability of each party is limited to the fees paid in the preceding six (6) months.",
+    "12.1 Notices are given in writing.",
+    "13.1 No waiver is implied.",
+    "14.1 Headings are for reading only.",
+    "14.3 This Agreement is governed by the laws of Delaware.",
+)
+ORIGINAL = "\n".join(PARAGRAPHS) + "\n"
+CHANGED = (
+    ORIGINAL.replace("ninety (90)", "thirty (30)")
+    .replace("six (6)", "twelve (12)")
+    .replace("Delaware", "England and Wales")
+)
+SUMMARY = "Three places depart from the playbook: notice, liability, governing law.\n"
+
+
+def steps(done: int) -> list[dict[str, str]]:
+    """Return the plan with so many steps behind it."""
+    texts = (
+        "Read the contract and the playbook",
+        "Compare clause by clause",
+        "Draft the changes",
+        "Send the summary to Dana",
+    )
+    states = ["done"] * done + ["doing"] + ["todo"] * len(texts)
+    return [{"text": text, "state": state} for text, state in zip(texts, states, strict=False)]
+
+
+def uses(*calls: tuple[str, Mapping[str, Any]]) -> Line:
+    """Return one answer that wants these tools."""
+    return calls
+
+
+MAIN: tuple[Line, ...] = (
+    uses(("workspace__plan", {"steps": steps(0)}), ("workspace__read", {"path": NOTE})),
+    uses(("workspace__plan", {"steps": steps(2)}), ("workspace__glob", {"pattern": "*"})),
+    uses(
+        ("workspace__write", {"path": NOTE, "content": CHANGED}),
+        ("workspace__write", {"path": MEMO, "content": SUMMARY}),
+    ),
+    uses(
+        ("legal__present", {"path": NOTE, "title": "Northwind MSA, marked up"}),
+        ("workspace__plan", {"steps": steps(3)}),
+    ),
+    uses(("legal__send", {"to": "dana.reyes@northwind.example", "text": SUMMARY})),
+    "The Northwind draft departs from the playbook in **three places**. The largest is the notice period: 90 days, "
+    "where the playbook allows 30.\n\n- Notice, 9.2\n- Liability, 11.1\n- Governing law, 14.3\n\nAll changes are staged "
+    "for review; your folder has not been touched.",
+)
+QUESTION: tuple[Line, ...] = (
+    uses(
+        (
+            "workspace__ask",
+            {
+                "question": "Which exchange rate should the Berlin team use?",
+                "choices": ["1.08", "1.10"],
+            },
+        )
+    ),
+    "Then I use that rate.",
+)
+SLOW: tuple[Line, ...] = (
+    uses(("workspace__read", {"path": NOTE})),
+    uses(("legal__wait", {"path": NOTE})),
+    "That took a while.",
+)
+
+
+class Scripts(ScriptedModel):
+    """Chooses its script by what the user said first, and says it word by word."""
+
+    def __init__(self) -> None:
+        super().__init__(MAIN)
+
+    async def reply(self, request: ModelRequest, on_text: Callable[[str], None]) -> ModelReply:
+        """Return the script's next answer."""
+        first = next(text_of(m.content) for m in request.messages if m.role == "user")
+        lines = QUESTION if "rate" in first else SLOW if "slow" in first else MAIN
+        reply = await ScriptedModel(lines).reply(request, lambda text: None)
+        for word in text_of(reply.content).split(" "):
+            on_text(f"{word} ")
+            await anyio.sleep(0.002)
+        return reply
+
+
+def _tool(name: str, risk: Risk) -> ToolSpec:
+    plugin = name.partition("__")[0]
+    schema = {"type": "object", "additionalProperties": True}
+    return ToolSpec(
+        plugin=plugin, name=name, title=name, description=name, input_schema=schema, risk=risk
+    )
+
+
+def _present(tree: Tree, arguments: Mapping[str, Any]) -> ToolOutcome:
+    shown = Deliverable(path=arguments["path"], title=arguments["title"], role="redline")
+    return ToolOutcome(text="presented", deliverables=(shown,))
+
+
+async def _wait(tree: Tree, arguments: Mapping[str, Any]) -> str:
+    await anyio.sleep(60)
+    return "waited"
+
+
+def _check(request: ValidationRequest, blobs: BlobReader) -> Iterable[Finding]:
+    yield Finding(
+        rule="LEGAL-PLAYBOOK",
+        level="warning",
+        message="The playbook is silent on governing law; a person must decide.",
+        location="paragraph 10",
+        path=NOTE,
+    )
+
+
+def sandbox() -> FakeSandbox:
+    """Return machines with the tools of the scripts."""
+    workspace = {name: (spec, function) for name, spec, function in workspace_tools()}
+    workspace["workspace__plan"] = (_tool("workspace__plan", "read"), lambda tree, given: "noted")
+    workspace["workspace__ask"] = (_tool("workspace__ask", "read"), lambda tree, given: "asked")
+    legal = FakePlugin(
+        tools={
+            "legal__present": (_tool("legal__present", "read"), _present),
+            "legal__send": (_tool("legal__send", "send"), lambda tree, given: "sent"),
+            "legal__wait": (_tool("legal__wait", "read"), _wait),
+        },
+        rules={
+            "LEGAL-PLAYBOOK": (RuleSpec(plugin="legal", rule="LEGAL-PLAYBOOK", title="P"), _check)
+        },
+    )
+    return FakeSandbox({"workspace": FakePlugin(tools=workspace), "legal": legal})
+
+
+def make_folder(above: Path) -> Path:
+    """Make the user's folder of the scripts."""
+    folder = above / "contracts"
+    folder.mkdir(parents=True)
+    (folder / Path(NOTE).name).write_text(ORIGINAL)
+    (folder / "Playbook.txt").write_text(
+        "7. Notice of thirty days or less.\n12. A cap of twelve months.\n"
+    )
+    return folder
+
+
+def main(home: Path) -> None:
+    """Serve until told to end; the link that signs in goes to stdout."""
+    places = Places(data=home / "data", cache=home / "cache", config=home / "config")
+    door = Door(places)
+    host = Host(places, sandbox=sandbox(), model=Scripts())
+    lock = door.hold()
+    with listen(0, kept=door.port()) as own:
+        anyio.run(serve, host, places, own, door, lambda address: print(door.link(), flush=True))
+    lock.release()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,278 @@
+"""The main job in a real browser, on a desk and on a phone, and what must hold on every view."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from tests.web.browser import AXE, CHROMIUM, DESK, PHONE, Looked, Served, looking, served
+from tests.web.scene import CHANGED, MEMO, NOTE, ORIGINAL, make_folder
+
+from deskmate.web.page import STATIC
+
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium: make setup installs it on Debian"),
+    pytest.mark.skipif(not AXE.is_file(), reason="the page was not built here: make setup"),
+    pytest.mark.xdist_group("browser"),
+]
+SIZES = {"desk": DESK, "phone": PHONE}
+REQUEST = "Compare the MSA with our playbook and write a summary for Dana."
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as run:
+        started = run.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Served]:
+    make_folder(tmp_path)
+    with served(tmp_path / "deskmate") as started:
+        yield started
+
+
+def begin(page: Page, request: str = REQUEST) -> None:
+    """Make a new thread as a user does: request, folder, plugin, start."""
+    page.get_by_role("link", name="New").first.click()
+    page.get_by_label("Your request").fill(request)
+    page.get_by_role("button", name="Add a folder").click()
+    picker = page.get_by_role("dialog", name="Choose a folder")
+    picker.get_by_role("button", name="contracts", exact=True).click()
+    expect(picker.get_by_label("Path of the folder")).to_have_value(re.compile("contracts$"))
+    picker.get_by_role("button", name="Use this folder").click()
+    page.get_by_role("checkbox", name=re.compile("legal", re.I)).first.check()
+    page.get_by_label("Model", exact=True).select_option("offline")
+    page.get_by_role("button", name="Start").click()
+
+
+def allow(page: Page) -> None:
+    card = page.get_by_role("region", name=re.compile("May this be done"))
+    expect(card).to_contain_text("dana.reyes@northwind.example")
+    card.get_by_role("button", name="Allow once").click()
+
+
+def open_changes(page: Page, size: dict[str, int]) -> None:
+    if size is PHONE:
+        page.get_by_role("link", name=re.compile("^Changes")).click()
+    else:
+        page.get_by_role("tab", name=re.compile("Changes")).click()
+
+
+def close_changes(page: Page, size: dict[str, int]) -> None:
+    if size is PHONE:
+        page.get_by_role("button", name="Close the details").click()
+
+
+def held(looked: Looked, what: str) -> None:
+    looked.axe(what)
+    looked.fits(what)
+
+
+@pytest.mark.parametrize("kind", ["desk", "phone"])
+def test_the_main_job(browser: Browser, server: Served, tmp_path: Path, kind: str) -> None:
+    size, folder = SIZES[kind], tmp_path / "contracts"
+    note, memo = folder / Path(NOTE).name, folder / Path(MEMO).name
+    with looking(browser, server.link, size, "light" if kind == "desk" else "dark") as looked:
+        page = looked.page
+        begin(page)
+        allow(page)
+        conversation = page.get_by_role("log")
+        expect(conversation).to_contain_text("All changes are staged for review")
+        expect(conversation).to_contain_text("Read 1 file")
+        conversation.get_by_text("Checked in a clean room, passed").click()
+        expect(conversation).to_contain_text("The playbook is silent on governing law")
+        held(looked, "a thread with findings")
+        assert note.read_text() == ORIGINAL
+
+        open_changes(page, size)
+        files = page.get_by_role("list", name="Changed files")
+        files.get_by_role("button", name=re.compile(Path(NOTE).name)).click()
+        expect(page.get_by_role("region", name="Change 1 of 3")).to_contain_text("thirty")
+        page.get_by_role("group", name="Keep or leave out change 3").get_by_role(
+            "button", name="Leave out"
+        ).click()
+        held(looked, "a review")
+        page.get_by_role("button", name=re.compile("^Apply")).click()
+        expect(page.get_by_text("2 files written.").first).to_be_visible()
+        wanted = CHANGED.replace("England and Wales", "Delaware")
+        assert (note.read_text(), memo.is_file()) == (wanted, True)
+
+        close_changes(page, size)
+        page.get_by_role("log").get_by_role("button", name="Undo").click()
+        expect(page.get_by_text("2 files as before.").first).to_be_visible()
+        assert (note.read_text(), memo.exists()) == (ORIGINAL, False)
+
+        address = page.url
+        page.get_by_role("button", name="More").click()
+        page.get_by_role("button", name="Fork with its files").click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("(fork)")
+        assert page.url != address
+        expect(page.get_by_role("log")).to_contain_text("All changes are staged for review")
+
+        page.keyboard.press("Control+k")
+        page.get_by_label("Words to look for").fill("departs notice")
+        hits = page.get_by_role("dialog", name="Search all threads").get_by_role("button")
+        expect(hits.filter(has_text="playbook").first).to_be_visible()
+        held(looked, "a search")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("log")).to_be_visible()
+        assert (looked.outside, looked.complaints) == ([], [])
+
+
+def held_everywhere(looked: Looked, what: str) -> None:
+    """Look at one view on a desk and on a phone, light and dark."""
+    for kind, size in SIZES.items():
+        looked.page.set_viewport_size(size)  # type: ignore[arg-type]
+        for scheme in ("light", "dark"):
+            looked.page.emulate_media(color_scheme=scheme)
+            held(looked, f"{what}, {kind}, {scheme}")
+    looked.page.set_viewport_size(DESK)  # type: ignore[arg-type]
+
+
+def test_nobody_is_kept_from_a_view(browser: Browser, server: Served) -> None:
+    with looking(browser, server.link, DESK) as looked:
+        page = looked.page
+        expect(page.get_by_text("No threads yet.")).to_be_visible()
+        held_everywhere(looked, "nothing yet")
+        page.goto(f"{server.origin}#/settings")
+        expect(page.get_by_text("(this one)")).to_be_visible()
+        held_everywhere(looked, "settings")
+        begin(page, "Tell me the rate")
+        expect(page.get_by_role("region", name="Question")).to_contain_text("exchange rate")
+        held_everywhere(looked, "a question")
+        page.get_by_role("button", name="1.10").click()
+        expect(page.get_by_role("log")).to_contain_text("Then I use that rate.")
+        begin(page)
+        expect(page.get_by_role("region", name=re.compile("May this"))).to_be_visible()
+        page.get_by_role("button", name="More").click()
+        held_everywhere(looked, "an approval, and a menu")
+        page.get_by_role("button", name="Rename").click()
+        held_everywhere(looked, "a dialog")
+        page.keyboard.press("Escape")
+        allow(page)
+        expect(page.get_by_role("region", name="Change 1 of 3")).to_be_visible()
+        page.get_by_text("Checked in a clean room, passed").click()
+        held_everywhere(looked, "findings and a review")
+        page.goto(f"{page.url}/changes")
+        page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+        expect(page.get_by_role("region", name="Change 1 of 3")).to_be_visible()
+        held_everywhere(looked, "a review over all")
+        page.goto(f"{server.origin}#/new")
+        page.get_by_role("checkbox", name=re.compile("legal", re.I)).first.check()
+        page.get_by_role("button", name="Add a folder").click()
+        held_everywhere(looked, "a new thread and the folder picker")
+        page.keyboard.press("Escape")
+        page.goto(f"{server.origin}#/")
+        held_everywhere(looked, "the list")
+        assert looked.complaints == []
+
+
+def test_a_thread_goes_on_while_nobody_looks_and_on_a_second_browser(
+    browser: Browser, server: Served
+) -> None:
+    with looking(browser, server.link, DESK) as looked:
+        begin(looked.page)
+        expect(looked.page.get_by_role("region", name=re.compile("May this"))).to_be_visible()
+        address = looked.page.url
+    with looking(browser, server.new_link(), PHONE) as looked:
+        page = looked.page
+        row = page.get_by_role("link", name=re.compile("Compare the MSA"))
+        expect(row).to_contain_text("Approve")
+        row.click()
+        assert page.url == address
+        allow(page)
+        expect(page.get_by_role("log")).to_contain_text("All changes are staged for review")
+        page.get_by_role("link", name="All threads").click()
+        expect(page.get_by_role("link", name=re.compile("Compare the MSA"))).to_contain_text(
+            "Review"
+        )
+
+
+def test_a_server_that_ends_stores_what_ran_and_the_page_goes_on_with_the_next(
+    browser: Browser, server: Served
+) -> None:
+    with looking(browser, server.link, DESK) as looked:
+        page = looked.page
+        begin(page, "Be slow, please")
+        expect(page.get_by_role("button", name="Stop")).to_be_visible()
+        expect(page.get_by_role("log")).to_contain_text("wait", ignore_case=True)
+        page.get_by_label("Your message").fill("not sent yet")
+        assert server.stop() == 0
+        expect(page.get_by_text("Reconnecting.")).to_be_visible()
+        with served(server.home) as again:
+            assert again.origin == server.origin
+            expect(page.get_by_text("Reconnecting.")).to_be_hidden()
+            expect(page.get_by_role("button", name="Go on")).to_be_visible()
+            expect(page.get_by_label("Your message")).to_have_value("not sent yet")
+            page.get_by_role("button", name="Go on").click()
+            page.get_by_role("button", name="Stop").click()
+            expect(page.get_by_role("button", name="Go on")).to_be_visible()
+
+
+def test_the_whole_job_can_be_done_by_keys_alone(
+    browser: Browser, server: Served, tmp_path: Path
+) -> None:
+    with looking(browser, server.link, DESK) as looked:
+        page, keys = looked.page, looked.page.keyboard
+
+        def reach(name: str) -> None:
+            for _ in range(60):
+                keys.press("Tab")
+                if page.evaluate("document.activeElement?.innerText?.trim() ?? ''").startswith(
+                    name
+                ):
+                    return
+            raise AssertionError(f"{name} cannot be reached")
+
+        expect(page.get_by_role("link", name="New thread").first).to_be_visible()
+        keys.press("Control+Shift+O")
+        expect(page.get_by_label("Your request")).to_be_focused()
+        keys.type(REQUEST)
+        reach("Add a folder")
+        keys.press("Enter")
+        reach("contracts")
+        keys.press("Enter")
+        expect(page.get_by_label("Path of the folder")).to_have_value(re.compile("contracts$"))
+        reach("Use this folder")
+        keys.press("Enter")
+        page.get_by_role("checkbox", name=re.compile("legal", re.I)).first.focus()
+        keys.press("Space")
+        page.get_by_label("Your request").focus()
+        keys.press("Control+Enter")
+        expect(page.get_by_role("button", name="Allow once")).to_be_visible()
+        reach("Allow once")
+        keys.press("Enter")
+        expect(page.get_by_role("log")).to_contain_text("All changes are staged for review")
+        expect(page.get_by_role("region", name="Change 1 of 3")).to_be_visible()
+        for _ in range(8):
+            keys.press("F6")
+            if page.evaluate("document.activeElement.getAttribute('aria-label')") == "Details":
+                break
+        reach("Northwind MSA.txt")
+        for key in ("j", "j", "j", "x"):
+            keys.press(key)
+        expect(
+            page.get_by_role("group", name="change 3").get_by_role("button", name="Leave out")
+        ).to_have_attribute("aria-pressed", "true")
+        reach("Apply")
+        keys.press("Enter")
+        expect(page.get_by_text("2 files written.").first).to_be_visible()
+        note = tmp_path / "contracts" / Path(NOTE).name
+        assert note.read_text() == CHANGED.replace("England and Wales", "Delaware")
+
+
+def test_the_first_load_is_small() -> None:
+    files = [STATIC / "index.html"]
+    files += [
+        STATIC / name
+        for name in re.findall(r'(?:src|href)="/(assets/[^"]+)"', files[0].read_text())
+    ]
+    assert len(files) >= 3
+    assert sum(len(gzip.compress(file.read_bytes())) for file in files) <= 60 * 1024

@@ -1,0 +1,93 @@
+// The right side: how far the work is, and what it wants to change.
+import { useState } from "preact/hooks"
+import { Check, Circle, Cross, Loader } from "./icons"
+import { Review } from "./Review"
+import { changes, go, open, route } from "./store"
+
+type Tab = "progress" | "changes"
+
+export function Panel() {
+  const [picked, setPicked] = useState<Tab | null>(null)
+  const now = open.value
+  const { thread: id, panel } = route.value
+  if (!now) return <aside class="rt" aria-label="Details" />
+  const set = changes.value?.thread === id ? changes.value.set : null
+  const waiting = set && !set.discarded ? set.items.filter((item) => item.standing === "open").length : 0
+  const tab = picked ?? (panel || !now.thread.live ? "changes" : "progress")
+  const move = (event: KeyboardEvent) => {
+    if (event.key !== "ArrowRight" && event.key !== "ArrowLeft") return
+    const next = tab === "progress" ? "changes" : "progress"
+    setPicked(next)
+    document.getElementById(`tab-${next}`)?.focus()
+  }
+  const head = (name: Tab, words: string) => (
+    <button
+      role="tab"
+      id={`tab-${name}`}
+      class={`tab${tab === name ? " on" : ""}`}
+      aria-selected={tab === name}
+      aria-controls="tab-body"
+      tabIndex={tab === name ? 0 : -1}
+      onClick={() => setPicked(name)}
+    >
+      {words}
+      {name === "changes" && waiting > 0 && <span class="n">{waiting}</span>}
+    </button>
+  )
+  return (
+    <aside class="rt" aria-label="Details" tabIndex={-1} data-pane>
+      <div class="tabs">
+        <div role="tablist" aria-label="Details" onKeyDown={move}>
+          {head("progress", "Progress")}
+          {head("changes", "Changes")}
+        </div>
+        <button class="icon ghost shut" aria-label="Close the details" onClick={() => go(`/t/${id}`)}>
+          <Cross />
+        </button>
+      </div>
+      <div id="tab-body" class="body" role="tabpanel" aria-labelledby={`tab-${tab}`}>
+        {tab === "progress" ? <Progress /> : <Review key={`${id}${set?.run}`} thread={id} set={set} busy={now.thread.live !== null} />}
+      </div>
+    </aside>
+  )
+}
+
+function Progress() {
+  const { story, thread } = open.value!
+  const facts: [string, string][] = [
+    ["Model", thread.model || "not chosen yet"],
+    ["Folders", thread.folders.map((one) => `${one.folder} (${one.mode})`).join(", ") || "none"],
+    ["Plugins", Object.entries(thread.plugins).map((one) => one.join(" ")).join(", ") || "none"],
+    ["Network", thread.hosts.join(", ") || "none"],
+    ["Walls", thread.isolation || "no virtual machine yet"],
+  ]
+  return (
+    <div class="pad">
+      <h2>Plan</h2>
+      {story.plan.length === 0 ? (
+        <p class="mut s13">No plan was made. The steps are in the conversation.</p>
+      ) : (
+        <ol class="plan">
+          {story.plan.map((step, at) => (
+            <li key={at} class={step.state}>
+              {step.state === "done" ? <Check size={15} /> : step.state === "doing" ? <Loader size={15} class={thread.live ? "spin" : ""} /> : <Circle size={15} />}
+              <span>
+                {step.text}
+                <span class="unseen"> ({step.state === "todo" ? "to do" : step.state})</span>
+              </span>
+            </li>
+          ))}
+        </ol>
+      )}
+      <h2>This thread</h2>
+      <dl class="facts">
+        {facts.map(([key, value]) => (
+          <div key={key}>
+            <dt>{key}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+    </div>
+  )
+}

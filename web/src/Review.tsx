@@ -1,0 +1,237 @@
+// What a run wants to change: look at each, keep it or leave it out, and write what is kept, all or nothing.
+import { useEffect, useRef, useState } from "preact/hooks"
+import { get, post, Refused } from "./api"
+import type { Changes, Differences, Item, Made, Shown, Written } from "./contract.gen"
+import { Diff } from "./Diff"
+import { Check, CircleCheck, FileText, Folder, Info, Sheet, Shield, Undo } from "./icons"
+import { catchUp, fail, keep, recall, tell } from "./store"
+import { undo } from "./undo"
+import { clock, count, day, name, size } from "./words"
+
+type Props = { thread: string; set: Changes | null; busy: boolean }
+type Out = { files: string[]; parts: Record<string, string[]> }
+const WORDS: Record<Item["operation"], [string, string]> = {
+  create: ["New", "a"],
+  modify: ["Edited", "m"],
+  delete: ["Deleted", "d"],
+  mkdir: ["New folder", "a"],
+  rmdir: ["Folder deleted", "d"],
+  mode: ["Permissions", "m"],
+}
+
+export function Review({ thread, set, busy }: Props) {
+  const stored = `out:${thread}:${set?.run}`
+  const [out, setOut] = useState<Out>(() => JSON.parse(recall(stored) ?? '{"files":[],"parts":{}}') as Out)
+  const [at, setAt] = useState("")
+  const [shown, setShown] = useState<Record<string, Shown | string>>({})
+  const [doing, setDoing] = useState(false)
+  const [allowed, setAllowed] = useState<string[]>([])
+  const [losses, setLosses] = useState("")
+  const asked = useRef(new Set<string>())
+  const moved = new Set(set?.items.map((item) => item.moved_from).filter(Boolean))
+  const items = (set?.items ?? []).filter((item) => !moved.has(item.path))
+  const files = items.filter((item) => item.is_file)
+  const path = files.some((item) => item.path === at) ? at : (files.find((item) => item.standing === "open") ?? files[0])?.path ?? ""
+  useEffect(() => {
+    if (!path || !set?.run || asked.current.has(path)) return
+    asked.current.add(path)
+    get<Differences>(`/api/threads/${thread}/changes/differences?run=${set.run}&path=${encodeURIComponent(path)}`)
+      .then(({ changes }) => setShown((was) => ({ ...was, [path]: changes[0] ?? "Nothing to show." })))
+      .catch((error) => setShown((was) => ({ ...was, [path]: error instanceof Refused ? error.message : "That did not work." })))
+  }, [path, set?.run])
+  if (!set) return <div class="late pad"><div class="bone" /><div class="bone" /></div>
+  const change = (next: Out) => {
+    setOut(next)
+    keep(stored, next.files.length || Object.keys(next.parts).length ? JSON.stringify(next) : "")
+  }
+  const toggleFile = (one: string) => {
+    const parts = { ...out.parts }
+    delete parts[one]
+    change({ files: out.files.includes(one) ? out.files.filter((other) => other !== one) : [...out.files, one], parts })
+  }
+  const togglePart = (one: string, id: string, all: string[]) => {
+    const was = out.files.includes(one) ? all : (out.parts[one] ?? [])
+    const left = was.includes(id) ? was.filter((other) => other !== id) : [...was, id]
+    const parts = { ...out.parts }
+    delete parts[one]
+    const whole = left.length === all.length
+    change({
+      files: whole ? [...new Set([...out.files, one])] : out.files.filter((other) => other !== one),
+      parts: whole || !left.length ? parts : { ...parts, [one]: left },
+    })
+  }
+  const open = items.filter((item) => item.standing === "open" || (item.standing === "protected" && allowed.includes(item.path)))
+  const taken = open.filter((item) => !out.files.includes(item.path))
+  const live = set.discarded ? [] : open
+  const act = async (work: () => Promise<void>) => {
+    setDoing(true)
+    try {
+      await work()
+      await catchUp()
+    } catch (error) {
+      fail(error)
+    }
+    setDoing(false)
+  }
+  const apply = () =>
+    act(async () => {
+      const hunks: Record<string, string[]> = {}
+      for (const [one, left] of Object.entries(out.parts)) {
+        const looks = shown[one]
+        if (typeof looks === "object") hunks[one] = looks.hunks.filter((id) => !left.includes(id) && !looks.applied.includes(id))
+      }
+      const done = await post<Written>(`/api/threads/${thread}/changes/apply`, {
+        run: set.run,
+        leave_out: out.files,
+        hunks,
+        allow_protected: allowed,
+        ...(losses ? { confirm_deletes: Number(losses) } : {}),
+      })
+      const left = Object.keys(done.left_out).length
+      tell(`${count(done.written.length, "file")} written.${left ? ` ${count(left, "file")} changed meanwhile and stayed as it is.` : ""}`)
+      asked.current.clear()
+      setShown({})
+      change({ files: [], parts: {} })
+    })
+  const discard = () =>
+    confirm("Throw these changes away? Your folders stay as they are.") &&
+    act(async () => {
+      await post<Made>(`/api/threads/${thread}/changes/discard`, { run: set.run })
+      tell("Discarded.")
+    })
+  const keys = (event: KeyboardEvent) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || /INPUT|TEXTAREA|SELECT/.test((event.target as HTMLElement).tagName)) return
+    const pieces = [...(event.currentTarget as HTMLElement).querySelectorAll<HTMLElement>("[data-piece]")]
+    const here = pieces.indexOf((document.activeElement as HTMLElement)?.closest("[data-piece]") as HTMLElement)
+    if (event.key === "j") pieces[Math.min(here + 1, pieces.length - 1)]?.focus()
+    else if (event.key === "k") pieces[Math.max(here - 1, 0)]?.focus()
+    else if (event.key === "x") pieces[here]?.querySelector<HTMLElement>("[data-toggle]")?.click()
+    else return
+    event.preventDefault()
+  }
+  const past = set.past.at(-1)
+  const bulk = /confirm-deletes (\d+)/
+  return (
+    <div class="review" onKeyDown={keys}>
+      <div class="scrolls">
+        <p class="safe">
+          <Shield />
+          <span>
+            {live.length
+              ? "Nothing in your folder has changed yet. You can undo after you apply."
+              : past && !past.undone
+                ? `${past.undoes.length ? "Undone" : "Applied"} ${day(past.time)}, ${clock(past.time)}. Earlier versions are kept.`
+                : set.discarded
+                  ? "These changes were discarded. Your folder is as it was."
+                  : "Nothing waits to be written."}
+          </span>
+        </p>
+        {set.errors > 0 && live.length > 0 && (
+          <p class="safe bad">
+            <Info />
+            <span>The output checks found {count(set.errors, "error")} in these files. Do not rely on them.</span>
+          </p>
+        )}
+        {items.length > 0 && (
+          <ul class="fl" aria-label="Changed files">
+            {items.map((item) => (
+              <FileLine
+                key={item.path}
+                item={item}
+                on={item.path === path}
+                out={out.files.includes(item.path)}
+                parts={out.parts[item.path]?.length ?? 0}
+                allowed={allowed.includes(item.path)}
+                look={() => setAt(item.path)}
+                allow={() => setAllowed(allowed.includes(item.path) ? allowed.filter((one) => one !== item.path) : [...allowed, item.path])}
+              />
+            ))}
+          </ul>
+        )}
+        {path && (
+          <Diff
+            item={files.find((item) => item.path === path)!}
+            shown={shown[path]}
+            out={out.files.includes(path)}
+            left={out.parts[path] ?? []}
+            frozen={set.discarded || busy}
+            toggleFile={() => toggleFile(path)}
+            togglePart={(id, all) => togglePart(path, id, all)}
+          />
+        )}
+        {Object.entries(set.refused).map(([one, why]) => (
+          <p class="pad bad s13" key={one}>
+            {one} was not taken: {why}
+          </p>
+        ))}
+        {items.length === 0 && <p class="pad mut">When a run has changed files, they are here to review.</p>}
+      </div>
+      <footer class="apply">
+        {live.length > 0 ? (
+          <>
+            {taken.some((item) => item.operation === "delete") && (
+              <label class="s13 losing">
+                Files that may go
+                <input inputMode="numeric" size={4} value={losses} placeholder="0" onInput={(e) => setLosses(e.currentTarget.value.replace(/\D/g, ""))} aria-describedby="losing" />
+                <span id="losing" class="unseen">
+                  Only asked for when many files would be deleted: type their number
+                </span>
+              </label>
+            )}
+            <button class="pri" disabled={doing || busy || taken.length === 0} onClick={apply}>
+              {doing ? "Writing…" : `Apply ${count(taken.filter((item) => item.is_file).length || taken.length, "file")}`}
+            </button>
+            <button class="ghost" disabled={doing || busy} onClick={discard}>
+              Discard
+            </button>
+          </>
+        ) : past && !past.undone ? (
+          <>
+            <span class="t s13">
+              <CircleCheck class="ok" /> {past.undoes.length ? "Undone" : "Applied"} {clock(past.time)}
+            </span>
+            <button disabled={busy || doing} onClick={() => act(() => undo(thread, past.plan))}>
+              <Undo size={14} /> {past.undoes.length ? "Redo" : "Undo"}
+            </button>
+          </>
+        ) : (
+          <span class="mut s13">{bulk.test("") ? "" : "Nothing to apply."}</span>
+        )}
+      </footer>
+    </div>
+  )
+}
+
+type LineProps = { item: Item; on: boolean; out: boolean; parts: number; allowed: boolean; look: () => void; allow: () => void }
+
+function FileLine({ item, on, out, parts, allowed, look, allow }: LineProps) {
+  const [words, kind] = item.moved_from ? (["Moved", "m"] as const) : WORDS[item.operation]
+  const sheet = /\.(xlsx|xlsm|csv|tsv)$/i.test(item.path)
+  const about = out ? "Left out" : parts ? `${count(parts, "change")} left out` : item.size !== null ? size(item.size) : ""
+  const standing = item.standing === "open" ? "" : item.standing
+  return (
+    <li>
+      <button class={`f${on ? " on" : ""}${out ? " out" : ""}`} aria-pressed={on} onClick={look} disabled={!item.is_file}>
+        <span class={`fi ${sheet ? "x" : "w"}`}>{item.is_file ? sheet ? <Sheet /> : <FileText /> : <Folder />}</span>
+        <span class="t">
+          <b>{name(item.path)}</b>
+          <span class="s12 mut">{[about, item.moved_from && `from ${item.moved_from}`].filter(Boolean).join(" · ")}</span>
+        </span>
+        {standing ? <span class={`tag ${standing === "applied" ? "a" : standing === "discarded" ? "m" : "w"}`}>{standing}</span> : <span class={`tag ${kind}`}>{words}</span>}
+      </button>
+      {(item.flags.length > 0 || item.why) && (
+        <div class="flags s12">
+          {[item.why, ...item.flags].filter(Boolean).map((line) => (
+            <p key={line}>{line}</p>
+          ))}
+          {item.standing === "conflict" && <p>Your version stays; apply leaves this file out. Ask for the change again to have it on top of yours.</p>}
+          {item.standing === "protected" && (
+            <label class="check">
+              <input type="checkbox" checked={allowed} onChange={allow} /> Write it all the same <Check size={12} />
+            </label>
+          )}
+        </div>
+      )}
+    </li>
+  )
+}

@@ -1,0 +1,243 @@
+// One thread: its head, what was said and done, and the place to say more.
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks"
+import { patch, post } from "./api"
+import { BlockView } from "./Blocks"
+import { Composer } from "./Composer"
+import type { Made } from "./contract.gen"
+import { Dialog } from "./Dialog"
+import { Alert, ArrowLeft, Ellipsis, Folder, ListChecks, Loader, Shield, Square } from "./icons"
+import { Markdown } from "./markdown"
+import { catchUp, changes, fail, go, loaded, open, opening, route, rows, tell, type Open } from "./store"
+import { count } from "./words"
+
+export function ThreadView() {
+  const now = open.value
+  if (!now) {
+    const gone = loaded.value && !opening.value
+    return gone ? (
+      <section class="blank">
+        <h1>There is no such thread here</h1>
+        <a class="btn" href="#/">
+          All threads
+        </a>
+      </section>
+    ) : (
+      <Skeleton />
+    )
+  }
+  return (
+    <>
+      <Head now={now} />
+      <Transcript key={now.id} now={now} />
+      <Composer key={`c${now.id}`} now={now} />
+    </>
+  )
+}
+
+function Skeleton() {
+  const title = rows.value.find((row) => row.id === route.value.thread)?.title ?? ""
+  return (
+    <>
+      <header class="top">
+        <h1>{title || "Opening…"}</h1>
+      </header>
+      <div class="tr late" aria-hidden="true">
+        <div class="bone" />
+        <div class="bone" />
+        <div class="bone" />
+      </div>
+    </>
+  )
+}
+
+function Head({ now }: { now: Open }) {
+  const { thread } = now
+  const [menu, setMenu] = useState(false)
+  const [naming, setNaming] = useState(false)
+  const id = now.id
+  const set = changes.value?.thread === id ? changes.value.set : null
+  const waiting = set && !set.discarded ? set.items.filter((item) => item.standing === "open").length : 0
+  const stop = () => post<Made>(`/api/threads/${id}/stop`).catch(fail)
+  const change = async (body: object, done: string) => {
+    setMenu(false)
+    try {
+      await patch<Made>(`/api/threads/${id}`, body)
+      tell(done)
+      await catchUp()
+    } catch (error) {
+      fail(error)
+    }
+  }
+  const fork = async () => {
+    setMenu(false)
+    try {
+      const made = await post<Made>(`/api/threads/${id}/forks`, {})
+      go(`/t/${made.thread}`)
+    } catch (error) {
+      fail(error)
+    }
+  }
+  const { row } = thread
+  const busy = row.state === "working" || thread.live !== null
+  return (
+    <header class="top">
+      <a class="btn icon ghost back" href="#/" aria-label="All threads">
+        <ArrowLeft />
+      </a>
+      <h1>{row.title}</h1>
+      <div class="chips">
+        {thread.folders.map((one) => (
+          <span class="chip" key={one.folder} title={one.folder}>
+            <Folder size={14} /> {one.name}
+          </span>
+        ))}
+        {Object.keys(thread.plugins).map((plugin) => (
+          <span class="chip" key={plugin}>
+            <Shield size={14} /> {plugin}
+          </span>
+        ))}
+      </div>
+      <div class="tools">
+        {busy && (
+          <button onClick={stop}>
+            <Square size={14} /> Stop
+          </button>
+        )}
+        <a class="btn changes-link" href={`#/t/${id}/changes`}>
+          <ListChecks size={14} /> Changes{waiting > 0 && <b class="n">{waiting}</b>}
+        </a>
+        <div class="menu">
+          <button class="icon ghost" aria-label="More" aria-expanded={menu} aria-haspopup="true" onClick={() => setMenu(!menu)} onKeyDown={(e) => e.key === "Escape" && setMenu(false)}>
+            <Ellipsis />
+          </button>
+          {menu && (
+            <div class="pop" onKeyDown={(e) => e.key === "Escape" && setMenu(false)}>
+              <button
+                onClick={() => {
+                  setMenu(false)
+                  setNaming(true)
+                }}
+              >
+                Rename
+              </button>
+              <button onClick={() => change({ pinned: !row.pinned }, row.pinned ? "No longer pinned." : "Pinned.")}>{row.pinned ? "Unpin" : "Pin"}</button>
+              <button onClick={() => change({ archived: !row.archived }, row.archived ? "Back in the list." : "Archived. Search still finds it.")}>
+                {row.archived ? "Take out of the archive" : "Archive"}
+              </button>
+              <button onClick={fork}>Fork with its files</button>
+            </div>
+          )}
+        </div>
+      </div>
+      {naming && (
+        <Rename
+          title={row.title}
+          close={() => setNaming(false)}
+          save={(title) => {
+            setNaming(false)
+            void change({ title }, "Renamed.")
+          }}
+        />
+      )}
+    </header>
+  )
+}
+
+function Rename({ title, save, close }: { title: string; save: (title: string) => void; close: () => void }) {
+  const [words, setWords] = useState(title)
+  return (
+    <Dialog title="Rename this thread" close={close}>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault()
+          if (words.trim()) save(words.trim())
+        }}
+      >
+        <label for="title">Title</label>
+        <input id="title" value={words} maxLength={200} onInput={(event) => setWords(event.currentTarget.value)} />
+        <footer>
+          <button class="pri" disabled={!words.trim()}>
+            Rename
+          </button>
+        </footer>
+      </form>
+    </Dialog>
+  )
+}
+
+function Transcript({ now }: { now: Open }) {
+  const ref = useRef<HTMLDivElement>(null)
+  const atEnd = useRef(true)
+  useLayoutEffect(() => {
+    const place = ref.current
+    if (place && atEnd.current) place.scrollTop = place.scrollHeight
+  })
+  useEffect(() => {
+    const place = ref.current
+    if (!place) return
+    const seen = () => (atEnd.current = place.scrollHeight - place.scrollTop - place.clientHeight < 80)
+    place.addEventListener("scroll", seen, { passive: true })
+    return () => place.removeEventListener("scroll", seen)
+  }, [])
+  const { thread, story } = now
+  const busy = thread.live !== null || thread.row.state === "working"
+  return (
+    <div class="trs" ref={ref} tabIndex={0} role="region" aria-label="Conversation">
+      <div class="tr" role="log" aria-live="off" aria-label="What was said and done">
+        {story.blocks.map((block, at) => (
+          <BlockView key={block.seq + block.type} block={block} thread={now.id} last={at === story.blocks.length - 1} busy={busy} />
+        ))}
+        {now.sent && (
+          <div class="me sending">
+            <p>{now.sent}</p>
+            <span class="mut s12">Sending…</span>
+          </div>
+        )}
+        {now.said && (
+          <div class="answer">
+            <Markdown text={now.said} />
+          </div>
+        )}
+        {thread.live && <Doing now={now} />}
+        {!busy && thread.trouble && (
+          <div class="card bad" role="alert">
+            <Alert />
+            <p>
+              <b>{thread.trouble.message}</b> {thread.trouble.hint}
+            </p>
+          </div>
+        )}
+        {!busy && <Resume now={now} />}
+      </div>
+    </div>
+  )
+}
+
+function Doing({ now }: { now: Open }) {
+  const waits = now.story.blocks.some((block) => block.type === "ask" && block.allow === null)
+  const words = waits ? "Waiting for you" : now.doing || "Working"
+  return (
+    <div class="doing">
+      <Loader class={waits ? "" : "spin"} size={14} />
+      <span>{words}</span>
+      {now.total > 0 && <progress value={now.done} max={now.total} aria-label={words} />}
+    </div>
+  )
+}
+
+const RESUMABLE = ["interrupted", "stopped", "failed", "over budget"]
+
+function Resume({ now }: { now: Open }) {
+  const { row } = now.thread
+  if (!RESUMABLE.includes(row.state)) return null
+  const said = row.state === "interrupted" ? "The run was interrupted. Nothing is lost." : `The run ${row.state === "over budget" ? "used up its budget" : row.state}.`
+  return (
+    <div class="card">
+      <Alert />
+      <p>
+        {said} {row.pending > 0 && `${count(row.pending, "change")} wait for your review.`}
+      </p>
+      <button onClick={() => post<Made>(`/api/threads/${now.id}/resume`).catch(fail)}>Go on</button>
+    </div>
+  )
+}

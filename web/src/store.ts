@@ -1,0 +1,259 @@
+// What the page knows: signals that views read, and the few ways in which they change.
+import { batch, signal } from "@preact/signals"
+import { get, Refused } from "./api"
+import type { Changes, Desk, Message, Row, Thread, Threads } from "./contract.gen"
+import { fold, nothing, type Story } from "./fold"
+
+export interface Open {
+  id: string
+  thread: Thread
+  story: Story
+  said: string
+  doing: string
+  done: number
+  total: number
+  sent: string
+}
+
+export type Route = { view: "list" | "new" | "settings" | "thread"; thread: string; panel: boolean }
+export type Connection = "live" | "lost" | "signed out"
+
+export const desk = signal<Desk | null>(null)
+export const rows = signal<readonly Row[]>([])
+export const loaded = signal(false)
+export const open = signal<Open | null>(null)
+export const changes = signal<{ thread: string; set: Changes } | null>(null)
+export const route = signal<Route>(read())
+export const connection = signal<Connection>("live")
+export const spoken = signal("")
+export const notice = signal<{ text: string; hint: string; bad: boolean } | null>(null)
+export const opening = signal("")
+
+function read(): Route {
+  const [view, thread, panel] = location.hash.replace(/^#\/?/, "").split("/")
+  if (view === "t" && thread) return { view: "thread", thread, panel: panel === "changes" }
+  return { view: view === "new" || view === "settings" ? view : "list", thread: "", panel: false }
+}
+
+export function go(path: string): void {
+  location.hash = path
+}
+
+addEventListener("hashchange", () => {
+  route.value = read()
+  notice.value = null
+  void show()
+})
+
+export function fail(error: unknown): void {
+  if (error instanceof Refused) {
+    if (error.status === 401) connection.value = "signed out"
+    notice.value = { text: error.message, hint: error.hint, bad: true }
+    spoken.value = error.message
+  } else {
+    throw error
+  }
+}
+
+export function tell(text: string): void {
+  notice.value = { text, hint: "", bad: false }
+  spoken.value = text
+}
+
+export async function load(): Promise<void> {
+  try {
+    const [first, list] = await Promise.all([get<Desk>("/api/desk"), get<Threads>("/api/threads")])
+    batch(() => {
+      desk.value = first
+      rows.value = list.rows
+      loaded.value = true
+      connection.value = "live"
+    })
+    await show(true)
+  } catch (error) {
+    fail(error)
+  }
+}
+
+export async function reloadDesk(): Promise<void> {
+  desk.value = await get<Desk>("/api/desk")
+}
+
+let early: Message[] = []
+
+// Bring the thread of the address onto the page; `anew` although it is there.
+export async function show(anew = false): Promise<void> {
+  const { view, thread: id } = route.value
+  if (view !== "thread") {
+    open.value = null
+    changes.value = null
+    return
+  }
+  if (!anew && open.value?.id === id) return
+  if (open.value?.id !== id) {
+    open.value = null
+    changes.value = null
+  }
+  early = []
+  opening.value = id
+  try {
+    const thread = await get<Thread>(`/api/threads/${id}`)
+    if (route.value.thread !== id) return
+    batch(() => {
+      open.value = opened(id, thread, nothing)
+      opening.value = ""
+      early.forEach(apply)
+      early = []
+    })
+    markSeen(thread.row)
+    await loadChanges(id)
+  } catch (error) {
+    if (opening.value === id) opening.value = ""
+    fail(error)
+  }
+}
+
+function opened(id: string, thread: Thread, before: Story): Open {
+  const { live } = thread
+  return {
+    id,
+    thread,
+    story: fold(before, thread.entries),
+    said: live?.said ?? "",
+    doing: live?.doing ?? "",
+    done: live?.done ?? 0,
+    total: live?.total ?? 0,
+    sent: live && before === nothing && lastSaid(thread) !== live.text ? live.text : "",
+  }
+}
+
+function lastSaid(thread: Thread): string {
+  const said = thread.entries.findLast((entry) => entry.body.kind === "said")
+  return said?.body.kind === "said" ? said.body.text : ""
+}
+
+// Read what came into the open thread's log by another way than its run here.
+export async function catchUp(): Promise<void> {
+  const now = open.value
+  if (!now) return
+  try {
+    const thread = await get<Thread>(`/api/threads/${now.id}?after=${now.story.last}`)
+    const still = open.value
+    if (still?.id !== now.id) return
+    const next = opened(now.id, thread, still.story)
+    open.value = { ...next, said: thread.live ? still.said || next.said : "", sent: thread.live ? still.sent : "" }
+    markSeen(thread.row)
+    await loadChanges(now.id)
+  } catch (error) {
+    fail(error)
+  }
+}
+
+async function refresh(id: string): Promise<void> {
+  const thread = await get<Thread>(`/api/threads/${id}?after=${Number.MAX_SAFE_INTEGER}`).catch(() => null)
+  const now = open.value
+  if (thread && now?.id === id) open.value = { ...now, thread: { ...thread, live: now.thread.live, next: now.thread.next } }
+}
+
+export async function loadChanges(id: string): Promise<void> {
+  const set = await get<Changes>(`/api/threads/${id}/changes`)
+  if (route.value.thread === id) changes.value = { thread: id, set }
+}
+
+export function apply(message: Message): void {
+  switch (message.kind) {
+    case "reset":
+      void load()
+      return
+    case "listed":
+      list(message.row)
+      return
+    case "unlisted":
+      rows.value = rows.value.filter((row) => row.id !== message.thread)
+      return
+  }
+  if (opening.value === message.thread) early.push(message)
+  const now = open.value
+  if (now?.id !== message.thread) return
+  switch (message.kind) {
+    case "stored": {
+      const { body } = message.entry
+      const story = fold(now.story, [message.entry])
+      const over = body.kind === "replied" || body.kind === "noted"
+      open.value = { ...now, story, said: over ? "" : now.said, sent: body.kind === "said" ? "" : now.sent }
+      if (body.kind === "said") dropDraft(now.id)
+      // what the run was given stands in the log by now
+      if (body.kind === "said" || (body.kind === "started" && !now.thread.isolation)) void refresh(now.id)
+      if (body.kind === "asked") spoken.value = `Approval needed: ${body.title}`
+      if (body.kind === "ended") spoken.value = body.reason === "done" ? "Finished." : `Ended: ${body.text || body.reason}`
+      break
+    }
+    case "streamed": {
+      if (message.at > now.said.length) {
+        void show(true)
+      } else {
+        open.value = { ...now, said: now.said.slice(0, message.at) + message.text }
+      }
+      break
+    }
+    case "progress":
+      open.value = { ...now, doing: message.text, done: message.done, total: message.total }
+      break
+    case "working":
+      if (message.working) {
+        const live = now.thread.live ?? { text: "", said: "", doing: "", done: 0, total: 0 }
+        open.value = { ...now, thread: { ...now.thread, live, trouble: null }, said: "", doing: "" }
+        spoken.value = "Working."
+      } else {
+        open.value = { ...now, thread: { ...now.thread, live: null, trouble: message.trouble }, said: "", doing: "", sent: "" }
+        void catchUp()
+      }
+      break
+  }
+}
+
+function list(row: Row): void {
+  const known = rows.value.findIndex((one) => one.id === row.id)
+  rows.value = known < 0 ? [row, ...rows.value] : rows.value.map((one) => (one.id === row.id ? row : one))
+  const now = open.value
+  if (now?.id !== row.id) return
+  const behind = !now.thread.live && row.events > now.thread.next
+  open.value = { ...now, thread: { ...now.thread, row, next: behind ? row.events : now.thread.next } }
+  if (behind) void catchUp()
+}
+
+// what was seen, and drafts: they belong to this browser
+
+const SEEN = "seen:"
+const DRAFT = "draft:"
+
+export function markSeen(row: Row): void {
+  keep(SEEN + row.id, row.changed)
+}
+
+export function isUnseen(row: Row): boolean {
+  if (open.value?.id === row.id) return false
+  const seen = recall(SEEN + row.id)
+  return row.state === "done" && seen !== null && seen < row.changed
+}
+
+export const draft = (id: string) => recall(DRAFT + id) ?? ""
+export const keepDraft = (id: string, text: string) => keep(DRAFT + id, text)
+export const dropDraft = (id: string) => keep(DRAFT + id, "")
+
+export function keep(name: string, value: string): void {
+  try {
+    if (value) localStorage.setItem(name, value)
+    else localStorage.removeItem(name)
+  } catch {
+    // a browser that keeps nothing: the page works without
+  }
+}
+
+export function recall(name: string): string | null {
+  try {
+    return localStorage.getItem(name)
+  } catch {
+    return null
+  }
+}

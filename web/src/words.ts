@@ -1,0 +1,27 @@
+// Times, sizes and money as people write them.
+export function clock(time: string): string {
+  return new Date(time).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })
+}
+
+export function day(time: string): string {
+  return new Date(time).toLocaleDateString([], { day: "numeric", month: "short", year: "numeric" })
+}
+
+export function money(usd: number): string {
+  return usd > 0 && usd < 0.01 ? "< $0.01" : `$${usd.toFixed(2)}`
+}
+
+export function size(bytes: number): string {
+  if (bytes < 1000) return `${bytes} bytes`
+  return bytes < 1_000_000 ? `${Math.round(bytes / 1000)} KB` : `${(bytes / 1_000_000).toFixed(1)} MB`
+}
+
+export function took(from: string, to: string): string {
+  const seconds = Math.round((Date.parse(to) - Date.parse(from)) / 1000)
+  if (seconds < 1) return ""
+  return seconds < 90 ? `${seconds} s` : `${Math.round(seconds / 60)} min`
+}
+
+export const name = (path: string) => path.slice(path.lastIndexOf("/") + 1)
+
+export const count = (many: number, one: string, more = `${one}s`) => `${many} ${many === 1 ? one : more}`
