@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from deskmate.plugin import PluginContext, Prompt, SkillSource, Tool, Validator, hookimpl
+from deskmate.plugin import (
+    Deliverable,
+    Finding,
+    PluginContext,
+    Prompt,
+    SkillSource,
+    Tool,
+    ValidationContext,
+    Validator,
+    hookimpl,
+)
 from deskmate_hr.tools.benchmark import comp_benchmark
+from deskmate_hr.tools.equity import pay_equity
 from deskmate_hr.tools.interview import interview_plan
 from deskmate_hr.tools.offer import offer_letter
 from deskmate_hr.tools.policy import policy_answer, policy_lookup
 from deskmate_hr.tools.report import people_report
 from deskmate_hr.validators.benchmark_rules import benchmark_ties, thin_data
+from deskmate_hr.validators.equity_rules import equity_ties
 from deskmate_hr.validators.interview_rules import interview_sound
 from deskmate_hr.validators.live import live_formulas
 from deskmate_hr.validators.offer_rules import letter_true, offer_approved
 from deskmate_hr.validators.policy_rules import policy_searched, quotes_verbatim
 from deskmate_hr.validators.rules import figures_tie, small_cells
+
+Check = Callable[[Deliverable, ValidationContext], Iterable[Finding]]
 
 
 @hookimpl
@@ -43,6 +57,7 @@ def deskmate_tools(context: PluginContext) -> Iterable[Tool]:
             risk="write",
             reads=("{record}", "{template}", "{approvals}", "offer letter - *"),
         ),
+        Tool(function=pay_equity, risk="write", reads=("{path}", "pay-equity.xlsx")),
         Tool(function=people_report, risk="write", reads=("{path}", "people-report.*")),
         Tool(function=policy_answer, risk="write", reads=("{folder}", "policy-answer*")),
         Tool(function=policy_lookup, reads=("{folder}",)),
@@ -56,68 +71,81 @@ def deskmate_skills(context: PluginContext) -> Iterable[SkillSource]:
     return [SkillSource(folder=path.parent) for path in found]
 
 
+_RULES: tuple[tuple[str, str, Check, tuple[str, ...]], ...] = (
+    (
+        "HR-SMALL-CELLS",
+        "No count of 1 to 4 people is shown or can be worked out within or across the tables.",
+        small_cells,
+        ("people_report",),
+    ),
+    (
+        "HR-FIGURES-TIE",
+        "Each figure of a people report is computed again from the employee table.",
+        figures_tie,
+        ("people_report",),
+    ),
+    (
+        "HR-LIVE-FORMULAS",
+        "Shares, rates and totals of a workbook are formulas that give what they show.",
+        live_formulas,
+        ("people_report", "comp_benchmark", "pay_equity"),
+    ),
+    (
+        "HR-QUOTES-VERBATIM",
+        "Each quote of a policy memo stands verbatim at the place that it names.",
+        quotes_verbatim,
+        ("policy_answer",),
+    ),
+    (
+        "HR-POLICY-SEARCHED",
+        "A policy memo quotes what is in force, and says that the policy is silent only where it is.",
+        policy_searched,
+        ("policy_answer",),
+    ),
+    (
+        "HR-OFFER-APPROVED",
+        "An offer letter rests on a record that is approved, by somebody else, before today, as it stands.",
+        offer_approved,
+        ("offer_letter",),
+    ),
+    (
+        "HR-LETTER-TRUE",
+        "An offer letter is its template, each place filled with what the approved record says.",
+        letter_true,
+        ("offer_letter",),
+    ),
+    (
+        "HR-BENCHMARK-TIES",
+        "Each figure of a benchmark is computed again from the survey and the own people, with its source.",
+        benchmark_ties,
+        ("comp_benchmark",),
+    ),
+    (
+        "HR-THIN-DATA",
+        "A benchmark shows no role and no own pay of too few people.",
+        thin_data,
+        ("comp_benchmark",),
+    ),
+    (
+        "HR-INTERVIEW-SOUND",
+        "An interview plan has each question with its scale and interviewer, and none that may not be asked.",
+        interview_sound,
+        ("interview_plan",),
+    ),
+    (
+        "HR-EQUITY-TIES",
+        "Each estimate, gap and rate of a pay equity analysis is computed again from the employee table.",
+        equity_ties,
+        ("pay_equity",),
+    ),
+)
+"""Rule, what it makes sure of, the function that does, and the results that it looks at."""
+
+
 @hookimpl
 def deskmate_validators(context: PluginContext) -> Iterable[Validator]:
     """Return the validators."""
     return [
-        Validator(
-            rule="HR-SMALL-CELLS",
-            title="No count of 1 to 4 people is shown or can be worked out within or across the tables.",
-            function=small_cells,
-            roles=("people_report",),
-        ),
-        Validator(
-            rule="HR-FIGURES-TIE",
-            title="Each figure of a people report is computed again from the employee table.",
-            function=figures_tie,
-            roles=("people_report",),
-        ),
-        Validator(
-            rule="HR-LIVE-FORMULAS",
-            title="Shares, rates and totals of a workbook are formulas that give what they show.",
-            function=live_formulas,
-            roles=("people_report", "comp_benchmark"),
-        ),
-        Validator(
-            rule="HR-QUOTES-VERBATIM",
-            title="Each quote of a policy memo stands verbatim at the place that it names.",
-            function=quotes_verbatim,
-            roles=("policy_answer",),
-        ),
-        Validator(
-            rule="HR-POLICY-SEARCHED",
-            title="A policy memo quotes what is in force, and says that the policy is silent only where it is.",
-            function=policy_searched,
-            roles=("policy_answer",),
-        ),
-        Validator(
-            rule="HR-OFFER-APPROVED",
-            title="An offer letter rests on a record that is approved, by somebody else, before today, as it stands.",
-            function=offer_approved,
-            roles=("offer_letter",),
-        ),
-        Validator(
-            rule="HR-LETTER-TRUE",
-            title="An offer letter is its template, each place filled with what the approved record says.",
-            function=letter_true,
-            roles=("offer_letter",),
-        ),
-        Validator(
-            rule="HR-BENCHMARK-TIES",
-            title="Each figure of a benchmark is computed again from the survey and the own people, with its source.",
-            function=benchmark_ties,
-            roles=("comp_benchmark",),
-        ),
-        Validator(
-            rule="HR-THIN-DATA",
-            title="A benchmark shows no role and no own pay of too few people.",
-            function=thin_data,
-            roles=("comp_benchmark",),
-        ),
-        Validator(
-            rule="HR-INTERVIEW-SOUND",
-            title="An interview plan has each question with its scale and interviewer, and none that may not be asked.",
-            function=interview_sound,
-            roles=("interview_plan",),
-        ),
+        Validator(rule=rule, title=title, function=function, roles=roles)
+        for rule, title, function, roles in _RULES
     ]

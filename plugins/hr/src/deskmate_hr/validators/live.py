@@ -9,6 +9,7 @@ from deskmate.plugin import Deliverable, Finding, ValidationContext
 from deskmate_documents.tables import read_sheets
 from deskmate_documents.xlsx.live import live_problems
 from deskmate_hr.benchmark_book import MARKET, PEOPLE, RANGE, RATIOS, ROLES, SURVEY
+from deskmate_hr.equity_book import GAP_HEADER, GAPS, RATE_HEADER, RATES
 from deskmate_hr.people import HIDDEN
 from deskmate_hr.publication import LIVE_SHARE, NOTES, SUMMARY
 from deskmate_hr.survey import PERCENTILES
@@ -24,8 +25,8 @@ def live_formulas(deliverable: Deliverable, context: ValidationContext) -> list[
     """
     if not deliverable.path.lower().endswith(".xlsx"):
         return []
-    benchmark = deliverable.role == "comp_benchmark"
-    problems = (_benchmark if benchmark else _people)(context.file, deliverable.path)
+    kinds = {"comp_benchmark": _benchmark, "pay_equity": _equity}
+    problems = kinds.get(deliverable.role, _people)(context.file, deliverable.path)
     return findings(RULE, problems, "Run the tool again; do not type over its formulas.")
 
 
@@ -56,4 +57,10 @@ def _benchmark(file: Path, name: str) -> Iterator[Problem]:
     if market and all(row[-1] == "market" for row in market[1:]):
         columns[MARKET] += ("Minimum", "Maximum")
     columns = {sheet: names for sheet, names in columns.items() if len(sheets.get(sheet, ())) > 1}
+    yield from live_problems(file, columns, totals=False, blanks=(HIDDEN,))
+
+
+def _equity(file: Path, name: str) -> Iterator[Problem]:
+    rates = {RATES: tuple(RATE_HEADER[3:])} if RATES in read_sheets(file, name=name) else {}
+    columns = {GAPS: tuple(GAP_HEADER[2:]), **rates}
     yield from live_problems(file, columns, totals=False, blanks=(HIDDEN,))
