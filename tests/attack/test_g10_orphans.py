@@ -20,10 +20,11 @@ ROOT = Path(__file__).parents[2]
 LIMIT_S = 5.0
 
 HOST = """
-import os, sys, anyio
+import os, signal, sys, anyio
 from pathlib import Path
 from deskmate.host.adapters import Adapters
 from deskmate.types.places import Places
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background begins without it
 async def main():
     cache = Path(sys.argv[1])
     sandbox = Adapters(Places(data=cache, cache=cache, config=cache / "none")).sandbox()

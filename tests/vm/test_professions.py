@@ -209,6 +209,32 @@ def test_hr_reports_without_exposing_anybody_and_answers_from_the_handbook(
     assert done["deliverables"] == []
 
 
+@pytest.mark.slow
+def test_hr_writes_a_memo_a_letter_and_a_benchmark(desk: Desk, tmp_path: Path) -> None:
+    material = tmp_path / "work"
+    maker = ROOT / "examples/make_people.py"
+    subprocess.run([sys.executable, maker, material], check=True, timeout=60)
+    request = "Policy memo: how many days a week may I work remotely?"
+    done = work(desk, material, "hr", request, "HR-QUOTES-VERBATIM", "HR-POLICY-SEARCHED")
+    assert "up to three days a week" in done["answer"]
+    assert "remote-work-2025.md: replaced by" in done["answer"]
+    request = "Write the offer letter for Ada Okafor."
+    done = work(desk, material, "hr", request, "HR-OFFER-APPROVED", "HR-LETTER-TRUE", "G-REVIEW")
+    assert "Base salary: EUR 116,000 per year" in done["answer"]
+    letter = docx.Document(str(material / "offer letter - Ada Okafor.docx"))
+    assert letter.tables[0].cell(0, 1).text == "EUR 116,000 per year"
+    order = ("run", "Write the offer letter for Bo Lind.", "--plugin", "hr")
+    refused = desk.json(*order, "--folder", f"{material}:rw", code=1)
+    assert "it is not approved: approved by is empty" in refused["answer"]
+    assert refused["deliverables"] == []
+    request = "Compensation benchmark of the market survey."
+    done = work(
+        desk, material, "hr", request, "HR-BENCHMARK-TIES", "HR-THIN-DATA", "HR-LIVE-FORMULAS"
+    )
+    assert "Counsel: fewer than 5 people in the survey" in done["answer"]
+    assert rows_of(material / "compensation-benchmark.xlsx", "Market")[1][0] == "Account Manager"
+
+
 def test_engineering_tells_from_git_what_was_done(desk: Desk, folder: Path) -> None:
     done = work(desk, folder, "engineering", "What was done in git? Give me the stand-up.")
     for author, subject in COMMITS:
@@ -373,5 +399,6 @@ async def test_a_result_spoilt_after_its_tool_wrote_it_is_rejected_and_a_sound_o
     assert (sound.reason, sound.findings) == ("done", ())
     (verdict,) = desk.events(sound.thread, "Validated")
     assert rule in verdict["rules"]
-    (deliverable,) = sound.deliverables
-    assert (folder / deliverable.path.removeprefix("work/")).stat().st_size > 0
+    assert sound.deliverables
+    for deliverable in sound.deliverables:
+        assert (folder / deliverable.path.removeprefix("work/")).stat().st_size > 0

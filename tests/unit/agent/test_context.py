@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from deskmate.agent.context import SKILL_TOOL, build_request, read_skill
+import pytest
+
+from deskmate.agent.context import build_request
+from deskmate.agent.skills import Reading, read_skill
+from deskmate.errors import ToolInputError
 from deskmate.types.events import (
     Event,
     GrantsSet,
@@ -89,11 +93,12 @@ def test_the_date_stands_in_the_conversation_and_not_in_the_prefix(make_log: Mak
 
 
 def test_a_skill_is_found_by_its_name() -> None:
-    assert read_skill(registry(), "two") == "2"
-    assert read_skill(registry(), "three") is None
+    assert read_skill(registry(), "two", "", Reading()) == "2"
+    with pytest.raises(ToolInputError, match="There is no skill 'three'; there are: one, two"):
+        read_skill(registry(), "three", "", Reading())
 
 
 def test_without_skills_there_is_no_tool_for_them(make_log: MakeLog) -> None:
     request = build_request(make_log(said("A")), Registry(lock=NONE), "m")
-    assert SKILL_TOOL not in request.tools
+    assert request.tools == ()
     assert len(request.system) == 1

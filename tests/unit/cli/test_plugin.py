@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from deskmate.cli import plugin, root
+from deskmate.cli import plugin, root, skill
 from deskmate.discovery.installed import Catalogue, Problem
 from deskmate.errors import DeskmateError
 from deskmate.types.registry import HostRule, InstalledPlugin, Manifest, SecretRule
@@ -41,7 +41,7 @@ def catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = Problem(plugin="bad", distributions=("bad 1",), message="Bad is bad.", hint="Mend it.")
     found = Catalogue(plugins=(acme(tmp_path),), problems=(broken,))
     monkeypatch.setattr(plugin, "installed_plugins", lambda session: found)
-    monkeypatch.setattr("deskmate.cli.skill.installed_plugins", lambda session: found)
+    monkeypatch.setattr(skill, "installed_plugins", lambda session: found)
 
 
 def call(tmp_path: Path, *arguments: str) -> Result:
@@ -116,4 +116,8 @@ def test_skills_as_json(tmp_path: Path) -> None:
         "description": "Does it.",
         "has_procedure": False,
         "problem": "",
+        "kind": "skill",
+        "hint": "",
+        "path": "",
+        "listed": True,
     }

@@ -11,8 +11,11 @@ from typing import Any
 
 import pytest
 
+from deskmate.discovery.bringing import BringOrder, bring
 from deskmate.discovery.installed import Catalogue, find_plugins
 from deskmate.discovery.layer import build_layer
+from deskmate.discovery.plugin_store import PluginStore
+from deskmate.discovery.registry_check import whole_registry
 from deskmate.errors import PluginError, SandboxMissing
 from deskmate.types.places import Places
 from deskmate.types.registry import Layer
@@ -301,3 +304,60 @@ def test_two_plugins_of_a_set_cannot_share_the_name_of_a_rule(site: Any, places:
     ):
         build(site, places, ("acme", "evil"))
     assert "acme" in build(site, places, ("acme",)).plugins
+
+
+def test_a_plugin_in_another_format_lies_in_the_layer_and_its_skills_come_with_it(
+    site: Any, places: Places, tmp_path: Path
+) -> None:
+    files = {
+        "skills/write/SKILL.md": "---\nname: write\ndescription: Writes.\n---\nHow to.\n",
+        "skills/write/run.sh": "#!/bin/sh\n",
+    }
+    for path, content in files.items():
+        place = tmp_path / "kit" / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(content)
+    store = PluginStore(tmp_path / "store")
+    bring(BringOrder(what=str(tmp_path / "kit")), store, lambda line: None)
+    catalogue(site)
+
+    def layer() -> Layer:
+        found = find_plugins(site.path, store=store.folder)
+        return build_layer(("kit",), found, places, lambda line: None)
+
+    one = layer()
+    disk = unpack(one, tmp_path / "x")
+    assert (disk / "brought/kit/skills/write/SKILL.md").read_text() == files[
+        "skills/write/SKILL.md"
+    ]
+    lock = json.loads((disk / "lock.json").read_text())
+    assert sorted(row["name"] for row in lock["plugins"]) == ["office", "workspace"]
+    assert [(skill.name, skill.body) for skill in one.skills] == [("kit:write", "How to.\n")]
+    again = layer()
+    assert (again.digest, again.skills) == (one.digest, one.skills)
+    mine = store.overlay("kit") / "skills/write/run.sh"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    other = layer()
+    assert other.lock != one.lock, "the user's own files are in the lock of the set"
+    assert (unpack(other, tmp_path / "y") / "brought/kit/skills/write/run.sh").read_text() == "mine"
+    registry = whole_registry({"lock": other.lock}, other)
+    assert [skill.name for skill in registry.skills] == ["kit:write"]
+
+
+def test_files_of_another_format_that_were_changed_reach_no_layer(
+    site: Any, places: Places, tmp_path: Path
+) -> None:
+    place = tmp_path / "kit/skills/write"
+    place.mkdir(parents=True)
+    (place / "SKILL.md").write_text("---\nname: write\ndescription: Writes.\n---\nHow to.\n")
+    (place / "run.sh").write_text("#!/bin/sh\n")
+    store = PluginStore(tmp_path / "store")
+    bring(BringOrder(what=str(tmp_path / "kit")), store, lambda line: None)
+    catalogue(site)
+    (changed,) = store.folder.rglob("run.sh")
+    changed.write_text("evil")
+    with pytest.raises(PluginError, match="is not what was installed"):
+        build_layer(
+            ("kit",), find_plugins(site.path, store=store.folder), places, lambda line: None
+        )

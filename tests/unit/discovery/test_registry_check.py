@@ -2,15 +2,16 @@
 
 import copy
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from deskmate.discovery.registry_check import check_registry
+from deskmate.discovery.registry_check import check_registry, whole_registry
 from deskmate.errors import ProtocolError
 from deskmate.types.codec import to_json
 from deskmate.types.ids import Digest
-from deskmate.types.registry import Layer, Manifest, Registry
+from deskmate.types.registry import Layer, Manifest, Registry, SkillSpec
 from deskmate.types.wire import REGISTRY_LIMIT_BYTES
 
 LOCK = Digest("a" * 64)
@@ -260,3 +261,23 @@ def test_a_report_of_another_set_is_refused() -> None:
 def test_what_is_no_registry_breaks_the_protocol(data: bytes) -> None:
     with pytest.raises(ProtocolError):
         check_registry(data, layer())
+
+
+def test_a_guest_does_not_say_that_a_skill_is_in_another_format() -> None:
+    place = {"folder": "/workspace", "owner": "/workspace"}
+    row = {
+        "plugin": "acme",
+        "name": "do-it",
+        "description": "Does it.",
+        "body": "Do.",
+        "foreign": place,
+    }
+    registry = check(skills=[row])
+    assert registry.skills == ()
+    assert "only the host says what is in another format" in only_problem(registry)
+
+
+def test_skills_that_the_host_read_come_beside_those_of_the_guest() -> None:
+    own = SkillSpec(plugin="kit", name="kit:write", description="Writes.", body="How to.")
+    whole = whole_registry(report(), replace(layer(), skills=(own,)))
+    assert [skill.name for skill in whole.skills] == ["do-it", "kit:write"]

@@ -13,7 +13,7 @@ from deskmate.plugin import ToolContext, ToolInputError
 from deskmate_documents.docx.build import build_docx
 from deskmate_documents.docx.reading import read_docx
 from deskmate_documents.docx.remarks import Remark, add_remarks
-from deskmate_documents.docx.template import fill_template, template_fields
+from deskmate_documents.docx.template import fill_template, template_brackets, template_fields
 from deskmate_documents.docx.wml import W14_NS
 from deskmate_documents.office import docx_tools
 from deskmate_documents.office.package_gate import problems
@@ -341,3 +341,28 @@ def test_a_base_that_never_used_a_style_gets_it_but_not_lists(
     assert list(problems(tmp_path / "o.docx")) == []
     with pytest.raises(ToolInputError, match="no style 'List Bullet'"):
         build_docx({"blocks": [{"type": "list", "items": ["x"]}]}, tmp_path / "p.docx", base)
+
+
+def test_places_in_square_brackets_are_found_with_their_labels_and_filled(tmp_path: Path) -> None:
+    document = docx.Document()
+    paragraph = document.add_paragraph("Dear [Full ")
+    paragraph.add_run("name]").bold = True
+    document.add_paragraph("Start: [Day] or [Day]")
+    table = document.add_table(rows=1, cols=2)
+    table.rows[0].cells[0].text, table.rows[0].cells[1].text = "Base Salary:", "[Amount]"
+    source, target = tmp_path / "t.docx", tmp_path / "o.docx"
+    document.save(str(source))
+    found = template_brackets(source)
+    assert [(b.words, b.label) for b in found] == [
+        ("Full name", "Dear"),
+        ("Day", "Start"),
+        ("Day", "Start: [Day] or"),
+        ("Amount", "Base Salary"),
+    ]
+    filled = fill_template(
+        source, target, {}, {"Full name": "Ada [sic]", "Day": "1 March", "Amount": "9"}
+    )
+    assert filled.filled == {"[Full name]": 1, "[Day]": 2, "[Amount]": 1}
+    assert texts(target) == ["Dear Ada [sic]", "Start: 1 March or 1 March", "Base Salary:", "9"]
+    fill_template(source, target, {})
+    assert texts(target)[0] == "Dear [Full name]"

@@ -14,6 +14,9 @@ from deskmate.plugin import ToolAnswer, ToolContext
 from deskmate_documents.office.gates import shared_gates
 from deskmate_engineering.tools.standup import standup_from_git
 from deskmate_finance.tools.recon import recon_match
+from deskmate_hr.tools.benchmark import comp_benchmark
+from deskmate_hr.tools.offer import offer_letter
+from deskmate_hr.tools.policy import policy_answer
 from deskmate_hr.tools.report import people_report
 from deskmate_legal.tools.compare import contract_compare
 from deskmate_legal.tools.memo import memo_write
@@ -100,6 +103,19 @@ def test_finance(context: ToolContext) -> None:
 def test_hr(context: ToolContext, output: str) -> None:
     answer = people_report(context, path="w/employees.csv", group_by=["Department"], output=output)
     assert findings(context, answer) == []
+
+
+def test_hr_in_writing(context: ToolContext, tmp_path: Path) -> None:
+    material = context.workspace / "hr"
+    maker = ROOT / "examples/make_people.py"
+    subprocess.run([sys.executable, maker, material], check=True, timeout=60)
+    named = people_report(context, path="hr/employees.csv", settings={"measures": "tenure, pay"})
+    memo = policy_answer(context, "How many days a week may I work remotely?", "hr/policies")
+    letter = offer_letter(
+        context, record="hr/offers.csv", template="hr/offer template.docx", offer="OF-17"
+    )
+    pay = comp_benchmark(context, survey="hr/market survey.csv", employees="hr/employees.csv")
+    assert findings(context, named, memo, letter, pay) == []
 
 
 def test_ops(context: ToolContext) -> None:

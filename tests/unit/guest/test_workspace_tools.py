@@ -9,6 +9,7 @@ from deskmate.plugin import PluginContext, ToolAnswer, ToolContext, ToolInputErr
 from deskmate_guest import workspace
 from deskmate_guest.layout import PluginPlace
 from deskmate_guest.loading import load_plugin
+from deskmate_guest.workspace import files
 from deskmate_guest.workspace.commands import python, shell, site_packages
 from deskmate_guest.workspace.files import edit, read, write
 from deskmate_guest.workspace.finding import glob, grep
@@ -232,3 +233,20 @@ def test_what_is_installed_in_the_home_folder_is_found_by_shell_and_python(
     (modules / "json.py").write_text("print('not this one')\n")
     assert shell("greet", context) == {"exit_code": 0, "output": "greetings\n"}
     assert python("import greeter, json", context)["output"] == "greetings\n"
+
+
+def test_files_of_skills_in_other_formats_are_read_and_nothing_beside_them(
+    context: ToolContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brought = tmp_path / "brought"
+    (brought / "kit").mkdir(parents=True)
+    (brought / "kit/more.md").write_text("More.")
+    (tmp_path / "secret").write_text("secret")
+    (brought / "kit/out").symlink_to(tmp_path / "secret")
+    monkeypatch.setattr(files, "BROUGHT", str(brought))
+    assert files.read(f"{brought}/kit/more.md", context)["text"] == "More."
+    for path in (f"{brought}/../secret", f"{brought}/kit/out", f"{brought}/kit", f"{brought}/none"):
+        with pytest.raises(ToolInputError, match="is not a file of a skill"):
+            files.read(path, context)
+    with pytest.raises(ToolInputError, match="outside the workspace"):
+        files.write(f"{brought}/kit/more.md", "x", context)

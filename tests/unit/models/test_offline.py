@@ -359,3 +359,11 @@ def test_a_turn_that_ctrl_c_cut_off_is_done_again() -> None:
     )
     messages = (asked, Message(role="assistant", content=first), Message(role="user", content=cut))
     assert [use.name for use in tool_uses_of(answer(request_for(*messages)))] == ["lab__find"]
+
+
+def test_a_skill_of_another_format_is_called_by_its_plugins_name_and_needs_a_model() -> None:
+    skills = (skill("kit:write", None), skill("write-up", None))
+    found, words = choose_skill("/kit:write a letter", skills)
+    assert found is not None
+    assert (found.name, words) == ("kit:write", "a letter")
+    assert choose_skill("/kit: what", skills)[0] is None

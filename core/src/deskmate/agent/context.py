@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 
 from deskmate.agent.conversation import messages_of
+from deskmate.agent.skills import READ, catalogue, skill_tools, suggestions
 from deskmate.ports import ModelRequest
 from deskmate.types.events import Event, KindsSeen, ModelReplied, ProjectSet, ToolFinished
 from deskmate.types.messages import tool_uses_of
-from deskmate.types.registry import Registry, SkillSpec, ToolSpec
+from deskmate.types.registry import Registry, ToolSpec
 
 HOUSE = """\
 You are Deskmate, a coworker who does real work on the user's files. You work inside a virtual \
@@ -27,21 +28,6 @@ Lines that begin with [deskmate] come from the program, not from the user."""
 
 ANY_KIND = "*"
 
-SKILL_TOOL = ToolSpec(
-    plugin="skill",
-    name="skill__read",
-    title="Read a skill",
-    description="Return the full instructions of a skill from the catalogue. Read a skill before "
-    "you do work that its description covers.",
-    input_schema={
-        "type": "object",
-        "properties": {"name": {"type": "string", "description": "The skill's name."}},
-        "required": ["name"],
-        "additionalProperties": False,
-    },
-    risk="read",
-)
-
 
 def build_request(
     events: Iterable[Event], registry: Registry, model: str, *, tools_off: str = ""
@@ -58,14 +44,14 @@ def build_request(
         model=model,
         system=(*_system(registry, tools_off), *_instructions(log)),
         tools=() if tools_off else _tools(log, registry, model),
-        messages=messages_of(log),
+        messages=messages_of(log, suggestions(registry)),
         skills=registry.skills,
     )
 
 
 def tools_of(registry: Registry) -> tuple[ToolSpec, ...]:
     """Return all tools the model may use, sorted by name."""
-    tools = (*registry.tools, SKILL_TOOL) if registry.skills else registry.tools
+    tools = (*registry.tools, *skill_tools(registry))
     return tuple(sorted(tools, key=lambda tool: tool.name))
 
 
@@ -98,7 +84,7 @@ def _kinds(events: Iterable[Event]) -> Iterator[frozenset[str]]:
                 names = {
                     str(use.input.get("name", ""))
                     for use in tool_uses_of(content)
-                    if use.name == SKILL_TOOL.name
+                    if use.name == READ
                 }
                 if names:
                     yield frozenset(f".{name}" for name in names)
@@ -109,16 +95,11 @@ def _tools(events: Iterable[Event], registry: Registry, model: str) -> tuple[Too
     return tools_of(registry) if model == "offline" else offered_tools(events, registry)
 
 
-def read_skill(registry: Registry, name: str) -> str | None:
-    """Return a skill's body, or None if there is none of that name."""
-    return next((skill.body for skill in registry.skills if skill.name == name), None)
-
-
 def _system(registry: Registry, tools_off: str) -> tuple[str, ...]:
     prompts = sorted(registry.prompts, key=lambda prompt: (prompt.order, prompt.plugin))
     blocks = [HOUSE, *(prompt.text for prompt in prompts)]
     if registry.skills:
-        blocks.append(_catalogue(registry.skills))
+        blocks.append(catalogue(registry))
     if tools_off:
         blocks.append(
             f"Tools are off: {tools_off} You cannot read or write files now. Say so when it matters, "
@@ -136,12 +117,4 @@ def _instructions(log: Sequence[Event]) -> tuple[str, ...]:
     return (
         f"The user's instructions for the project {project.name!r}, to be followed in this thread:\n"
         f"{project.instructions.strip()}",
-    )
-
-
-def _catalogue(skills: Iterable[SkillSpec]) -> str:
-    lines = sorted(f"- {skill.name}: {skill.description}" for skill in skills)
-    return (
-        "Skills (read one with skill__read before you use it; then its tools are offered, too):\n"
-        + "\n".join(lines)
     )

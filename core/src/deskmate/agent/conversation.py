@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from deskmate.agent.state import ASK
 from deskmate.types.events import (
@@ -117,11 +117,22 @@ class _Talk:
         return tuple(self.messages)
 
 
-def messages_of(events: Iterable[Event]) -> tuple[Message, ...]:
+def _nothing(text: str) -> str:
+    """Without many skills there is nothing to say beside the user's words."""
+    return ""
+
+
+def messages_of(
+    events: Iterable[Event], beside: Callable[[str], str] = _nothing
+) -> tuple[Message, ...]:
     """Return the conversation so far, users and assistants in turn, ready to be sent.
 
     Every tool use that is finished has its result in the next user message. The user's answer to a
     question is that question's result and not repeated as words.
+
+    Args:
+        events: the log.
+        beside: what to tell the model together with these words of the user; the same for the same words.
     """
     talk = _Talk()
     for event in events:
@@ -129,6 +140,8 @@ def messages_of(events: Iterable[Event]) -> tuple[Message, ...]:
             case UserSaid(text=text):
                 if not talk.has_open_question():
                     talk.say(_circumstances(event.time, talk.grants))
+                    if note := beside(text):
+                        talk.say(NOTE + note)
                     talk.say(text)
             case ModelReplied() as payload:
                 talk.reply(payload)

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from deskmate.agent.context import SKILL_TOOL, read_skill, tools_of
+from deskmate.agent.context import tools_of
 from deskmate.agent.manifests import digest_of
 from deskmate.agent.policy import Exposure, is_over, judge, later
+from deskmate.agent.skills import READ, SEARCH, Reading, read_skill, search_skills
 from deskmate.agent.state import Use
 from deskmate.errors import ToolDenied, ToolError, ToolInputError
 from deskmate.ports import Blobs, ToolOutcome
@@ -34,7 +35,8 @@ class Call:
 class Dispatcher:
     """Decides on tool uses by the registry and the thread's rules; has no effects of its own.
 
-    `exposure`: what the conversation has seen. `now`: the time, for approvals that expire.
+    `exposure`: what the conversation has seen. `now`: the time, for approvals that expire. `config`: the plugins'
+    settings, which texts of skills may name. `thread`: its id.
     """
 
     registry: Registry
@@ -43,6 +45,8 @@ class Dispatcher:
     connectors: frozenset[str] = frozenset()
     tools_off: str = ""
     exposure: Exposure = field(default_factory=Exposure)
+    config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    thread: str = ""
 
     def prepare(self, use: Use) -> Call | ApprovalAsked | ToolFinished:
         """Return the call to make, the approval to ask for, or the result where none is needed."""
@@ -68,8 +72,8 @@ class Dispatcher:
         if call is None:
             raise ToolInputError(f"There is no tool {use.use.name!r}; use one of those offered.")
         check_arguments(call.spec, use.use.input)
-        if call.spec == SKILL_TOOL:
-            return self._read_skill(use)
+        if call.spec.name in (READ, SEARCH) and call.spec.plugin == "skill":
+            return self._about_skills(use)
         judgement = judge(
             call.spec,
             self.rules,
@@ -106,13 +110,16 @@ class Dispatcher:
             expires=later(self.now, WAIT_S),
         )
 
-    def _read_skill(self, use: Use) -> ToolFinished:
-        name = str(use.use.input["name"])
-        body = read_skill(self.registry, name)
-        if body is None:
-            names = ", ".join(sorted(skill.name for skill in self.registry.skills))
-            raise ToolInputError(f"There is no skill {name!r}; there are: {names}.")
-        return _result(use, "ok", body, untrusted=True)
+    def _about_skills(self, use: Use) -> ToolFinished:
+        given = use.use.input
+        if use.use.name == SEARCH:
+            text = search_skills(self.registry, str(given["query"]), int(given.get("page", 1)))
+            return _result(use, "ok", text, untrusted=True)
+        reading = Reading(connected=self.connectors, config=self.config, thread=self.thread)
+        text = read_skill(
+            self.registry, str(given["name"]), str(given.get("arguments", "")), reading
+        )
+        return _result(use, "ok", text, untrusted=True)
 
 
 def check_arguments(spec: ToolSpec, arguments: Mapping[str, Any]) -> None:

@@ -62,6 +62,8 @@ class Toolbox:
             exposure=state.exposure,
             connectors=frozenset(self._world.connectors),
             tools_off=self._tools_off,
+            config=self._setup.config,
+            thread=str(state.thread),
         )
 
     async def run(self, uses: Sequence[Use]) -> None:

@@ -188,3 +188,25 @@ def documents_(session: Session, sheets: int, rows: int, as_json: bool) -> None:
         say(f"three pages of a deck            {figures.render_s:.1f} s")
         say(f"  two more                       {figures.render_again_s:.1f} s")
     say(f"targets                          {'met' if figures.targets_met else 'not met'}")
+
+
+@command.command("skills", short_help="Time 5,000 skills in one folder: adding, listing, ranking.")
+@click.option(
+    "--skills", "count", default=5_000, show_default=True, type=click.IntRange(60, 10_000)
+)
+@json_option
+@click.pass_obj
+def skills_(session: Session, count: int, as_json: bool) -> None:
+    """Add generated skills, list them as a command of its own, read, rank and prompt them. No machine is used."""
+    from deskmate.host.bench_skills import bench_skills  # noqa: PLC0415
+
+    with shown_progress(as_json=as_json) as progress:
+        figures = bench_skills(session.places.cache, progress, count=count)
+    if remembered(session, "skills", figures, as_json=as_json):
+        return
+    say(f"adding {figures.skills:,} skills             {figures.add_s:.2f} s")
+    say(f"listing them, a whole command    {figures.list_s:.2f} s (median of three)")
+    say(f"reading and checking all texts   {figures.read_s:.2f} s")
+    say(f"ranking them for one request     {figures.rank_s:.3f} s")
+    say(f"what the prompt has of them      {figures.prompt_characters:,} characters")
+    say(f"targets                          {'met' if figures.targets_met else 'not met'}")

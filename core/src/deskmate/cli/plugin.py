@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from deskmate.cli.foreign import add_command, say_foreign, update_command
 from deskmate.cli.output import Session, json_option, progress, say, say_json
 from deskmate.cli.permissions import agree
 from deskmate.cli.plugin_store import install_command, remove_command
@@ -23,6 +24,7 @@ _ORIGINS: dict[Origin, str] = {
     "pip": "installed by pip",
     "source": "read from its source folder",
     "store": "in the plugin store",
+    "brought": "in another format, in the plugin store",
 }
 
 
@@ -31,6 +33,8 @@ def command() -> None:
     """Install, find, enable and disable plugins. None of their code runs outside the virtual machine."""
 
 
+command.add_command(add_command)
+command.add_command(update_command)
 command.add_command(install_command)
 command.add_command(remove_command)
 command.add_command(remove_command, "uninstall")
@@ -80,9 +84,10 @@ def _usable(plugin: InstalledPlugin) -> dict[str, Any]:
         "hooks": _hooks(manifest),
         "tools": len(manifest.tools),
         "rules": len(manifest.validators),
-        "skills": len(manifest.skills),
+        "skills": plugin.foreign.skills if plugin.foreign else len(manifest.skills),
         "editable": plugin.editable,
         "origin": plugin.origin,
+        "diagnostics": plugin.foreign.diagnostics if plugin.foreign else 0,
     }
 
 
@@ -102,6 +107,7 @@ def _unusable(problem: Problem) -> dict[str, Any]:
         "skills": 0,
         "editable": False,
         "origin": "",
+        "diagnostics": 0,
     }
 
 
@@ -116,7 +122,9 @@ def _hooks(manifest: Manifest) -> list[str]:
 
 
 def _counts(row: dict[str, Any]) -> str:
-    kinds = (("tools", "tool"), ("rules", "rule"), ("skills", "skill"))
+    kinds: tuple[tuple[str, str], ...] = (("tools", "tool"), ("rules", "rule"), ("skills", "skill"))
+    if row["origin"] == "brought":  # it cannot have anything else
+        kinds = (("skills", "skill"), ("diagnostics", "diagnostic"))
     return ", ".join(f"{row[key]} {word}{'' if row[key] == 1 else 's'}" for key, word in kinds)
 
 
@@ -129,6 +137,9 @@ def show_command(session: Session, name: str, as_json: bool) -> None:
     from deskmate.discovery.lock import permissions  # noqa: PLC0415
 
     plugin = installed_plugins(session).get(name)
+    if plugin.foreign is not None:
+        say_foreign(plugin, as_json=as_json)
+        return
     if as_json:
         say_json({**_usable(plugin), "permissions": permissions(plugin.manifest)})
         return

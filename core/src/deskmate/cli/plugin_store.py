@@ -108,10 +108,22 @@ def _say(result: InstallResult) -> None:
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @click.pass_obj
 def remove_command(session: Session, names: tuple[str, ...]) -> None:
-    """Take plugins out of the plugin store; NAME is a plugin's or its distribution's."""
+    """Take plugins out of the plugin store; NAME is a plugin's or its distribution's.
+
+    Your own files for a plugin in another format stay where they are.
+    """
+    from deskmate.discovery.bringing import drop  # noqa: PLC0415
     from deskmate.discovery.installing import remove  # noqa: PLC0415
     from deskmate.discovery.plugin_store import PluginStore  # noqa: PLC0415
 
+    store = PluginStore(session.places.plugins)
     for name in names:
-        stored = remove(name, PluginStore(session.places.plugins))
+        foreign = drop(name, store)
+        if foreign is not None:
+            say(f"Removed {foreign.name} {foreign.version}".rstrip() + ".")
+            overlay = store.overlay(name)
+            if overlay.is_dir() and any(overlay.iterdir()):
+                say(f"    Your own files for it stay in {overlay}")
+            continue
+        stored = remove(name, store)
         say(f"Removed {stored.name} {stored.version} (plugin {', '.join(stored.plugins)}).")

@@ -1,12 +1,19 @@
-"""`deskmate skill`: the skills that installed plugins bring, read as text."""
+"""`deskmate skill`: the skills that plugins bring, in any format, read as text."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import click
 
 from deskmate.cli.output import Session, json_option, say, say_json
 from deskmate.cli.plugin import installed_plugins
 from deskmate.errors import PluginError
+
+if TYPE_CHECKING:
+    from deskmate.discovery.skills import SkillText
+
+_SHOWN = 200
 
 
 @click.group("skill")
@@ -32,42 +39,56 @@ def list_command(session: Session, as_json: bool) -> None:
                         "description": skill.description,
                         "has_procedure": skill.has_procedure,
                         "problem": skill.problem,
+                        "kind": skill.kind,
+                        "hint": skill.hint,
+                        "path": skill.path,
+                        "listed": skill.listed,
                     }
                     for skill in skills
                 ]
             }
         )
         return
-    for skill in skills:
+    lines = [_line(skill) for skill in skills] or ["No installed plugin brings a skill."]
+    say("\n".join(lines))  # at once: thousands of writes take their time
+
+
+def _line(skill: SkillText) -> str:
+    if skill.problem:
+        return f"/{skill.name} ({skill.plugin})  NOT USABLE: {skill.problem}"
+    if not skill.path:
         mark = " · works without a language model" if skill.has_procedure else ""
-        if skill.problem:
-            say(f"/{skill.name} ({skill.plugin})  NOT USABLE: {skill.problem}")
-        else:
-            say(f"/{skill.name} ({skill.plugin}{mark})  {skill.description}")
-    if not skills:
-        say("No installed plugin brings a skill.")
+        return f"/{skill.name} ({skill.plugin}{mark})  {skill.description}"
+    hint = f" {skill.hint}" if skill.hint else ""
+    marks = [skill.kind, *(() if skill.listed else ("only when you call it",))]
+    text = skill.description
+    short = text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+    return f"/{skill.name}{hint} ({', '.join(marks)})  {short}"
 
 
 @command.command("show")
 @click.argument("name")
 @click.pass_obj
 def show_command(session: Session, name: str) -> None:
-    """Show the text of a skill, as NAME or PLUGIN/NAME."""
-    from deskmate.discovery.skills import skills_of  # noqa: PLC0415
+    """Show the text of a skill, as NAME, PLUGIN:NAME or PLUGIN/NAME."""
+    from deskmate.discovery.skills import body_of, skills_of  # noqa: PLC0415
 
-    owner, _, short = name.removeprefix("/").rpartition("/")
+    wanted = name.removeprefix("/").replace("/", ":")
+    owner, _, short = wanted.rpartition(":")
     found = [
-        skill
+        (plugin, skill)
         for plugin in installed_plugins(session).plugins
         if owner in ("", plugin.name)
         for skill in skills_of(plugin)
-        if skill.name == short
+        if skill.name in (wanted, short) or skill.name == f"{plugin.name}:{short}"
     ]
     if not found:
         raise PluginError(
             f"There is no skill {name!r}.", hint="`deskmate skill list` has them all."
         )
-    for skill in found:
-        say(f"{skill.plugin}/{skill.name}: {skill.problem or skill.description}")
+    for plugin, skill in found:
+        where = f" ({skill.path})" if skill.path else ""
+        said = skill.name if skill.path else f"{skill.plugin}/{skill.name}"
+        say(f"{said}{where}: {skill.problem or skill.description}")
         say()
-        say(skill.body)
+        say(body_of(plugin, skill))

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from deskmate.discovery.foreign import changed_files, foreign_plugin
 from deskmate.discovery.metadata import (
     Installed,
     direct_url,
@@ -23,7 +24,7 @@ from deskmate.discovery.metadata import (
     normalise,
     read_bounded,
 )
-from deskmate.discovery.plugin_store import PluginStore
+from deskmate.discovery.plugin_store import PluginStore, StoredForeign
 from deskmate.discovery.record import RecordedFile, read_record
 from deskmate.errors import PluginError
 
@@ -74,10 +75,12 @@ def _notes(installed: Installed) -> Iterable[Note]:
 
 def _stored(store: PluginStore) -> Iterable[Note]:
     try:
-        plugins = store.index().plugins
+        index = store.index()
     except PluginError as error:
         yield Note(kind="unrecorded", distribution="plugin store", what=error.message)
         return
+    yield from _foreign(store, index.foreign)
+    plugins = index.plugins
     for stored in plugins:
         label = f"{stored.name} {stored.version} (in the plugin store)"
         try:
@@ -86,6 +89,16 @@ def _stored(store: PluginStore) -> Iterable[Note]:
                 yield Note(kind=kind, distribution=label, what=what)
         except PluginError as error:
             yield Note(kind="changed", distribution=label, what=error.message)
+
+
+def _foreign(store: PluginStore, entries: Iterable[StoredForeign]) -> Iterable[Note]:
+    for entry in entries:
+        label = f"{entry.name} {entry.version}".rstrip() + " (in another format)"
+        try:
+            for path in changed_files(foreign_plugin(store, entry)):
+                yield Note(kind="changed", distribution=label, what=f"{path} is not what was added")
+        except (PluginError, OSError) as error:
+            yield Note(kind="changed", distribution=label, what=str(error))
 
 
 def _built(installed: Installed) -> Iterable[tuple[NoteKind, str]]:

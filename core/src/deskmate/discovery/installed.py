@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from deskmate.discovery.foreign import foreign_plugin
 from deskmate.discovery.manifest import MANIFEST_LIMIT_BYTES, MANIFEST_NAME
 from deskmate.discovery.manifest_cache import ManifestCache
 from deskmate.discovery.metadata import (
@@ -104,6 +105,8 @@ def find_plugins(
             message = f"Plugin {name} of {installed.label}: {error.filename}: {error.strerror}."
             problems.append(_problem(name, distributions, message))
     kept.save()
+    if stored is not None:
+        found.extend(_brought(stored, claims, problems))
     found.sort(key=lambda plugin: (plugin.manifest.order, plugin.name))
     problems.sort(key=lambda problem: (problem.plugin, problem.distributions))
     return Catalogue(plugins=tuple(found), problems=tuple(problems))
@@ -131,10 +134,43 @@ def _with_wheels(plugin: InstalledPlugin, store: PluginStore | None) -> Installe
     return replace(plugin, wheels=store.wheels(stored)) if store and stored else plugin
 
 
+def _brought(
+    store: PluginStore,
+    claims: Mapping[str, Sequence[tuple[Installed, str]]],
+    problems: list[Problem],
+) -> Iterator[InstalledPlugin]:
+    """Yield the plugins in other formats, and say why one is not used."""
+    try:
+        entries = store.index().foreign
+    except PluginError:
+        return  # it was told of when the distributions were looked for
+    for entry in entries:
+        try:
+            plugin = foreign_plugin(store, entry)
+        except PluginError as error:
+            problems.append(_problem(entry.name, (entry.own_name,), error.message, error.hint))
+            continue
+        if plugin.name in claims or plugin.name in BUILT_IN:
+            problems.append(_outnamed(plugin, claims.get(plugin.name, ())))
+        else:
+            yield plugin
+
+
+def _outnamed(plugin: InstalledPlugin, owners: Iterable[tuple[Installed, str]]) -> Problem:
+    """Return why a foreign plugin is not used: a distribution that came later has its name."""
+    labels = tuple(installed.label for installed, _ in owners)
+    hint = f"Remove it and add it anew under another name: deskmate plugin remove {plugin.name}"
+    source = plugin.foreign.source if plugin.foreign else ""
+    owner = " and ".join(labels) or "Deskmate itself"
+    message = f"{plugin.name}, added from {source}, is not used: the name belongs to {owner}."
+    return _problem(f"{plugin.name} (added)", (plugin.distribution,), message, hint)
+
+
 def is_built_in(plugin: InstalledPlugin) -> bool:
     """Say whether the plugin comes with Deskmate itself."""
     return plugin.origin == "deskmate" or (
-        plugin.origin != "store" and normalise(plugin.distribution) == OWN_DISTRIBUTION
+        plugin.origin not in ("store", "brought")
+        and normalise(plugin.distribution) == OWN_DISTRIBUTION
     )
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from deskmate import __version__
 from deskmate.discovery.folder_lock import folder_lock
+from deskmate.discovery.foreign import skill_specs
 from deskmate.discovery.guest_wheels import GuestWheels, plan_wheels
 from deskmate.discovery.installed import BUILT_IN, Catalogue, is_built_in
 from deskmate.discovery.lock import Lock, canonical, guest_lock, lock_plugin, make_lock
@@ -138,6 +139,7 @@ def _layer(chosen: Sequence[InstalledPlugin], digest: Digest, lock: Digest, disk
         plugins=tuple(plugin.name for plugin in chosen),
         versions={plugin.name: plugin.version for plugin in chosen},
         manifests={plugin.name: plugin.manifest for plugin in chosen},
+        skills=tuple(spec for plugin in chosen for spec in skill_specs(plugin)),
     )
 
 

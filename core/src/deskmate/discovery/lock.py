@@ -79,7 +79,9 @@ def guest_lock(lock: Lock, code: Digest) -> bytes:
     `code`: digest of Deskmate's own files in the layer.
     """
     keys = ("name", "package", "version", "order", "root")
-    rows = [{key: getattr(plugin, key) for key in keys} for plugin in lock.plugins]
+    # what has no code of ours gets no process, and may have any name
+    own = (plugin for plugin in lock.plugins if plugin.package)
+    rows = [{key: getattr(plugin, key) for key in keys} for plugin in own]
     return canonical({"plugins": rows, "lock": lock.digest, "code": code}) + b"\n"
 
 

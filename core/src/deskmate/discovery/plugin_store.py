@@ -16,17 +16,20 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from deskmate.discovery.folder_lock import folder_lock
 from deskmate.discovery.metadata import Installed, normalise, read_bounded, read_installed
 from deskmate.errors import CorruptData, PluginError
 from deskmate.types.codec import from_json, to_json
+from deskmate.types.foreign import ForeignKind
 
 INDEX = "store.json"
 _FORMAT = 1
 _INDEX_LIMIT_BYTES = 8 << 20
 _LOCK_DEADLINE_S = 600.0
-_ITEMS, _SITE, _WHEELS = "items", "site", "wheels"
+_ITEMS, _SITE, _WHEELS, _OVERLAYS = "items", "site", "wheels", "overlays"
+_FEW_FILES = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +53,40 @@ class StoredPlugin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoredForeign:
+    """A plugin in another program's format. `name`: here. `own_name`: as its author calls it.
+
+    `digest`: over paths, modes and contents. `listing`, `about`: sha256 of the files about it. `source`, `member`:
+    the folder or archive that it was added from, and its folder in there. `entry`: what a marketplace said of it.
+    """
+
+    name: str
+    own_name: str
+    version: str
+    kind: ForeignKind
+    title: str
+    summary: str
+    folder: str
+    digest: str
+    listing: str
+    about: str
+    source: str
+    time: str
+    member: str = ""
+    marketplace: str = ""
+    skills: int = 0
+    diagnostics: int = 0
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    entry: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoreIndex:
     """All of it. `seen`: `name==version` → sha256 of what was ever installed: it cannot become another."""
 
     plugins: tuple[StoredPlugin, ...] = ()
     seen: Mapping[str, str] = field(default_factory=dict)
+    foreign: tuple[StoredForeign, ...] = ()
 
     def get(self, name: str) -> StoredPlugin | None:
         """Return the distribution of this name, or the one that brings the plugin of this name."""
@@ -100,7 +132,7 @@ class PluginStore:
 
     def installed(self, stored: StoredPlugin) -> Installed:
         """Return one distribution as discovery reads it. Raises PluginError if it is not what was installed."""
-        site = self._item(stored) / _SITE
+        site = self.item(stored) / _SITE
         infos = [*site.glob("*.dist-info")]
         found = read_installed(infos[0]) if len(infos) == 1 else None
         if found is None or _sha256(found.info / "RECORD") != stored.record:
@@ -112,13 +144,18 @@ class PluginStore:
 
     def wheels(self, stored: StoredPlugin) -> Mapping[str, str]:
         """Return its guest packages: absolute file → sha256."""
-        folder = self._item(stored) / _WHEELS
+        folder = self.item(stored) / _WHEELS
         return {str(folder / name): sha256 for name, sha256 in stored.guest.items()}
 
-    def _item(self, stored: StoredPlugin) -> Path:
+    def item(self, stored: StoredPlugin | StoredForeign) -> Path:
+        """Return the folder of one of the store. Raises PluginError where its list is damaged."""
         if stored.folder != Path(stored.folder).name or stored.folder.startswith("."):
             raise PluginError(f"The plugin store's list names the folder {stored.folder!r}.")
         return self.folder / _ITEMS / stored.folder
+
+    def overlay(self, name: str) -> Path:
+        """Return the folder of the user's own files for a foreign plugin; it may not be there."""
+        return self.folder / _OVERLAYS / name
 
     def _check_path(self) -> None:
         """The promise that nothing of the store is imported on the host."""
@@ -146,7 +183,8 @@ class PluginStore:
         """Remove what no list names: of a process that was killed, or of a version that was replaced."""
         for left in self.folder.glob(".staging-*"):
             shutil.rmtree(left, ignore_errors=True)
-        kept = {stored.folder for stored in self.index().plugins}
+        index = self.index()
+        kept = {stored.folder for stored in index.plugins} | {one.folder for one in index.foreign}
         items = self.folder / _ITEMS
         for item in items.iterdir() if items.is_dir() else ():
             if item.name not in kept:
@@ -179,6 +217,10 @@ class StoreChange:
         """Return the folder for its guest packages."""
         return self._made(number, _WHEELS)
 
+    def folder(self, number: int) -> Path:
+        """Return the folder for one foreign plugin."""
+        return self._made(number, "")
+
     def _made(self, number: int, part: str) -> Path:
         folder = self.staging / f"item-{number}" / part
         folder.mkdir(parents=True, exist_ok=True)
@@ -196,7 +238,28 @@ class StoreChange:
         kept = [old for old in self.before.plugins if normalise(old.name) not in names]
         seen = {f"{normalise(one.name)}=={one.version}": one.sha256 for one in new.values()}
         plugins = tuple(sorted((*kept, *new.values()), key=lambda stored: normalise(stored.name)))
-        self._store.write(StoreIndex(plugins=plugins, seen={**self.before.seen, **seen}))
+        self._store.write(replace(self.before, plugins=plugins, seen={**self.before.seen, **seen}))
+
+    def bring(self, new: Mapping[int, StoredForeign]) -> None:
+        """Make number → foreign plugin, laid out in `folder(number)`, the one of its name: all or none."""
+        items = self._store.folder / _ITEMS
+        items.mkdir(exist_ok=True)
+        for number, stored in new.items():
+            target = items / stored.folder
+            if not target.exists():  # the same content was there before
+                _sync_tree(self.staging / f"item-{number}")
+                (self.staging / f"item-{number}").rename(target)
+            self._store.overlay(stored.name).mkdir(parents=True, exist_ok=True)
+        _sync_folder(items)
+        names = {stored.name for stored in new.values()}
+        kept = [old for old in self.before.foreign if old.name not in names]
+        foreign = tuple(sorted((*kept, *new.values()), key=lambda stored: stored.name))
+        self._store.write(replace(self.before, foreign=foreign))
+
+    def drop(self, gone: StoredForeign) -> None:
+        """Take a foreign plugin out; the user's overlay stays."""
+        kept = tuple(stored for stored in self.before.foreign if stored != gone)
+        self._store.write(replace(self.before, foreign=kept))
 
     def remove(self, gone: StoredPlugin) -> None:
         """Take one distribution out; what its versions were is remembered."""
@@ -225,7 +288,11 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _sync_tree(folder: Path) -> None:
-    for path, _, names in os.walk(folder):
+    found = [*os.walk(folder)]
+    if sum(len(names) for _, _, names in found) > _FEW_FILES:
+        os.sync()  # one by one, thousands of files take minutes on some disks
+        return
+    for path, _, names in found:
         for name in names:
             with (Path(path) / name).open("rb") as file:
                 os.fsync(file.fileno())

@@ -79,6 +79,15 @@ def check_registry(data: bytes | Mapping[str, Any], layer: Layer) -> Registry:
     )
 
 
+def whole_registry(data: bytes | Mapping[str, Any], layer: Layer) -> Registry:
+    """Return what the guest reported, checked, and the skills in other formats, which the host read itself.
+
+    Raises ProtocolError as `check_registry` does.
+    """
+    registry = check_registry(data, layer)
+    return replace(registry, skills=(*registry.skills, *layer.skills))
+
+
 def _parse(data: bytes | Mapping[str, Any]) -> Mapping[str, Any]:
     try:
         if isinstance(data, bytes):
@@ -278,6 +287,8 @@ def _has_pattern(schema: Any) -> bool:
 
 
 def _check_skill(skill: SkillSpec, manifest: Manifest) -> str:
+    if skill.foreign is not None:
+        return "only the host says what is in another format"
     if skill.name not in manifest.skills:
         return "plugin.toml does not name it"
     if not skill.description.strip() or len(skill.description) > _DESCRIPTION_LIMIT:

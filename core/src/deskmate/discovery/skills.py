@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from deskmate.discovery.foreign import foreign_text, read_foreign
 from deskmate.discovery.metadata import read_bounded
 from deskmate.errors import ConfigError, DeskmateError
+from deskmate.types.foreign import SkillKind
 from deskmate.types.registry import InstalledPlugin
 
 SKILL_FILE = "SKILL.md"
@@ -17,7 +19,10 @@ _FENCE = "---"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SkillText:
-    """A skill as its files say. `problem`: why it cannot be read, empty if it can."""
+    """A skill as its files say. `problem`: why it cannot be read, empty if it can.
+
+    `path`, `hint`, `kind`, `listed`: of one in another format; its body is read by `body_of`.
+    """
 
     plugin: str
     name: str
@@ -25,15 +30,48 @@ class SkillText:
     body: str = ""
     has_procedure: bool = False
     problem: str = ""
+    path: str = ""
+    hint: str = ""
+    kind: SkillKind = "skill"
+    listed: bool = True
 
 
 def skills_of(plugin: InstalledPlugin) -> Iterator[SkillText]:
-    """Yield the skills that the plugin's manifest names, in its order; broken ones with a problem."""
+    """Yield the skills that the plugin's manifest names, in its order; broken ones with a problem.
+
+    Those of a plugin in another format are called `plugin:skill`, and come without their bodies.
+    """
+    if plugin.foreign is not None:
+        yield from _foreign(plugin)
+        return
     for name in plugin.manifest.skills:
         try:
             yield _read(plugin, name)
         except (DeskmateError, OSError) as error:
             yield SkillText(plugin=plugin.name, name=name, problem=str(error))
+
+
+def _foreign(plugin: InstalledPlugin) -> Iterator[SkillText]:
+    try:
+        about = read_foreign(plugin)
+    except DeskmateError as error:
+        yield SkillText(plugin=plugin.name, name=f"{plugin.name}:?", problem=str(error))
+        return
+    for skill in about.skills:
+        yield SkillText(
+            plugin=plugin.name,
+            name=f"{plugin.name}:{skill.name}",
+            description=skill.description,
+            path=skill.path,
+            hint=skill.hint,
+            kind=skill.kind,
+            listed=skill.listed,
+        )
+
+
+def body_of(plugin: InstalledPlugin, skill: SkillText) -> str:
+    """Return a skill's text. Raises PluginError where that of another format was changed."""
+    return foreign_text(plugin, skill.path) if plugin.foreign is not None else skill.body
 
 
 def _read(plugin: InstalledPlugin, name: str) -> SkillText:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import deskmate
+from deskmate.discovery.foreign import PinnedFiles
 from deskmate.discovery.installed import is_built_in
 from deskmate.discovery.record import RESERVED, RecordedFiles, walk_source
 from deskmate.errors import PluginError
@@ -28,6 +29,7 @@ _OWN_PARTS = (
     "deskmate_documents",
 )
 LIB = "lib"
+BROUGHT = "brought"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +57,8 @@ class SourceFile:
 
 def layer_root(plugin: InstalledPlugin) -> str:
     """Return the plugin's import root in the layer."""
+    if plugin.foreign is not None:
+        return f"{BROUGHT}/{plugin.name}"
     return LIB if is_built_in(plugin) else f"plugins/{plugin.name}"
 
 
@@ -78,10 +82,10 @@ def _own_files() -> Iterator[SourceFile]:
 
 def _plugin_files(plugin: InstalledPlugin) -> Iterator[SourceFile]:
     files = plugin.files
-    hashes = files.hashes() if isinstance(files, RecordedFiles) else {}
+    hashes = files.hashes() if isinstance(files, RecordedFiles | PinnedFiles) else {}
     root = layer_root(plugin)
     for path, real in files.items():
-        if path.partition("/")[0] in RESERVED:
+        if path.partition("/")[0] in RESERVED and plugin.foreign is None:
             raise PluginError(f"Plugin {plugin.name} brings {path}, a name of Deskmate itself.")
         yield SourceFile(
             path=f"{root}/{path}", real=real, plugin=plugin.name, recorded=hashes.get(path, "")

@@ -100,12 +100,12 @@ class Adapters:
     def sandbox(self) -> Sandbox:
         """Return where tools run."""
         if self._sandbox is None:
-            from deskmate.discovery.registry_check import check_registry  # noqa: PLC0415
+            from deskmate.discovery.registry_check import whole_registry  # noqa: PLC0415
             from deskmate.sandbox.adapter import QemuSandbox  # noqa: PLC0415
             from deskmate.sandbox.walls import read_demand  # noqa: PLC0415
 
             demand = read_demand(self.settings())
-            self._sandbox = QemuSandbox(self.places, self.layer, check_registry, demand=demand)
+            self._sandbox = QemuSandbox(self.places, self.layer, whole_registry, demand=demand)
         return self._sandbox
 
     def model(self, name: str | None, record: Path | None = None) -> Model:

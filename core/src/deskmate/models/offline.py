@@ -42,7 +42,7 @@ from deskmate.types.registry import SkillSpec
 LABEL = "rules only, no language model"
 _STOP = "I had to stop at the step"
 _WORD = re.compile(r"[^\W_]+")
-_COMMAND = re.compile(r"\s*/([\w-]+)\s*")
+_COMMAND = re.compile(r"\s*/([\w-]+(?::[\w-]+)?)\s*")
 
 
 class OfflineModel:

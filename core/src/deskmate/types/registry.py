@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from deskmate.types.foreign import ForeignPlace, ForeignText
 from deskmate.types.ids import Digest
 
 Risk = Literal["read", "write", "send"]
-Origin = Literal["deskmate", "pip", "source", "store"]
-"""Where a plugin comes from: with Deskmate, installed by pip, pip's link to a source folder, or the plugin store."""
+Origin = Literal["deskmate", "pip", "source", "store", "brought"]
+"""Where a plugin comes from: with Deskmate, installed by pip, pip's link to a source folder, the plugin store as a
+wheel, or there in another program's format."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +61,8 @@ class InstalledPlugin:
 
     `files`: path in the layer (below the plugin's import root) → absolute host path.
     `editable`: read from a source tree instead of an installation's RECORD. `wheels`: guest packages that
-    the plugin store holds, file → sha256; None where they are resolved when a layer is built.
+    the plugin store holds, file → sha256; None where they are resolved when a layer is built. `foreign`: it is
+    in another program's format, has no code of ours, and lies there.
     """
 
     name: str
@@ -72,6 +75,7 @@ class InstalledPlugin:
     dependencies: tuple[str, ...] = ()
     origin: Origin = "pip"
     wheels: Mapping[str, str] | None = None
+    foreign: ForeignPlace | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +117,8 @@ class ToolSpec:
 class SkillSpec:
     """A skill. `body` is SKILL.md without its front matter; `procedure` is procedure.toml or None.
 
-    `triggers`: lower-case words or phrases; all words of one trigger in a request call the skill.
+    `triggers`: lower-case words or phrases; all words of one trigger in a request call the skill. `foreign`: it is
+    of another format, and its text is filled in when it is read; only the host says so, never a guest.
     """
 
     plugin: str
@@ -122,6 +127,7 @@ class SkillSpec:
     body: str
     triggers: tuple[str, ...] = ()
     procedure: Mapping[str, Any] | None = None
+    foreign: ForeignText | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +163,8 @@ class Layer:
     """A read-only disk that holds Deskmate's guest code and a set of plugins.
 
     `digest`: of its content, not of the disk file. `disk`: absolute path of the EROFS file. `lock`:
-    digest of the set. `plugins`: names in order, built-in ones first. `manifests`: name → manifest.
+    digest of the set. `plugins`: names in order, built-in ones first. `manifests`: name → manifest. `skills`: those of
+    plugins in other formats, read on the host.
     """
 
     digest: Digest
@@ -166,3 +173,4 @@ class Layer:
     plugins: tuple[str, ...]
     versions: Mapping[str, str]
     manifests: Mapping[str, Manifest]
+    skills: tuple[SkillSpec, ...] = ()

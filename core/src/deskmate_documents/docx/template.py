@@ -1,4 +1,4 @@
-"""Fills Word templates: content controls by tag or title, and `{{name}}` or `{name}` over any runs.
+"""Fills Word templates: content controls by tag or title, `{{name}}` or `{name}`, and `[words]` over any runs.
 
 The formatting of the place is kept. Rows of a table that name `{{list.field}}` are repeated for each entry of a
 list. What data a control is bound to is written too, or Word would show the old text again.
@@ -36,6 +36,7 @@ _NAME = r"[A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*)?"
 _FIELD = re.compile(
     rf"\{{\{{\s*(?P<double>{_NAME})\s*\}}\}}|(?<!\{{)\{{(?P<single>{_NAME})\}}(?!\}})"
 )
+_BRACKET = re.compile(r"\[(?P<words>[^\[\]\n]{2,200})\]")
 
 Value = str | bool | Sequence[Mapping[str, Any]]
 
@@ -50,6 +51,41 @@ class Filled:
     def count(self, name: str) -> None:
         """Note that a field was filled once more."""
         self.filled[name] = self.filled.get(name, 0) + 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bracket:
+    """A place `[words]` of a template. `label`: the cell to its left, or what stands before it in its paragraph."""
+
+    words: str
+    label: str
+
+
+def template_brackets(source: Path) -> list[Bracket]:
+    """Return the places of a template that are written in square brackets, in order, each as often as it occurs.
+
+    Raises:
+        ToolInputError: it cannot be read as a DOCX.
+    """
+    found = []
+    for _, root in _stories(Package(source)):
+        for paragraph in body_paragraphs(root):
+            text = "".join(piece.text for piece in pieces(paragraph))
+            for match in _BRACKET.finditer(text):
+                before = text[: match.start()].strip().rstrip(":").strip()
+                label = before or _left_of(paragraph)
+                found.append(Bracket(words=match["words"].strip(), label=label))
+    return found
+
+
+def _left_of(paragraph: Element) -> str:
+    """Return the text of the cell to the left of the one that a paragraph is in."""
+    cell = next(paragraph.iterancestors(w("tc")), None)
+    left = cell.getprevious() if cell is not None else None
+    if left is None or left.tag != w("tc"):
+        return ""
+    texts = ("".join(piece.text for piece in pieces(p)) for p in left.iter(P))
+    return " ".join(" ".join(texts).split()).rstrip(":").strip()
 
 
 def template_fields(source: Path) -> dict[str, str]:
@@ -72,13 +108,19 @@ def template_fields(source: Path) -> dict[str, str]:
     return found
 
 
-def fill_template(source: Path, target: Path, values: Mapping[str, Value]) -> Filled:
+def fill_template(
+    source: Path,
+    target: Path,
+    values: Mapping[str, Value],
+    brackets: Mapping[str, str] | None = None,
+) -> Filled:
     """Write a template with its fields filled.
 
     Args:
         source: the template, .docx or .dotx.
         target: the document, a .docx.
         values: field → text, true or false for a check box, or a list of objects for repeated rows.
+        brackets: words that stand in square brackets → text; None leaves all brackets as they are.
 
     Raises:
         ToolInputError: it cannot be read, a value fits no field, or a control does not take its value.
@@ -92,6 +134,7 @@ def fill_template(source: Path, target: Path, values: Mapping[str, Value]) -> Fi
         _controls(package, root, values, result)
         for paragraph in body_paragraphs(root):
             _fill_paragraph(paragraph, values, result)
+            _fill_brackets(paragraph, brackets or {}, result)
         package.write_xml(part, root)
     unused = sorted(set(values) - set(result.filled))
     if unused:
@@ -183,6 +226,15 @@ def _fill_paragraph(paragraph: Element, values: Mapping[str, Value], result: Fil
         _replace(found, match.start(), match.end(), value)
         result.count(name)
         found = list(pieces(paragraph))
+
+
+def _fill_brackets(paragraph: Element, brackets: Mapping[str, str], result: Filled) -> None:
+    text = "".join(piece.text for piece in pieces(paragraph)) if brackets else ""
+    for match in reversed(list(_BRACKET.finditer(text))):
+        value = brackets.get(match["words"].strip())
+        if value is not None:
+            _replace(list(pieces(paragraph)), match.start(), match.end(), value)
+            result.count(f"[{match['words'].strip()}]")
 
 
 def _replace(found: Sequence[Piece], start: int, end: int, value: str) -> None:

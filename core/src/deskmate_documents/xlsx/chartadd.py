@@ -44,8 +44,8 @@ def described(
 
     Args:
         book: XlsxWriter's workbook.
-        wanted: {type, stacked, title, x_title, y_title, legend (false: none), gap (between columns, percent of their
-            width), series: [{name, categories, values, secondary, fill ("none" or six hex digits)}]}.
+        wanted: {type, stacked, title, x_title, y_title, y_format (of its figures), y_min, legend (false: none), gap (between
+            columns, percent of their width), series: [{name, categories, values, secondary, fill ("none" or six hex digits)}]}.
         sheet: the sheet that areas without one mean.
         across: what else to say of the axis of the categories.
 
@@ -72,11 +72,21 @@ def described(
     look = dict(across or {})
     for axis, setter, known in (
         ("x_title", chart.set_x_axis, look),
-        ("y_title", chart.set_y_axis, {}),
+        ("y_title", chart.set_y_axis, _upright(wanted)),
     ):
         if wanted.get(axis) or known:
             setter(known | ({"name": str(wanted[axis])} if wanted.get(axis) else {}))
     return chart
+
+
+def _upright(wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how the axis of the figures looks: the format of its figures, and where it begins."""
+    found: dict[str, Any] = {}
+    if wanted.get("y_format"):
+        found["num_format"] = str(wanted["y_format"])
+    if "y_min" in wanted:
+        found["min"] = float(wanted["y_min"])
+    return found
 
 
 def _series(wanted: Mapping[str, Any], sheet: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from deskmate.plugin import ToolContext, ToolInputError
+from deskmate.types.wire import BROUGHT
 
 _SNIFF_BYTES = 8192
 _EDIT_LIMIT_BYTES = 20 << 20
@@ -22,7 +23,7 @@ def read(path: str, context: ToolContext, offset: int = 1, limit: int = 1000) ->
         limit: at most this many lines.
         context: filled in by Deskmate.
     """
-    real = _existing(path, context)
+    real = _of_a_skill(path) or _existing(path, context)
     if offset < 1 or limit < 1:
         raise ToolInputError("offset and limit count from 1.")
     refuse_binary(real, path)
@@ -123,6 +124,16 @@ def refuse_binary(real: Path, path: str) -> None:
         raise ToolInputError(
             f"{path} is not text ({size} bytes); use a tool for its kind, or workspace__python."
         )
+
+
+def _of_a_skill(path: str) -> Path | None:
+    """Return the file of a plugin in another format that an absolute path names, None for any other path."""
+    if not path.startswith(f"{BROUGHT}/"):
+        return None
+    real = Path(path).resolve()
+    if not real.is_relative_to(BROUGHT) or not real.is_file():
+        raise ToolInputError(f"{path} is not a file of a skill; list its folder with the shell.")
+    return real
 
 
 def _existing(path: str, context: ToolContext) -> Path:

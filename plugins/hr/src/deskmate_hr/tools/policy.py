@@ -1,64 +1,179 @@
-"""The tool that answers from a handbook, with verbatim quotes or not at all."""
+"""The tools that answer from a handbook, with verbatim quotes or not at all."""
 
 from __future__ import annotations
 
 import hashlib
-import math
 import re
-from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from deskmate.plugin import Digest, Evidence, ToolAnswer, ToolContext, ToolInputError
-from deskmate_documents.tables import find_files
-from deskmate_documents.text import Passage, read_text
+from deskmate.plugin import (
+    Claim,
+    Deliverable,
+    Digest,
+    Evidence,
+    ToolAnswer,
+    ToolContext,
+    ToolInputError,
+)
+from deskmate_hr.handbook import (
+    MADE,
+    Handbook,
+    Place,
+    excerpt,
+    find_handbook,
+    rank,
+    read_handbook,
+    terms_of,
+)
+from deskmate_hr.memo import Answer, write_memo
 
-SUFFIXES = (".md", ".txt", ".pdf", ".docx")
-FILES_LIMIT = 500
-QUOTE_LIMIT = 1_000
-COVERED = 0.4
-K1, B = 1.2, 0.75
-_STOP_WORDS = """
-a about after all am an and any are as at be been before but by can could did do does for from get had has have
-how i if in into is it its many me much must my need no not of on or our policy say says shall should so take tell
-than that the their them there they this to us was we what when where which who why will with would you your
-"""
-STOP = frozenset(re.findall(r"\w+", _STOP_WORDS))
+TITLE = "Answer from the policy"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """A paragraph of the handbook that may answer. `terms`: its words and those of its headings."""
+class Search:
+    """What was looked for and found. `quotes`: place and words, best first."""
 
-    path: str
-    file: Path
-    passage: Passage
-    section: str
-    terms: Counter[str]
+    question: str
+    as_of: date
+    jurisdiction: str
+    handbook: Handbook
+    quotes: tuple[tuple[float, Place, str], ...]
+    missing: tuple[str, ...]
+
+    @property
+    def searched(self) -> int:
+        """How many files could be searched."""
+        return (
+            len(self.handbook.files) - len(self.handbook.unreadable) - len(self.handbook.left_out)
+        )
 
 
 def policy_lookup(
-    context: ToolContext, question: str, folder: str = "", limit: int = 3
+    context: ToolContext,
+    question: str,
+    folder: str = "",
+    limit: int = 3,
+    as_of: str = "",
+    jurisdiction: str = "",
 ) -> ToolAnswer:
     """Find what a handbook says on a question, as verbatim quotes with file and paragraph, or nothing.
 
     Use it before every answer on policy. It quotes; it does not interpret. "Not found" means that no
-    paragraph holds the words that matter: then say so and do not guess.
+    paragraph holds the words that matter: then say so and do not guess. Policies that are superseded, not yet in force
+    or for another place are left out and named.
 
     Args:
         context: filled in by Deskmate.
         question: the user's question, in the handbook's language.
         folder: workspace folder of the handbook (Markdown, text, PDF, DOCX). Empty: the whole workspace.
         limit: how many quotes at most, 1 to 10.
+        as_of: ISO date on which the policy must be in force. Empty: today.
+        jurisdiction: country or state of who asks. Empty: all.
 
     Returns:
-        `found`: bool. `answers`: list of {path, page, paragraph, section, quote, score}, best first.
-        `searched`: number of files. `unreadable`: files with the reason. `missing_words`: words of the
-        question that occur nowhere.
+        `found`: bool. `answers`: list of {path, page, paragraph, section, quote, score, effective, applies_to}, best
+        first. `searched`: number of files. `unreadable`, `left_out`: files with the reason. `missing_words`: words of
+        the question that occur nowhere.
 
     Raises:
         ToolInputError: no words to look for, no such folder, or no handbook in it.
+    """
+    search = _search(context, question, folder, limit, (as_of, jurisdiction))
+    return ToolAnswer(result=_told(search), evidence=tuple(_evidence(search)))
+
+
+def policy_answer(
+    context: ToolContext,
+    question: str,
+    folder: str = "",
+    output: str = "",
+    limit: int = 3,
+    as_of: str = "",
+    jurisdiction: str = "",
+) -> ToolAnswer:
+    """Write a memo that answers a question from the policy: verbatim quotes with their places, or that it says nothing.
+
+    For an answer that somebody will keep or pass on; the gates hold each quote to its source. To look first, use
+    policy_lookup.
+
+    Args:
+        context: filled in by Deskmate.
+        question: the question, as the memo shall state it.
+        folder: workspace folder of the handbook. Empty: the whole workspace.
+        output: workspace path of the memo, a .docx. Empty: policy-answer.docx.
+        limit: how many quotes at most, 1 to 10.
+        as_of: ISO date on which the policy must be in force. Empty: today.
+        jurisdiction: country or state of who asks. Empty: all.
+
+    Returns:
+        As policy_lookup, and `output`: the memo.
+
+    Raises:
+        ToolInputError: no words to look for, no handbook, or the output is no new .docx.
+    """
+    search = _search(context, question, folder, limit, (as_of, jurisdiction))
+    first = next(iter(search.handbook.files))
+    wanted = output or "/".join(
+        [*first.split("/")[:1], f"{MADE}.docx"] if "/" in first else [f"{MADE}.docx"]
+    )
+    if not wanted.lower().endswith(".docx") or wanted in search.handbook.files:
+        raise ToolInputError(f"{wanted} cannot be the memo; give a new name that ends in .docx.")
+    target = context.target(wanted)
+    write_memo(target, TITLE, answer_of(search))
+    evidence = list(_evidence(search))
+    deliverable = Deliverable(
+        path=context.name_of(target),
+        title=TITLE,
+        role="policy_answer",
+        sources={name: name for name in search.handbook.files},
+        claims=tuple(
+            Claim(text=item.quote, evidence=(item.id,), kind="quote") for item in evidence
+        ),
+        data={
+            "question": question,
+            "as_of": search.as_of.isoformat(),
+            "jurisdiction": jurisdiction,
+            "limit": limit,
+        },
+    )
+    told = {**_told(search), "output": deliverable.path}
+    return ToolAnswer(result=told, evidence=tuple(evidence), deliverables=(deliverable,))
+
+
+def _search(
+    context: ToolContext, question: str, folder: str, limit: int, when_where: tuple[str, str]
+) -> Search:
+    root = context.target(folder) if folder else context.workspace
+    if not root.is_dir():
+        raise ToolInputError(f"{folder} is not a folder in the workspace.")
+    words_of(question, limit)
+    files = {context.name_of(file): file for file in find_handbook(root, folder)}
+    as_of, jurisdiction = when_where
+    return searched(files, question, limit, day_of(as_of), jurisdiction)
+
+
+def day_of(text: str) -> date:
+    """Return the day that is meant, today if none is given.
+
+    Raises:
+        ToolInputError: it is no date.
+    """
+    try:
+        return date.fromisoformat(text) if text else datetime.now(UTC).date()
+    except ValueError as problem:
+        raise ToolInputError(f"{text} is no date such as 2026-03-01.") from problem
+
+
+def words_of(question: str, limit: int) -> list[str]:
+    """Return the words of a question that matter, each once.
+
+    Raises:
+        ToolInputError: there are none, or the limit is out of range.
     """
     if not 1 <= limit <= 10:
         raise ToolInputError(f"limit is {limit}; give 1 to 10.")
@@ -67,27 +182,56 @@ def policy_lookup(
         raise ToolInputError(
             "The question has no words to look for; ask about a subject, such as parental leave."
         )
-    places, searched, unreadable = _places(context, folder)
-    ranked, missing = rank(wanted, places)
-    answers: list[dict[str, Any]] = []
-    evidence: list[Evidence] = []
-    for score, place in ranked[:limit]:
-        quote = excerpt(place.passage.text, set(wanted))
-        answers.append(_answer(place, quote, score))
-        evidence.append(_evidence(f"policy-{len(evidence) + 1}", place, quote))
-    result = {
+    return wanted
+
+
+def searched(
+    files: Mapping[str, Path], question: str, limit: int, as_of: date, jurisdiction: str
+) -> Search:
+    """Return what a handbook (workspace path → file) says on a question."""
+    wanted = words_of(question, limit)
+    handbook = read_handbook(files, as_of, jurisdiction)
+    ranked, missing = rank(wanted, handbook.places)
+    quotes = [
+        (score, place, excerpt(place.passage.text, set(wanted))) for score, place in ranked[:limit]
+    ]
+    return Search(
+        question=question,
+        as_of=as_of,
+        jurisdiction=jurisdiction,
+        handbook=handbook,
+        quotes=tuple(quotes),
+        missing=tuple(_said(question, term) for term in missing),
+    )
+
+
+def _said(question: str, term: str) -> str:
+    """Return the question's own word for a term."""
+    words = re.findall(r"[\w']+", question.lower())
+    return next((word for word in words if terms_of(word) == [term]), term)
+
+
+def _told(search: Search) -> dict[str, Any]:
+    answers = [_answer(search, *quote) for quote in search.quotes]
+    return {
         "found": bool(answers),
-        "question": question,
+        "question": search.question,
         "answers": answers,
-        "searched": searched,
-        "unreadable": unreadable,
-        "missing_words": missing,
-        "summary": _summary(answers, searched, missing),
+        "searched": search.searched,
+        "unreadable": list(search.handbook.unreadable.values()),
+        "left_out": reasons(search.handbook.left_out),
+        "missing_words": list(search.missing),
+        "summary": _summary(answers, search),
     }
-    return ToolAnswer(result=result, evidence=tuple(evidence))
 
 
-def _answer(place: Place, quote: str, score: float) -> dict[str, Any]:
+def reasons(named: Mapping[str, str]) -> list[str]:
+    """Return files with the reason, a line each."""
+    return [f"{path}: {reason}" for path, reason in named.items()]
+
+
+def _answer(search: Search, score: float, place: Place, quote: str) -> dict[str, Any]:
+    version = search.handbook.versions[place.path]
     return {
         "path": place.path,
         "page": place.passage.page,
@@ -95,136 +239,55 @@ def _answer(place: Place, quote: str, score: float) -> dict[str, Any]:
         "section": place.section,
         "quote": quote,
         "score": round(score, 2),
+        "effective": version.effective.isoformat() if version.effective else "",
+        "applies_to": version.applies,
     }
 
 
-def _evidence(name: str, place: Place, quote: str) -> Evidence:
-    locator: dict[str, int | str] = {"paragraph": place.passage.paragraph}
-    if place.passage.page is not None:
-        locator["page"] = place.passage.page
-    digest = hashlib.sha256(place.file.read_bytes()).hexdigest()
-    return Evidence(id=name, source=Digest(digest), path=place.path, locator=locator, quote=quote)
+def _evidence(search: Search) -> Sequence[Evidence]:
+    found = []
+    for number, (_, place, quote) in enumerate(search.quotes, 1):
+        locator: dict[str, int | str] = {"paragraph": place.passage.paragraph}
+        if place.passage.page is not None:
+            locator["page"] = place.passage.page
+        digest = Digest(hashlib.sha256(place.file.read_bytes()).hexdigest())
+        found.append(
+            Evidence(
+                id=f"policy-{number}", source=digest, path=place.path, locator=locator, quote=quote
+            )
+        )
+    return found
 
 
-def _summary(answers: list[dict[str, Any]], searched: int, missing: list[str]) -> str:
+def _summary(answers: list[dict[str, Any]], search: Search) -> str:
+    out = reasons(search.handbook.left_out)
+    note = f"\n\nNot quoted: {'; '.join(out[:5])}." if out else ""
     if not answers:
-        unknown = f" Nowhere in it: {', '.join(missing)}." if missing else ""
-        return f"Not found in {searched} file(s) of the handbook.{unknown} I do not guess."
-    quotes = [
-        f"“{a['quote']}”\n({a['path']}, {'page ' + str(a['page']) + ', ' if a['page'] else ''}paragraph {a['paragraph']}"
-        f"{'; ' + a['section'] if a['section'] else ''})"
-        for a in answers
-    ]
-    return "\n\n".join(quotes)
+        unknown = f" Nowhere in it: {', '.join(search.missing)}." if search.missing else ""
+        return f"Not found in {search.searched} file(s) of the handbook.{unknown} The policy does not say; I do not guess.{note}"
+    quotes = [f"“{a['quote']}”\n({place_text(a)})" for a in answers]
+    return "\n\n".join(quotes) + note
 
 
-def _places(context: ToolContext, folder: str) -> tuple[list[Place], int, list[str]]:
-    root = context.target(folder) if folder else context.workspace
-    if not root.is_dir():
-        raise ToolInputError(f"{folder} is not a folder in the workspace.")
-    paths = find_files(root, SUFFIXES)
-    if not paths:
-        raise ToolInputError(
-            f"{folder or 'The workspace'} holds no handbook ({', '.join(SUFFIXES)})."
-        )
-    if len(paths) > FILES_LIMIT:
-        raise ToolInputError(
-            f"{folder or 'The workspace'} holds more than {FILES_LIMIT} documents; name a folder."
-        )
-    places: list[Place] = []
-    unreadable: list[str] = []
-    for path in paths:
-        file = root / path
-        try:
-            places += _file_places(file, context.name_of(file))
-        except ToolInputError as problem:
-            unreadable.append(problem.message)
-    return places, len(paths) - len(unreadable), unreadable
+def place_text(answer: Mapping[str, Any]) -> str:
+    """Return where a quote stands, in words."""
+    page = f"page {answer['page']}, " if answer["page"] else ""
+    tail = f"; {answer['section']}" if answer["section"] else ""
+    day = f"; effective {answer['effective']}" if answer["effective"] else ""
+    applies = f"; applies to {answer['applies_to']}" if answer["applies_to"] else ""
+    return f"{answer['path']}, {page}paragraph {answer['paragraph']}{tail}{day}{applies}"
 
 
-def _file_places(file: Path, name: str) -> list[Place]:
-    places: list[Place] = []
-    trail: dict[int, str] = {}
-    markdown = file.suffix.lower() == ".md"
-    for index, passage in enumerate(read_text(file).passages):
-        lines = passage.text.strip().splitlines()
-        if markdown and index == 0 and lines[0] == "---":
-            title = re.search(r"^title:\s*(.+)$", passage.text, re.MULTILINE)
-            trail = {0: title[1].strip().strip("\"'")} if title else {}
-            continue
-        heading = re.match(r"(#{1,6})\s+(.*?)\s*#*$", lines[0]) if markdown else None
-        if heading:
-            trail = {level: text for level, text in trail.items() if level < len(heading[1])}
-            trail[len(heading[1])] = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading[2])
-            lines = lines[1:]
-        body = "\n".join(lines).strip()
-        if not body:
-            continue
-        section = " › ".join(trail.values())
-        stem = re.sub(r"[-_]+", " ", file.stem.rsplit("__", 1)[-1])
-        found = Counter(terms_of(re.sub(r"\]\([^)]*\)", "]", body)))
-        found.update(set(terms_of(f"{section} {stem}")))
-        quoted = Passage(text=body, page=passage.page, paragraph=passage.paragraph)
-        places.append(Place(path=name, file=file, passage=quoted, section=section, terms=found))
-    return places
-
-
-def terms_of(text: str) -> list[str]:
-    """Return the words that matter, lower case, without common endings."""
-    words = (
-        word.removesuffix("'s") for word in re.findall(r"[\w']+", text.lower().replace("’", "'"))
+def answer_of(search: Search) -> Answer:
+    """Return what the memo says."""
+    found = [_answer(search, *quote) for quote in search.quotes]
+    return Answer(
+        question=search.question,
+        as_of=search.as_of,
+        jurisdiction=search.jurisdiction,
+        quotes=tuple((str(one["quote"]), place_text(one)) for one in found),
+        searched=search.searched,
+        missing=search.missing,
+        left_out=tuple(reasons(search.handbook.left_out)),
+        unreadable=tuple(search.handbook.unreadable.values()),
     )
-    return [_stem(word.strip("'")) for word in words if word.strip("'") and word not in STOP]
-
-
-def _stem(word: str) -> str:
-    for ending, instead in (("ies", "y"), ("sses", "ss"), ("ing", ""), ("ed", ""), ("s", "")):
-        if (
-            word.endswith(ending)
-            and len(word) - len(ending) >= 3
-            and not word.endswith(("ss", "us", "is"))
-        ):
-            stem = word.removesuffix(ending) + instead
-            # running → run, stopped → stop; but calling → call
-            doubled = ending in ("ing", "ed") and stem[-1] == stem[-2] and stem[-1] not in "lsz"
-            return (stem[:-1] if doubled else stem).removesuffix("e")
-    return word.removesuffix("e") if len(word) > 4 else word
-
-
-def rank(wanted: list[str], places: list[Place]) -> tuple[list[tuple[float, Place]], list[str]]:
-    """Return the paragraphs that hold enough of the question by BM25, best first, and unknown words."""
-    count = len(places)
-    mean = sum(place.terms.total() for place in places) / count if count else 1.0
-    holding = {term: sum(1 for place in places if term in place.terms) for term in wanted}
-    weight = {term: math.log(1 + (count - n + 0.5) / (n + 0.5)) for term, n in holding.items()}
-    total = sum(weight.values())
-    ranked = []
-    for place in places:
-        covered = sum(weight[term] for term in wanted if term in place.terms)
-        if not total or covered / total < COVERED:
-            continue
-        length = K1 * (1 - B + B * place.terms.total() / mean)
-        score = sum(
-            weight[t] * place.terms[t] * (K1 + 1) / (place.terms[t] + length) for t in wanted
-        )
-        ranked.append((score, place))
-    ranked.sort(key=lambda pair: (-pair[0], pair[1].path, pair[1].passage.paragraph))
-    return ranked, [term for term, n in holding.items() if n == 0]
-
-
-def excerpt(text: str, wanted: set[str]) -> str:
-    """Return the text, or of a long one the run of whole lines that holds most of the wanted words."""
-    if len(text) <= QUOTE_LIMIT:
-        return text
-    lines = text.splitlines()
-    best, best_hits = text[:QUOTE_LIMIT], -1
-    for start in range(len(lines)):
-        end, size = start, 0
-        while end < len(lines) and size + len(lines[end]) + 1 <= QUOTE_LIMIT:
-            size += len(lines[end]) + 1
-            end += 1
-        run = "\n".join(lines[start:end])
-        hits = sum(1 for term in terms_of(run) if term in wanted)
-        if run and hits > best_hits:
-            best, best_hits = run, hits
-    return best.strip("\n")

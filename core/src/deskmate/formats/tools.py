@@ -1,0 +1,31 @@
+"""Claude's tool names and ours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+ALIASES: Mapping[str, str] = {
+    "AskUserQuestion": "workspace__ask",
+    "Bash": "workspace__shell",
+    "Edit": "workspace__edit",
+    "Glob": "workspace__glob",
+    "Grep": "workspace__grep",
+    "LS": "workspace__glob",
+    "MultiEdit": "workspace__edit",
+    "NotebookRead": "workspace__read",
+    "Read": "workspace__read",
+    "Skill": "skill__read",
+    "TodoWrite": "workspace__plan",
+    "Write": "workspace__write",
+}
+_MENTION = re.compile(
+    r"`(" + "|".join(ALIASES) + r")\b|\b(AskUserQuestion|TodoWrite|MultiEdit|Bash|Glob|Grep)\b"
+    r"|\b(Read|Write|Edit|Skill) tool\b"
+)
+
+
+def aliases_in(text: str) -> tuple[tuple[str, str], ...]:
+    """Return the tools that a text names as Claude does, with our names, in order of the alphabet."""
+    found = {name for match in _MENTION.finditer(text) for name in match.groups() if name}
+    return tuple((name, ALIASES[name]) for name in sorted(found))

@@ -1,0 +1,59 @@
+"""HR-LIVE-FORMULAS: shares, rates and totals of a workbook are formulas that give what they show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from deskmate.plugin import Deliverable, Finding, ValidationContext
+from deskmate_documents.tables import read_sheets
+from deskmate_documents.xlsx.live import live_problems
+from deskmate_hr.benchmark_book import MARKET, PEOPLE, RANGE, RATIOS, ROLES, SURVEY
+from deskmate_hr.people import HIDDEN
+from deskmate_hr.publication import LIVE_SHARE, NOTES, SUMMARY
+from deskmate_hr.survey import PERCENTILES
+from deskmate_hr.validators.findings import Problem, findings
+
+RULE = "HR-LIVE-FORMULAS"
+
+
+def live_formulas(deliverable: Deliverable, context: ValidationContext) -> list[Finding]:
+    """Compute every formula anew by an engine of its own and compare; refuse typed figures where formulas belong.
+
+    Source: house (SOURCES.md).
+    """
+    if not deliverable.path.lower().endswith(".xlsx"):
+        return []
+    benchmark = deliverable.role == "comp_benchmark"
+    problems = (_benchmark if benchmark else _people)(context.file, deliverable.path)
+    return findings(RULE, problems, "Run the tool again; do not type over its formulas.")
+
+
+def _people(file: Path, name: str) -> Iterator[Problem]:
+    columns: dict[str, tuple[str, ...]] = {}
+    for title, rows in read_sheets(file, name=name).items():
+        if title == SUMMARY:
+            columns[title] = ("All people",)
+        elif title != NOTES and rows:
+            live = (h for h in rows[0] if h == "Attrition" or h.startswith(LIVE_SHARE))
+            columns[title] = tuple(live)
+    yield from live_problems(file, columns, totals=False, blanks=(HIDDEN,))
+
+
+def _benchmark(file: Path, name: str) -> Iterator[Problem]:
+    columns: dict[str, tuple[str, ...]] = {
+        ROLES: (*RANGE, *RATIOS),
+        PEOPLE: (*RATIOS[:2], "Place in range"),
+    }
+    sheets = read_sheets(file, name=name)
+    survey, market = sheets.get(SURVEY, []), sheets.get(MARKET, [])
+    columns[SURVEY] = tuple(h for h in (survey[0] if survey else ()) if h.endswith(", aged"))
+    columns[MARKET] = (
+        "n",
+        "Midpoint",
+        *(h for h in (market[0] if market else ()) if h in PERCENTILES),
+    )
+    if market and all(row[-1] == "market" for row in market[1:]):
+        columns[MARKET] += ("Minimum", "Maximum")
+    columns = {sheet: names for sheet, names in columns.items() if len(sheets.get(sheet, ())) > 1}
+    yield from live_problems(file, columns, totals=False, blanks=(HIDDEN,))
