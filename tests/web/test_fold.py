@@ -28,9 +28,9 @@ hatch_build = _builder()
 @pytest.mark.skipif(not VITEST.is_file(), reason="the page was not built here: make setup")
 def test_the_fold_of_events_into_the_page() -> None:
     npm = hatch_build.system_npm() or hatch_build.packaged_npm()
-    assert npm is not None
+    assert npm
     done = subprocess.run(
-        [npm.with_name("node"), VITEST, "run"],
+        [npm[0].with_name("node"), VITEST, "run"],
         cwd=ROOT / "web",
         capture_output=True,
         text=True,

@@ -79,7 +79,9 @@ export async function reloadDesk(): Promise<void> {
   desk.value = await get<Desk>("/api/desk")
 }
 
+// what the stream told of a thread while it was being read: of several readings the last one counts
 let early: Message[] = []
+let turn = 0
 
 // Bring the thread of the address onto the page; `anew` although it is there.
 export async function show(anew = false): Promise<void> {
@@ -87,6 +89,7 @@ export async function show(anew = false): Promise<void> {
   if (view !== "thread") {
     open.value = null
     changes.value = null
+    opening.value = ""
     return
   }
   if (!anew && open.value?.id === id) return
@@ -94,11 +97,13 @@ export async function show(anew = false): Promise<void> {
     open.value = null
     changes.value = null
   }
-  early = []
+  if (opening.value !== id) early = []
   opening.value = id
+  turn += 1
+  const own = turn
   try {
     const thread = await get<Thread>(`/api/threads/${id}`)
-    if (route.value.thread !== id) return
+    if (own !== turn || route.value.thread !== id) return
     batch(() => {
       open.value = opened(id, thread, nothing)
       opening.value = ""
@@ -108,7 +113,7 @@ export async function show(anew = false): Promise<void> {
     markSeen(thread.row)
     await loadChanges(id)
   } catch (error) {
-    if (opening.value === id) opening.value = ""
+    if (own === turn) opening.value = ""
     fail(error)
   }
 }

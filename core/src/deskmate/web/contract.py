@@ -19,9 +19,6 @@ Group = Literal["needs you", "working", "pinned", "other", "archived"]
 StepState = Literal["todo", "doing", "done"]
 
 
-# what the log says, for people
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One line of the agent's plan."""
@@ -200,9 +197,6 @@ class Entry:
     body: Body
 
 
-# threads
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """A thread in the list. `fact`: what is to know of it in a word or two. `events`: length of its log."""
@@ -299,9 +293,6 @@ class Finds:
     hits: tuple[Found, ...]
 
 
-# changes
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
     """One change of a change set, as it stands. `size`, `was`: bytes after and before, None where there is nothing."""
@@ -344,9 +335,6 @@ class Written:
     left_out: Mapping[str, str]
     waiting: Mapping[str, str]
     notes: tuple[str, ...]
-
-
-# the desk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -419,9 +407,6 @@ class Failure:
 
     error: str
     hint: str
-
-
-# the stream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
