@@ -236,7 +236,8 @@ def test_hr_writes_a_memo_a_letter_and_a_benchmark(desk: Desk, tmp_path: Path) -
 
 
 def test_engineering_tells_from_git_what_was_done(desk: Desk, folder: Path) -> None:
-    done = work(desk, folder, "engineering", "What was done in git? Give me the stand-up.")
+    request = "What was done in git? Give me the stand-up."
+    done = work(desk, folder, "engineering", request, "ENG-STANDUP-TRUE")
     for author, subject in COMMITS:
         assert f"- {subject} (`" in done["answer"]
         assert f"**{author}**" in done["answer"]
@@ -375,6 +376,52 @@ async def follow(desk: Desk, folder: Path, plugin: str, script: tuple[Line, ...]
         apply="all",
     )
     return await host.run(order, None, observer=quiet, approver=Nobody())
+
+
+TILL = "def total(prices, discount=0):\n    return sum(prices) * (1 - discount / 10)\n"
+TILL_TEST = (
+    "from till import total\n\n\ndef test_discount():\n    assert total([100], 10) == 90\n\n\n"
+    "def test_none():\n    assert total([]) == 0\n"
+)
+OUTAGE = """2026-03-02T13:01:10Z ERROR pool exhausted
+2026-03-02T13:40:00Z INFO rolled back release 42
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.anyio
+async def test_engineering_reviews_mends_a_test_and_tells_of_an_outage(
+    desk: Desk, tmp_path: Path
+) -> None:
+    shop = tmp_path / "work" / "shop"
+    shop.mkdir(parents=True)
+    (tmp_path / "work" / "app.log").write_text(OUTAGE)
+    git(shop, "init", "-q", "-b", "main")
+    who = ("-c", "user.name=Ada", "-c", "user.email=someone@example.com")
+    for name, text in (("README.md", "Shop.\n"), ("till.py", TILL), ("test_till.py", TILL_TEST)):
+        (shop / name).write_text(text)
+        git(shop, "add", ".")
+        git(shop, *who, "commit", "-q", "-m", f"Add {name}")
+    desk.call("plugin", "enable", "engineering", "--yes")
+    edit = {"file": "till.py", "find": "discount / 10", "replace": "discount / 100"}
+    named = {"tests": ["test_till.py::test_discount"], "why": "A discount is in percent."}
+    script: tuple[Line, ...] = (
+        (("engineering__run_tests", {"path": "work/shop"}),),
+        (("engineering__fix_propose", {"path": "work/shop", "edits": [edit], **named}),),
+        (("engineering__review_report", {"path": "work/shop", "base": "HEAD~1"}),),
+        (("engineering__postmortem_write", {"paths": ["work/app.log"]}),),
+        "All done.",
+    )
+    ended = await follow(desk, tmp_path / "work", "engineering", script)
+    assert (ended.reason, ended.findings) == ("done", ())
+    ran = desk.events(ended.thread, "ToolFinished")
+    assert '"where":"test_till.py:5 (test_discount)"' in ran[0]["text"], ran[0]["text"]
+    (verdict,) = desk.events(ended.thread, "Validated")
+    assert {"ENG-TESTS-PASS", "ENG-REVIEW-COMPLETE", "ENG-IMPACT-TIES"} <= set(verdict["rules"])
+    git(shop, "apply", "../fix.patch")
+    assert "discount / 100" in (shop / "till.py").read_text()
+    assert "Findings: none." in (tmp_path / "work" / "review.md").read_text()
+    assert "rolled back release 42" in (tmp_path / "work" / "postmortem.md").read_text()
 
 
 @pytest.mark.anyio

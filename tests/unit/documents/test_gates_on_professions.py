@@ -12,6 +12,8 @@ from tests.unit.documents.gate_rooms import room
 
 from deskmate.plugin import ToolAnswer, ToolContext
 from deskmate_documents.office.gates import shared_gates
+from deskmate_engineering.tools.incident import postmortem_write
+from deskmate_engineering.tools.review import review_report
 from deskmate_engineering.tools.standup import standup_from_git
 from deskmate_finance.tools.recon import recon_match
 from deskmate_hr.tools.benchmark import comp_benchmark
@@ -76,7 +78,11 @@ def findings(context: ToolContext, *answers: ToolAnswer) -> list[str]:
     made = {item.path for item in deliverables}
     files = [path for path in context.workspace.rglob("*") if path.is_file()]
     names = {path.relative_to(context.workspace).as_posix(): path for path in files}
-    held = {name: path for name, path in names.items() if name not in made and "/.git/" not in name}
+    held = {
+        name: path
+        for name, path in names.items()
+        if name not in made and "/.git/hooks/" not in name
+    }
     return [
         f"{finding.rule} {item.path}: {finding.message}"
         for item in deliverables
@@ -137,8 +143,15 @@ def test_engineering(context: ToolContext) -> None:
         (*who, "commit", "-q", "--allow-empty", "-m", "Add 12 valves"),
     ):
         subprocess.run(["git", "-C", repository, *command], check=True, env=environ, timeout=60)
-    answer = standup_from_git(context, path="w/engine", output="w/standup.md")
-    assert findings(context, answer) == []
+    log = "2026-03-02T13:01:10Z ERROR pool exhausted\n2026-03-02T13:40:00Z INFO rolled back\n"
+    (context.workspace / "w/app.log").write_text(log)
+    (repository / "valve.py").write_text("def turn(valve, seen=[]):\n    seen.append(valve)\n")
+    for more in (("add", "."), (*who, "commit", "-q", "-m", "Turn 3 valves")):
+        subprocess.run(["git", "-C", repository, *more], check=True, env=environ, timeout=60)
+    told = standup_from_git(context, path="w/engine", output="w/standup.md")
+    reviewed = review_report(context, path="w/engine")
+    written = postmortem_write(context, paths=["w/app.log"])
+    assert findings(context, told, reviewed, written) == []
 
 
 def test_legal(context: ToolContext) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from deskmate.plugin import ToolInputError
+from deskmate_engineering.secrets import masked
 
 _HUNK = re.compile(r"^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@ ?(.*)$")
 Kind = Literal["added", "removed", "context"]
@@ -58,7 +59,8 @@ def parse_diff(text: str, name: str) -> list[FileDiff]:
         ToolInputError: it holds no file, or a hunk is shorter or longer than its head says.
     """
     files: list[FileDiff] = []
-    lines = text.splitlines()
+    # only line feeds end a line here: form feeds and the like are part of it
+    lines = text.replace("\r\n", "\n").split("\n")
     index = 0
     while index < len(lines):
         line = lines[index]
@@ -85,8 +87,10 @@ def parse_diff(text: str, name: str) -> list[FileDiff]:
 
 
 def _git_head(line: str) -> FileDiff:
-    paths = re.match(r'diff --git "?a/(.*?)"? "?b/(.*?)"?$', line)
-    return FileDiff(old_path=paths[1] if paths else "", new_path=paths[2] if paths else "")
+    paths = re.match(r'diff --git (?P<old>"?a/.*?) (?P<new>"?b/.*)$', line)
+    if paths is None:
+        return FileDiff(old_path="", new_path="")
+    return FileDiff(old_path=_plain(paths["old"], "a/"), new_path=_plain(paths["new"], "b/"))
 
 
 def _name_file(files: list[FileDiff], old: str, new: str) -> None:
@@ -96,13 +100,33 @@ def _name_file(files: list[FileDiff], old: str, new: str) -> None:
 
 
 def _plain(path: str, prefix: str) -> str:
-    path = path.split("\t")[0].strip().strip('"')
+    path = path.split("\t")[0].strip() if not path.startswith('"') else _unquoted(path)
     return "" if path == "/dev/null" else path.removeprefix(prefix)
+
+
+def _unquoted(path: str) -> str:
+    """Return a path that git quoted as C does: escapes, and bytes in octal."""
+    inner = path.strip().strip('"').encode("utf-8", "surrogateescape")
+    plain = {
+        b"n": b"\n",
+        b"t": b"\t",
+        b"r": b"\r",
+        b"a": b"\a",
+        b"b": b"\b",
+        b"f": b"\f",
+        b"v": b"\v",
+    }
+
+    def one(match: re.Match[bytes]) -> bytes:
+        code = match[1]
+        return bytes([int(code, 8)]) if code.isdigit() else plain.get(code, code)
+
+    return re.sub(rb"\\([0-3][0-7]{2}|.)", one, inner).decode("utf-8", "replace")
 
 
 def _note(file: FileDiff, line: str) -> None:
     if line.startswith("rename to "):
-        file.new_path = line.removeprefix("rename to ")
+        file.new_path = _plain(line.removeprefix("rename to "), "")
     elif line.startswith("new"):
         file.old_path = ""
     else:
@@ -115,7 +139,8 @@ def _take_hunk(file: FileDiff, head: re.Match[str], lines: list[str], index: int
     hunk = Hunk(old_start=old, new_start=new, section=head[5])
     file.hunks.append(hunk)
     while old < old_end or new < new_end:
-        mark, text = (lines[index][:1] or " ", lines[index][1:]) if index < len(lines) else ("", "")
+        last = index >= len(lines) - 1 and not lines[-1:][0]
+        mark, text = ("", "") if last else (lines[index][:1] or " ", lines[index][1:])
         if mark == "+" and new < new_end:
             hunk.lines.append(Line(kind="added", text=text, old=None, new=new))
             new += 1
@@ -141,7 +166,7 @@ def as_json(files: list[FileDiff], limit: int) -> tuple[list[dict[str, Any]], bo
         hunks = []
         for hunk in file.hunks:
             lines = [
-                {"kind": n.kind, "old": n.old, "new": n.new, "text": n.text[:500]}
+                {"kind": n.kind, "old": n.old, "new": n.new, "text": masked(n.text)[:500]}
                 for n in hunk.lines[:left]
             ]
             cut = cut or len(lines) < len(hunk.lines)

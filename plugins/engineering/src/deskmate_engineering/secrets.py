@@ -23,7 +23,7 @@ _TOKENS = {
 }
 _PATTERNS = {kind: re.compile(pattern) for kind, pattern in _TOKENS.items()}
 _ASSIGNED = re.compile(
-    r"(?i)(?P<name>[\w.-]*(?:passw(?:or)?d|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|credential|auth)[\w.-]*)"
+    r"(?i)(?P<name>[\w.-]*(?:passw(?:or)?d|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|credential|authorization|auth)s?(?-i:(?![a-z]))[\w.-]*)"
     r"[\"']?\s*(?:=>|:=|=|:)\s*[\"']?(?P<secret>[^\s\"',;)}\]]{8,})"
 )
 _HARMLESS = re.compile(
@@ -56,6 +56,21 @@ def find_secrets(text: str) -> Iterator[Secret]:
             yield from _assigned(number, line)
 
 
+def masked(line: str) -> str:
+    """Return a line with each value in it that seems to be a secret replaced by its mask."""
+    spans: list[tuple[int, int]] = []
+    for pattern in (*_PATTERNS.values(), _ASSIGNED):
+        for match in pattern.finditer(line[:LINE_LIMIT]):
+            group = "secret" if "secret" in match.groupdict() else 0
+            value = match[group]
+            if not _HARMLESS.match(value) and (pattern is not _ASSIGNED or looks_random(value)):
+                spans.append(match.span(group))
+    for start, end in sorted(spans, reverse=True):
+        if "***" not in line[start:end]:
+            line = f"{line[:start]}{mask(line[start:end])}{line[end:]}"
+    return line
+
+
 def _assigned(number: int, line: str) -> Iterator[Secret]:
     for match in _ASSIGNED.finditer(line):
         value = match["secret"]
@@ -66,7 +81,7 @@ def _assigned(number: int, line: str) -> Iterator[Secret]:
 
 def looks_random(value: str) -> bool:
     """Say whether a value is like a key or a password: mixed characters, entropy of 3 bits and more."""
-    if re.fullmatch(r"[A-Za-z_]+|[a-z]+(?:[-_.][a-z]+)+|[\w.]+\(.*", value) or "::" in value:
+    if re.fullmatch(r"[A-Za-z_]+|[a-z]+(?:[-_.][a-z]+)+|[\w.]+[(\[].*", value) or "::" in value:
         return False
     mixed = bool(re.search(r"\d", value)) or bool(re.search(r"[^\w.\-/]", value))
     return mixed and entropy(value) >= 3.0

@@ -1,0 +1,1 @@
+"""Deterministic checks of a change, one class of defect each."""
