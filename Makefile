@@ -3,7 +3,7 @@
 .PHONY: help setup image image-office demo scene test check fix unit torture attack vm lock clean
 BIN := .venv/bin
 # every core takes tests, four at most: each real machine needs memory of its own
-BESIDE := -n auto --maxprocesses 4 --dist worksteal
+BESIDE := -n auto --maxprocesses 4 --dist worksteal --durations 15
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'

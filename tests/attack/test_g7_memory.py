@@ -18,7 +18,7 @@ HOGS = {
     "all of them": "for f in /tmp /dev/shm /var/tmp $TMPDIR; do dd if=/dev/zero of=$f/full bs=1M; done",
     "files": 'python3 -c \'for n in range(400000): open(f"/tmp/{n}", "w").close()\'',
 }
-LEAN = ("doubling", "all of them", "files")
+LEAN = ("doubling", "all of them")
 
 
 @pytest.mark.parametrize("names", [LEAN, pytest.param(tuple(HOGS), marks=pytest.mark.slow)])

@@ -172,6 +172,7 @@ async def test_requests_works_in_the_shell_and_in_the_python_tool(sandbox: QemuS
             assert "Deskmate" in said
 
 
+@pytest.mark.slow
 async def test_what_pip_installs_is_there_for_shell_and_python(sandbox: QemuSandbox) -> None:
     install = f"pip install -q -i https://{INDEX}/simple greeter"
     async with online(sandbox, []) as machine:
