@@ -268,6 +268,25 @@ def test_the_whole_job_can_be_done_by_keys_alone(
         assert note.read_text() == CHANGED.replace("England and Wales", "Delaware")
 
 
+def test_a_path_that_is_typed_is_the_folder_that_is_used(
+    browser: Browser, server: Served, tmp_path: Path
+) -> None:
+    with looking(browser, server.link, DESK) as looked:
+        page = looked.page
+        page.get_by_role("link", name="New").first.click()
+        page.get_by_role("button", name="Add a folder").click()
+        picker = page.get_by_role("dialog", name="Choose a folder")
+        expect(picker.get_by_role("button", name="contracts", exact=True)).to_be_visible()
+        field = picker.get_by_label("Path of the folder")
+        field.fill(str(tmp_path / "nowhere"))
+        picker.get_by_role("button", name="Use this folder").click()
+        expect(picker.get_by_role("alert")).to_be_visible()
+        field.fill(str(tmp_path / "contracts"))
+        picker.get_by_role("button", name="Use this folder").click()
+        expect(picker).to_be_hidden()
+        expect(page.get_by_text(str(tmp_path / "contracts")).first).to_be_visible()
+
+
 def test_the_first_load_is_small() -> None:
     files = [STATIC / "index.html"]
     files += [

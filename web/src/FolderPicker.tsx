@@ -15,14 +15,31 @@ export function FolderPicker({ start, pick, close }: Props) {
   const [listing, setListing] = useState<Listing | null>(null)
   const [problem, setProblem] = useState("")
   useEffect(() => {
-    get<Listing>(`/api/folders?path=${encodeURIComponent(path)}`)
-      .then((found) => {
-        setListing(found)
-        setTyped(found.path)
-        setProblem("")
-      })
-      .catch((error) => setProblem(error instanceof Refused ? error.message : "That did not work."))
+    let wanted = true
+    look(path).then((found) => {
+      if (!wanted || !found) return
+      setListing(found)
+      setTyped(found.path)
+    })
+    return () => {
+      wanted = false
+    }
   }, [path])
+  async function look(place: string): Promise<Listing | null> {
+    try {
+      const found = await get<Listing>(`/api/folders?path=${encodeURIComponent(place)}`)
+      setProblem("")
+      return found
+    } catch (error) {
+      setProblem(error instanceof Refused ? error.message : "That did not work.")
+      return null
+    }
+  }
+  // what stands in the field counts, also where nobody pressed Go
+  async function use() {
+    const found = typed === listing?.path ? listing : await look(typed)
+    if (found) pick(found.path)
+  }
   return (
     <Dialog title="Choose a folder" close={close} wide>
       <form
@@ -63,7 +80,7 @@ export function FolderPicker({ start, pick, close }: Props) {
         <span class="mut s13">
           {listing && `${count(listing.folders.length, "folder")}, ${count(listing.files, "file")}`}
         </span>
-        <button class="pri" disabled={!listing || problem !== ""} onClick={() => listing && pick(listing.path)}>
+        <button class="pri" disabled={!listing} onClick={use}>
           Use this folder
         </button>
       </footer>

@@ -408,7 +408,7 @@ def _bare_workbook(book: Workbook, declared: Declared) -> bytes:
         ]
         if not kept:
             _prune(root, node)
-        for child in node:
+        for child in list(node):
             if child not in kept:
                 node.remove(child)
     for node in root:
