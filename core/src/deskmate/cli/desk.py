@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from deskmate.host import Host
 
 T = TypeVar("T")
+_LOOK_S = 1.0
 
 
 class Run(Protocol):
@@ -49,18 +50,34 @@ def kept_desk(host: Host) -> Iterator[Desk]:
 
 
 def _run(portal: BlockingPortal, work: Callable[[], Awaitable[T]]) -> T:
+    from concurrent.futures import wait  # noqa: PLC0415
+
+    import anyio  # noqa: PLC0415 - not for --help
+
     ended = threading.Event()
+    begun: list[anyio.CancelScope] = []
 
     async def carried_out() -> T:
-        try:
-            return await work()
-        finally:
-            ended.set()
+        with anyio.CancelScope() as scope:
+            begun.append(scope)
+            try:
+                return await work()
+            finally:
+                ended.set()
+        raise anyio.ClosedResourceError  # it was stopped; nobody waits for what it returns
 
-    future = portal.start_task_soon(carried_out)
-    try:
+    async def stop() -> bool:
+        for scope in begun:
+            scope.cancel()  # every further wait ends too
+        return bool(begun)
+
+    try:  # Ctrl-C may come before there is anything to wait for
+        future = portal.start_task_soon(carried_out)
+        while not future.done():
+            # a signal that comes just before the wait begins is heard when the wait ends
+            wait([future], timeout=_LOOK_S)
         return future.result()
     except KeyboardInterrupt:
-        future.cancel()  # cancels its scope: every further wait ends too
-        ended.wait()
+        if portal.call(stop):  # what was handed over before has begun by now
+            ended.wait()
         raise
