@@ -112,6 +112,10 @@ class ModelRejected(DeskmateError):
         self.status = status
 
 
+class StorageFailed(DeskmateError):
+    """Content cannot be stored. Work on a thread ends where it is, as after a crash, and is taken up again there."""
+
+
 class OutcomeUnknown(DeskmateError):
     """A side effect was sent and its answer lost; it is never repeated by itself."""
 

@@ -14,6 +14,7 @@ from deskmate.errors import (
     ModelUnavailable,
     SandboxMissing,
     SandboxUnavailable,
+    StorageFailed,
 )
 from deskmate.ports import ModelReply, ModelRequest, ToolOutcome
 from deskmate.testing.scripted_model import ScriptedModel
@@ -249,6 +250,31 @@ async def test_a_result_that_was_stored_when_the_stop_came_is_the_only_one(
     assert scope.cancelled_caught
     assert [outcome for _, outcome, _ in lab.results] == ["ok"]
     assert (await lab.resume()).reason == "done"
+
+
+@pytest.mark.parametrize("place", range(1, 9))
+async def test_a_store_of_content_that_fails_leaves_calls_open_and_they_are_made_again(
+    make_lab: MakeLab, place: int
+) -> None:
+    lab = make_lab(ScriptedModel([(WRITE, READ), "Done."]))
+    put, puts = lab.blobs.put, 0
+
+    def failing(content: Any) -> Any:
+        nonlocal puts
+        puts += 1
+        if puts == place:
+            raise StorageFailed("The disk is full.")
+        return put(content)
+
+    lab.blobs.put = failing  # type: ignore[method-assign]
+    try:
+        await lab.say("Go")
+        assert puts < place
+    except StorageFailed:
+        assert lab.store.of(RunFinished) == []
+        await lab.resume()
+    assert lab.store.of(RunFinished)[-1].reason == "done"
+    assert lab.results == [("workspace__write", "ok", False), ("workspace__read", "ok", False)]
 
 
 async def test_a_run_ends_when_its_seconds_are_over(make_lab: MakeLab) -> None:

@@ -29,7 +29,7 @@ from deskmate.agent.sending import RequestKeeper
 from deskmate.agent.toolbox import Toolbox
 from deskmate.agent.workbench import Workbench
 from deskmate.agent.world import Setup, World
-from deskmate.errors import CorruptData, DeskmateError
+from deskmate.errors import CorruptData, DeskmateError, StorageFailed
 from deskmate.ports import Observer
 from deskmate.types.events import (
     ApprovalGiven,
@@ -74,7 +74,7 @@ class Driver:
 
         `said`: what the user asks for or answers; stored first. Without it an interrupted, parked,
         stopped or failed run goes on. Cancellation ends the run as stopped, resumable, and is passed
-        on. Raises CorruptData if the record is damaged; OSError if it cannot be written.
+        on. Raises CorruptData if the record is damaged; StorageFailed or OSError if it cannot be written.
         """
         await self._journal.load()
         if not await self._begin(said):
@@ -87,8 +87,8 @@ class Driver:
                 await self._journal.load()
                 await self._end("stopped", "Stopped; the thread can go on at any time.")
             raise
-        except CorruptData:
-            raise
+        except (CorruptData, StorageFailed):
+            raise  # calls that are open stay so: whoever goes on makes them again
         except DeskmateError as error:
             await self._end("failed", one_line(error))
         return self._journal.state.ended

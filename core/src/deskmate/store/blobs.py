@@ -17,7 +17,7 @@ from itertools import count
 from pathlib import Path
 
 from deskmate import failpoints
-from deskmate.errors import CorruptData, DeskmateError
+from deskmate.errors import CorruptData, StorageFailed
 from deskmate.types.ids import Digest
 
 CHUNK_BYTES = 1 << 20
@@ -48,7 +48,7 @@ class BlobStore:
         """Store content durably and return its sha256.
 
         Content that is here already is stored once; a damaged blob of the same digest is replaced.
-        Raises DeskmateError when the disk is full or fails, and what the pieces' source raises;
+        Raises StorageFailed when the disk is full or fails, and what the pieces' source raises;
         nothing half-written stays.
         """
         return self._put(content, getattr(self._batch, "names", None))
@@ -90,7 +90,7 @@ class BlobStore:
         """Put much at once: what this thread puts inside is durable when the block ends, not before.
 
         So is what any thread puts through the `Batch`. A crash inside may leave damaged blobs; nothing
-        can refer to them yet, and putting the same content again replaces them. Raises DeskmateError as
+        can refer to them yet, and putting the same content again replaces them. Raises StorageFailed as
         `put`.
         """
         names: list[str] = []
@@ -350,13 +350,13 @@ def write_file(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _disk_error(error: OSError, root: Path) -> DeskmateError:
+def _disk_error(error: OSError, root: Path) -> StorageFailed:
     if error.errno in DISK_FULL:
-        return DeskmateError(
+        return StorageFailed(
             f"The disk is full: {root} cannot take more; nothing was half-written.",
             hint="Free some space and try again.",
         )
-    return DeskmateError(
+    return StorageFailed(
         f"{root} cannot be written: {error.strerror or error}.",
         hint="Check the disk and the folder's permissions.",
     )
