@@ -203,6 +203,19 @@ def test_slicers_filter_tables_and_pivot_tables(book: Path) -> None:
     assert gate(book, out, outcome) != []
 
 
+def test_several_slicers_come_to_a_workbook_that_has_one(book: Path) -> None:
+    first = {"op": "slicer", "cells": "Data!E2", "table": "Sales", "field": "Region"}
+    before, _ = edited(book, PIVOT, first)
+    before = before.rename(before.with_name("before.xlsx"))
+    out, outcome = edited(
+        before,
+        {"op": "slicer", "cells": "Data!I2", "table": "Sales", "field": "Month"},
+        {"op": "slicer", "cells": "Data!M2", "table": "Sales", "field": "Amount"},
+    )
+    assert counts(inventory(Package(out)))["slicer cache"] == 3
+    assert gate(before, out, outcome) == []
+
+
 def test_a_chart_of_old_results_says_so(book: Path) -> None:
     formula = {"cells": "Model!B1:B3", "formula": "=A1*2"}
     chart = {
