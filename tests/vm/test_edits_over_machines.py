@@ -113,6 +113,7 @@ async def test_a_second_run_edits_on_and_a_deck_follows_the_rows(
     assert len(opened) == 2
 
 
+@pytest.mark.slow
 async def test_an_ordinary_thread_computes_by_two_engines(
     sandbox: QemuSandbox, places: Places, tmp_path: Path
 ) -> None:
