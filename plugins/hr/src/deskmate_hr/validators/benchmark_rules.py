@@ -7,6 +7,7 @@ from datetime import date
 from fractions import Fraction
 
 from deskmate.plugin import Deliverable, Finding, ToolInputError, ValidationContext
+from deskmate_documents.days import day_of
 from deskmate_documents.tables import read_sheets
 from deskmate_hr.benchmark import Terms, terms_of
 from deskmate_hr.benchmark_book import (
@@ -24,7 +25,6 @@ from deskmate_hr.benchmark_book import (
 from deskmate_hr.offers import words
 from deskmate_hr.people import HIDDEN
 from deskmate_hr.survey import USUAL, Employee, Line, Survey, read_employees, read_survey
-from deskmate_hr.validators.days import day_of
 from deskmate_hr.validators.findings import Problem, findings, unheld
 
 TIES, THIN = "HR-BENCHMARK-TIES", "HR-THIN-DATA"

@@ -9,12 +9,12 @@ from decimal import Decimal
 from pathlib import Path
 
 from deskmate.plugin import Deliverable, Finding, ToolInputError, ValidationContext
+from deskmate_documents.days import day_of
 from deskmate_documents.docx.reading import read_docx
 from deskmate_documents.tables import parse_times
 from deskmate_hr.letters import DRAFT, column_of, resolve, slots_of
 from deskmate_hr.offers import Record, amount_of, problems
 from deskmate_hr.tools.offer import offer_of, unsaid
-from deskmate_hr.validators.days import day_of
 from deskmate_hr.validators.findings import Problem, findings, unheld
 
 APPROVED, TRUE = "HR-OFFER-APPROVED", "HR-LETTER-TRUE"

@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 
 from deskmate.plugin import Deliverable, Finding, ToolInputError, ValidationContext
+from deskmate_documents.days import day_of
 from deskmate_documents.quotes import normalise
 from deskmate_documents.text import read_text
 from deskmate_hr.memo import (
@@ -21,7 +22,6 @@ from deskmate_hr.memo import (
     searched_lines,
 )
 from deskmate_hr.tools.policy import TITLE, Search, answer_of, searched
-from deskmate_hr.validators.days import day_of
 from deskmate_hr.validators.findings import Problem, findings
 
 VERBATIM, SEARCH = "HR-QUOTES-VERBATIM", "HR-POLICY-SEARCHED"

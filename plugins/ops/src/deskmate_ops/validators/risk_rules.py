@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
-from typing import Any
 
 from deskmate.plugin import ToolInputError
 from deskmate_ops.risk_book import HEADER, OVERDUE, SHEETS, UNRATED
@@ -15,26 +14,6 @@ from deskmate_ops.scale import Scale
 Problem = tuple[str, str]
 Sheets = Mapping[str, Sequence[Sequence[str]]]
 Row = dict[str, str]
-
-
-def day_of(data: Mapping[str, Any], facts: Mapping[str, Any]) -> date:
-    """Return the day of a register, which is the run's or one that the user named.
-
-    Raises:
-        ToolInputError: it is neither.
-    """
-    try:
-        day = date.fromisoformat(str(data.get("as_of", "")))
-    except ValueError as problem:
-        raise ToolInputError("It does not say as of which day it holds.") from problem
-    if "date" in facts:
-        run = date.fromisoformat(str(facts["date"]))
-        said = " ".join(map(str, facts.get("said", ())))
-        if abs((day - run).days) > 1 and day.isoformat() not in said:
-            raise ToolInputError(
-                f"It holds as of {day}, which is neither today nor a day that the user named."
-            )
-    return day
 
 
 def rows_of(sheets: Sheets) -> list[tuple[str, Row]]:

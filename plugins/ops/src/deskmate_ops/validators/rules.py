@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from deskmate.plugin import Deliverable, Finding, ToolInputError, ValidationContext
+from deskmate_documents.days import day_of
 from deskmate_documents.tables import decode, read_sheets
 from deskmate_ops.card import Card
 from deskmate_ops.events import read_log
@@ -20,7 +21,7 @@ from deskmate_ops.tools.vendors import card_of
 from deskmate_ops.validators.card_rules import card_problems, weight_problems
 from deskmate_ops.validators.log_rules import log_problems
 from deskmate_ops.validators.map_rules import bpmn_problems, picture_problems
-from deskmate_ops.validators.risk_rules import day_of, owner_problems, score_problems
+from deskmate_ops.validators.risk_rules import owner_problems, score_problems
 from deskmate_ops.validators.sop_rules import owner_problems as sop_owner_problems
 
 SUMS, STEPS, MAP = "OPS-SUMS-TIE", "OPS-STEPS-COMPLETE", "OPS-MAP-TRUE"
