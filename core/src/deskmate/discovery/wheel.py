@@ -7,17 +7,16 @@ import csv
 import filecmp
 import hashlib
 import io
-import lzma
 import stat
 import struct
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from deskmate.discovery.record import RESERVED
 from deskmate.errors import PluginError
+from deskmate.formats.archive import DAMAGE
 
 FILES_LIMIT = 20_000
 SIZE_LIMIT_BYTES = 512 * 1024 * 1024
@@ -26,19 +25,6 @@ _DIRECTORY_LIMIT_BYTES = 8 * 1024 * 1024
 _END = struct.Struct("<4s4H2LH")
 _SHOWN_LIMIT = 120
 _RECORD_LIMIT_BYTES = 16 * 1024 * 1024
-_DAMAGE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    struct.error,
-    NotImplementedError,
-    RuntimeError,
-    EOFError,
-    ValueError,
-    OverflowError,
-    OSError,
-)
-"""What the standard library raises on archives that are damaged, encrypted or of another kind."""
 _KEPT_SCHEMES = ("purelib", "platlib")
 
 
@@ -73,7 +59,7 @@ def opened(wheel: Path) -> Iterator[zipfile.ZipFile]:
         _check_directory(wheel)
         with zipfile.ZipFile(wheel) as archive:
             yield archive
-    except _DAMAGE as error:
+    except DAMAGE as error:
         why = shown(str(error), 300)
         raise PluginError(f"{shown(wheel.name)} cannot be unpacked as a wheel: {why}") from error
 

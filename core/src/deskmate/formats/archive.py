@@ -31,7 +31,7 @@ _DIRECTORY_LIMIT_BYTES = 16 << 20
 _LINK_LIMIT_BYTES = 1_000
 _END = struct.Struct("<4s4H2LH")
 _TAIL_BYTES = (1 << 16) + _END.size + 20
-_DAMAGE = (
+DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
     lzma.LZMAError,
@@ -97,7 +97,7 @@ class ZipTree(Tree):
         try:
             with self._archive.open(member) as stream:
                 target = stream.read(_LINK_LIMIT_BYTES + 1).decode("utf-8", "replace")
-        except _DAMAGE as error:
+        except DAMAGE as error:
             self.note("file-unreadable", member.filename, str(error))
             return
         self.add_link(member.filename, target)
@@ -113,7 +113,7 @@ class ZipTree(Tree):
                     if left < 0:
                         raise Unreadable("it is larger than the archive says")
                     yield chunk
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise Unreadable(str(error) or "it is damaged") from error
 
 
@@ -138,7 +138,7 @@ def opened_zip(file: Path) -> Iterator[Tree]:
         try:
             archive = zipfile.ZipFile(stream)
             tree: Tree = ZipTree(archive, file.name.rpartition(".")[0] or file.name)
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise TreeRefused(f"{file.name} is no zip archive: {error}") from error
         with archive:
             tops = {path.partition("/")[0] for path in tree.files}
