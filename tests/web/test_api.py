@@ -13,7 +13,9 @@ import pytest
 from tests.web.conftest import Serve, Server
 from tests.web.scene import sandbox
 
+from deskmate.errors import DeskmateError, ModelRejected, StorageFailed
 from deskmate.host import Host, RunOrder, RunResult
+from deskmate.store.blobs import BlobStore
 from deskmate.store.listing import summary_of
 from deskmate.testing.scripted_model import Line, ScriptedModel
 from deskmate.types.places import Places
@@ -351,3 +353,33 @@ def test_a_fault_of_our_own_is_told_in_one_line_and_ends_nothing(
     assert shown["trouble"] is not None
     assert "secret detail" not in json.dumps(shown)
     assert server.ask("GET", "/api/threads").status_code == 200
+
+
+@pytest.mark.parametrize("what", ["the disk is full", "the key is wrong"])
+def test_what_goes_wrong_is_one_line_with_what_to_do_and_the_thread_goes_on(
+    serve: Serve, folder: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    server = serve(EDIT, sandbox=sandbox())
+    with monkeypatch.context() as broken:
+        if what == "the disk is full":
+            error: DeskmateError = StorageFailed("The disk is full.", hint="Free some space.")
+            broken.setattr(BlobStore, "put", _raising(error))
+        else:
+            error = ModelRejected("The key is not accepted.", hint="Set another.", status=401)
+            broken.setattr(ScriptedModel, "reply", _raising(error))
+        thread = begin(server, folder)
+        shown = server.wait(thread)
+    said = json.dumps(shown)
+    assert error.message in said
+    assert error.hint in said
+    assert "Traceback" not in said
+    assert (folder / "note.txt").read_text().startswith("Between us.\nThe notice period is 90")
+    assert server.ask("POST", f"/api/threads/{thread}/resume", {}).status_code == 202
+    assert "Both are written." in json.dumps(server.wait(thread))
+
+
+def _raising(error: Exception) -> Callable[..., Any]:
+    def fail(*arguments: Any, **named: Any) -> Any:
+        raise error
+
+    return fail

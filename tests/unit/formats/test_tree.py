@@ -18,7 +18,7 @@ from tests.unit.formats.material import lay, plain
 from deskmate.errors import PluginError
 from deskmate.formats import tree as bounds
 from deskmate.formats.opening import opened_tree
-from deskmate.formats.tree import Tree, Unreadable
+from deskmate.formats.tree import Tree, Unreadable, inside
 
 
 @contextmanager
@@ -65,6 +65,25 @@ def test_links_inside_are_read_as_copies_and_those_that_lead_out_are_left_out(
         "same.md",
         "skills/copy",
     }
+
+
+@pytest.mark.parametrize(
+    ("folder", "path", "found"),
+    [
+        ("", "a/../b", "b"),
+        ("skills/x", "../y/./z", "skills/y/z"),
+        ("skills", "..", ""),
+        ("", "../README.md", None),
+        ("skills", "../../skills/x", None),
+        ("skills", "a/../../../x/../skills", None),
+        ("", "/etc/passwd", None),
+        ("", "a\\b", None),
+    ],
+)
+def test_a_path_that_climbs_above_the_top_names_nothing_of_the_tree(
+    folder: str, path: str, found: str | None
+) -> None:
+    assert inside(folder, path) == found
 
 
 def test_a_folder_that_becomes_a_link_after_it_was_listed_is_not_followed(
