@@ -150,12 +150,12 @@ class Driver:
         if call is None or asked is None:
             await self._journal.record(closed(use, "error", "Its tool is no longer there."))
             return
-        now, by = self._world.clock.now, "user"
+        now, by = self._world.clock.now, "deadline"
         if is_over(asked.expires, now()):
             answer: bool | None = False
-            by = "deadline"
         else:
             answer = await self._world.approver.approve(call.spec, use.use.input, asked.why)
+            by = self._world.answers_by()
         if answer is None:
             text = f"{call.spec.title or call.spec.name} waits for your approval: {asked.why}"
             await self._finish("needs_you", text)

@@ -11,6 +11,7 @@ import anyio.to_thread
 from deskmate.errors import DeskmateError, SandboxMissing, UserError
 from deskmate.host.adapters import Adapters
 from deskmate.host.orders import RunOrder, RunResult
+from deskmate.host.standing import StandingApprover
 from deskmate.ports import Approver, Delta, Observer
 from deskmate.types.events import (
     ChangesStaged,
@@ -57,7 +58,8 @@ class Job:
         self._store = store
         self._order = order
         self._observe = observer
-        self._approver = approver
+        self._standing = StandingApprover(order.unattended) if order.unattended else None
+        self._approver = self._standing or approver
         self._blobs = adapters.blobs()
         self._grants: tuple[Grant, ...] = ()
         self._joined: Joined | None = None
@@ -86,7 +88,7 @@ class Job:
         world, setup = await self._build(plugins, events)
         world = replace(world, redact=redactor.value)
         setup = replace(setup, egress=await self._egress(network))
-        await Driver(world, setup, self._observe).run(self._said(world.model.name))
+        await Driver(world, setup, self._observe).run(self._said(world.model.name, events))
         applied = await self._apply()
         return result_of(self._store.thread, await self._store.events(), applied)
 
@@ -213,6 +215,7 @@ class Job:
             approver=self._approver,
             blobs=self._blobs,
             clock=self._adapters.clock,
+            answers_by=lambda: self._standing.by if self._standing else "user",
         )
         setup = Setup(
             registry=registry,
@@ -249,9 +252,10 @@ class Job:
             taken = take_content(self._grants, wanted, batch, digests=self._adapters.digests())
         return Taken(entries=taken.entries, lost=taken.lost, held=batch.held)
 
-    def _said(self, model: str) -> UserSaid | None:
+    def _said(self, model: str, events: Sequence[Event]) -> UserSaid | None:
         """Return what to store as the user's words, None where a run goes on."""
-        if not self._order.text:
+        unattended = self._order.unattended
+        if not self._order.text or (unattended and unattended.once and last(events, UserSaid)):
             return None
         return UserSaid(
             run=new_run_id(),
