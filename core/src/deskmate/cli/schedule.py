@@ -44,7 +44,9 @@ def schedules(session: Session) -> Schedules:
 @click.option("--cron", help='Minute, hour, day, month, weekday: "0 7 * * mon".')
 @click.option("--at", "once", metavar="TIME", help="Once: 2026-12-01 07:00")
 @click.option("--on-change", "folder", metavar="FOLDER", help="When files in it change.")
-@click.option("--files", "pattern", default="", metavar="PATTERN", help="Which files of it: '*.csv'")
+@click.option(
+    "--files", "pattern", default="", metavar="PATTERN", help="Which files of it: '*.csv'"
+)
 @click.option("--zone", help="Time zone; default: this machine's.")
 @click.option("--folder", "-f", "folders", multiple=True, metavar="PATH[:ro|rw|rw-no-delete]")
 @click.option("--plugin", "-p", "plugins", multiple=True, help="Enable a plugin for its runs.")
@@ -53,15 +55,62 @@ def schedules(session: Session) -> Schedules:
 @click.option("--model", "-m", help="Default: the one that a run would use now.")
 @click.option("--budget", type=float, metavar="USD", help="Stop before a run costs more.")
 @click.option("--limit", "limits", multiple=True, metavar="NAME=NUMBER", help="See `run --help`.")
-@click.option("--apply", "apply_mode", type=click.Choice(["review", "new", "all"]), default="review")
-@click.option("--expect", "expects", multiple=True, metavar="PATTERN", help="A file that a run must deliver.")
+@click.option(
+    "--apply", "apply_mode", type=click.Choice(["review", "new", "all"]), default="review"
+)
+@click.option(
+    "--expect", "expects", multiple=True, metavar="PATTERN", help="A file that a run must deliver."
+)
 @click.option("--expect-answer", is_flag=True, help="Its words are what a run delivers.")
-@click.option("--allow", "allowed", multiple=True, metavar="'TOOL NAME=VALUE…'", help="Runs unasked with this target.")
-@click.option("--wait", "wait_h", type=click.FloatRange(0.02, 24), default=24.0, metavar="HOURS", help="How long a question waits; then the answer is no.")
-@click.option("--catch-up", "days", type=click.FloatRange(0, 366), default=7.0, metavar="DAYS", help="How late the one run may be that stands for missed ones.")
+@click.option(
+    "--allow",
+    "allowed",
+    multiple=True,
+    metavar="'TOOL NAME=VALUE…'",
+    help="Runs unasked with this target.",
+)
+@click.option(
+    "--wait",
+    "wait_h",
+    type=click.FloatRange(0.02, 24),
+    default=24.0,
+    metavar="HOURS",
+    help="How long a question waits; then the answer is no.",
+)
+@click.option(
+    "--catch-up",
+    "days",
+    type=click.FloatRange(0, 366),
+    default=7.0,
+    metavar="DAYS",
+    help="How late the one run may be that stands for missed ones.",
+)
 @json_option
 @click.pass_obj
-def add(session: Session, name: str, text: str, cron: str | None, once: str | None, folder: str | None, pattern: str, zone: str | None, folders: tuple[str, ...], plugins: tuple[str, ...], project: str, hosts: tuple[str, ...], model: str | None, budget: float | None, limits: tuple[str, ...], apply_mode: str, expects: tuple[str, ...], expect_answer: bool, allowed: tuple[str, ...], wait_h: float, days: float, as_json: bool) -> None:  # noqa: PLR0913 - one parameter an option
+def add(  # noqa: PLR0913 - one parameter an option, as click wants it
+    session: Session,
+    name: str,
+    text: str,
+    cron: str | None,
+    once: str | None,
+    folder: str | None,
+    pattern: str,
+    zone: str | None,
+    folders: tuple[str, ...],
+    plugins: tuple[str, ...],
+    project: str,
+    hosts: tuple[str, ...],
+    model: str | None,
+    budget: float | None,
+    limits: tuple[str, ...],
+    apply_mode: str,
+    expects: tuple[str, ...],
+    expect_answer: bool,
+    allowed: tuple[str, ...],
+    wait_h: float,
+    days: float,
+    as_json: bool,
+) -> None:
     """Make a schedule: TEXT is the request of each run.
 
     \b
@@ -106,7 +155,9 @@ def add(session: Session, name: str, text: str, cron: str | None, once: str | No
     _show(session, schedules(session).get(schedule.id), as_json=as_json)
 
 
-def _when(cron: str | None, once: str | None, folder: str | None, pattern: str, zone: str | None) -> When:
+def _when(
+    cron: str | None, once: str | None, folder: str | None, pattern: str, zone: str | None
+) -> When:
     """Return when it is due. Raises UserError unless exactly one way is named."""
     from deskmate.host.scheduling.times import checked_cron, own_zone, parse_once, zone_of  # noqa: PLC0415
     from deskmate.host.scheduling.watching import look_at  # noqa: PLC0415
@@ -163,7 +214,9 @@ def list_command(session: Session, as_json: bool) -> None:
     store = schedules(session)
     found = store.all()
     if as_json:
-        say_json({"served": is_served(session.places), "schedules": [facts(store, one) for one in found]})
+        say_json(
+            {"served": is_served(session.places), "schedules": [facts(store, one) for one in found]}
+        )
         return
     for one in found:
         schedule = one.schedule
@@ -175,9 +228,13 @@ def list_command(session: Session, as_json: bool) -> None:
         if last is not None:
             say(f"  last     {line(last, schedule)}")
     if not found:
-        say('There is no schedule yet. Make one: deskmate schedule add "…" "…" --cron "0 7 * * mon" --expect "*.md"')
+        say(
+            'There is no schedule yet. Make one: deskmate schedule add "…" "…" --cron "0 7 * * mon" --expect "*.md"'
+        )
     elif any(one.state == "active" for one in found) and not is_served(session.places):
-        say("Nothing carries schedules out now: deskmate service install, or deskmate schedule serve")
+        say(
+            "Nothing carries schedules out now: deskmate service install, or deskmate schedule serve"
+        )
 
 
 @command.command("show", short_help="Show a schedule.")
@@ -257,7 +314,9 @@ def history(session: Session, schedule: str, limit: int, as_json: bool) -> None:
 
 @command.command("run", short_help="Run a schedule now, or try it with a dry run.")
 @click.argument("schedule")
-@click.option("--dry-run", is_flag=True, help="Try it: nothing is written, and every question gets a no.")
+@click.option(
+    "--dry-run", is_flag=True, help="Try it: nothing is written, and every question gets a no."
+)
 @click.option("--agree", is_flag=True, help="Let it run by itself if the dry run succeeds.")
 @json_option
 @click.pass_obj

@@ -84,7 +84,9 @@ def _try(
 
         async def work() -> RunResult:
             await host.create_thread(f"Dry run: {title_of(schedule, due)}", thread)
-            return await host.run(dry_run_of(schedule), thread, observer=observer, approver=approver)
+            return await host.run(
+                dry_run_of(schedule), thread, observer=observer, approver=approver
+            )
 
         anyio.run(until_interrupted, work)
 

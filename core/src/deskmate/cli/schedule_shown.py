@@ -89,7 +89,9 @@ def say_schedule(standing: Standing, now: str) -> None:
     for rule in schedule.allowed:
         target = " ".join(f"{name}={value}" for name, value in rule.where.items())
         say(f"  unasked  {rule.tool} {target}")
-    say(f"  asks     a question waits {schedule.wait_s / 3600:g} h in the inbox; then the answer is no")
+    say(
+        f"  asks     a question waits {schedule.wait_s / 3600:g} h in the inbox; then the answer is no"
+    )
     if standing.state == "draft":
         say(f"Try it, then let it run: deskmate schedule run {schedule.id} --dry-run")
 

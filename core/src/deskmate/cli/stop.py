@@ -38,7 +38,9 @@ def command(session: Session, threads: tuple[str, ...], every: bool, as_json: bo
         )
     if every == bool(threads):
         raise UserError("Say what to stop.", hint="Name threads, or use --all.")
-    note_stopped(session.places, threads)  # else whoever carries schedules out would go on with them
+    note_stopped(
+        session.places, threads
+    )  # else whoever carries schedules out would go on with them
     found = anyio.run(stop_threads, session.places.threads, threads)
     if as_json:
         say_json(found)

@@ -45,7 +45,7 @@ class Item:
     deadline: str = ""
     schedule: str = ""
     shown: tuple[str, ...] = ()
-    arguments: Digest = Digest("")
+    arguments: Digest | None = None
 
 
 async def list_inbox(places: Places) -> tuple[Item, ...]:
@@ -56,7 +56,9 @@ async def list_inbox(places: Places) -> tuple[Item, ...]:
     store = Schedules(places.data)
     summaries = await anyio.to_thread.run_sync(Catalogue(places.data, places.threads).summaries)
     failed = await anyio.to_thread.run_sync(store.failed)
-    names = {one.schedule.id: one.schedule.name for one in await anyio.to_thread.run_sync(store.all)}
+    names = {
+        one.schedule.id: one.schedule.name for one in await anyio.to_thread.run_sync(store.all)
+    }
     items = [_failed_due(due, names) for due in failed]
     known = {due.thread for due in failed}
     for summary in summaries:
@@ -145,7 +147,9 @@ def _asked(state: State, summary: ThreadSummary, due: Due | None) -> Iterator[It
             yield _question(summary, key, question_of(use), due)
         elif use.asked is not None and use.decision is None:
             yield replace(
-                _question(summary, ("approval", summary.thread, use.asked.arguments), use.asked.why, due),
+                _question(
+                    summary, ("approval", summary.thread, use.asked.arguments), use.asked.why, due
+                ),
                 kind="approval",
                 text=f"{use.asked.tool}: {use.asked.why}",
                 deadline=min(filter(None, (until, use.asked.expires)), default=""),
@@ -216,7 +220,7 @@ async def answer(
     schedule = await anyio.to_thread.run_sync(_schedule_of, store, item)
     unattended = unattended_of(schedule) if schedule is not None else Unattended()
     order = RunOrder()
-    if item.kind == "approval":
+    if item.kind == "approval" and item.arguments is not None:
         unattended = replace(unattended, given={item.arguments: _is_yes(words)})
     elif item.kind == "question":
         order = replace(order, text=words)

@@ -129,7 +129,8 @@ def agree(store: Schedules, standing: Standing, projects: Projects, now: str) ->
         )
     if schedule.when.kind == "once" and not next_dues(schedule.when, to_moment(now), 1):
         raise UserError(
-            f"The time of {schedule.name} has passed.", hint="Make another schedule for a later one."
+            f"The time of {schedule.name} has passed.",
+            hint="Make another schedule for a later one.",
         )
     if schedule.when.kind == "change":
         look = look_at(Path(schedule.when.folder), schedule.when.pattern)
@@ -141,7 +142,9 @@ def agree(store: Schedules, standing: Standing, projects: Projects, now: str) ->
 def pause(store: Schedules, standing: Standing) -> Standing:
     """Let a schedule not run by itself until it goes on. Raises UserError where it does not run anyway."""
     if standing.state != "active":
-        raise UserError(f"{standing.schedule.name} does not run by itself now: it is {standing.state}.")
+        raise UserError(
+            f"{standing.schedule.name} does not run by itself now: it is {standing.state}."
+        )
     store.set_state(standing.schedule.id, "paused")
     return store.get(standing.schedule.id)
 

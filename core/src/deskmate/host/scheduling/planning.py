@@ -28,7 +28,9 @@ class Plan:
     over: str = ""
 
 
-def plan(standing: Standing, now: str, *, busy: Due | None = None, refused: str = "") -> Plan | None:
+def plan(
+    standing: Standing, now: str, *, busy: Due | None = None, refused: str = ""
+) -> Plan | None:
     """Return what to do about all times since the last look, None if there was none.
 
     One late run stands for all that were missed. `busy`: a run of the schedule that is at work. `refused`: why it
@@ -58,7 +60,9 @@ def plan(standing: Standing, now: str, *, busy: Due | None = None, refused: str 
     if why:
         final = _skipped(schedule, [last], 1, why, now)
     else:
-        final = claimed(schedule, to_text(last), _trigger(last, now), now, _late(skipped, last, now))
+        final = claimed(
+            schedule, to_text(last), _trigger(last, now), now, _late(skipped, last, now)
+        )
     over = PAST if schedule.when.kind == "once" else ""
     return Plan(dues=(*skipped, final), looked=now, over=over)
 
@@ -108,9 +112,7 @@ def claimed(schedule: Schedule, due: str, trigger: Trigger, now: str, note: str 
     )
 
 
-def _skipped(
-    schedule: Schedule, span: Sequence[datetime], count: int, why: str, now: str
-) -> Due:
+def _skipped(schedule: Schedule, span: Sequence[datetime], count: int, why: str, now: str) -> Due:
     return Due(
         schedule=schedule.id,
         due=to_text(span[0]),

@@ -166,9 +166,7 @@ class Runner:
                 schedule=schedule.id, due=now, trigger="change", state="skipped",
                 why=f"{named(others)}; {refused}", until=now, claimed=now, ended=now,
             )  # fmt: skip
-        await _in_thread(
-            lambda: self._store.take(schedule.id, (due,), now, seen=to_note(look))
-        )
+        await _in_thread(lambda: self._store.take(schedule.id, (due,), now, seen=to_note(look)))
         self._tell(schedule, due)
 
     async def _note_trouble(self, standing: Standing, why: str) -> None:
@@ -185,7 +183,9 @@ class Runner:
         if await self._work.is_busy(due):
             return
         if due.trigger == "dry run":
-            await self._settle(schedule, due, Verdict(state="failed", why="its process ended early"))
+            await self._settle(
+                schedule, due, Verdict(state="failed", why="its process ended early")
+            )
             return
         if due.state == "waiting" and not self._is_late(due):
             verdict = await self._verdict(schedule, due)
@@ -222,7 +222,9 @@ class Runner:
         try:
             await self._work.carry_out(schedule, begun, closing=closing)
         except DeskmateError as error:
-            if await self._work.is_busy(begun):  # somebody else took the thread up; it is seen to later
+            if await self._work.is_busy(
+                begun
+            ):  # somebody else took the thread up; it is seen to later
                 return begun
             why = one_line(error)
             return await self._settle(schedule, begun, Verdict(state="failed", why=why))
@@ -233,7 +235,10 @@ class Runner:
         if closing and verdict.state == "waiting":
             verdict = Verdict(state="failed", why=f"nobody answered in time: {verdict.why}")
         elif closing and verdict.state == "succeeded":
-            verdict = Verdict(state="succeeded", why=f"{verdict.why}; nobody answered in time, so the answer was no")
+            verdict = Verdict(
+                state="succeeded",
+                why=f"{verdict.why}; nobody answered in time, so the answer was no",
+            )
         return await self._settle(schedule, begun, verdict)
 
     async def _verdict(self, schedule: Schedule, due: Due) -> Verdict:

@@ -59,7 +59,9 @@ def unit_text(python: str, environ: Mapping[str, str]) -> str:
 def _quoted(word: str) -> str:
     """Return a word as a unit takes it. Raises UserError for one that no unit can hold."""
     if any(ord(letter) < 32 for letter in word):
-        raise UserError(f"{word!r} cannot stand in a unit of systemd.", hint="Choose another place.")
+        raise UserError(
+            f"{word!r} cannot stand in a unit of systemd.", hint="Choose another place."
+        )
     inside = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     return f'"{inside}"'
 

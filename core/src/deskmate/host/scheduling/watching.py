@@ -24,7 +24,9 @@ def look_at(folder: Path, pattern: str = "") -> Look:
     Raises UserError for a folder that is not there, or too large to be watched.
     """
     if not folder.is_dir():
-        raise UserError(f"{folder} is not there.", hint="Put the folder back, or remove the schedule.")
+        raise UserError(
+            f"{folder} is not there.", hint="Put the folder back, or remove the schedule."
+        )
     found: dict[str, tuple[int, int]] = {}
     for path, entry in _files(folder):
         if pattern and not fnmatch.fnmatchcase(entry.name, pattern):

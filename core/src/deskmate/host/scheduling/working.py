@@ -142,7 +142,9 @@ def _is_over(state: State, schedule: Schedule, *, closing: bool) -> bool:
         case "done":
             return schedule.apply == "review" or not state.dirty
         case "needs_you":
-            return not closing or bool(state.open_uses and all(use.is_question for use in state.open_uses))
+            return not closing or bool(
+                state.open_uses and all(use.is_question for use in state.open_uses)
+            )
         case "stopped" | "":
             return False
     return True
