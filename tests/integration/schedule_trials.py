@@ -13,6 +13,7 @@ import sys
 import time
 import traceback
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +141,7 @@ async def _check(places: Places, store: Schedules) -> list[str]:
         counted = sum(due.count for due in rows)
         if counted != len(times):
             problems.append(f"{counted} times are written down, {len(times)} were due")
-        for one, two in zip(rows, rows[1:], strict=False):
+        for one, two in pairwise(rows):
             if one.until >= two.due:
                 problems.append(f"{two.due} is written down twice")
         for due in rows:

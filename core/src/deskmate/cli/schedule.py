@@ -165,6 +165,8 @@ def _when(
 
     if sum(one is not None for one in (cron, once, folder)) != 1:
         raise UserError("Say when: one of --cron, --at and --on-change.")
+    if pattern and folder is None:
+        raise UserError("--files goes with --on-change.")
     name = zone or own_zone()
     zone_of(name)
     if cron is not None:

@@ -76,7 +76,9 @@ async def list_inbox(places: Places) -> tuple[Item, ...]:
 
 def _sorted(items: Iterable[Item]) -> list[Item]:
     newest = sorted(items, key=lambda item: item.since, reverse=True)
-    return sorted(newest, key=lambda item: (ORDER.index(item.kind), item.deadline))
+    return sorted(
+        newest, key=lambda item: (ORDER.index(item.kind), not item.deadline, item.deadline)
+    )
 
 
 def _id(*words: str) -> str:

@@ -101,6 +101,10 @@ class Schedules:
         """Pause a schedule, let it go on, or note that it is over."""
         self._set(schedule, state=state, why=why, **({"looked": looked} if looked else {}))
 
+    def note_why(self, schedule: str, why: str) -> None:
+        """Note what is in a schedule's way, or that nothing is any more."""
+        self._set(schedule, why=why)
+
     def _set(self, schedule: str, **values: str) -> None:
         words = ", ".join(f"{name} = ?" for name in values)
         with self._writing() as db:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -102,8 +101,3 @@ class Script:
     async def own_changes(self, schedule: Schedule, paths: tuple[str, ...]) -> frozenset[str]:
         """Return what a test says."""
         return self.own
-
-
-def with_looked(standing: Standing, looked: str) -> Standing:
-    """Return it as after a look."""
-    return replace(standing, looked=looked)

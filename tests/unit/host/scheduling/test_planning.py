@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 from tests.unit.host.scheduling.desk import at, cron, schedule, standing
 
@@ -91,7 +92,7 @@ def test_very_many_missed_times_are_written_down_in_few_rows() -> None:
     made = _plan(minutes, at(2026, 1, 20))
     assert len(made.dues) == 4
     assert sum(due.count for due in made.dues) == 15 * 24 * 60
-    for one, two in zip(made.dues, made.dues[1:], strict=False):
+    for one, two in pairwise(made.dues):
         assert one.until < two.due
 
 

@@ -146,7 +146,7 @@ class Runner:
         look = await _in_thread(lambda: look_at(folder, schedule.when.pattern))
         before, self._looks[schedule.id] = self._looks.get(schedule.id), look
         if standing.why:
-            await _in_thread(lambda: self._store.set_state(schedule.id, "active"))
+            await _in_thread(lambda: self._store.note_why(schedule.id, ""))
         note = await _in_thread(lambda: self._store.seen(schedule.id))
         if note is None:
             await _in_thread(lambda: self._store.note_seen(schedule.id, to_note(look)))
@@ -172,8 +172,7 @@ class Runner:
     async def _note_trouble(self, standing: Standing, why: str) -> None:
         if standing.why != why:
             self._told(f"{standing.schedule.name}: {why}")
-            name, state = standing.schedule.id, standing.state
-            await _in_thread(lambda: self._store.set_state(name, state, why=why))
+            await _in_thread(lambda: self._store.note_why(standing.schedule.id, why))
 
     async def _see_to(self, schedule: Schedule, due: Due) -> None:
         """Begin or resume a run; of one that waits, see whether it was answered or has waited too long."""
