@@ -65,11 +65,12 @@ async def list_inbox(places: Places) -> tuple[Item, ...]:
         if summary.archived:
             continue
         if summary.state == "needs you":
-            items += await _questions(places, summary, store)
+            asked = await _questions(places, summary, store)
+            items += asked
+            if summary.pending and not asked:
+                items.append(_finished(summary))
         elif summary.state in _FAILED and summary.thread not in known:
             items.append(_failed_thread(summary))
-        if summary.pending and summary.state in ("done", "stopped"):
-            items.append(_finished(summary))
     gone = await anyio.to_thread.run_sync(store.dismissed)
     return tuple(_sorted(item for item in items if item.id not in gone))
 

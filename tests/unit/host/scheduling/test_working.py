@@ -186,7 +186,8 @@ async def test_a_yes_in_the_inbox_lets_the_run_go_on_to_its_end(tmp_path: Path) 
     host, places = house(tmp_path, SENDING, sent=sent.append)
     due = await _run(host, places, _agreed(places, _schedule(tmp_path)).schedule)
     (item,) = await list_inbox(places)
-    assert (item.kind, item.thread, item.deadline) == ("approval", due.thread, due.deadline)
+    assert (item.kind, item.thread, item.schedule) == ("approval", due.thread, "report-1")
+    assert utc_now() < item.deadline <= due.deadline
     assert "to: team@example.test" in item.shown
     with pytest.raises(UserError, match="neither yes nor no"):
         await answer(host, places, item, "maybe", observer=lambda one: None, approver=Nobody())
