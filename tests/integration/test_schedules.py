@@ -12,7 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click import ClickException
+from click.testing import CliRunner
 from tests.integration.conftest import Command, Done
+
+from deskmate.cli import root
+from deskmate.errors import UserError
 
 ASK = "Say how it stands."
 SOON = ("--cron", "0 7 * * mon", "--zone", "Europe/Berlin")
@@ -118,13 +123,18 @@ def test_a_pause_and_its_end(deskmate: Command, recording: Path) -> None:
     ],
 )
 def test_what_could_not_run_unwatched_is_refused_in_one_line(
-    deskmate: Command, recording: Path, arguments: tuple[str, ...], says: str
+    recording: Path,
+    arguments: tuple[str, ...],
+    says: str,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    done = deskmate("schedule", "add", "X", ASK, "--model", f"replay:{recording}", *arguments)
-    assert done.returncode == 2
-    assert says in done.stderr
-    assert "Traceback" not in done.stderr
-    assert "There is no schedule yet." in deskmate("schedule", "list").stdout
+    monkeypatch.setenv("DESKMATE_HOME", str(home))
+    words = ["schedule", "add", "X", ASK, "--model", f"replay:{recording}", *arguments]
+    error = CliRunner().invoke(root, words).exception
+    assert isinstance(error, UserError | ClickException)
+    assert says in f"{error.message} {getattr(error, 'hint', '')}"
+    assert not (home / "data/schedules.db").exists()
 
 
 def test_a_model_that_costs_money_needs_a_budget(deskmate: Command) -> None:

@@ -33,5 +33,5 @@ def test_a_runner_killed_at_random_moments_runs_each_time_once(kills: int, tmp_p
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["problems"] == []
-    assert found["begun"] > kills / 6
-    assert found["resumed"] > kills / 12, "some kill must have hit a run"
+    assert found["begun"] > kills / 2
+    assert found["resumed"] > kills / 6, "most kills must hit a run"

@@ -12,6 +12,7 @@ import click
 from deskmate.cli.output import Session, json_option, say, say_json
 from deskmate.cli.schedule_shown import facts, following, line, say_schedule, shown, state_words
 from deskmate.errors import UserError
+from deskmate.types.files import ApplyMode
 
 if TYPE_CHECKING:
     from deskmate.store.projects import Projects
@@ -103,7 +104,7 @@ def add(  # noqa: PLR0913 - one parameter an option, as click wants it
     model: str | None,
     budget: float | None,
     limits: tuple[str, ...],
-    apply_mode: str,
+    apply_mode: ApplyMode,
     expects: tuple[str, ...],
     expect_answer: bool,
     allowed: tuple[str, ...],
@@ -142,7 +143,7 @@ def add(  # noqa: PLR0913 - one parameter an option, as click wants it
             project=_project_id(session, project),
             hosts=tuple(parse_allowed(one) for one in hosts),
             limits=bounds,
-            apply=apply_mode,  # type: ignore[arg-type] - click has checked it
+            apply=apply_mode,
             expects=expects,
             expects_answer=expect_answer,
             allowed=tuple(parse_rule(one) for one in allowed if one.strip()),
@@ -339,7 +340,7 @@ def run(session: Session, schedule: str, dry_run: bool, agree: bool, as_json: bo
     return run_now(session, standing, as_json=as_json)
 
 
-@command.command("serve")
+@command.command("serve", short_help="Carry schedules out while this runs.")
 @click.pass_obj
 def serve(session: Session) -> None:
     """Carry schedules out while this runs; `deskmate serve` does it as well.

@@ -143,7 +143,7 @@ def run_now(session: Session, standing: Standing, *, as_json: bool) -> int:
         from deskmate.host.scheduling.serving import Quiet  # noqa: PLC0415
         from deskmate.host.scheduling.working import Working  # noqa: PLC0415
 
-        host, told = Host(session.places), progress()
+        host, settled = Host(session.places), None
         async with (
             running(host, session.places, Quiet()) as runs,
             anyio.create_task_group() as tasks,
@@ -152,8 +152,9 @@ def run_now(session: Session, standing: Standing, *, as_json: bool) -> int:
             if why := await working.refusal(standing):
                 raise UserError(f"{schedule.name} does not run: {why}.")
             store.claim(due)
-            runner = Runner(store, working, SystemClock(), tasks, told=told)
-            return await runner.carry_out(schedule, due)
+            runner = Runner(store, working, SystemClock(), tasks, told=progress())
+            settled = await runner.carry_out(schedule, due)
+        return settled
 
     settled = anyio.run(until_interrupted, work)
     if as_json:

@@ -72,6 +72,8 @@ def write_thread(threads: Path, thread: ThreadId, rows: Sequence[tuple[Any, ...]
     check_not_synced(threads)
     temporary = threads / f".new-{thread}"
     _sweep(threads)
+    # an id that was chosen before is tried again after a crash
+    shutil.rmtree(temporary, ignore_errors=True)
     try:
         make_folder(temporary)
         db = schema.open_database(temporary, write=True)

@@ -62,7 +62,7 @@ def _on_the_wall(day: date, minute: int, zone: ZoneInfo) -> datetime:
 
 def _plan(name: str, text: str, zone: str, minutes: Sequence[int], **days: tuple[int, ...]) -> Plan:
     made = replace(cron(text, zone, name=name), id=name)
-    return Plan(schedule=made, minutes=tuple(minutes), **days)  # type: ignore[arg-type]
+    return Plan(schedule=made, minutes=tuple(minutes), **days)
 
 
 FEW = (

@@ -113,9 +113,9 @@ class Runner:
             except DeskmateError as error:
                 await self._note_trouble(standing, error.message)
         for due in await _in_thread(self._store.open_dues):
-            standing = standings.get(due.schedule)
-            if standing is not None and _key(due) not in self._live:
-                await self._see_to(standing.schedule, due)
+            known = standings.get(due.schedule)
+            if known is not None and _key(due) not in self._live:
+                await self._see_to(known.schedule, due)
 
     async def _take(self, standing: Standing, dues: tuple[Due, ...]) -> None:
         """Claim and skip what has become due."""

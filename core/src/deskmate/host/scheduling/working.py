@@ -82,7 +82,9 @@ class Working:
         if scope.cancelled_caught:
             with anyio.move_on_after(GRACE_S):
                 await self._runs.stop(due.thread)
-            raise LimitExceeded(f"it did not end within {seconds:.0f} s and was stopped")
+            raise LimitExceeded(
+                f"it did not end within {seconds:.0f} s and was stopped", limit="seconds"
+            )
         if problem := self._runs.problem(due.thread):
             raise DeskmateError(problem.message, hint=problem.hint)
 
