@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -14,10 +15,36 @@ from typing import Any
 import pytest
 from click import ClickException
 from click.testing import CliRunner
-from tests.integration.conftest import Command, Done
+from tests.integration.conftest import NAMES, Command, Done
 
-from deskmate.cli import root
+from deskmate.cli import main, root
 from deskmate.errors import UserError
+
+
+@pytest.fixture
+def deskmate(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Command:
+    """Run a command in this process: there are many, and none of them must be killed."""
+    for name in NAMES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DESKMATE_HOME", str(home))
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+
+    def run(*arguments: str | Path, **environ: str) -> Done:
+        capsys.readouterr()
+        with monkeypatch.context() as patch:
+            for name, value in environ.items():
+                patch.setenv(name, value)
+            with pytest.raises(SystemExit) as ended:
+                main([str(one) for one in arguments])
+        out, err = capsys.readouterr()
+        code = ended.value.code
+        assert isinstance(code, int)
+        return Done(arguments, code, out, err)
+
+    return run
+
 
 ASK = "Say how it stands."
 SOON = ("--cron", "0 7 * * mon", "--zone", "Europe/Berlin")

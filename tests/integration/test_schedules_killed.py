@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 long = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
-@pytest.mark.parametrize("kills", [12, pytest.param(300, marks=long)])
+@pytest.mark.parametrize("kills", [5, pytest.param(150, marks=long)])
 def test_a_runner_killed_at_random_moments_runs_each_time_once(kills: int, tmp_path: Path) -> None:
     done = subprocess.run(
         [
@@ -33,5 +33,5 @@ def test_a_runner_killed_at_random_moments_runs_each_time_once(kills: int, tmp_p
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["problems"] == []
-    assert found["begun"] > kills / 2
-    assert found["resumed"] > kills / 6, "most kills must hit a run"
+    assert found["cut"] >= kills, "so many kills hit a run"
+    assert found["resumed"] >= kills

@@ -35,8 +35,3 @@ def test_a_schedule_that_was_tried_delivers_by_itself(desk: Desk, tmp_path: Path
     summary = {row[0]: row[1] for row in rows_of(folder / "process-metrics.xlsx", "Summary")}
     assert (summary["Events"], summary["Cases"]) == (9, 3)
     assert desk.json("thread", "verify", ran["thread"])["problems"] == []
-
-    again = desk.json("schedule", "run", name, code=1)
-    assert again["state"] == "failed", "the file is there already, and only new ones may be written"
-    (item,) = [one for one in desk.json("inbox", "list") if one["kind"] == "failure"]
-    assert item["thread"] == again["thread"]

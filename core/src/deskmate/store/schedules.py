@@ -101,6 +101,10 @@ class Schedules:
         """Pause a schedule, let it go on, or note that it is over."""
         self._set(schedule, state=state, why=why, **({"looked": looked} if looked else {}))
 
+    def look_anew(self, schedule: str, looked: str, why: str) -> None:
+        """Begin to look from a moment on, also an earlier one than before."""
+        self._set(schedule, looked=looked, why=why)
+
     def note_why(self, schedule: str, why: str) -> None:
         """Note what is in a schedule's way, or that nothing is any more."""
         self._set(schedule, why=why)

@@ -206,6 +206,49 @@ async def test_a_thread_that_somebody_works_in_is_left_alone(store: Schedules, c
     assert store.history("report-1")[0].state == "running"
 
 
+async def test_a_run_that_waited_for_its_turn_does_not_begin_if_it_may_not_any_more(
+    store: Schedules, clock: Hand
+) -> None:
+    clock.moment += HOUR
+    due = claimed(store.get("report-1").schedule, clock.now(), "time", clock.now())
+    store.take("report-1", (due,), clock.now())
+    work = Script()
+    work.refused = "its project has changed"
+    async with _runner(store, work, clock) as runner:
+        await _look(runner, clock)
+    (found,) = store.history("report-1")
+    assert (found.state, found.why, work.begun) == ("skipped", work.refused, [])
+
+
+async def test_a_clock_that_was_years_ahead_does_not_silence_a_schedule(
+    store: Schedules, clock: Hand
+) -> None:
+    work = Script()
+    async with _runner(store, work, clock) as runner:
+        clock.moment += timedelta(days=400)
+        await _look(runner, clock)
+        clock.moment -= timedelta(days=400)
+        await _look(runner, clock)
+        assert "had been wrong: it showed 2027" in store.get("report-1").why
+        await _look(runner, clock, HOUR)  # written down as skipped by the wrong clock, and stays so
+        await _look(runner, clock, HOUR)
+    assert len(work.begun) == 2
+
+
+async def test_a_clock_that_is_put_back_by_an_hour_repeats_nothing(
+    store: Schedules, clock: Hand
+) -> None:
+    work = Script()
+    async with _runner(store, work, clock) as runner:
+        await _look(runner, clock, HOUR)
+        clock.moment -= timedelta(minutes=70)
+        for _ in range(8):
+            await _look(runner, clock, timedelta(minutes=10))
+        assert len(work.begun) == 1
+        await _look(runner, clock, HOUR)
+    assert len(work.begun) == 2
+
+
 async def test_more_runs_than_slots_wait_their_turn(tmp_path: Path, clock: Hand) -> None:
     store = Schedules(tmp_path)
     for number in range(5):

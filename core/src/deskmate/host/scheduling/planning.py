@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from deskmate.host.scheduling.times import dues_after, shown, to_moment, to_text
+from deskmate.host.scheduling.times import dues_after, later, shown, to_moment, to_text
 from deskmate.types.ids import new_thread_id
 from deskmate.types.schedules import Due, Schedule, Standing, Trigger
 
 ON_TIME_S = 300.0
 """A run that begins so much later is still on time."""
+AHEAD_S = 26 * 3600.0
+"""A clock that is set back by less waits until it is again as late as it was."""
 SPAN = 10_000
 """So many skipped times are written down as one at most."""
 PAUSED = "you had paused it"
@@ -26,6 +28,11 @@ class Plan:
     dues: tuple[Due, ...]
     looked: str
     over: str = ""
+
+
+def is_ahead(standing: Standing, now: str) -> bool:
+    """Say whether the clock was far ahead when it was looked last: nothing would be due for all that time."""
+    return standing.looked > later(now, AHEAD_S)
 
 
 def plan(

@@ -15,7 +15,7 @@ import anyio.to_thread
 from deskmate.agent.asking import one_line
 from deskmate.errors import DeskmateError
 from deskmate.host.scheduling.outcome import Verdict
-from deskmate.host.scheduling.planning import claimed, plan
+from deskmate.host.scheduling.planning import claimed, is_ahead, plan
 from deskmate.host.scheduling.times import later, next_dues, to_moment
 from deskmate.host.scheduling.watching import Look, differing, from_note, look_at, named, to_note
 from deskmate.ports import Clock
@@ -115,7 +115,7 @@ class Runner:
         for due in await _in_thread(self._store.open_dues):
             known = standings.get(due.schedule)
             if known is not None and _key(due) not in self._live:
-                await self._see_to(known.schedule, due)
+                await self._see_to(known, due)
 
     async def _take(self, standing: Standing, dues: tuple[Due, ...]) -> None:
         """Claim and skip what has become due."""
@@ -126,6 +126,10 @@ class Runner:
             return
         refused = await self._work.refusal(standing) if standing.state == "active" else ""
         now = self._clock.now()
+        if is_ahead(standing, now):
+            why = f"the clock of this machine had been wrong: it showed {standing.looked[:16]}Z"
+            await _in_thread(lambda: self._store.look_anew(name, now, why))
+            return
         made = await _in_thread(lambda: plan(standing, now, busy=busy, refused=refused))
         if made is None:
             return
@@ -174,8 +178,9 @@ class Runner:
             self._told(f"{standing.schedule.name}: {why}")
             await _in_thread(lambda: self._store.note_why(standing.schedule.id, why))
 
-    async def _see_to(self, schedule: Schedule, due: Due) -> None:
+    async def _see_to(self, standing: Standing, due: Due) -> None:
         """Begin or resume a run; of one that waits, see whether it was answered or has waited too long."""
+        schedule = standing.schedule
         by_hand = due.trigger in ("hand", "dry run")
         if by_hand and self._clock.now() < later(due.claimed, BY_HAND_S):
             return
@@ -192,6 +197,9 @@ class Runner:
                 await self._settle(schedule, due, verdict)
             return
         if len(self._live) < self._slots:
+            if due.state == "claimed" and (why := await self._work.refusal(standing)):
+                await self._settle(schedule, due, Verdict(state="skipped", why=why))
+                return
             self._live[_key(due)] = anyio.Event()
             self._tasks.start_soon(self._carry_out, schedule, due)
 
