@@ -397,6 +397,13 @@ class NetworkSet:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectorsSet:
+    """The thread's connectors from now on: name → digest of the definitions of its tools that the user accepted."""
+
+    connectors: Mapping[str, Digest]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EgressAsked:
     """The guest asked for something of the network; stored before anything is sent.
 
@@ -466,6 +473,7 @@ Payload = (
     | Refused
     | Erased
     | NetworkSet
+    | ConnectorsSet
     | EgressAsked
     | EgressEnded
 )

@@ -1,0 +1,369 @@
+"""`deskmate connector`: the user's own tools, on servers that speak MCP, and what their tools may do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+import anyio
+import click
+
+from deskmate.cli.output import Session, json_option, one_line, say, say_json
+from deskmate.cli.permissions import someone_is_there
+from deskmate.errors import UserError
+from deskmate.types.connectors import ConnectorEntry, ToolSetting
+
+if TYPE_CHECKING:
+    from deskmate.connectors.book import Book
+    from deskmate.connectors.pins import Drift, Listing
+    from deskmate.types.policy import Decision
+    from deskmate.types.registry import Risk
+
+_RISKS = ("read", "write", "send")
+
+
+@click.group("connector")
+def command() -> None:
+    """Connect your own tools: servers that speak MCP, on the network or on this machine.
+
+    What a server says of its tools is shown to you and pinned: a tool that changes is off until you accept it again.
+    Each call is asked about unless you allow the tool, and stands in the thread's record.
+    """
+
+
+def book_of(session: Session) -> Book:
+    """Return the user's connectors."""
+    from deskmate.connectors.book import Book  # noqa: PLC0415 - only commands need it
+
+    return Book(session.places.config)
+
+
+@command.command("add", short_help="Connect a server, after a look at its tools.")
+@click.argument("name")
+@click.argument("url")
+@click.option("--category", "categories", multiple=True, help="What it is, as skills say ~~CRM: --category CRM.")
+@click.option(
+    "--secret-header",
+    "headers",
+    multiple=True,
+    metavar="HEADER=[SCHEME ]SECRET",
+    help="Send a secret of yours in a header: 'Authorization=Bearer TOKEN'. SECRET is its name, not its value.",
+)
+@click.option("--timeout", "timeout_s", type=click.IntRange(1, 3600), default=60, help="Seconds of one call.")
+@click.option("--yes", is_flag=True, help="Accept its tools as they are, without a question.")
+@json_option
+@click.pass_obj
+def add_command(  # noqa: PLR0913 - one parameter an option, as click wants it
+    session: Session,
+    name: str,
+    url: str,
+    categories: tuple[str, ...],
+    headers: tuple[str, ...],
+    timeout_s: int,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Connect the server at URL as NAME, after you have seen and accepted its tools.
+
+    \b
+    deskmate connector add crm https://mcp.example.com/mcp --category CRM \\
+        --secret-header 'Authorization=Bearer TOKEN'
+
+    URL is https, or http to a port of this machine (http://127.0.0.1:8000/mcp).
+    """  # noqa: D301 - click reads the backspace as "do not wrap"
+    from deskmate.cli.connector_words import parse_header  # noqa: PLC0415
+    from deskmate.connectors.way import parse_server  # noqa: PLC0415
+
+    book = book_of(session)
+    check_free(session, book, name)
+    parse_server(url)
+    entry = ConnectorEntry(
+        name=name,
+        url=url.strip(),
+        categories=tuple(" ".join(word.split()).removeprefix("~~") for word in categories),
+        headers=tuple(parse_header(text) for text in headers),
+        timeout_s=timeout_s,
+    )
+    ask_secrets(session, entry)
+    add_entry(session, entry, yes=yes, as_json=as_json)
+
+
+def check_free(session: Session, book: Book, name: str) -> None:
+    """Raise UserError unless a new connector may have this name."""
+    from deskmate.cli.plugin import installed_plugins  # noqa: PLC0415
+    from deskmate.connectors.book import check_name  # noqa: PLC0415
+
+    check_name(name)
+    if book.find(name) is not None:
+        hint = f"Choose another name, or take it away first: deskmate connector remove {name}"
+        raise UserError(f"There is a connector {name} already.", hint=hint)
+    if name in {plugin.name for plugin in installed_plugins(session).plugins}:
+        raise UserError(f"A plugin is called {name}.", hint=f"Choose another name, such as my-{name}.")
+
+
+def ask_secrets(session: Session, entry: ConnectorEntry) -> None:
+    """Ask at the terminal for secrets that are not kept yet. Raises UserError where nobody is there."""
+    from deskmate.connectors.vault import open_vault  # noqa: PLC0415
+
+    if not entry.headers:
+        return
+    vault = open_vault(session.places.config)
+    for header in entry.headers:
+        if vault.get(entry.owner, header.secret) is not None:
+            continue
+        if not someone_is_there():
+            hint = f"Keep it first: deskmate secret set {entry.owner} {header.secret}"
+            raise UserError(f"There is no secret {header.secret} for {entry.name}.", hint=hint)
+        value = click.prompt(f"{entry.name} {header.secret}", hide_input=True, err=True)
+        vault.set(entry.owner, header.secret, str(value).strip())
+
+
+def add_entry(session: Session, entry: ConnectorEntry, *, yes: bool, as_json: bool) -> None:
+    """Look at a server, ask the user, and keep the connector. Raises UserError."""
+    from deskmate.cli.connector_words import tool_lines  # noqa: PLC0415
+    from deskmate.host.connectors import look_at  # noqa: PLC0415
+
+    found, listing = anyio.run(look_at, session.places, entry)
+    found = replace(found, tools=listing.tools)
+    _show(f"{entry.name}: {found.server or 'a server without a name'}, {entry.url}")
+    for line in tool_lines(found, listing.left_out):
+        _show(line)
+    _agree(yes, f"Accept {_tools(len(listing.tools))} as described?", f"{entry.name} is not connected")
+    book_of(session).save(found)
+    if as_json:
+        say_json(found)
+        return
+    say(f"{entry.name} is connected with {_tools(len(listing.tools))}. Use it: deskmate run \"…\" --connector {entry.name}")
+
+
+def _show(line: str) -> None:
+    click.echo(one_line(line, 400) if not line.startswith(" ") else f"  {one_line(line, 400)}", err=True)
+
+
+def _tools(number: int) -> str:
+    return f"{number} tool" if number == 1 else f"{number} tools"
+
+
+def _agree(yes: bool, question: str, refused: str) -> None:
+    if yes:
+        return
+    if not someone_is_there():
+        raise UserError(f"{refused}: nobody is at a terminal to accept it.", hint="If you accept it, say so with --yes.")
+    if not click.confirm(f"  {question}", default=False, err=True):
+        raise UserError(f"{refused}: you did not accept it.")
+
+
+@command.command("list")
+@json_option
+@click.pass_obj
+def list_command(session: Session, as_json: bool) -> None:
+    """List the connectors."""
+    entries = book_of(session).all()
+    if as_json:
+        say_json([_summary(entry) for entry in entries])
+        return
+    for entry in entries:
+        off = f", {len(entry.off)} off" if entry.off else ""
+        about = f"  ~~{', ~~'.join(entry.categories)}" if entry.categories else ""
+        say(f"{entry.name}  {entry.url}  {_tools(len(entry.tools))}{off}{about}")
+    if not entries:
+        say("There are none. Connect one: deskmate connector add NAME URL")
+
+
+def _summary(entry: ConnectorEntry) -> dict[str, Any]:
+    kept = ("name", "url", "transport", "categories", "server", "protocol", "login", "of")
+    return {**{key: getattr(entry, key) for key in kept}, "tools": len(entry.tools), "off": entry.off}
+
+
+@command.command("show")
+@click.argument("name")
+@json_option
+@click.pass_obj
+def show_command(session: Session, name: str, as_json: bool) -> None:
+    """Show a connector: its tools, what they may do, and what is off."""
+    from deskmate.cli.connector_words import tool_lines  # noqa: PLC0415
+
+    entry = book_of(session).get(name)
+    if as_json:
+        say_json(entry)
+        return
+    say(f"{entry.name}: {entry.url}")
+    if entry.server:
+        say(f"calls itself {entry.server}; protocol {entry.protocol}")
+    if entry.of:
+        say(f"wanted by the plugin {entry.of}")
+    if entry.categories:
+        say(f"serves ~~{', ~~'.join(entry.categories)}")
+    for header in entry.headers:
+        say(f"sends {header.name}: {f'{header.scheme} ' if header.scheme else ''}⟦secret {header.secret}⟧")
+    for line in tool_lines(entry, {}):
+        say(line)
+
+
+@command.command("test", short_help="Say whether a server answers, and is what you accepted.")
+@click.argument("name")
+@json_option
+@click.pass_obj
+def test_command(session: Session, name: str, as_json: bool) -> int:
+    """Connect to a server and compare its tools with those that you accepted; exit code 1 if they differ."""
+    book = book_of(session)
+    found, listing, drift = _compared(session, book.get(name))
+    _keep_off(book, name, drift)
+    if as_json:
+        say_json(_report(found, listing, drift))
+        return 1 if drift else 0
+    say(f"{name} answers: {found.server or 'without a name'}, protocol {found.protocol}, {_tools(len(listing.tools))}.")
+    for line in _drift_lines(drift):
+        say(line)
+    if drift:
+        say(f"Accept what is there now: deskmate connector review {name}")
+    return 1 if drift else 0
+
+
+def _compared(session: Session, entry: ConnectorEntry) -> tuple[ConnectorEntry, Listing, Drift]:
+    from deskmate.connectors.pins import drift  # noqa: PLC0415
+    from deskmate.host.connectors import look_at  # noqa: PLC0415
+
+    found, listing = anyio.run(look_at, session.places, entry)
+    return found, listing, drift(entry.tools, listing.tools)
+
+
+def _keep_off(book: Book, name: str, drift: Drift) -> None:
+    """What changed is off in every thread from now on."""
+    if off := drift.off():
+        entry = book.get(name)
+        book.save(replace(entry, off={**entry.off, **off}))
+
+
+def _report(found: ConnectorEntry, listing: Listing, drift: Drift) -> dict[str, Any]:
+    return {
+        "name": found.name, "server": found.server, "protocol": found.protocol,
+        "tools": [pin.tool.name for pin in listing.tools], "left_out": listing.left_out,
+        "added": drift.added, "gone": drift.gone, "changed": drift.changed,
+    }  # fmt: skip
+
+
+def _drift_lines(drift: Drift) -> list[str]:
+    lines = [f"new: {name}" for name in drift.added]
+    lines += [f"gone: {name}" for name in drift.gone]
+    for name, difference in drift.changed.items():
+        lines += [f"changed: {name}", *(f"    {line}" for line in difference)]
+    return lines
+
+
+@command.command("review", short_help="See what changed at a server, and accept it.")
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Accept what is there now, without a question.")
+@click.pass_obj
+def review_command(session: Session, name: str, yes: bool) -> None:
+    """Show how a server's tools differ from those that you accepted and, if you accept them, use them from now on.
+
+    What you allowed a tool that changed does not hold for what it is now.
+    """
+    book = book_of(session)
+    entry = book.get(name)
+    found, listing, drift = _compared(session, entry)
+    if not drift and not entry.off:
+        say(f"{name} is what you accepted.")
+        return
+    _keep_off(book, name, drift)
+    for line in _drift_lines(drift):
+        _show(line)
+    _agree(yes, "Accept this?", f"{name} stays as it was, without what changed")
+    kept = {tool: setting for tool, setting in entry.settings.items() if tool not in drift.off() or setting.decision == "deny"}
+    book.save(replace(found, tools=listing.tools, off={}, settings=kept))
+    say(f"{name} has {_tools(len(listing.tools))} as they are now.")
+
+
+def _decision_command(word: str, decision: Decision, text: str) -> None:
+    @command.command(word, help=text, short_help=text.partition("\n")[0])
+    @click.argument("name")
+    @click.argument("tools", nargs=-1, required=True, metavar="TOOL…")
+    @click.option("--as", "risk", type=click.Choice(_RISKS), help="Say what the tools do; without it, it stays.")
+    @json_option
+    @click.pass_obj
+    def decide(session: Session, name: str, tools: tuple[str, ...], risk: str | None, as_json: bool) -> None:
+        from deskmate.cli.connector_words import decided  # noqa: PLC0415
+
+        book = book_of(session)
+        entry = book.get(name)
+        for tool in tools:
+            known = _named(entry, tool)
+            before = entry.setting(known)
+            entry = entry.with_setting(
+                known, ToolSetting(decision=decision, risk=cast("Risk", risk or before.risk))
+            )
+        book.save(entry)
+        if as_json:
+            say_json(entry)
+            return
+        for tool in tools:
+            say(f"{name} {tool}  {decided(entry.setting(_named(entry, tool)))}")
+
+
+_decision_command(
+    "allow",
+    "allow",
+    "Let tools of a connector run unasked, in every thread that has it.\n\n"
+    "Once your data and texts that others wrote are both in a thread, only those that you call reading (--as read) still "
+    "run unasked. What you call sending (--as send) is always asked about.",
+)
+_decision_command("ask", "ask", "Be asked about each call of a connector's tools, whatever a thread's rules say.")
+_decision_command("block", "deny", "Let no thread have these tools of a connector.")
+
+
+def _named(entry: ConnectorEntry, tool: str) -> str:
+    for pin in entry.tools:
+        if tool in (pin.tool.name, pin.wire):
+            return pin.tool.name
+    known = ", ".join(pin.tool.name for pin in entry.tools[:30])
+    raise UserError(f"{entry.name} has no tool {tool!r}.", hint=f"It has: {known}")
+
+
+@command.command("enable")
+@click.argument("name")
+@click.option("--thread", "-t", required=True, help="The thread that is to have it.")
+@click.pass_obj
+def enable_command(session: Session, name: str, thread: str) -> None:
+    """Let a thread use a connector from its next run on."""
+    names = _change(session, thread, lambda had: (*had, *(() if name in had else (name,))))
+    say(f"{thread} has {', '.join(names)}.")
+
+
+@command.command("disable")
+@click.argument("name")
+@click.option("--thread", "-t", required=True, help="The thread that is to have it no more.")
+@click.pass_obj
+def disable_command(session: Session, name: str, thread: str) -> None:
+    """Take a connector from a thread; what it did stays in the thread's record."""
+    names = _change(session, thread, lambda had: tuple(other for other in had if other != name))
+    say(f"{thread} has {', '.join(names) or 'no connectors'}.")
+
+
+def _change(
+    session: Session, thread: str, change: Callable[[tuple[str, ...]], tuple[str, ...]]
+) -> tuple[str, ...]:
+    from deskmate.host.connectors import set_thread_connectors  # noqa: PLC0415
+
+    return anyio.run(set_thread_connectors, session.places, thread, change)
+
+
+@command.command("remove")
+@click.argument("name")
+@click.pass_obj
+def remove_command(session: Session, name: str) -> int:
+    """Forget a connector and its secrets; threads that had it go on without it."""
+    from deskmate.connectors.vault import open_vault  # noqa: PLC0415
+
+    book = book_of(session)
+    if not book.remove(name):
+        say(f"There is no connector {name}.")
+        return 1
+    vault = open_vault(session.places.config)
+    owner = ConnectorEntry(name=name, url="").owner
+    forgotten = [secret for kept, secret in vault.names() if kept == owner]
+    for secret in forgotten:
+        vault.remove(owner, secret)
+    say(f"{name} is forgotten{', and its secrets' if forgotten else ''}.")
+    return 0

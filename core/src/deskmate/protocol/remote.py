@@ -1,0 +1,179 @@
+"""A connector's server as the official client speaks to it; what it sends comes out as plain data, its faults as our errors."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from deskmate.errors import OutcomeUnknown, ProtocolError, ToolError
+from deskmate.shown import one_line
+
+if TYPE_CHECKING:
+    import httpx2
+    from mcp import Client
+
+PAGES_LIMIT = 20
+_EVENT_BYTES = 8 << 20
+_SAID_LIMIT = 2_000
+_PROGRESS_LIMIT = 200
+
+Transport = AbstractAsyncContextManager[Any]
+"""What the client takes: a context that gives its two streams."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteResult:
+    """What a call gave, as the server sent it. `content`: its parts as JSON objects."""
+
+    content: tuple[Mapping[str, Any], ...]
+    structured: Any = None
+    is_error: bool = False
+
+
+class RemoteServer:
+    """A server that a connection stands to. Made by `connect_remote`."""
+
+    def __init__(self, client: Client, timeout_s: float) -> None:
+        self._client = client
+        self._timeout_s = timeout_s
+
+    @property
+    def name(self) -> str:
+        """What the server calls itself, bounded; empty if it does not say."""
+        info = self._client.server_info
+        return one_line(f"{info.name} {info.version}".strip(), 120) if info is not None else ""
+
+    @property
+    def protocol(self) -> str:
+        """The revision of the protocol that is spoken."""
+        return one_line(str(self._client.protocol_version), 40)
+
+    async def list_tools(self) -> tuple[Mapping[str, Any], ...]:
+        """Return its tools as JSON objects, at most 20 pages. Raises ToolError, ProtocolError."""
+        rows: list[Mapping[str, Any]] = []
+        cursor: str | None = None
+        with _translated("listing its tools"):
+            for _ in range(PAGES_LIMIT):
+                page = await self._client.list_tools(cursor=cursor)
+                rows += [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in page.tools]
+                cursor = page.next_cursor
+                if cursor is None:
+                    return tuple(rows)
+        raise ProtocolError(f"its list of tools has more than {PAGES_LIMIT} pages")
+
+    async def call(
+        self,
+        tool: str,
+        arguments: Mapping[str, Any],
+        *,
+        timeout_s: float,
+        on_progress: Callable[[str], None],
+    ) -> RemoteResult:
+        """Call a tool.
+
+        Raises:
+            ToolError: the server answered that it did not work.
+            OutcomeUnknown: the call was sent and no answer came that can be read.
+        """
+        left = _PROGRESS_LIMIT
+
+        async def progress(done: float, total: float | None, message: str | None) -> None:
+            nonlocal left
+            if left and message:
+                left -= 1
+                on_progress(one_line(message, 200))
+
+        with _translated(f"calling {tool}", sent=True):
+            answer = await self._client.call_tool(
+                tool, dict(arguments), read_timeout_seconds=timeout_s, progress_callback=progress
+            )
+            parts = [part.model_dump(mode="json", by_alias=True, exclude_none=True) for part in answer.content]
+            return RemoteResult(
+                content=tuple(parts),
+                structured=answer.structured_content,
+                is_error=bool(answer.is_error),
+            )
+
+
+class _translated:  # noqa: N801 - reads as what it does
+    """Turns what the client raises into our errors; what a server wrote is bounded and in one line."""
+
+    def __init__(self, doing: str, *, sent: bool = False) -> None:
+        self._doing, self._sent = doing, sent
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+        if error is None or not isinstance(error, Exception):
+            return
+        from mcp import MCPError  # noqa: PLC0415
+        from mcp_types import CONNECTION_CLOSED, PARSE_ERROR, REQUEST_TIMEOUT  # noqa: PLC0415
+
+        if isinstance(error, ToolError | OutcomeUnknown | ProtocolError):
+            return
+        if isinstance(error, MCPError):
+            lost = error.code in (CONNECTION_CLOSED, PARSE_ERROR, REQUEST_TIMEOUT)
+            if lost and self._sent:
+                raise OutcomeUnknown(f"{self._doing}: {one_line(error.message, 300)}") from error
+            raise ToolError(f"{self._doing} failed: {one_line(error.message, _SAID_LIMIT)}") from error
+        if self._sent:
+            raise OutcomeUnknown(f"{self._doing}: the answer cannot be read ({type(error).__name__})") from error
+        raise ProtocolError(f"{self._doing}: the answer cannot be read ({type(error).__name__})") from error
+
+
+@asynccontextmanager
+async def connect_remote(transport: Transport, *, timeout_s: float) -> AsyncIterator[RemoteServer]:
+    """Yield the server behind a transport: of the newer generation of the protocol, else of the older.
+
+    Nothing that a server asks for by itself is answered with anything but no: no sampling, no questions to the user,
+    no list of folders. Raises ToolError where no connection comes about.
+    """
+    from mcp import Client  # noqa: PLC0415 - half a second of imports
+
+    # its messages quote servers, and without a handler Python would write them to the terminal
+    logging.getLogger("mcp").addHandler(logging.NullHandler())
+    client = Client(transport, mode="auto", read_timeout_seconds=timeout_s, cache=None)
+    began = False
+    try:
+        with anyio.fail_after(timeout_s) as limit:
+            async with client:
+                limit.deadline = float("inf")
+                began = True
+                yield RemoteServer(client, timeout_s)
+    except Exception as error:
+        first = _first(error)
+        if began or isinstance(first, ToolError | OutcomeUnknown | ProtocolError):
+            raise first from None
+        if isinstance(first, TimeoutError):
+            raise ToolError(f"it gave no answer in {timeout_s:g} s") from error
+        raise ToolError(_why(first)) from error
+
+
+def _first(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _why(error: BaseException) -> str:
+    import httpx2  # noqa: PLC0415
+    from mcp import MCPError  # noqa: PLC0415
+
+    if isinstance(error, httpx2.TransportError):  # in our own words
+        return one_line(str(error), 300)
+    if isinstance(error, MCPError):
+        return f"it answered: {one_line(error.message, 300)}"
+    return f"it does not speak the protocol ({type(error).__name__})"
+
+
+def http_transport(url: str, client: httpx2.AsyncClient) -> Transport:
+    """Return the transport to a server over streamable HTTP."""
+    from mcp.client.streamable_http import streamable_http_client  # noqa: PLC0415
+
+    return streamable_http_client(url, http_client=client, max_sse_event_size=_EVENT_BYTES)
