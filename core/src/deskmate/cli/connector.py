@@ -50,6 +50,7 @@ def book_of(session: Session) -> Book:
     metavar="HEADER=[SCHEME ]SECRET",
     help="Send a secret of yours in a header: 'Authorization=Bearer TOKEN'. SECRET is its name, not its value.",
 )
+@click.option("--login", is_flag=True, help="Log in to it in your browser (OAuth).")
 @click.option("--timeout", "timeout_s", type=click.IntRange(1, 3600), default=60, help="Seconds of one call.")
 @click.option("--yes", is_flag=True, help="Accept its tools as they are, without a question.")
 @json_option
@@ -60,6 +61,7 @@ def add_command(  # noqa: PLR0913 - one parameter an option, as click wants it
     url: str,
     categories: tuple[str, ...],
     headers: tuple[str, ...],
+    login: bool,
     timeout_s: int,
     yes: bool,
     as_json: bool,
@@ -83,6 +85,7 @@ def add_command(  # noqa: PLR0913 - one parameter an option, as click wants it
         url=url.strip(),
         categories=tuple(" ".join(word.split()).removeprefix("~~") for word in categories),
         headers=tuple(parse_header(text) for text in headers),
+        login=login,
         timeout_s=timeout_s,
     )
     ask_secrets(session, entry)
@@ -122,9 +125,12 @@ def ask_secrets(session: Session, entry: ConnectorEntry) -> None:
 def add_entry(session: Session, entry: ConnectorEntry, *, yes: bool, as_json: bool) -> None:
     """Look at a server, ask the user, and keep the connector. Raises UserError."""
     from deskmate.cli.connector_words import tool_lines  # noqa: PLC0415
-    from deskmate.host.connectors import look_at  # noqa: PLC0415
+    from deskmate.host.connecting import look_at  # noqa: PLC0415
 
-    found, listing = anyio.run(look_at, session.places, entry)
+    if entry.login:
+        found, listing = in_browser(session, entry)
+    else:
+        found, listing = anyio.run(look_at, session.places, entry)
     found = replace(found, tools=listing.tools)
     _show(f"{entry.name}: {found.server or 'a server without a name'}, {entry.url}")
     for line in tool_lines(found, listing.left_out):
@@ -135,6 +141,46 @@ def add_entry(session: Session, entry: ConnectorEntry, *, yes: bool, as_json: bo
         say_json(found)
         return
     say(f"{entry.name} is connected with {_tools(len(listing.tools))}. Use it: deskmate run \"…\" --connector {entry.name}")
+
+
+def in_browser(
+    session: Session, entry: ConnectorEntry, *, port: int = 0, client_id: str = "", browser: bool = True
+) -> tuple[ConnectorEntry, Listing]:
+    """Have the user log in to a server, and return what it offers. Raises UserError."""
+    from deskmate.cli.connector_words import open_page  # noqa: PLC0415
+    from deskmate.host.connecting import log_in  # noqa: PLC0415
+
+    async def work() -> tuple[ConnectorEntry, Listing]:
+        return await log_in(
+            session.places,
+            entry,
+            lambda address: open_page(address, browser=browser),
+            port=port,
+            client_id=client_id,
+        )
+
+    return anyio.run(work)
+
+
+@command.command("login", short_help="Log in to a connector in your browser.")
+@click.argument("name")
+@click.option("--client-id", default="", help="Of your own registration at the server; without it one is made.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Where your browser is sent back to.")
+@click.option("--no-browser", is_flag=True, help="Show the address only, and open no browser.")
+@click.pass_obj
+def login_command(session: Session, name: str, client_id: str, port: int, no_browser: bool) -> int:
+    """Log in to the server of a connector (OAuth 2.1). Its tokens are kept where `deskmate secret` keeps yours."""
+    from deskmate.connectors.pins import drift  # noqa: PLC0415
+
+    book = book_of(session)
+    entry = book.get(name)
+    found, listing = in_browser(session, entry, port=port, client_id=client_id, browser=not no_browser)
+    changed = drift(entry.tools, listing.tools)
+    book.save(replace(found, off={**entry.off, **changed.off()}))
+    say(f"You are logged in to {name}.")
+    if changed:
+        say(f"It is not what you accepted: deskmate connector review {name}")
+    return 0
 
 
 def _show(line: str) -> None:
@@ -223,7 +269,7 @@ def test_command(session: Session, name: str, as_json: bool) -> int:
 
 def _compared(session: Session, entry: ConnectorEntry) -> tuple[ConnectorEntry, Listing, Drift]:
     from deskmate.connectors.pins import drift  # noqa: PLC0415
-    from deskmate.host.connectors import look_at  # noqa: PLC0415
+    from deskmate.host.connecting import look_at  # noqa: PLC0415
 
     found, listing = anyio.run(look_at, session.places, entry)
     return found, listing, drift(entry.tools, listing.tools)
@@ -354,6 +400,7 @@ def _change(
 @click.pass_obj
 def remove_command(session: Session, name: str) -> int:
     """Forget a connector and its secrets; threads that had it go on without it."""
+    from deskmate.connectors.logins import Logins  # noqa: PLC0415
     from deskmate.connectors.vault import open_vault  # noqa: PLC0415
 
     book = book_of(session)
@@ -361,9 +408,10 @@ def remove_command(session: Session, name: str) -> int:
         say(f"There is no connector {name}.")
         return 1
     vault = open_vault(session.places.config)
-    owner = ConnectorEntry(name=name, url="").owner
-    forgotten = [secret for kept, secret in vault.names() if kept == owner]
+    entry = ConnectorEntry(name=name, url="")
+    Logins(session.places.config, vault).forget(entry)
+    forgotten = [secret for kept, secret in vault.names() if kept == entry.owner]
     for secret in forgotten:
-        vault.remove(owner, secret)
+        vault.remove(entry.owner, secret)
     say(f"{name} is forgotten{', and its secrets' if forgotten else ''}.")
     return 0

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
+import webbrowser
 from collections.abc import Iterator, Mapping
 
+import click
+
 from deskmate.errors import UserError
-from deskmate.shown import one_line
+from deskmate.shown import one_line, plain
 from deskmate.types.connectors import ConnectorEntry, RemoteTool, SecretHeader, ToolSetting
 
 _HEADER = re.compile(r"([A-Za-z][A-Za-z0-9-]{0,63})=(?:([A-Za-z][A-Za-z0-9-]{0,15}) )?([A-Z][A-Z0-9_]{0,63})")
@@ -58,3 +63,11 @@ def _hinted(tool: RemoteTool) -> str:
     if tool.hints.get("destructiveHint"):
         return "may destroy"
     return ""
+
+
+def open_page(address: str, *, browser: bool) -> None:
+    """Show an address, which was checked, and open it in the user's browser where there is one."""
+    click.echo(f"  Log in here, and come back:\n  {plain(address)}", err=True)
+    has_desktop = sys.platform != "linux" or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
+    if browser and has_desktop:  # a text browser would take over the terminal
+        webbrowser.open(address)

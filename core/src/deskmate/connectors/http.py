@@ -41,7 +41,7 @@ class Traffic:
     """What goes to one connector's server. `headers`: with the user's secrets; `secrets`: their names.
 
     `record`: stores each request before it is sent and how it ended; of a call in a thread, the thread's log.
-    `redactor`: knows those secrets. `status`, `why`: how the last request went, for who must be told.
+    `redactor`: knows those secrets. `status`, `why`: how the last request to it went, for who must be told.
     """
 
     way: Way
@@ -103,6 +103,7 @@ class _Sending:
         self._status: int | None = None
         self._ended = False
         self._lines: _Lines | None = None
+        self._is_home = traffic.way.is_server(str(request.url))
 
     async def send(self) -> httpx2.Response:
         body = await self._body()
@@ -144,10 +145,6 @@ class _Sending:
     def _secrets(self) -> tuple[str, ...]:
         return self._traffic.secrets if self._is_home else ()
 
-    @property
-    def _is_home(self) -> bool:
-        return self._place.origin == self._traffic.way.home.origin
-
     async def _body(self) -> bytes:
         assert isinstance(self._request.stream, httpx2.AsyncByteStream)
         held = bytearray()
@@ -181,10 +178,13 @@ class _Sending:
                 raise anyio.EndOfStream
 
     async def _answer(self, head: h11.Response) -> httpx2.Response:
-        self._status = self._traffic.status = head.status_code
+        self._status = head.status_code
+        if self._is_home:
+            self._traffic.status = head.status_code
         given = [(bytes(name).lower(), bytes(value)) for name, value in head.headers]
         packed = b",".join(v for n, v in given if n == b"content-encoding").decode("latin-1").lower()
-        redactor = self._traffic.redactor
+        # what a login's own server answers are the new tokens, which the client must have as they are
+        redactor = self._traffic.redactor if self._is_home else Redactor({})
         in_lines = any(n == b"content-type" and b"event-stream" in v for n, v in given)
         scrubs = Redactor({}) if in_lines else redactor
         body = AnswerBody(packed.replace("identity", "").strip(), scrubs, ANSWER_BYTES)
@@ -256,11 +256,15 @@ class _Body(httpx2.AsyncByteStream):
             await self._sending.end("")
 
 
-def client_for(traffic: Traffic, timeout_s: float) -> httpx2.AsyncClient:
-    """Return the client to give to the SDK: nothing of the environment, no redirects to elsewhere, no cookies."""
+def client_for(traffic: Traffic, auth: httpx2.Auth | None = None) -> httpx2.AsyncClient:
+    """Return the client to give to the SDK: nothing of the environment, no redirects, no cookies.
+
+    `auth`: adds a login to each request.
+    """
     return httpx2.AsyncClient(
         transport=GuardedTransport(traffic),
-        timeout=httpx2.Timeout(timeout_s),
+        auth=auth,
+        timeout=None,  # noqa: S113 - the transport has deadlines of its own
         follow_redirects=False,
         trust_env=False,
     )

@@ -64,11 +64,16 @@ def parse_server(url: str) -> Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
-    """What one connector may reach. `login`: also the servers that its login leads to: by https on 443, public."""
+    """What one connector may reach.
+
+    `login`: also what its login leads to while the user logs in: by https on 443, public. `renewal`: address where a
+    login that was made is renewed.
+    """
 
     entry: ConnectorEntry
     outside: Outside
     login: bool = False
+    renewal: str = ""
     home: Place = field(init=False)
 
     def __post_init__(self) -> None:
@@ -82,11 +87,18 @@ class Way:
         place = parse_place(url)
         if place.origin == self.home.origin:
             return place
+        if self.renewal and place.origin == parse_place(self.renewal).origin and not place.local:
+            return place
         if not self.login:
             raise ToolDenied(f"{place.target.host} is not the server of {self.entry.name}")
         if place.local or place.target.port != HTTPS_PORT:
             raise ToolDenied(f"{place.target.host}:{place.target.port} is not a place for a login")
         return place
+
+    def is_server(self, url: str) -> bool:
+        """Say whether a request is for the server itself, where alone the user's secrets go."""
+        place = parse_place(url)
+        return place.origin == self.home.origin and place.target.path == self.home.target.path
 
     async def addresses(self, place: Place) -> tuple[str, ...]:
         """Return the addresses to connect to, resolved once and checked. Raises ToolDenied."""

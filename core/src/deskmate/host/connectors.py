@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import anyio.to_thread
 
-from deskmate.errors import ToolError, UserError
+from deskmate.errors import UserError
+from deskmate.host.connecting import Means, connected, means_of
 from deskmate.ports import Connector, Progress, Record
 from deskmate.types.connectors import ConnectorEntry
-from deskmate.types.events import ConnectorsSet, Payload
+from deskmate.types.events import ConnectorsSet
 from deskmate.types.places import Places
 from deskmate.types.policy import Rule
 from deskmate.types.progress import Note
@@ -21,11 +22,8 @@ from deskmate.types.progress import Note
 if TYPE_CHECKING:
     from deskmate.agent.world import Setup
     from deskmate.connectors.book import Book
-    from deskmate.connectors.egress.outside import Outside
-    from deskmate.connectors.pins import Drift, Listing
-    from deskmate.connectors.vault import Vault
+    from deskmate.connectors.pins import Drift
     from deskmate.host.adapters import Adapters
-    from deskmate.protocol.remote import RemoteServer
 
 
 CLOSE_S = 3.0
@@ -93,13 +91,13 @@ async def open_connectors(
     from deskmate.connectors.remote import RemoteConnector  # noqa: PLC0415
 
     book = adapters.connectors()
-    vault = await anyio.to_thread.run_sync(adapters.vault)
+    means = await anyio.to_thread.run_sync(means_of, adapters.places, adapters.outside())
     try:
         async with anyio.create_task_group() as tasks:
             made = {
                 entry.name: RemoteConnector(
                     entry,
-                    _dialler(entry, adapters.outside(), vault),
+                    _dialler(entry, means),
                     tasks,
                     _on_drift(book, entry, progress),
                 )
@@ -121,8 +119,8 @@ def _first(error: BaseException) -> BaseException:
     return error
 
 
-def _dialler(entry: ConnectorEntry, outside: Outside, vault: Vault) -> Callable[[Record], Any]:
-    return lambda record: connected(entry, outside, vault, record)
+def _dialler(entry: ConnectorEntry, means: Means) -> Callable[[Record], Any]:
+    return lambda record: connected(entry, means, record)
 
 
 def _on_drift(book: Book, entry: ConnectorEntry, progress: Progress) -> Callable[[Drift], None]:
@@ -138,82 +136,6 @@ def _on_drift(book: Book, entry: ConnectorEntry, progress: Progress) -> Callable
             book.save(replace(kept, off={**kept.off, **off}))
 
     return note
-
-
-async def _no_record(payload: Payload) -> None:
-    return None
-
-
-@asynccontextmanager
-async def connected(
-    entry: ConnectorEntry, outside: Outside, vault: Vault, record: Record = _no_record
-) -> AsyncIterator[RemoteServer]:
-    """Yield a connection to a connector's server. Raises ToolError where none comes about, saying what to do."""
-    from deskmate.connectors.http import Traffic, client_for  # noqa: PLC0415
-    from deskmate.connectors.redaction import Redactor  # noqa: PLC0415
-    from deskmate.connectors.way import Way, secret_headers  # noqa: PLC0415
-    from deskmate.protocol.remote import connect_remote, http_transport  # noqa: PLC0415
-
-    values = await anyio.to_thread.run_sync(_values, entry, vault)
-    headers, missing = secret_headers(entry, values)
-    if missing:
-        raise ToolError(f"its secret is missing: deskmate secret set {entry.owner} {missing[0]}")
-    named = {f"{owner}.{name}": value for (owner, name), value in values.items()}
-    traffic = Traffic(
-        way=Way(entry=entry, outside=outside),
-        headers=headers,
-        secrets=tuple(named),
-        redactor=Redactor(named),
-        record=record,
-    )
-    async with client_for(traffic, float(entry.timeout_s)) as client:
-        try:
-            async with connect_remote(
-                http_transport(entry.url, client), timeout_s=float(entry.timeout_s)
-            ) as server:
-                yield server
-        except ToolError as error:
-            if traffic.status in (401, 403):
-                raise ToolError(_no_entry(entry, traffic.status)) from error
-            raise
-
-
-def _no_entry(entry: ConnectorEntry, status: int) -> str:
-    if entry.headers:
-        header = entry.headers[0]
-        return f"it refuses the secret (HTTP {status}); set it again: deskmate secret set {entry.owner} {header.secret}"
-    return f"it wants to know who you are (HTTP {status}); give it a key: deskmate connector add --help"
-
-
-def _values(entry: ConnectorEntry, vault: Vault) -> dict[tuple[str, str], str]:
-    found = {}
-    for name in dict.fromkeys(header.secret for header in entry.headers):
-        value = vault.get(entry.owner, name)
-        if value is not None:
-            found[entry.owner, name] = value
-    return found
-
-
-async def look_at(
-    places: Places, entry: ConnectorEntry, outside: Outside | None = None
-) -> tuple[ConnectorEntry, Listing]:
-    """Ask a server what it offers; return the entry with what it calls itself, and the listing.
-
-    Raises UserError where it cannot be reached or does not speak the protocol.
-    """
-    from deskmate.connectors.egress.outside import internet  # noqa: PLC0415
-    from deskmate.connectors.pins import read_listing  # noqa: PLC0415
-    from deskmate.connectors.vault import open_vault  # noqa: PLC0415
-    from deskmate.errors import OutcomeUnknown, ProtocolError  # noqa: PLC0415
-
-    vault = open_vault(places.config, to_read=True)
-    try:
-        async with connected(entry, outside or internet(), vault) as server:
-            rows = await server.list_tools()
-            named = replace(entry, server=server.name, protocol=server.protocol)
-    except (ToolError, ProtocolError, OutcomeUnknown) as error:
-        raise UserError(f"{entry.name} cannot be used: {error.message}.", hint=f"Its address: {entry.url}") from error
-    return named, read_listing(entry.name, rows)
 
 
 async def set_thread_connectors(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from deskmate.errors import OutcomeUnknown, ProtocolError, ToolError
+from deskmate.protocol.oauth import why_no_login
 from deskmate.shown import one_line
 
 if TYPE_CHECKING:
@@ -128,11 +129,14 @@ class _translated:  # noqa: N801 - reads as what it does
 
 
 @asynccontextmanager
-async def connect_remote(transport: Transport, *, timeout_s: float) -> AsyncIterator[RemoteServer]:
+async def connect_remote(
+    transport: Transport, *, timeout_s: float, connect_s: float | None = None
+) -> AsyncIterator[RemoteServer]:
     """Yield the server behind a transport: of the newer generation of the protocol, else of the older.
 
     Nothing that a server asks for by itself is answered with anything but no: no sampling, no questions to the user,
-    no list of folders. Raises ToolError where no connection comes about.
+    no list of folders. `connect_s`: how long connecting may take, where that is not as long as a request.
+    Raises ToolError where no connection comes about.
     """
     from mcp import Client  # noqa: PLC0415 - half a second of imports
 
@@ -141,7 +145,7 @@ async def connect_remote(transport: Transport, *, timeout_s: float) -> AsyncIter
     client = Client(transport, mode="auto", read_timeout_seconds=timeout_s, cache=None)
     began = False
     try:
-        with anyio.fail_after(timeout_s) as limit:
+        with anyio.fail_after(connect_s or timeout_s) as limit:
             async with client:
                 limit.deadline = float("inf")
                 began = True
@@ -149,9 +153,9 @@ async def connect_remote(transport: Transport, *, timeout_s: float) -> AsyncIter
     except Exception as error:
         first = _first(error)
         if began or isinstance(first, ToolError | OutcomeUnknown | ProtocolError):
-            raise first from None
+            raise first from None  # as if there were no task groups
         if isinstance(first, TimeoutError):
-            raise ToolError(f"it gave no answer in {timeout_s:g} s") from error
+            raise ToolError(f"it gave no answer in {connect_s or timeout_s:g} s") from error
         raise ToolError(_why(first)) from error
 
 
@@ -167,6 +171,8 @@ def _why(error: BaseException) -> str:
 
     if isinstance(error, httpx2.TransportError):  # in our own words
         return one_line(str(error), 300)
+    if why := why_no_login(error):
+        return why
     if isinstance(error, MCPError):
         return f"it answered: {one_line(error.message, 300)}"
     return f"it does not speak the protocol ({type(error).__name__})"
