@@ -41,7 +41,8 @@ def book_of(session: Session) -> Book:
 
 @command.command("add", short_help="Connect a server, after a look at its tools.")
 @click.argument("name")
-@click.argument("url")
+@click.argument("url", required=False, default="")
+@click.option("--of", "plugin", default="", help="Take address, headers and categories from what this plugin wants.")
 @click.option("--category", "categories", multiple=True, help="What it is, as skills say ~~CRM: --category CRM.")
 @click.option(
     "--secret-header",
@@ -59,6 +60,7 @@ def add_command(  # noqa: PLR0913 - one parameter an option, as click wants it
     session: Session,
     name: str,
     url: str,
+    plugin: str,
     categories: tuple[str, ...],
     headers: tuple[str, ...],
     login: bool,
@@ -74,20 +76,25 @@ def add_command(  # noqa: PLR0913 - one parameter an option, as click wants it
 
     URL is https, or http to a port of this machine (http://127.0.0.1:8000/mcp).
     """  # noqa: D301 - click reads the backspace as "do not wrap"
+    from deskmate.cli.connector_wanted import wanted_entry  # noqa: PLC0415
     from deskmate.cli.connector_words import parse_header  # noqa: PLC0415
     from deskmate.connectors.way import parse_server  # noqa: PLC0415
 
-    book = book_of(session)
-    check_free(session, book, name)
-    parse_server(url)
-    entry = ConnectorEntry(
-        name=name,
-        url=url.strip(),
-        categories=tuple(" ".join(word.split()).removeprefix("~~") for word in categories),
-        headers=tuple(parse_header(text) for text in headers),
+    check_free(session, book_of(session), name)
+    base = wanted_entry(session, plugin, name, url) if plugin else ConnectorEntry(name=name, url="")
+    own = tuple(" ".join(word.split()).removeprefix("~~") for word in categories)
+    entry = replace(
+        base,
+        url=url.strip() or base.url,
+        categories=tuple(dict.fromkeys((*own, *base.categories))),
+        headers=tuple(parse_header(text) for text in headers) or base.headers,
         login=login,
         timeout_s=timeout_s,
     )
+    parse_server(entry.url)
+    if plugin:
+        sends = "".join(f", with {header.name} from your secret {header.secret}" for header in entry.headers)
+        _agree(yes, f"Ask {entry.url} for its tools{sends}?", f"{name} is not connected")
     ask_secrets(session, entry)
     add_entry(session, entry, yes=yes, as_json=as_json)
 
@@ -125,12 +132,17 @@ def ask_secrets(session: Session, entry: ConnectorEntry) -> None:
 def add_entry(session: Session, entry: ConnectorEntry, *, yes: bool, as_json: bool) -> None:
     """Look at a server, ask the user, and keep the connector. Raises UserError."""
     from deskmate.cli.connector_words import tool_lines  # noqa: PLC0415
-    from deskmate.host.connecting import look_at  # noqa: PLC0415
+    from deskmate.host.connecting import LoginWanted, look_at  # noqa: PLC0415
 
-    if entry.login:
+    try:
+        found, listing = in_browser(session, entry) if entry.login else anyio.run(look_at, session.places, entry)
+    except LoginWanted as error:
+        hint = "Log in to it: add --login. Or give it a key: add --secret-header 'Authorization=Bearer TOKEN'"
+        if not someone_is_there():
+            raise UserError(f"{entry.name} wants to know who you are.", hint=hint) from error
+        if not click.confirm(f"  {entry.name} wants to know who you are. Log in in your browser?", err=True):
+            raise UserError(f"{entry.name} is not connected.", hint=hint) from error
         found, listing = in_browser(session, entry)
-    else:
-        found, listing = anyio.run(look_at, session.places, entry)
     found = replace(found, tools=listing.tools)
     _show(f"{entry.name}: {found.server or 'a server without a name'}, {entry.url}")
     for line in tool_lines(found, listing.left_out):
@@ -220,6 +232,24 @@ def list_command(session: Session, as_json: bool) -> None:
 def _summary(entry: ConnectorEntry) -> dict[str, Any]:
     kept = ("name", "url", "transport", "categories", "server", "protocol", "login", "of")
     return {**{key: getattr(entry, key) for key in kept}, "tools": len(entry.tools), "off": entry.off}
+
+
+@command.command("wanted", short_help="List the connectors that your plugins want.")
+@json_option
+@click.pass_obj
+def wanted_command(session: Session, as_json: bool) -> None:
+    """List the servers that plugins in other formats want, and how to connect each; none is asked before you do."""
+    from deskmate.cli.connector_wanted import wanted_rows  # noqa: PLC0415
+
+    rows = wanted_rows(session)
+    if as_json:
+        say_json(rows)
+        return
+    for row in rows:
+        say(f"{row['plugin']}  {row['server']}  {row['target'] or '(address to be chosen)'}")
+        say(f"  {row['command'] or row['why']}")
+    if not rows:
+        say("Your plugins want none.")
 
 
 @command.command("show")

@@ -31,6 +31,10 @@ LOGIN_S = 600.0
 """How long a login in the browser may take."""
 
 
+class LoginWanted(ToolError):
+    """A server answers nobody whom it does not know, and nothing was tried yet."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
     """What connecting needs of this machine."""
@@ -82,7 +86,8 @@ async def connected(
                 yield server
         except ToolError as error:
             if person is None and traffic.status in (401, 403):
-                raise ToolError(_no_entry(entry, traffic.status)) from error
+                kind = ToolError if entry.headers or entry.login else LoginWanted
+                raise kind(_no_entry(entry, traffic.status)) from error
             raise
 
 
@@ -160,7 +165,8 @@ async def look_at(
 ) -> tuple[ConnectorEntry, Listing]:
     """Ask a server what it offers; return the entry with what it calls itself, and the listing.
 
-    `person`: logs in where it wants that. Raises UserError where it cannot be reached or does not speak the protocol.
+    `person`: logs in where it wants that. Raises UserError where it cannot be reached or does not speak the protocol,
+    LoginWanted where it wants to know who asks.
     """
     from deskmate.connectors.pins import read_listing  # noqa: PLC0415
 
@@ -169,6 +175,8 @@ async def look_at(
         async with connected(entry, means, person=person) as server:
             rows = await server.list_tools()
             named = replace(entry, server=server.name, protocol=server.protocol)
+    except LoginWanted:
+        raise
     except (ToolError, ProtocolError, OutcomeUnknown) as error:
         message = f"{entry.name} cannot be used: {error.message}."
         raise UserError(message, hint=f"Its address: {entry.url}") from error
