@@ -65,6 +65,13 @@ class Dispatcher:
         spec = self._spec(use.use.name)
         return Call(use=use, spec=spec, outside=spec.plugin in self.connectors) if spec else None
 
+    def asked_anew(self, call: Call, asked: ApprovalAsked) -> ApprovalAsked | None:
+        """Return the question to ask in place of one that is about another definition of its tool, None if it holds."""
+        arguments = digest_of_call(call.spec, call.use.use.input)
+        if asked.arguments == arguments:
+            return None
+        return self._asked(call.use, arguments, f"{asked.why} The tool is not what it was when this was first asked.")
+
     def _spec(self, name: str) -> ToolSpec | None:
         return next((tool for tool in tools_of(self.registry) if tool.name == name), None)
 

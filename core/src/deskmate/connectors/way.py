@@ -98,7 +98,8 @@ class Way:
     def is_server(self, url: str) -> bool:
         """Say whether a request is for the server itself, where alone the user's secrets go."""
         place = parse_place(url)
-        return place.origin == self.home.origin and place.target.path == self.home.target.path
+        here, there = place.target.path.rstrip("/"), self.home.target.path.rstrip("/")
+        return place.origin == self.home.origin and here == there
 
     async def addresses(self, place: Place) -> tuple[str, ...]:
         """Return the addresses to connect to, resolved once and checked. Raises ToolDenied."""
