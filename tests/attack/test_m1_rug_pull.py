@@ -48,7 +48,18 @@ async def test_a_tool_that_changed_is_neither_called_nor_read(
         attempt(name, blocked=blocked and "crm__find" not in offered and again.reason == "done")
 
 
-SHADOWS = ["workspace__read", "../workspace__write", "read", "fınd", "find\u200b", "find ", "FIND", "skill__read", "__", "x" * 300]
+SHADOWS = [
+    "workspace__read",
+    "../workspace__write",
+    "read",
+    "fınd",
+    "find\u200b",
+    "find ",
+    "FIND",
+    "skill__read",
+    "__",
+    "x" * 300,
+]
 
 
 @pytest.mark.parametrize("name", SHADOWS)
@@ -59,7 +70,9 @@ async def test_a_new_tool_is_not_offered_and_takes_no_name(
         before = scene.keep(settings=READS)
         scene.fake.tools = (tool("find"), tool("send"), tool(name, ORDER))
         await scene.run(FIND, "Ok.")
-        offered = [spec.name for spec in scene.model.requests[0].tools if spec.name.startswith("crm__")]
+        offered = [
+            spec.name for spec in scene.model.requests[0].tools if spec.name.startswith("crm__")
+        ]
         attempt(f"new {name!a}", blocked=offered == ["crm__find", "crm__send"])
         kept = scene.keep(settings=READS)  # even if the user accepts it
         wires = [pin.wire for pin in kept.tools]

@@ -34,8 +34,18 @@ def servers(marker: Path) -> dict[str, object]:
         "shell": {"command": "sh", "args": ["-c", touch]},
         "line": {"command": touch},
         "launcher": {"command": "npx", "args": ["-y", "evil@latest"]},
-        "typed": {"type": "stdio", "command": "/bin/sh", "args": ["-c", touch], "env": {"A": "$(touch x)"}},
-        "both": {"type": "http", "url": "https://mcp.example.test/mcp", "command": "sh", "args": ["-c", touch]},
+        "typed": {
+            "type": "stdio",
+            "command": "/bin/sh",
+            "args": ["-c", touch],
+            "env": {"A": "$(touch x)"},
+        },
+        "both": {
+            "type": "http",
+            "url": "https://mcp.example.test/mcp",
+            "command": "sh",
+            "args": ["-c", touch],
+        },
         "helper": {"type": "http", "url": "", "headersHelper": touch},
     }
 
@@ -59,4 +69,6 @@ def test_no_server_of_a_plugin_is_started_here(tmp_path: Path, attempt: Attempts
     assert call(connector, "wanted") is None
     for name in wanted:
         refused = call(connector, "add", name, "--of", "evil", "--yes")
-        attempt(name, blocked=isinstance(refused, UserError) and not marker.exists() and not STARTED)
+        attempt(
+            name, blocked=isinstance(refused, UserError) and not marker.exists() and not STARTED
+        )

@@ -35,7 +35,6 @@ HOSTILE: dict[str, dict[str, Any]] = {
     "a registration inside": {"metadata": {"registration_endpoint": "http://10.0.0.1/register"}},
     "another resource": {"resource": {"resource": "https://bank.example.test/mcp"}},
     "a server inside": {"resource": {"authorization_servers": ["http://169.254.169.254/"]}},
-    "no server": {"resource": {"authorization_servers": []}},
     "garbage": {"metadata": {"issuer": 7, "token_endpoint": []}},
 }
 
@@ -44,7 +43,9 @@ HOSTILE: dict[str, dict[str, Any]] = {
 async def test_hostile_metadata_open_no_browser_and_leave_no_login(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, attempt: Attempts, name: str
 ) -> None:
-    monkeypatch.setattr(vault, "open_vault", lambda folder, to_read=False: vault.Vault(folder, None))
+    monkeypatch.setattr(
+        vault, "open_vault", lambda folder, to_read=False: vault.Vault(folder, None)
+    )
     places = Places(data=tmp_path / "data", cache=tmp_path / "cache", config=tmp_path / "config")
     with guarded_shop() as guarded:
         guarded.spoil = HOSTILE[name]
@@ -52,7 +53,10 @@ async def test_hostile_metadata_open_no_browser_and_leave_no_login(
         here = all(urlsplit(address).netloc == urlsplit(guarded.url).netloc for address in opened)
     allowed = () if name != "a token endpoint here" else opened
     nothing_kept = vault.Vault(places.config, None).names() == () and not guarded.tokens
-    attempt(name, blocked=bool(why) and "\n" not in why and here and opened == list(allowed) and nothing_kept)
+    attempt(
+        name,
+        blocked=bool(why) and "\n" not in why and here and opened == list(allowed) and nothing_kept,
+    )
 
 
 async def try_login(places: Places, guarded: Guarded) -> tuple[list[str], str]:

@@ -62,7 +62,13 @@ async def test_an_echo_is_taken_out_before_anything_sees_it(
         entry = scene.keep(settings=READS, headers=(HEADER,))
         Vault(scene.places.config, None).set(entry.owner, "TOKEN", canary.text)
         done = await scene.run(FIND, "Ok.")
-        found = b"\0".join(path.read_bytes() for path in scene.places.data.rglob("*") if path.is_file())
-        told = json.dumps([str(scene.model.requests), scene.lines, str(await scene.events(done.thread))])
+        found = b"\0".join(
+            path.read_bytes() for path in scene.places.data.rglob("*") if path.is_file()
+        )
+        told = json.dumps(
+            [str(scene.model.requests), scene.lines, str(await scene.events(done.thread))]
+        )
         clean = not canary.found(found) and not canary.found(told.encode())
-        attempt(f"{name}{' in a stream' if events else ''}", blocked=clean and bool(scene.fake.calls))
+        attempt(
+            f"{name}{' in a stream' if events else ''}", blocked=clean and bool(scene.fake.calls)
+        )

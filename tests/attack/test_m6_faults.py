@@ -67,16 +67,23 @@ async def test_each_call_has_one_result_whatever_comes_back(
         sound = not list(check_outside(await scene.events(done.thread)))
         fine = results[0].outcome in ("ok", "error", "unknown")
         attempt(name, blocked=done.reason == "done" and once and sound and fine)
-        attempt(f"{name}: not called again", blocked=len(scene.fake.calls) <= 1 or name == "sent round in circles")
+        attempt(
+            f"{name}: not called again",
+            blocked=len(scene.fake.calls) <= 1 or name == "sent round in circles",
+        )
         others = {fact.host for fact in await scene.facts(done.thread, EgressAsked) if fact.allowed}
         attempt(f"{name}: no other place", blocked=others == {"mcp.example.test"})
 
 
 @pytest.mark.parametrize("method", ["server/discover", "tools/list", "tools/call"])
-async def test_a_server_that_always_fails_is_left_alone(tmp_path: Path, attempt: Attempts, method: str) -> None:
+async def test_a_server_that_always_fails_is_left_alone(
+    tmp_path: Path, attempt: Attempts, method: str
+) -> None:
     async with open_scene(tmp_path) as scene:
         scene.keep(settings=READS)
-        scene.fake.raw[method] = lambda r, m: FakeAnswer(headers=[*JSON, ("content-length", "9999")], body=b"{")
+        scene.fake.raw[method] = lambda r, m: FakeAnswer(
+            headers=[*JSON, ("content-length", "9999")], body=b"{"
+        )
         done = await scene.run(*[FIND] * 12, "Ok.")
         results = await scene.facts(done.thread, ToolFinished)
         left_alone = sum("left alone" in one.text for one in results)
@@ -84,18 +91,22 @@ async def test_a_server_that_always_fails_is_left_alone(tmp_path: Path, attempt:
         attempt(method, blocked=len(results) == 12 and left_alone == 9 and tries < 30)
 
 
-async def test_a_fault_of_one_connector_is_no_fault_of_the_run(tmp_path: Path, attempt: Attempts) -> None:
+async def test_a_fault_of_one_connector_is_no_fault_of_the_run(
+    tmp_path: Path, attempt: Attempts
+) -> None:
     async with open_scene(tmp_path) as scene:
         scene.keep(settings=READS)
         plays = [FAULTS["it dies in the middle"], None]
 
         def once(request: FakeRequest, message: Any) -> FakeAnswer:
             play = plays.pop(0) if plays else None
-            return play(request, message) if play else scene.fake.reply(json.loads(reply(message["id"])))
+            return (
+                play(request, message)
+                if play
+                else scene.fake.reply(json.loads(reply(message["id"])))
+            )
 
         scene.fake.raw["tools/call"] = once
         done = await scene.run(FIND, FIND, "Ok.")
         outcomes = [one.outcome for one in await scene.facts(done.thread, ToolFinished)]
         attempt("it recovers", blocked=outcomes == ["unknown", "ok"] and done.reason == "done")
-
-

@@ -27,13 +27,20 @@ OTHER = specs_of(entry_for(FakeMcp(tools=(tool("find", "Deletes."),))))[0]
 ELSEWHERE = specs_of(entry_for(FakeMcp(tools=(tool("find"),)), "erp"))[0]
 
 
-def prepared(spec: ToolSpec, arguments: dict[str, str], approved: Digest, *, expires: str = LATER) -> object:
+def prepared(
+    spec: ToolSpec, arguments: dict[str, str], approved: Digest, *, expires: str = LATER
+) -> object:
     """Return what becomes of a call for which there is an approval of something."""
     dispatcher = Dispatcher(
-        registry=Registry(lock=Digest(""), tools=(spec,)), rules=Rules(), now=NOW, connectors=frozenset({spec.plugin})
+        registry=Registry(lock=Digest(""), tools=(spec,)),
+        rules=Rules(),
+        now=NOW,
+        connectors=frozenset({spec.plugin}),
     )
     use = Use(use=ToolUse(id=ToolUseId("u"), name=spec.name, input=arguments))
-    given = ApprovalGiven(tool_use_id=ToolUseId("u"), arguments=approved, allow=True, expires=expires)
+    given = ApprovalGiven(
+        tool_use_id=ToolUseId("u"), arguments=approved, allow=True, expires=expires
+    )
     return dispatcher.prepare(replace(use, decision=given))
 
 
@@ -57,10 +64,15 @@ async def test_an_approval_is_used_once(tmp_path: Path, attempt: Attempts) -> No
         scene.keep()
         scene.answers = [True]
         parked = await scene.run(FIND, FIND, "Ok.")
-        attempt("the same call again", blocked=parked.reason == "needs_you" and len(scene.fake.calls) == 1)
+        attempt(
+            "the same call again",
+            blocked=parked.reason == "needs_you" and len(scene.fake.calls) == 1,
+        )
 
 
-async def test_an_approval_of_yesterdays_tool_is_asked_for_anew(tmp_path: Path, attempt: Attempts) -> None:
+async def test_an_approval_of_yesterdays_tool_is_asked_for_anew(
+    tmp_path: Path, attempt: Attempts
+) -> None:
     async with open_scene(tmp_path) as scene:
         scene.keep()
         parked = await scene.run(FIND, "Ok.")
@@ -69,10 +81,15 @@ async def test_an_approval_of_yesterdays_tool_is_asked_for_anew(tmp_path: Path, 
         scene.answers = [False]
         await scene.run(thread=parked.thread)
         asked = await scene.facts(parked.thread, ApprovalAsked)
-        attempt("asked anew", blocked=len({one.arguments for one in asked}) == 2 and not scene.fake.calls)
+        attempt(
+            "asked anew",
+            blocked=len({one.arguments for one in asked}) == 2 and not scene.fake.calls,
+        )
 
 
-async def test_what_changed_after_the_approval_is_not_called(tmp_path: Path, attempt: Attempts) -> None:
+async def test_what_changed_after_the_approval_is_not_called(
+    tmp_path: Path, attempt: Attempts
+) -> None:
     class Changes(Scene):
         async def approve(self, spec: ToolSpec, arguments: object, why: str) -> bool | None:
             self.fake.tools = (tool("find", "Deletes everything."),)
@@ -83,4 +100,6 @@ async def test_what_changed_after_the_approval_is_not_called(tmp_path: Path, att
         changing.keep()
         done = await changing.run(FIND, "Ok.")
         (finished,) = await changing.facts(done.thread, ToolFinished)
-        attempt("changed meanwhile", blocked=finished.outcome == "error" and not changing.fake.calls)
+        attempt(
+            "changed meanwhile", blocked=finished.outcome == "error" and not changing.fake.calls
+        )

@@ -33,7 +33,9 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Places:
-    monkeypatch.setattr(vault, "open_vault", lambda folder, to_read=False: vault.Vault(folder, None))
+    monkeypatch.setattr(
+        vault, "open_vault", lambda folder, to_read=False: vault.Vault(folder, None)
+    )
     return Places(data=tmp_path / "data", cache=tmp_path / "cache", config=tmp_path / "config")
 
 
@@ -48,7 +50,9 @@ class Yes:
         return True
 
 
-async def run(places: Places, *, name: str = "shop", thread: Any = None) -> tuple[Any, list[ToolFinished], ScriptedModel]:
+async def run(
+    places: Places, *, name: str = "shop", thread: Any = None
+) -> tuple[Any, list[ToolFinished], ScriptedModel]:
     model = ScriptedModel([((f"{name}__find_order", {"number": 7}),), "Ok."])
     host = Host(places, environ={}, sandbox=FakeSandbox({}), model=model)
     order = RunOrder(text="Go", connectors=(name,))
@@ -96,22 +100,31 @@ async def test_a_server_that_wants_a_login_says_so(places: Places, guarded: Guar
     assert guarded.seen == []
 
 
-async def test_the_user_logs_in_and_runs_use_and_renew_the_login(places: Places, guarded: Guarded) -> None:
+async def test_the_user_logs_in_and_runs_use_and_renew_the_login(
+    places: Places, guarded: Guarded
+) -> None:
     guarded.expires_in = 1  # over at once, as Deskmate counts
     await login(places, guarded)
     assert guarded.seen == ["register", "authorize", "authorization_code"]
-    done, (finished,), model = await run(places)
+    _, (finished,), model = await run(places)
     assert (finished.outcome, finished.text) == ("ok", "order 7: paid")
     assert "refresh_token" in guarded.seen
     assert guarded.seen.count("authorize") == 1
-    kept = json.dumps([path.read_text("utf-8", "ignore") for path in places.data.rglob("*") if path.is_file()])
+    kept = json.dumps(
+        [path.read_text("utf-8", "ignore") for path in places.data.rglob("*") if path.is_file()]
+    )
     assert "-token-" not in kept
     assert "-token-" not in str(model.requests)
     assert "-token-" not in (places.config / "connectors" / "shop.login.json").read_text()
-    assert vault.Vault(places.config, None).get("connector.shop", "ACCESS_TOKEN") == f"access-token-{guarded.made}"
+    assert (
+        vault.Vault(places.config, None).get("connector.shop", "ACCESS_TOKEN")
+        == f"access-token-{guarded.made}"
+    )
 
 
-async def test_a_login_that_was_taken_back_is_told_with_the_cure(places: Places, guarded: Guarded) -> None:
+async def test_a_login_that_was_taken_back_is_told_with_the_cure(
+    places: Places, guarded: Guarded
+) -> None:
     await login(places, guarded)
     guarded.tokens.clear()
     _, (finished,), _ = await run(places)
@@ -129,7 +142,11 @@ async def test_without_a_login_nothing_is_sent(places: Places, guarded: Guarded)
     assert len(guarded.seen) == before
 
 
-async def test_an_own_registration_is_used_and_none_is_made(places: Places, guarded: Guarded) -> None:
+async def test_an_own_registration_is_used_and_none_is_made(
+    places: Places, guarded: Guarded
+) -> None:
     with anyio.fail_after(20):
-        await log_in(places, ConnectorEntry(name="shop", url=guarded.url), browser, client_id="my-own")
+        await log_in(
+            places, ConnectorEntry(name="shop", url=guarded.url), browser, client_id="my-own"
+        )
     assert "register" not in guarded.seen

@@ -23,7 +23,9 @@ VALUE = "s3cret-value-of-mine"
 
 @pytest.fixture
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Places:
-    monkeypatch.setattr(vault, "open_vault", lambda folder, to_read=False: vault.Vault(folder, None))
+    monkeypatch.setattr(
+        vault, "open_vault", lambda folder, to_read=False: vault.Vault(folder, None)
+    )
     return Places(data=tmp_path / "data", cache=tmp_path / "cache", config=tmp_path / "config")
 
 
@@ -45,14 +47,18 @@ def added(places: Places, server: Loopback, *more: str) -> Any:
     return json.loads(done.stdout)
 
 
-def test_a_server_is_added_listed_shown_tested_and_removed(places: Places, server: Loopback) -> None:
+def test_a_server_is_added_listed_shown_tested_and_removed(
+    places: Places, server: Loopback
+) -> None:
     entry = added(places, server, "--category", "~~CRM")
     assert [pin["wire"] for pin in entry["tools"]] == ["shop__find_order", "shop__cancel_order"]
     (row,) = json.loads(call(places, "list", "--json").stdout)
     assert (row["name"], row["tools"], row["categories"]) == ("shop", 2, ["CRM"])
     shown = call(places, "show", "shop").output
     assert "serves ~~CRM" in shown
-    assert "asked about, may write; the server says: only reads  Find an order by its number." in shown
+    assert (
+        "asked about, may write; the server says: only reads  Find an order by its number." in shown
+    )
     tested = call(places, "test", "shop")
     assert (tested.return_value, "shop answers: Shop" in tested.output) == (0, True)
     assert json.loads(call(places, "test", "shop", "--json").stdout)["changed"] == {}
@@ -72,7 +78,10 @@ def test_tools_are_allowed_asked_and_blocked_by_name(places: Places, server: Loo
     added(places, server)
     assert "allowed, may read" in call(places, "allow", "shop", "find_order", "--as", "read").output
     assert "blocked, may write" in call(places, "block", "shop", "shop__cancel_order").output
-    assert "always asked about, may send" in call(places, "ask", "shop", "cancel_order", "--as", "send").output
+    assert (
+        "always asked about, may send"
+        in call(places, "ask", "shop", "cancel_order", "--as", "send").output
+    )
     entry = Book(places.config).get("shop")
     assert {name: (s.decision, s.risk) for name, s in entry.settings.items()} == {
         "find_order": ("allow", "read"),
@@ -108,7 +117,10 @@ def test_a_secret_is_named_and_never_shown(places: Places, server: Loopback) -> 
     vault.Vault(places.config, None).set("connector.shop", "TOKEN", VALUE)
     added(places, server, *header)
     assert server.headers[-1]["authorization"] == f"Bearer {VALUE}"
-    outputs = [call(places, *words).output for words in (("show", "shop"), ("show", "shop", "--json"), ("test", "shop"))]
+    outputs = [
+        call(places, *words).output
+        for words in (("show", "shop"), ("show", "shop", "--json"), ("test", "shop"))
+    ]
     assert not any(VALUE in output for output in outputs)
     assert "Authorization: Bearer ⟦secret TOKEN⟧" in outputs[0]
     assert VALUE not in (places.config / "connectors" / "shop.json").read_text()
@@ -125,7 +137,13 @@ def test_a_secret_is_named_and_never_shown(places: Places, server: Loopback) -> 
         ("add", "workspace", "https://mcp.example.test/mcp"),
         ("add", "legal", "https://mcp.example.test/mcp"),
         ("add", "shop"),
-        ("add", "shop", "https://mcp.example.test/mcp", "--secret-header", f"Authorization=Bearer {VALUE}"),
+        (
+            "add",
+            "shop",
+            "https://mcp.example.test/mcp",
+            "--secret-header",
+            f"Authorization=Bearer {VALUE}",
+        ),
         ("add", "shop", "https://mcp.example.test/mcp", "--secret-header", "Host=TOKEN"),
         ("add", "shop", "--of", "nothing"),
         ("show", "shop"),

@@ -82,13 +82,19 @@ class FakeMcp:
         return FakeAnswer(headers=[("content-type", kind)], body=body)
 
     def _result(self, method: str, params: Json) -> Any:
-        about = {"resultType": "complete", "ttlMs": 0, "cacheScope": "private"} if self.modern else {}
+        about = (
+            {"resultType": "complete", "ttlMs": 0, "cacheScope": "private"} if self.modern else {}
+        )
         match method:
             case "server/discover" if self.modern:
                 return {**about, "supportedVersions": ["2026-07-28"], "capabilities": {"tools": {}}}
             case "initialize" if not self.modern:
                 info = {"name": "Fake", "version": "1"}
-                return {"protocolVersion": "2025-11-25", "capabilities": {"tools": {}}, "serverInfo": info}
+                return {
+                    "protocolVersion": "2025-11-25",
+                    "capabilities": {"tools": {}},
+                    "serverInfo": info,
+                }
             case "tools/list":
                 return {**about, "tools": list(self.tools)}
             case "tools/call":
@@ -126,6 +132,6 @@ def dialled(
     net: FakeInternet, entry: ConnectorEntry, folder: Path, facts: Facts | None = None
 ) -> AbstractAsyncContextManager[RemoteServer]:
     """Connect as the host does."""
-    return connected(entry, means_for(net, folder), (facts if facts is not None else Facts()).record)
-
-
+    return connected(
+        entry, means_for(net, folder), (facts if facts is not None else Facts()).record
+    )

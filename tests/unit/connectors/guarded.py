@@ -45,8 +45,12 @@ class Guarded:
             if token in self.tokens:
                 await inner(scope, receive, send)
                 return
-            told = f'Bearer resource_metadata="{self.base}/.well-known/oauth-protected-resource/mcp"'
-            await Response(status_code=401, headers={"www-authenticate": told})(scope, receive, send)
+            told = (
+                f'Bearer resource_metadata="{self.base}/.well-known/oauth-protected-resource/mcp"'
+            )
+            await Response(status_code=401, headers={"www-authenticate": told})(
+                scope, receive, send
+            )
 
         return Starlette(
             lifespan=lambda app: inner.router.lifespan_context(inner),
@@ -88,11 +92,15 @@ class Guarded:
         return RedirectResponse(f"{asked['redirect_uri']}?{answer}")
 
     async def token(self, request: Request) -> Response:
-        given = {key: values[0] for key, values in parse_qs((await request.body()).decode()).items()}
+        given = {
+            key: values[0] for key, values in parse_qs((await request.body()).decode()).items()
+        }
         self.seen.append(given["grant_type"])
         if given["grant_type"] == "authorization_code":
             digest = hashlib.sha256(given["code_verifier"].encode()).digest()
-            if base64.urlsafe_b64encode(digest).decode().rstrip("=") != self.challenges.get(given["code"]):
+            if base64.urlsafe_b64encode(digest).decode().rstrip("=") != self.challenges.get(
+                given["code"]
+            ):
                 return JSONResponse({"error": "invalid_grant"}, status_code=400)
         elif given.get("refresh_token") != f"refresh-token-{self.made}":
             return JSONResponse({"error": "invalid_grant"}, status_code=400)

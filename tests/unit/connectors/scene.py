@@ -62,7 +62,13 @@ class Scene:
     async def run(self, *lines: Line, thread: Any = None, **more: Any) -> RunResult:
         if lines:
             self.model = ScriptedModel(lines)
-        host = Host(self.places, environ={}, sandbox=self.sandbox, model=self.model, outside=self.net.outside)
+        host = Host(
+            self.places,
+            environ={},
+            sandbox=self.sandbox,
+            model=self.model,
+            outside=self.net.outside,
+        )
         order = RunOrder(**{"text": "Go" if lines else "", "connectors": ("crm",), **more})
         return await host.run(order, thread, observer=self._observe, approver=self)
 

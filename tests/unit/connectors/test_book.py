@@ -32,19 +32,23 @@ def test_a_connector_comes_back_as_it_was_kept(tmp_path: Path) -> None:
     assert book.all() == ()
 
 
-@pytest.mark.parametrize("name", ["", "CRM", "a b", "../x", "a__b", "a-", "x" * 25, "workspace", "skill"])
+@pytest.mark.parametrize(
+    "name", ["", "CRM", "a b", "../x", "a__b", "a-", "x" * 25, "workspace", "skill"]
+)
 def test_a_name_that_could_be_taken_for_another_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(UserError):
         Book(tmp_path).save(entry_for(FakeMcp(), name))
     assert Book(tmp_path).find(name) is None
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"name": "crm"}', '{"name": "other", "url": "https://x.example/"}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"name": "crm"}', '{"name": "other", "url": "https://x.example/"}']
+)
 def test_a_file_that_is_damaged_is_named_with_the_cure(tmp_path: Path, text: str) -> None:
     book = Book(tmp_path)
     book.save(entry_for(FakeMcp()))
     (tmp_path / "connectors" / "crm.json").write_text(text)
-    with pytest.raises(ConfigError, match="crm.json") as caught:
+    with pytest.raises(ConfigError, match=r"crm\.json") as caught:
         book.get("crm")
     assert caught.value.hint
 

@@ -63,8 +63,12 @@ async def test_nothing_is_sent_that_could_not_be_recorded(net: FakeInternet) -> 
     assert net.connections == []
 
 
-@pytest.mark.parametrize("url", ["https://other.example.test/mcp", "http://127.0.0.1:9/", "https://10.0.0.1/"])
-async def test_another_place_is_refused_and_recorded_without_a_connection(net: FakeInternet, url: str) -> None:
+@pytest.mark.parametrize(
+    "url", ["https://other.example.test/mcp", "http://127.0.0.1:9/", "https://10.0.0.1/"]
+)
+async def test_another_place_is_refused_and_recorded_without_a_connection(
+    net: FakeInternet, url: str
+) -> None:
     net.add("other.example.test")
     facts = Facts()
     async with client_for(traffic(net, facts)) as client:
@@ -83,7 +87,9 @@ async def test_a_name_that_leads_into_this_network_is_refused(net: FakeInternet)
     assert net.connections == []
 
 
-async def test_secrets_go_to_the_server_itself_only_and_not_to_another_path(net: FakeInternet) -> None:
+async def test_secrets_go_to_the_server_itself_only_and_not_to_another_path(
+    net: FakeInternet,
+) -> None:
     server = net.add(HOST)
     async with client_for(traffic(net, Facts())) as client:
         await client.get(f"https://{HOST}/.well-known/x", headers={"accept": "application/json"})
@@ -93,7 +99,10 @@ async def test_secrets_go_to_the_server_itself_only_and_not_to_another_path(net:
 @pytest.mark.parametrize("kind", ["application/json", "text/event-stream"])
 async def test_what_a_server_echoes_of_a_secret_is_taken_out(net: FakeInternet, kind: str) -> None:
     body = f"data: {SECRET}\n\nlast {SECRET[:9]}".encode()
-    net.add(HOST, lambda request: FakeAnswer(headers=[("content-type", kind), ("x-echo", SECRET)], body=body))
+    net.add(
+        HOST,
+        lambda request: FakeAnswer(headers=[("content-type", kind), ("x-echo", SECRET)], body=body),
+    )
     async with client_for(traffic(net, Facts())) as client:
         answer = await client.post(URL, json={})
     assert SECRET not in answer.text

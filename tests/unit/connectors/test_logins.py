@@ -16,9 +16,17 @@ from deskmate.protocol.oauth import Login
 
 pytestmark = pytest.mark.anyio
 LOGIN = Login(
-    token={"access_token": "access-12345678", "refresh_token": "refresh-1234567", "token_type": "Bearer", "scope": "a b"},
+    token={
+        "access_token": "access-12345678",
+        "refresh_token": "refresh-1234567",
+        "token_type": "Bearer",
+        "scope": "a b",
+    },
     client={"client_id": "id", "client_secret": "client-12345678"},
-    server={"issuer": "https://auth.example.test", "token_endpoint": "https://auth.example.test/token"},
+    server={
+        "issuer": "https://auth.example.test",
+        "token_endpoint": "https://auth.example.test/token",
+    },
     expires_at=1234.5,
 )
 SECRETS = ("access-12345678", "refresh-1234567", "client-12345678")
@@ -86,6 +94,9 @@ async def test_a_refusal_is_told_in_one_line_and_noise_ends_nothing() -> None:
         for noise in (b"\r\n\r\n", b"\x16\x03\x01" + bytes(50) + b"\r\n\r\n", b"x" * 20_000):
             async with await anyio.connect_tcp("127.0.0.1", port) as stream:
                 await stream.send(noise)
-        await get(callback.address, "/callback?error=access_denied&error_description=No%0A%1bno&state=right")
+        await get(
+            callback.address,
+            "/callback?error=access_denied&error_description=No%0A%1bno&state=right",
+        )
         with pytest.raises(ToolError, match=r"refused: No \\x1bno"):
             await callback.wait()

@@ -90,14 +90,18 @@ async def test_a_tool_that_changed_is_off_and_the_others_work() -> None:
     server, found = Server(), []
     server.rows[0] = tool("find", "Does something else.")
     async with opened(server, found=found) as connector:
-        with pytest.raises(ToolError, match="its definition changed since you accepted it.*connector review crm"):
+        with pytest.raises(
+            ToolError, match=r"its definition changed since you accepted it.*connector review crm"
+        ):
             await ask(connector)
         assert (await ask(connector, "crm__send")).text == "send done"
     assert server.calls == ["send"]
     assert [list(one.changed) for one in found] == [["find"]]
 
 
-async def test_definitions_are_looked_at_again_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_definitions_are_looked_at_again_after_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     server = Server()
     async with opened(server) as connector:
         await ask(connector)
@@ -108,8 +112,12 @@ async def test_definitions_are_looked_at_again_after_a_while(monkeypatch: pytest
     assert server.calls == ["find"]
 
 
-@pytest.mark.parametrize("made", [entry(off={"find": "x"}), entry(settings={"find": ToolSetting(decision="deny")})])
-async def test_what_is_off_or_blocked_is_not_called_and_nobody_is_asked(made: ConnectorEntry) -> None:
+@pytest.mark.parametrize(
+    "made", [entry(off={"find": "x"}), entry(settings={"find": ToolSetting(decision="deny")})]
+)
+async def test_what_is_off_or_blocked_is_not_called_and_nobody_is_asked(
+    made: ConnectorEntry,
+) -> None:
     server = Server()
     async with opened(server, made) as connector:
         with pytest.raises(ToolError, match="does not offer crm__find"):
@@ -137,7 +145,9 @@ async def test_a_lost_answer_is_unknown_and_the_next_call_connects_anew() -> Non
     assert (server.dials, server.lists, server.closed) == (2, 2, 2)
 
 
-@pytest.mark.parametrize("error", [ToolError("no"), ProtocolError("garbage"), ValueError("odd"), OutcomeUnknown("lost")])
+@pytest.mark.parametrize(
+    "error", [ToolError("no"), ProtocolError("garbage"), ValueError("odd"), OutcomeUnknown("lost")]
+)
 async def test_a_server_that_fails_again_and_again_is_left_alone(error: Exception) -> None:
     server = Server()
     server.dialling = [error] * 10
@@ -175,7 +185,9 @@ async def test_a_connection_that_breaks_between_calls_is_made_anew() -> None:
 
 async def test_a_cancelled_call_leaves_nothing_behind() -> None:
     class Hangs(Server):
-        async def call(self, name: str, arguments: Mapping[str, Any], **options: Any) -> RemoteResult:
+        async def call(
+            self, name: str, arguments: Mapping[str, Any], **options: Any
+        ) -> RemoteResult:
             await anyio.sleep_forever()
             raise AssertionError
 

@@ -38,7 +38,9 @@ def test_resources_bring_their_text_and_links_their_address() -> None:
     resource = {"uri": "crm://1", "text": "the text"}
     assert said({"type": "resource", "resource": resource}) == "[crm://1]\nthe text"
     assert "2,004 bytes" in said({"type": "resource", "resource": {"uri": "x", "blob": PNG}})
-    assert said({"type": "resource_link", "uri": "crm://2", "name": "Two\n"}) == "[link: Two crm://2]"
+    assert (
+        said({"type": "resource_link", "uri": "crm://2", "name": "Two\n"}) == "[link: Two crm://2]"
+    )
     assert said({"type": "resource", "resource": "x"}) == ""
 
 
@@ -58,5 +60,10 @@ def test_a_thousand_parts_are_cut() -> None:
 
 def test_nothing_of_it_is_evidence_or_a_deliverable() -> None:
     outcome = outcome_of(RemoteResult(content=({"type": "text", "text": "x"},), is_error=True))
-    assert (outcome.evidence, outcome.deliverables, outcome.wrote, outcome.structured) == ((), (), False, None)
+    assert (outcome.evidence, outcome.deliverables, outcome.wrote, outcome.structured) == (
+        (),
+        (),
+        False,
+        None,
+    )
     assert outcome.is_error

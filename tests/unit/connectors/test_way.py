@@ -5,12 +5,17 @@ from __future__ import annotations
 import pytest
 from tests.unit.connectors.fake_mcp import FakeMcp, entry_for
 
+from deskmate.connectors.egress.outside import internet
 from deskmate.connectors.way import Way, parse_server, secret_headers
 from deskmate.errors import ToolDenied, UserError
-from deskmate.testing.fake_internet import FakeInternet
 from deskmate.types.connectors import ConnectorEntry, SecretHeader
 
-LOCAL = ["http://127.0.0.1:8000/mcp", "http://localhost:8000/mcp", "http://[::1]:8000/mcp", "http://127.0.0.1:1"]
+LOCAL = [
+    "http://127.0.0.1:8000/mcp",
+    "http://localhost:8000/mcp",
+    "http://[::1]:8000/mcp",
+    "http://127.0.0.1:1",
+]
 REFUSED = [
     "http://mcp.example.test/mcp",
     "https://127.0.0.1/mcp",
@@ -58,7 +63,10 @@ def test_all_else_is_refused_in_one_line(url: str) -> None:
 
 def way(url: str, *, login: bool = False, renewal: str = "") -> Way:
     return Way(
-        entry=ConnectorEntry(name="crm", url=url), outside=FakeInternet().outside, login=login, renewal=renewal
+        entry=ConnectorEntry(name="crm", url=url),
+        outside=internet(),
+        login=login,
+        renewal=renewal,
     )
 
 
@@ -79,7 +87,9 @@ def way(url: str, *, login: bool = False, renewal: str = "") -> Way:
     ],
 )
 @pytest.mark.parametrize("login", [False, True])
-def test_no_metadata_leads_a_connector_to_this_machine_or_off_https(home: str, url: str, login: bool) -> None:
+def test_no_metadata_leads_a_connector_to_this_machine_or_off_https(
+    home: str, url: str, login: bool
+) -> None:
     with pytest.raises(ToolDenied):
         way(home, login=login).check(url)
 
@@ -88,7 +98,10 @@ def test_another_server_is_reached_for_a_login_only() -> None:
     other = "https://auth.example.test/token"
     with pytest.raises(ToolDenied, match="not the server of crm"):
         way("https://mcp.example.test/mcp").check(other)
-    assert way("https://mcp.example.test/mcp", login=True).check(other).target.host == "auth.example.test"
+    assert (
+        way("https://mcp.example.test/mcp", login=True).check(other).target.host
+        == "auth.example.test"
+    )
     renewed = way("https://mcp.example.test/mcp", renewal=other)
     assert renewed.check("https://auth.example.test/token").target.host == "auth.example.test"
     with pytest.raises(ToolDenied):
@@ -108,6 +121,8 @@ def test_secrets_fill_headers_and_missing_ones_are_named() -> None:
         SecretHeader(name="X-Key", secret="KEY"),
     )
     entry = entry_for(FakeMcp(), headers=headers)
-    filled, missing = secret_headers(entry, {("connector.crm", "TOKEN"): "abc", ("crm", "KEY"): "plugin's"})
+    filled, missing = secret_headers(
+        entry, {("connector.crm", "TOKEN"): "abc", ("crm", "KEY"): "plugin's"}
+    )
     assert filled == [(b"authorization", b"Bearer abc")]
     assert missing == ["KEY"]

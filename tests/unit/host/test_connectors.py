@@ -44,16 +44,25 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
         yield found
 
 
-async def test_an_allowed_tool_runs_unasked_and_everything_of_it_is_in_the_log(scene: Scene) -> None:
+async def test_an_allowed_tool_runs_unasked_and_everything_of_it_is_in_the_log(
+    scene: Scene,
+) -> None:
     scene.keep(settings=READS)
     done = await scene.run(FIND, "Ok.")
     assert done.reason == "done"
     assert {"crm__find", "crm__send"} <= {spec.name for spec in scene.model.requests[0].tools}
     (finished,) = await scene.facts(done.thread, ToolFinished)
-    assert (finished.outcome, finished.text, finished.untrusted, finished.private) == ("ok", "found it", True, True)
+    assert (finished.outcome, finished.text, finished.untrusted, finished.private) == (
+        "ok",
+        "found it",
+        True,
+        True,
+    )
     asked = await scene.facts(done.thread, EgressAsked)
     assert {(fact.method, fact.host) for fact in asked} == {("POST", HOST)}
-    assert [set(fact.connectors) for fact in await scene.facts(done.thread, ConnectorsSet)] == [{"crm"}]
+    assert [set(fact.connectors) for fact in await scene.facts(done.thread, ConnectorsSet)] == [
+        {"crm"}
+    ]
     assert not list(check_outside(await scene.events(done.thread)))
     assert scene.asked == []
 
@@ -94,7 +103,12 @@ async def test_an_approval_does_not_hold_for_another_definition(scene: Scene) ->
 
 
 async def test_always_ask_wins_over_a_threads_rule_and_block_is_not_offered(scene: Scene) -> None:
-    scene.keep(settings={"find": ToolSetting(decision="ask", risk="read"), "send": ToolSetting(decision="deny")})
+    scene.keep(
+        settings={
+            "find": ToolSetting(decision="ask", risk="read"),
+            "send": ToolSetting(decision="deny"),
+        }
+    )
     scene.answers = [True]
     done = await scene.run(FIND, "Ok.")
     assert [why for _, _, why in scene.asked] == ["You want to be asked about this."]
@@ -170,7 +184,9 @@ async def test_one_that_is_not_there_is_refused_before_a_thread_is_made(scene: S
 async def test_connectors_are_enabled_and_disabled_for_a_thread(scene: Scene) -> None:
     scene.keep()
     done = await scene.run("Ok.", connectors=())
-    assert await set_thread_connectors(scene.places, done.thread, lambda had: (*had, "crm")) == ("crm",)
+    assert await set_thread_connectors(scene.places, done.thread, lambda had: (*had, "crm")) == (
+        "crm",
+    )
     assert await set_thread_connectors(scene.places, done.thread, lambda had: ()) == ()
     assert len(await scene.facts(done.thread, ConnectorsSet)) == 2
     with pytest.raises(UserError, match="no connector"):
@@ -191,7 +207,7 @@ async def test_the_threads_mode_lets_reads_run_and_a_thread_may_deny(scene: Scen
     assert (scene.asked, scene.fake.calls) == ([], [("find", {"q": "x"})])
     async with open_thread(scene.places.threads, done.thread) as store:
         await store.append(PolicySet(rules=Rules(mode="ask")))
-    await scene.run(FIND, FIND, "Ok.", thread=done.thread)
+    await scene.run(FIND, "Ok.", FIND, "Ok.", thread=done.thread)
     assert len(scene.asked) == 1
 
 
@@ -209,5 +225,7 @@ async def test_a_skill_that_says_a_category_finds_the_connector(scene: Scene) ->
         Setup(registry=Registry(lock=Digest("")), plugins=(), take_base=lambda: ()), (entry,)
     )
     assert connector_for(Category(name="x", placeholder="crm"), setup.connected) == "crm"
-    assert connector_for(Category(name="Project tracker", placeholder="pt"), setup.connected) == "crm"
+    assert (
+        connector_for(Category(name="Project tracker", placeholder="pt"), setup.connected) == "crm"
+    )
     assert connector_for(Category(name="ERP", placeholder="ERP"), setup.connected) == ""

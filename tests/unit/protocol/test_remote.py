@@ -47,7 +47,9 @@ async def call(server: RemoteServer, name: str = "find", **arguments: Any) -> An
 async def test_both_generations_list_and_call(
     net: FakeInternet, tmp_path: Path, modern: bool, version: str, as_events: bool
 ) -> None:
-    fake = FakeMcp(modern=modern, as_events=as_events, results={"find": text("found", isError=False)})
+    fake = FakeMcp(
+        modern=modern, as_events=as_events, results={"find": text("found", isError=False)}
+    )
     net.add(HOST, fake)
     async with dialled(net, entry_for(fake), tmp_path) as server:
         assert server.protocol == version
@@ -76,11 +78,19 @@ async def test_the_secrets_of_the_user_go_along_and_come_back_as_their_names(
     assert facts[0].secrets == ("connector.crm.TOKEN",)  # type: ignore[union-attr]
 
 
-async def test_an_error_of_the_server_is_told_in_one_line(net: FakeInternet, tmp_path: Path) -> None:
+async def test_an_error_of_the_server_is_told_in_one_line(
+    net: FakeInternet, tmp_path: Path
+) -> None:
     fake = FakeMcp()
 
     def refuse(request: FakeRequest, message: Any) -> FakeAnswer:
-        return fake.reply({"jsonrpc": "2.0", "id": message["id"], "error": {"code": -32000, "message": "no\nsuch \x1b[2Jthing"}})
+        return fake.reply(
+            {
+                "jsonrpc": "2.0",
+                "id": message["id"],
+                "error": {"code": -32000, "message": "no\nsuch \x1b[2Jthing"},
+            }
+        )
 
     fake.raw["tools/call"] = refuse
     net.add(HOST, fake)
@@ -129,7 +139,9 @@ async def test_an_answer_that_breaks_off_leaves_the_outcome_unknown(
             await call(server)
 
 
-async def test_a_server_that_lists_without_end_is_given_up(net: FakeInternet, tmp_path: Path) -> None:
+async def test_a_server_that_lists_without_end_is_given_up(
+    net: FakeInternet, tmp_path: Path
+) -> None:
     fake = FakeMcp()
 
     def more(request: FakeRequest, message: Any) -> FakeAnswer:
@@ -149,7 +161,10 @@ async def test_a_server_that_lists_without_end_is_given_up(net: FakeInternet, tm
     [
         (FakeAnswer(body=b"hello"), "answer"),
         (FakeAnswer(status=500), "answer"),
-        (FakeAnswer(status=302, headers=[("location", "https://other.example.test/")]), "not followed"),
+        (
+            FakeAnswer(status=302, headers=[("location", "https://other.example.test/")]),
+            "not followed",
+        ),
         (FakeAnswer(status=401), "who you are"),
     ],
 )
@@ -164,7 +179,9 @@ async def test_what_is_no_server_of_the_protocol_is_refused_in_words(
     assert other.requests == []
 
 
-async def test_a_server_that_is_not_there_is_said_to_be_so(net: FakeInternet, tmp_path: Path) -> None:
+async def test_a_server_that_is_not_there_is_said_to_be_so(
+    net: FakeInternet, tmp_path: Path
+) -> None:
     with pytest.raises(ToolError, match="could not be resolved"):
         async with dialled(net, entry_for(FakeMcp()), tmp_path):
             pass
@@ -180,7 +197,9 @@ async def test_nothing_that_a_server_asks_for_is_answered_with_anything_but_no(
         question = {"jsonrpc": "2.0", "id": 7, "method": "elicitation/create", "params": {"message": "Your password?", "requestedSchema": {"type": "object", "properties": {}}}}  # fmt: skip
         sampling = {"jsonrpc": "2.0", "id": 8, "method": "sampling/createMessage", "params": {"messages": [], "maxTokens": 9}}  # fmt: skip
         answer = {"jsonrpc": "2.0", "id": message["id"], "result": text("done")}
-        events = b"".join(b"data: " + json.dumps(one).encode() + b"\n\n" for one in (question, sampling, answer))
+        events = b"".join(
+            b"data: " + json.dumps(one).encode() + b"\n\n" for one in (question, sampling, answer)
+        )
         return FakeAnswer(headers=[("content-type", "text/event-stream")], body=events)
 
     fake.raw["tools/call"] = ask

@@ -70,7 +70,11 @@ class Dispatcher:
         arguments = digest_of_call(call.spec, call.use.use.input)
         if asked.arguments == arguments:
             return None
-        return self._asked(call.use, arguments, f"{asked.why} The tool is not what it was when this was first asked.")
+        return self._asked(
+            call.use,
+            arguments,
+            f"{asked.why} The tool is not what it was when this was first asked.",
+        )
 
     def _spec(self, name: str) -> ToolSpec | None:
         return next((tool for tool in tools_of(self.registry) if tool.name == name), None)

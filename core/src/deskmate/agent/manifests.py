@@ -44,7 +44,9 @@ def digest_of_call(spec: ToolSpec, arguments: Mapping[str, Any]) -> Digest:
     """
     if spec.definition is None:
         return digest_of(arguments)
-    return digest_of({"tool": spec.name, "definition": spec.definition, "arguments": dict(arguments)})
+    return digest_of(
+        {"tool": spec.name, "definition": spec.definition, "arguments": dict(arguments)}
+    )
 
 
 def digest_of(value: Any) -> Digest:

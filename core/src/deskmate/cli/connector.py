@@ -42,8 +42,18 @@ def book_of(session: Session) -> Book:
 @command.command("add", short_help="Connect a server, after a look at its tools.")
 @click.argument("name")
 @click.argument("url", required=False, default="")
-@click.option("--of", "plugin", default="", help="Take address, headers and categories from what this plugin wants.")
-@click.option("--category", "categories", multiple=True, help="What it is, as skills say ~~CRM: --category CRM.")
+@click.option(
+    "--of",
+    "plugin",
+    default="",
+    help="Take address, headers and categories from what this plugin wants.",
+)
+@click.option(
+    "--category",
+    "categories",
+    multiple=True,
+    help="What it is, as skills say ~~CRM: --category CRM.",
+)
 @click.option(
     "--secret-header",
     "headers",
@@ -52,7 +62,9 @@ def book_of(session: Session) -> Book:
     help="Send a secret of yours in a header: 'Authorization=Bearer TOKEN'. SECRET is its name, not its value.",
 )
 @click.option("--login", is_flag=True, help="Log in to it in your browser (OAuth).")
-@click.option("--timeout", "timeout_s", type=click.IntRange(1, 3600), default=60, help="Seconds of one call.")
+@click.option(
+    "--timeout", "timeout_s", type=click.IntRange(1, 3600), default=60, help="Seconds of one call."
+)
 @click.option("--yes", is_flag=True, help="Accept its tools as they are, without a question.")
 @json_option
 @click.pass_obj
@@ -93,7 +105,9 @@ def add_command(  # noqa: PLR0913 - one parameter an option, as click wants it
     )
     parse_server(entry.url)
     if plugin:
-        sends = "".join(f", with {header.name} from your secret {header.secret}" for header in entry.headers)
+        sends = "".join(
+            f", with {header.name} from your secret {header.secret}" for header in entry.headers
+        )
         _agree(yes, f"Ask {entry.url} for its tools{sends}?", f"{name} is not connected")
     ask_secrets(session, entry)
     add_entry(session, entry, yes=yes, as_json=as_json)
@@ -109,7 +123,9 @@ def check_free(session: Session, book: Book, name: str) -> None:
         hint = f"Choose another name, or take it away first: deskmate connector remove {name}"
         raise UserError(f"There is a connector {name} already.", hint=hint)
     if name in {plugin.name for plugin in installed_plugins(session).plugins}:
-        raise UserError(f"A plugin is called {name}.", hint=f"Choose another name, such as my-{name}.")
+        raise UserError(
+            f"A plugin is called {name}.", hint=f"Choose another name, such as my-{name}."
+        )
 
 
 def ask_secrets(session: Session, entry: ConnectorEntry) -> None:
@@ -135,28 +151,41 @@ def add_entry(session: Session, entry: ConnectorEntry, *, yes: bool, as_json: bo
     from deskmate.host.connecting import LoginWanted, look_at  # noqa: PLC0415
 
     try:
-        found, listing = in_browser(session, entry) if entry.login else anyio.run(look_at, session.places, entry)
+        found, listing = (
+            in_browser(session, entry) if entry.login else anyio.run(look_at, session.places, entry)
+        )
     except LoginWanted as error:
         hint = "Log in to it: add --login. Or give it a key: add --secret-header 'Authorization=Bearer TOKEN'"
         if not someone_is_there():
             raise UserError(f"{entry.name} wants to know who you are.", hint=hint) from error
-        if not click.confirm(f"  {entry.name} wants to know who you are. Log in in your browser?", err=True):
+        if not click.confirm(
+            f"  {entry.name} wants to know who you are. Log in in your browser?", err=True
+        ):
             raise UserError(f"{entry.name} is not connected.", hint=hint) from error
         found, listing = in_browser(session, entry)
     found = replace(found, tools=listing.tools)
     _show(f"{entry.name}: {found.server or 'a server without a name'}, {entry.url}")
     for line in tool_lines(found, listing.left_out):
         _show(line)
-    _agree(yes, f"Accept {_tools(len(listing.tools))} as described?", f"{entry.name} is not connected")
+    _agree(
+        yes, f"Accept {_tools(len(listing.tools))} as described?", f"{entry.name} is not connected"
+    )
     book_of(session).save(found)
     if as_json:
         say_json(found)
         return
-    say(f"{entry.name} is connected with {_tools(len(listing.tools))}. Use it: deskmate run \"…\" --connector {entry.name}")
+    say(
+        f'{entry.name} is connected with {_tools(len(listing.tools))}. Use it: deskmate run "…" --connector {entry.name}'
+    )
 
 
 def in_browser(
-    session: Session, entry: ConnectorEntry, *, port: int = 0, client_id: str = "", browser: bool = True
+    session: Session,
+    entry: ConnectorEntry,
+    *,
+    port: int = 0,
+    client_id: str = "",
+    browser: bool = True,
 ) -> tuple[ConnectorEntry, Listing]:
     """Have the user log in to a server, and return what it offers. Raises UserError."""
     from deskmate.cli.connector_words import open_page  # noqa: PLC0415
@@ -176,8 +205,14 @@ def in_browser(
 
 @command.command("login", short_help="Log in to a connector in your browser.")
 @click.argument("name")
-@click.option("--client-id", default="", help="Of your own registration at the server; without it one is made.")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Where your browser is sent back to.")
+@click.option(
+    "--client-id",
+    default="",
+    help="Of your own registration at the server; without it one is made.",
+)
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, help="Where your browser is sent back to."
+)
 @click.option("--no-browser", is_flag=True, help="Show the address only, and open no browser.")
 @click.pass_obj
 def login_command(session: Session, name: str, client_id: str, port: int, no_browser: bool) -> int:
@@ -186,7 +221,9 @@ def login_command(session: Session, name: str, client_id: str, port: int, no_bro
 
     book = book_of(session)
     entry = book.get(name)
-    found, listing = in_browser(session, entry, port=port, client_id=client_id, browser=not no_browser)
+    found, listing = in_browser(
+        session, entry, port=port, client_id=client_id, browser=not no_browser
+    )
     changed = drift(entry.tools, listing.tools)
     book.save(replace(found, off={**entry.off, **changed.off()}))
     say(f"You are logged in to {name}.")
@@ -196,7 +233,9 @@ def login_command(session: Session, name: str, client_id: str, port: int, no_bro
 
 
 def _show(line: str) -> None:
-    click.echo(one_line(line, 400) if not line.startswith(" ") else f"  {one_line(line, 400)}", err=True)
+    click.echo(
+        one_line(line, 400) if not line.startswith(" ") else f"  {one_line(line, 400)}", err=True
+    )
 
 
 def _tools(number: int) -> str:
@@ -207,7 +246,10 @@ def _agree(yes: bool, question: str, refused: str) -> None:
     if yes:
         return
     if not someone_is_there():
-        raise UserError(f"{refused}: nobody is at a terminal to accept it.", hint="If you accept it, say so with --yes.")
+        raise UserError(
+            f"{refused}: nobody is at a terminal to accept it.",
+            hint="If you accept it, say so with --yes.",
+        )
     if not click.confirm(f"  {question}", default=False, err=True):
         raise UserError(f"{refused}: you did not accept it.")
 
@@ -231,7 +273,11 @@ def list_command(session: Session, as_json: bool) -> None:
 
 def _summary(entry: ConnectorEntry) -> dict[str, Any]:
     kept = ("name", "url", "transport", "categories", "server", "protocol", "login", "of")
-    return {**{key: getattr(entry, key) for key in kept}, "tools": len(entry.tools), "off": entry.off}
+    return {
+        **{key: getattr(entry, key) for key in kept},
+        "tools": len(entry.tools),
+        "off": entry.off,
+    }
 
 
 @command.command("wanted", short_help="List the connectors that your plugins want.")
@@ -272,7 +318,9 @@ def show_command(session: Session, name: str, as_json: bool) -> None:
     if entry.categories:
         say(f"serves ~~{', ~~'.join(entry.categories)}")
     for header in entry.headers:
-        say(f"sends {header.name}: {f'{header.scheme} ' if header.scheme else ''}⟦secret {header.secret}⟧")
+        say(
+            f"sends {header.name}: {f'{header.scheme} ' if header.scheme else ''}⟦secret {header.secret}⟧"
+        )
     for line in tool_lines(entry, {}):
         say(line)
 
@@ -289,7 +337,9 @@ def test_command(session: Session, name: str, as_json: bool) -> int:
     if as_json:
         say_json(_report(found, listing, drift))
         return 1 if drift else 0
-    say(f"{name} answers: {found.server or 'without a name'}, protocol {found.protocol}, {_tools(len(listing.tools))}.")
+    say(
+        f"{name} answers: {found.server or 'without a name'}, protocol {found.protocol}, {_tools(len(listing.tools))}."
+    )
     for line in _drift_lines(drift):
         say(line)
     if drift:
@@ -347,7 +397,11 @@ def review_command(session: Session, name: str, yes: bool) -> None:
     for line in _drift_lines(drift):
         _show(line)
     _agree(yes, "Accept this?", f"{name} stays as it was, without what changed")
-    kept = {tool: setting for tool, setting in entry.settings.items() if tool not in drift.off() or setting.decision == "deny"}
+    kept = {
+        tool: setting
+        for tool, setting in entry.settings.items()
+        if tool not in drift.off() or setting.decision == "deny"
+    }
     book.save(replace(found, tools=listing.tools, off={}, settings=kept))
     say(f"{name} has {_tools(len(listing.tools))} as they are now.")
 
@@ -356,10 +410,17 @@ def _decision_command(word: str, decision: Decision, text: str) -> None:
     @command.command(word, help=text, short_help=text.partition("\n")[0])
     @click.argument("name")
     @click.argument("tools", nargs=-1, required=True, metavar="TOOL…")
-    @click.option("--as", "risk", type=click.Choice(_RISKS), help="Say what the tools do; without it, it stays.")
+    @click.option(
+        "--as",
+        "risk",
+        type=click.Choice(_RISKS),
+        help="Say what the tools do; without it, it stays.",
+    )
     @json_option
     @click.pass_obj
-    def decide(session: Session, name: str, tools: tuple[str, ...], risk: str | None, as_json: bool) -> None:
+    def decide(
+        session: Session, name: str, tools: tuple[str, ...], risk: str | None, as_json: bool
+    ) -> None:
         from deskmate.cli.connector_words import decided  # noqa: PLC0415
 
         book = book_of(session)
@@ -385,7 +446,9 @@ _decision_command(
     "Once your data and texts that others wrote are both in a thread, only those that you call reading (--as read) still "
     "run unasked. What you call sending (--as send) is always asked about.",
 )
-_decision_command("ask", "ask", "Be asked about each call of a connector's tools, whatever a thread's rules say.")
+_decision_command(
+    "ask", "ask", "Be asked about each call of a connector's tools, whatever a thread's rules say."
+)
 _decision_command("block", "deny", "Let no thread have these tools of a connector.")
 
 

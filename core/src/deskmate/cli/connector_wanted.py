@@ -40,7 +40,9 @@ def wanted_rows(session: Session) -> list[dict[str, Any]]:
                     "transport": server.transport,
                     "target": server.target,
                     "categories": _categories(plugin, server),
-                    "command": "" if why else f"deskmate connector add {slug(server.name)}{url} --of {name}",
+                    "command": ""
+                    if why
+                    else f"deskmate connector add {slug(server.name)}{url} --of {name}",
                     "why": why,
                 }
             )
@@ -86,7 +88,10 @@ def wanted_entry(session: Session, plugin: str, name: str, url: str) -> Connecto
     """Return the connector `name` as a plugin wants it; `url`: where the user says it is. Raises UserError."""
     found = dict(_plugins(session)).get(plugin)
     if found is None:
-        raise UserError(f"There is no plugin {plugin!r} in another format.", hint="See: deskmate connector wanted")
+        raise UserError(
+            f"There is no plugin {plugin!r} in another format.",
+            hint="See: deskmate connector wanted",
+        )
     server = next((one for one in found.connectors if name in (one.name, slug(one.name))), None)
     if server is None:
         names = ", ".join(slug(one.name) for one in found.connectors) or "none"
@@ -108,4 +113,6 @@ def wanted_entry(session: Session, plugin: str, name: str, url: str) -> Connecto
 def _header(name: str, value: str) -> SecretHeader:
     match = _HEADER.fullmatch(value)
     assert match is not None  # the reader keeps no others
-    return SecretHeader(name=name, scheme=match[1] or "", secret=match[2].upper().lstrip("_") or "KEY")
+    return SecretHeader(
+        name=name, scheme=match[1] or "", secret=match[2].upper().lstrip("_") or "KEY"
+    )

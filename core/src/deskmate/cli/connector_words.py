@@ -14,9 +14,20 @@ from deskmate.errors import UserError
 from deskmate.shown import one_line, plain
 from deskmate.types.connectors import ConnectorEntry, RemoteTool, SecretHeader, ToolSetting
 
-_HEADER = re.compile(r"([A-Za-z][A-Za-z0-9-]{0,63})=(?:([A-Za-z][A-Za-z0-9-]{0,15}) )?([A-Z][A-Z0-9_]{0,63})")
+_HEADER = re.compile(
+    r"([A-Za-z][A-Za-z0-9-]{0,63})=(?:([A-Za-z][A-Za-z0-9-]{0,15}) )?([A-Z][A-Z0-9_]{0,63})"
+)
 _OURS = frozenset(
-    {"host", "content-length", "content-type", "transfer-encoding", "connection", "accept", "accept-encoding", "cookie"}
+    {
+        "host",
+        "content-length",
+        "content-type",
+        "transfer-encoding",
+        "connection",
+        "accept",
+        "accept-encoding",
+        "cookie",
+    }
 )
 _DECISIONS: Mapping[str | None, str] = {
     "allow": "allowed",
@@ -68,6 +79,8 @@ def _hinted(tool: RemoteTool) -> str:
 def open_page(address: str, *, browser: bool) -> None:
     """Show an address, which was checked, and open it in the user's browser where there is one."""
     click.echo(f"  Log in here, and come back:\n  {plain(address)}", err=True)
-    has_desktop = sys.platform != "linux" or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
+    has_desktop = sys.platform != "linux" or any(
+        map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY"))
+    )
     if browser and has_desktop:  # a text browser would take over the terminal
         webbrowser.open(address)

@@ -132,7 +132,9 @@ def _network_text(payload: object) -> str:
         case NetworkSet(rules=rules):
             return ", ".join(f"{rule.host} {' '.join(rule.methods)}" for rule in rules) or "nothing"
         case ConnectorsSet(connectors=connectors):
-            return ", ".join(f"{name} {digest[:12]}" for name, digest in connectors.items()) or "none"
+            return (
+                ", ".join(f"{name} {digest[:12]}" for name, digest in connectors.items()) or "none"
+            )
         case EgressAsked(method=method, host=host, path=path, allowed=allowed, why=why):
             return f"{'' if allowed else 'REFUSED '}{method} {host}{path}: {why}"
         case EgressEnded(status=status, sent=sent, received=received, why=why):

@@ -93,7 +93,11 @@ def parse_limits(words: tuple[str, ...], budget: float | None) -> Limits:
     help="Let the thread read from a host, or use these methods there; see `thread allow`.",
 )
 @click.option(
-    "--connector", "-c", "connectors", multiple=True, help="Let the thread use a connector of yours."
+    "--connector",
+    "-c",
+    "connectors",
+    multiple=True,
+    help="Let the thread use a connector of yours.",
 )
 @click.option("--project", help="Put the thread into this project, by its name or id.")
 @click.option(

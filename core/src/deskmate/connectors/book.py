@@ -102,4 +102,6 @@ def check_name(name: str) -> None:
             hint=f"Use up to {NAME_LIMIT} small letters and digits, parted by single hyphens: our-crm",
         )
     if name in RESERVED:
-        raise UserError(f"The name {name} is Deskmate's own.", hint="Choose another, such as my-crm.")
+        raise UserError(
+            f"The name {name} is Deskmate's own.", hint="Choose another, such as my-crm."
+        )

@@ -28,8 +28,12 @@ ANSWER_BYTES = 8 << 20
 REQUEST_BYTES = 4 << 20
 IDLE_S = 120.0
 """The longest silence of a server in the middle of an answer."""
-_OURS = frozenset((b"host", b"connection", b"accept-encoding", b"transfer-encoding", b"content-length"))
-_DROPPED = frozenset((b"content-encoding", b"content-length", b"transfer-encoding", b"connection", b"set-cookie"))
+_OURS = frozenset(
+    (b"host", b"connection", b"accept-encoding", b"transfer-encoding", b"content-length")
+)
+_DROPPED = frozenset(
+    (b"content-encoding", b"content-length", b"transfer-encoding", b"connection", b"set-cookie")
+)
 
 
 async def _no_record(payload: Payload) -> None:
@@ -182,7 +186,9 @@ class _Sending:
         if self._is_home:
             self._traffic.status = head.status_code
         given = [(bytes(name).lower(), bytes(value)) for name, value in head.headers]
-        packed = b",".join(v for n, v in given if n == b"content-encoding").decode("latin-1").lower()
+        packed = (
+            b",".join(v for n, v in given if n == b"content-encoding").decode("latin-1").lower()
+        )
         # what a login's own server answers are the new tokens, which the client must have as they are
         redactor = self._traffic.redactor if self._is_home else Redactor({})
         in_lines = any(n == b"content-type" and b"event-stream" in v for n, v in given)
@@ -264,8 +270,7 @@ def client_for(traffic: Traffic, auth: httpx2.Auth | None = None) -> httpx2.Asyn
     return httpx2.AsyncClient(
         transport=GuardedTransport(traffic),
         auth=auth,
-        timeout=None,  # noqa: S113 - the transport has deadlines of its own
+        timeout=None,  # the transport has deadlines of its own
         follow_redirects=False,
         trust_env=False,
     )
-

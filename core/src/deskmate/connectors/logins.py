@@ -57,7 +57,9 @@ class Logins:
             entry.name,
             {
                 "token": {key: value for key, value in login.token.items() if key not in _SECRET},
-                "client": {key: value for key, value in login.client.items() if key != "client_secret"},
+                "client": {
+                    key: value for key, value in login.client.items() if key != "client_secret"
+                },
                 "server": dict(login.server),
                 "expires_at": login.expires_at,
             },
@@ -80,7 +82,9 @@ class Logins:
         except FileNotFoundError:
             return {}
         except ValueError as error:
-            raise ConfigError(f"{path} cannot be read.", hint="Move it away and log in again.") from error
+            raise ConfigError(
+                f"{path} cannot be read.", hint="Move it away and log in again."
+            ) from error
         return found if isinstance(found, dict) else {}
 
     def _write(self, name: str, known: Mapping[str, Any]) -> None:
@@ -97,7 +101,9 @@ class Logins:
 
 def secrets_of(login: Login) -> dict[str, str]:
     """Return the values of a login that must be found nowhere, by the names that people know them by."""
-    found = {name: str(login.token[word]) for word, name in _SECRET.items() if login.token.get(word)}
+    found = {
+        name: str(login.token[word]) for word, name in _SECRET.items() if login.token.get(word)
+    }
     if secret := login.client.get("client_secret"):
         found[CLIENT] = str(secret)
     return found

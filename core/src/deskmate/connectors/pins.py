@@ -191,7 +191,11 @@ def _difference(before: RemoteTool, now: RemoteTool) -> Iterator[str]:
         json.dumps(_facts(tool), indent=1, sort_keys=True, ensure_ascii=False).splitlines()
         for tool in (before, now)
     )
-    lines = [line for line in difflib.unified_diff(old, new, n=0, lineterm="") if line[:2] not in ("@@", "--", "++")]
+    lines = [
+        line
+        for line in difflib.unified_diff(old, new, n=0, lineterm="")
+        if line[:2] not in ("@@", "--", "++")
+    ]
     yield from (one_line(line, 300) for line in lines[:_DIFF_LINES])
     if len(lines) > _DIFF_LINES:
         yield f"… and {len(lines) - _DIFF_LINES} more lines"
@@ -223,7 +227,8 @@ def _without_patterns(schema: Any, *, names: bool = False) -> Any:
         return {
             key: _without_patterns(item, names=not names and key == "properties")
             for key, item in schema.items()
-            if names or not (key == "patternProperties" or (key == "pattern" and isinstance(item, str)))
+            if names
+            or not (key == "patternProperties" or (key == "pattern" and isinstance(item, str)))
         }
     return [_without_patterns(item) for item in schema] if isinstance(schema, list) else schema
 

@@ -86,7 +86,9 @@ def _products(cell: str) -> tuple[str, ...]:
     return tuple(name for name in names if name and name not in ("—", "-", "–", "n/a"))[:50]
 
 
-def fill_categories(text: str, categories: Collection[Category], connected: Mapping[str, str]) -> str:
+def fill_categories(
+    text: str, categories: Collection[Category], connected: Mapping[str, str]
+) -> str:
     """Return a text in which each `~~category` is the connector that there is, or says that there is none.
 
     Args:

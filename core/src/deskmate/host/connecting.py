@@ -131,15 +131,17 @@ def _auth(
     """Return what adds the login to requests, and keeps what is renewed of it."""
     from deskmate.connectors.logins import secrets_of  # noqa: PLC0415
     from deskmate.connectors.redaction import Redactor  # noqa: PLC0415
-    from deskmate.protocol.oauth import oauth  # noqa: PLC0415
+    from deskmate.protocol.oauth_flow import oauth  # noqa: PLC0415
 
-    known = {name: value for name, value in secrets_of(login).items()}
+    known = secrets_of(login)
 
     async def keep(new: Login) -> None:
-        known.update({f"{name}": value for name, value in secrets_of(new).items()})
+        known.update(secrets_of(new))
         # the old ones stay unfit to be seen, too
         values = {**secrets_of(login), **{f"{name}_NEW": value for name, value in known.items()}}
-        traffic.redactor = Redactor({f"{entry.owner}.{name}": value for name, value in values.items()})
+        traffic.redactor = Redactor(
+            {f"{entry.owner}.{name}": value for name, value in values.items()}
+        )
         await anyio.to_thread.run_sync(means.logins.keep, entry, new)
 
     def check(address: str) -> None:

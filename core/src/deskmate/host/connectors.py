@@ -68,7 +68,9 @@ def with_connectors(setup: Setup, chosen: Sequence[ConnectorEntry]) -> Setup:
     from deskmate.connectors.pins import specs_of  # noqa: PLC0415
 
     specs = [spec for entry in chosen for spec in specs_of(entry)]
-    registry = replace(setup.registry, tools=(*setup.registry.tools, *specs)) if specs else setup.registry
+    registry = (
+        replace(setup.registry, tools=(*setup.registry.tools, *specs)) if specs else setup.registry
+    )
     called = {word: entry.name for entry in chosen for word in (*entry.categories, entry.name)}
     return replace(setup, registry=registry, rules=tuple(_rules(chosen)), connected=called)
 
@@ -130,7 +132,11 @@ def _on_drift(book: Book, entry: ConnectorEntry, progress: Progress) -> Callable
         off = found.off()
         if not off:
             return
-        progress(Note(f"{entry.name} is not what you accepted; off: {', '.join(sorted(off))}. deskmate connector review {entry.name}"))
+        progress(
+            Note(
+                f"{entry.name} is not what you accepted; off: {', '.join(sorted(off))}. deskmate connector review {entry.name}"
+            )
+        )
         kept = book.find(entry.name)
         if kept is not None and kept.tools == entry.tools:
             book.save(replace(kept, off={**kept.off, **off}))

@@ -184,7 +184,10 @@ class Job:
         """Return the thread's connectors, after storing which they are if that is new."""
         known = last(events, ConnectorsSet)
         chosen, gone = choose_connectors(
-            self._adapters.connectors(), known.connectors if known else (), self._order.connectors, plugins
+            self._adapters.connectors(),
+            known.connectors if known else (),
+            self._order.connectors,
+            plugins,
         )
         for line in gone:
             self._progress(Note(line))

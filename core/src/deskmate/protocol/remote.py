@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import anyio
+from anyio.abc import TaskStatus
 
 from deskmate.errors import OutcomeUnknown, ProtocolError, ToolError
 from deskmate.protocol.oauth import why_no_login
@@ -22,6 +23,8 @@ PAGES_LIMIT = 20
 _EVENT_BYTES = 8 << 20
 _SAID_LIMIT = 2_000
 _PROGRESS_LIMIT = 200
+_LOST = ("Connection closed", "SSE stream", "server answered a request with 202")
+"""How the client's own words for an answer that will never come begin."""
 
 Transport = AbstractAsyncContextManager[Any]
 """What the client takes: a context that gives its two streams."""
@@ -58,10 +61,13 @@ class RemoteServer:
         """Return its tools as JSON objects, at most 20 pages. Raises ToolError, ProtocolError."""
         rows: list[Mapping[str, Any]] = []
         cursor: str | None = None
-        with _translated("listing its tools"):
+        with _Translated("listing its tools"):
             for _ in range(PAGES_LIMIT):
                 page = await self._client.list_tools(cursor=cursor)
-                rows += [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in page.tools]
+                rows += [
+                    tool.model_dump(mode="json", by_alias=True, exclude_none=True)
+                    for tool in page.tools
+                ]
                 cursor = page.next_cursor
                 if cursor is None:
                     return tuple(rows)
@@ -89,11 +95,14 @@ class RemoteServer:
                 left -= 1
                 on_progress(one_line(message, 200))
 
-        with _translated(f"calling {tool}", sent=True):
+        with _Translated(f"calling {tool}", sent=True):
             answer = await self._client.call_tool(
                 tool, dict(arguments), read_timeout_seconds=timeout_s, progress_callback=progress
             )
-            parts = [part.model_dump(mode="json", by_alias=True, exclude_none=True) for part in answer.content]
+            parts = [
+                part.model_dump(mode="json", by_alias=True, exclude_none=True)
+                for part in answer.content
+            ]
             return RemoteResult(
                 content=tuple(parts),
                 structured=answer.structured_content,
@@ -101,7 +110,7 @@ class RemoteServer:
             )
 
 
-class _translated:  # noqa: N801 - reads as what it does
+class _Translated:
     """Turns what the client raises into our errors; what a server wrote is bounded and in one line."""
 
     def __init__(self, doing: str, *, sent: bool = False) -> None:
@@ -110,22 +119,31 @@ class _translated:  # noqa: N801 - reads as what it does
     def __enter__(self) -> None:
         return None
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: Any
+    ) -> None:
         if error is None or not isinstance(error, Exception):
             return
         from mcp import MCPError  # noqa: PLC0415
-        from mcp_types import CONNECTION_CLOSED, PARSE_ERROR, REQUEST_TIMEOUT  # noqa: PLC0415
+        from mcp_types import PARSE_ERROR, REQUEST_TIMEOUT  # noqa: PLC0415
 
         if isinstance(error, ToolError | OutcomeUnknown | ProtocolError):
             return
         if isinstance(error, MCPError):
-            lost = error.code in (CONNECTION_CLOSED, PARSE_ERROR, REQUEST_TIMEOUT)
+            # the code of a closed connection is one that servers use for any error of theirs
+            lost = error.code in (PARSE_ERROR, REQUEST_TIMEOUT) or error.message.startswith(_LOST)
             if lost and self._sent:
                 raise OutcomeUnknown(f"{self._doing}: {one_line(error.message, 300)}") from error
-            raise ToolError(f"{self._doing} failed: {one_line(error.message, _SAID_LIMIT)}") from error
+            raise ToolError(
+                f"{self._doing} failed: {one_line(error.message, _SAID_LIMIT)}"
+            ) from error
         if self._sent:
-            raise OutcomeUnknown(f"{self._doing}: the answer cannot be read ({type(error).__name__})") from error
-        raise ProtocolError(f"{self._doing}: the answer cannot be read ({type(error).__name__})") from error
+            raise OutcomeUnknown(
+                f"{self._doing}: the answer cannot be read ({type(error).__name__})"
+            ) from error
+        raise ProtocolError(
+            f"{self._doing}: the answer cannot be read ({type(error).__name__})"
+        ) from error
 
 
 @asynccontextmanager
@@ -143,20 +161,40 @@ async def connect_remote(
     # its messages quote servers, and without a handler Python would write them to the terminal
     logging.getLogger("mcp").addHandler(logging.NullHandler())
     client = Client(transport, mode="auto", read_timeout_seconds=timeout_s, cache=None)
-    began = False
+    stop = anyio.Event()
+
+    async def hold(*, task_status: TaskStatus[None]) -> None:
+        """Keep the connection in a task of its own: where it breaks, calls are told so and nothing is cancelled."""
+        began = False
+        try:
+            with anyio.fail_after(connect_s or timeout_s) as limit:
+                async with client:
+                    limit.deadline = float("inf")
+                    began = True
+                    task_status.started()
+                    await stop.wait()
+        except Exception as error:
+            if not began:
+                raise _failure(_first(error), connect_s or timeout_s) from error
+
     try:
-        with anyio.fail_after(connect_s or timeout_s) as limit:
-            async with client:
-                limit.deadline = float("inf")
-                began = True
+        async with anyio.create_task_group() as tasks:
+            await tasks.start(hold)
+            try:
                 yield RemoteServer(client, timeout_s)
-    except Exception as error:
-        first = _first(error)
-        if began or isinstance(first, ToolError | OutcomeUnknown | ProtocolError):
-            raise first from None  # as if there were no task groups
-        if isinstance(first, TimeoutError):
-            raise ToolError(f"it gave no answer in {connect_s or timeout_s:g} s") from error
-        raise ToolError(_why(first)) from error
+            finally:
+                stop.set()
+    except BaseExceptionGroup as group:
+        raise _first(group) from None  # as if there were no task groups
+
+
+def _failure(error: BaseException, waited_s: float) -> BaseException:
+    """Return why no connection came about, as an error of ours."""
+    if isinstance(error, ToolError | OutcomeUnknown | ProtocolError):
+        return error
+    if isinstance(error, TimeoutError):
+        return ToolError(f"it gave no answer in {waited_s:g} s")
+    return ToolError(_why(error))
 
 
 def _first(error: BaseException) -> BaseException:

@@ -218,7 +218,9 @@ class Exchange:
         try:
             stream = await dial(self._desk.outside, order.target, order.addresses)
         except BROKEN as error:
-            raise Refusal(502, f"{order.target.host} cannot be reached: {reason_of(error)}") from error
+            raise Refusal(
+                502, f"{order.target.host} cannot be reached: {reason_of(error)}"
+            ) from error
         try:
             self._server = Peer(stream, server=True, idle_s=self._desk.budget.limits.idle_s)
             try:
