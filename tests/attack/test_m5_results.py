@@ -39,6 +39,7 @@ def progress(message: Any, words: str) -> dict[str, Any]:
 async def play(scene: Scene, attempt: Attempts, name: str) -> ToolFinished:
     scene.keep(settings=READS)
     done = await scene.run(FIND, "Ok.", limits=Limits(max_result_bytes=LIMIT))
+    finished: ToolFinished
     (finished,) = await scene.facts(done.thread, ToolFinished)
     small = len(finished.text) < LIMIT + 200
     marked = finished.untrusted or finished.outcome == "unknown"
@@ -120,14 +121,14 @@ async def test_orders_in_a_result_stay_one_block_of_text(
         scene.fake.results["find"] = text(words)
         await play(scene, attempt, f"orders {words[:20]!a}")
         blocks = scene.model.requests[-1].messages[-1].content
-        attempt("one block", blocked=len(blocks) == 1 and isinstance(blocks[0], ToolResult))
+        (block,) = [one for one in blocks if isinstance(one, ToolResult)]
+        attempt("one block", blocked=blocks == (block,))
         attempt(
-            "nothing else was called", blocked=[name for name, _ in scene.fake.calls] == ["find"]
+            "nothing else was called",
+            blocked=[name for name, _ in scene.fake.calls] == ["find"],
         )
-        attempt(
-            "no control characters",
-            blocked="\x1b" not in str(blocks[0].text) and "\u202e" not in blocks[0].text,
-        )  # type: ignore[union-attr]
+        inert = "\x1b" not in block.text and "\u202e" not in block.text
+        attempt("no control characters", blocked=inert)
 
 
 ASKS = {

@@ -53,7 +53,7 @@ class Guarded:
             )
 
         return Starlette(
-            lifespan=lambda app: inner.router.lifespan_context(inner),
+            lifespan=lambda app: inner.router.lifespan_context(inner),  # type: ignore[arg-type]
             routes=[
                 Route("/.well-known/oauth-protected-resource/mcp", self.resource),
                 Route("/.well-known/oauth-authorization-server", self.metadata),

@@ -77,7 +77,7 @@ def loopback(app: App | None = None) -> Iterator[Loopback]:
     made = Loopback(url=url, app=app or shop.server.streamable_http_app(), shop=shop)
     config = uvicorn.Config(
         made, log_level="critical", lifespan="on", ws="none", timeout_graceful_shutdown=1
-    )  # type: ignore[arg-type]
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()

@@ -70,7 +70,7 @@ async def opened(
 ) -> AsyncIterator[RemoteConnector]:
     async with anyio.create_task_group() as tasks:
         told = found if found is not None else []
-        connector = RemoteConnector(made or entry(), server.dial, tasks, told.append)  # type: ignore[arg-type]
+        connector = RemoteConnector(made or entry(), server.dial, tasks, told.append)
         yield connector
         connector.close()
 
@@ -87,7 +87,7 @@ async def test_it_connects_once_when_it_is_first_called_and_hangs_up_at_the_end(
 
 
 async def test_a_tool_that_changed_is_off_and_the_others_work() -> None:
-    server, found = Server(), []
+    server, found = Server(), list[Drift]()
     server.rows[0] = tool("find", "Does something else.")
     async with opened(server, found=found) as connector:
         with pytest.raises(

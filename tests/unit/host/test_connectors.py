@@ -16,10 +16,9 @@ from deskmate.formats.categories import connector_for
 from deskmate.host.connectors import set_thread_connectors, with_connectors
 from deskmate.store.invariants import check_outside
 from deskmate.store.thread import open_thread
-from deskmate.types.connectors import ToolSetting
+from deskmate.types.connectors import ConnectorsSet, ToolSetting
 from deskmate.types.events import (
     ApprovalAsked,
-    ConnectorsSet,
     EgressAsked,
     PolicySet,
     ToolFinished,

@@ -9,8 +9,17 @@ from typing import TYPE_CHECKING, Any, cast
 import anyio
 import click
 
-from deskmate.cli.output import Session, json_option, one_line, say, say_json
-from deskmate.cli.permissions import someone_is_there
+from deskmate.cli.connector_adding import (
+    add_entry,
+    agree_to,
+    ask_secrets,
+    book_of,
+    check_free,
+    count_tools,
+    in_browser,
+    show,
+)
+from deskmate.cli.output import Session, json_option, say, say_json
 from deskmate.errors import UserError
 from deskmate.types.connectors import ConnectorEntry, ToolSetting
 
@@ -30,13 +39,6 @@ def command() -> None:
     What a server says of its tools is shown to you and pinned: a tool that changes is off until you accept it again.
     Each call is asked about unless you allow the tool, and stands in the thread's record.
     """
-
-
-def book_of(session: Session) -> Book:
-    """Return the user's connectors."""
-    from deskmate.connectors.book import Book  # noqa: PLC0415 - only commands need it
-
-    return Book(session.places.config)
 
 
 @command.command("add", short_help="Connect a server, after a look at its tools.")
@@ -108,99 +110,9 @@ def add_command(  # noqa: PLR0913 - one parameter an option, as click wants it
         sends = "".join(
             f", with {header.name} from your secret {header.secret}" for header in entry.headers
         )
-        _agree(yes, f"Ask {entry.url} for its tools{sends}?", f"{name} is not connected")
+        agree_to(yes, f"Ask {entry.url} for its tools{sends}?", f"{name} is not connected")
     ask_secrets(session, entry)
     add_entry(session, entry, yes=yes, as_json=as_json)
-
-
-def check_free(session: Session, book: Book, name: str) -> None:
-    """Raise UserError unless a new connector may have this name."""
-    from deskmate.cli.plugin import installed_plugins  # noqa: PLC0415
-    from deskmate.connectors.book import check_name  # noqa: PLC0415
-
-    check_name(name)
-    if book.find(name) is not None:
-        hint = f"Choose another name, or take it away first: deskmate connector remove {name}"
-        raise UserError(f"There is a connector {name} already.", hint=hint)
-    if name in {plugin.name for plugin in installed_plugins(session).plugins}:
-        raise UserError(
-            f"A plugin is called {name}.", hint=f"Choose another name, such as my-{name}."
-        )
-
-
-def ask_secrets(session: Session, entry: ConnectorEntry) -> None:
-    """Ask at the terminal for secrets that are not kept yet. Raises UserError where nobody is there."""
-    from deskmate.connectors.vault import open_vault  # noqa: PLC0415
-
-    if not entry.headers:
-        return
-    vault = open_vault(session.places.config)
-    for header in entry.headers:
-        if vault.get(entry.owner, header.secret) is not None:
-            continue
-        if not someone_is_there():
-            hint = f"Keep it first: deskmate secret set {entry.owner} {header.secret}"
-            raise UserError(f"There is no secret {header.secret} for {entry.name}.", hint=hint)
-        value = click.prompt(f"{entry.name} {header.secret}", hide_input=True, err=True)
-        vault.set(entry.owner, header.secret, str(value).strip())
-
-
-def add_entry(session: Session, entry: ConnectorEntry, *, yes: bool, as_json: bool) -> None:
-    """Look at a server, ask the user, and keep the connector. Raises UserError."""
-    from deskmate.cli.connector_words import tool_lines  # noqa: PLC0415
-    from deskmate.host.connecting import LoginWanted, look_at  # noqa: PLC0415
-
-    try:
-        found, listing = (
-            in_browser(session, entry) if entry.login else anyio.run(look_at, session.places, entry)
-        )
-    except LoginWanted as error:
-        hint = "Log in to it: add --login. Or give it a key: add --secret-header 'Authorization=Bearer TOKEN'"
-        if not someone_is_there():
-            raise UserError(f"{entry.name} wants to know who you are.", hint=hint) from error
-        if not click.confirm(
-            f"  {entry.name} wants to know who you are. Log in in your browser?", err=True
-        ):
-            raise UserError(f"{entry.name} is not connected.", hint=hint) from error
-        found, listing = in_browser(session, entry)
-    found = replace(found, tools=listing.tools)
-    _show(f"{entry.name}: {found.server or 'a server without a name'}, {entry.url}")
-    for line in tool_lines(found, listing.left_out):
-        _show(line)
-    _agree(
-        yes, f"Accept {_tools(len(listing.tools))} as described?", f"{entry.name} is not connected"
-    )
-    book_of(session).save(found)
-    if as_json:
-        say_json(found)
-        return
-    say(
-        f'{entry.name} is connected with {_tools(len(listing.tools))}. Use it: deskmate run "…" --connector {entry.name}'
-    )
-
-
-def in_browser(
-    session: Session,
-    entry: ConnectorEntry,
-    *,
-    port: int = 0,
-    client_id: str = "",
-    browser: bool = True,
-) -> tuple[ConnectorEntry, Listing]:
-    """Have the user log in to a server, and return what it offers. Raises UserError."""
-    from deskmate.cli.connector_words import open_page  # noqa: PLC0415
-    from deskmate.host.connecting import log_in  # noqa: PLC0415
-
-    async def work() -> tuple[ConnectorEntry, Listing]:
-        return await log_in(
-            session.places,
-            entry,
-            lambda address: open_page(address, browser=browser),
-            port=port,
-            client_id=client_id,
-        )
-
-    return anyio.run(work)
 
 
 @command.command("login", short_help="Log in to a connector in your browser.")
@@ -232,28 +144,6 @@ def login_command(session: Session, name: str, client_id: str, port: int, no_bro
     return 0
 
 
-def _show(line: str) -> None:
-    click.echo(
-        one_line(line, 400) if not line.startswith(" ") else f"  {one_line(line, 400)}", err=True
-    )
-
-
-def _tools(number: int) -> str:
-    return f"{number} tool" if number == 1 else f"{number} tools"
-
-
-def _agree(yes: bool, question: str, refused: str) -> None:
-    if yes:
-        return
-    if not someone_is_there():
-        raise UserError(
-            f"{refused}: nobody is at a terminal to accept it.",
-            hint="If you accept it, say so with --yes.",
-        )
-    if not click.confirm(f"  {question}", default=False, err=True):
-        raise UserError(f"{refused}: you did not accept it.")
-
-
 @command.command("list")
 @json_option
 @click.pass_obj
@@ -266,7 +156,7 @@ def list_command(session: Session, as_json: bool) -> None:
     for entry in entries:
         off = f", {len(entry.off)} off" if entry.off else ""
         about = f"  ~~{', ~~'.join(entry.categories)}" if entry.categories else ""
-        say(f"{entry.name}  {entry.url}  {_tools(len(entry.tools))}{off}{about}")
+        say(f"{entry.name}  {entry.url}  {count_tools(len(entry.tools))}{off}{about}")
     if not entries:
         say("There are none. Connect one: deskmate connector add NAME URL")
 
@@ -338,7 +228,7 @@ def test_command(session: Session, name: str, as_json: bool) -> int:
         say_json(_report(found, listing, drift))
         return 1 if drift else 0
     say(
-        f"{name} answers: {found.server or 'without a name'}, protocol {found.protocol}, {_tools(len(listing.tools))}."
+        f"{name} answers: {found.server or 'without a name'}, protocol {found.protocol}, {count_tools(len(listing.tools))}."
     )
     for line in _drift_lines(drift):
         say(line)
@@ -395,15 +285,15 @@ def review_command(session: Session, name: str, yes: bool) -> None:
         return
     _keep_off(book, name, drift)
     for line in _drift_lines(drift):
-        _show(line)
-    _agree(yes, "Accept this?", f"{name} stays as it was, without what changed")
+        show(line)
+    agree_to(yes, "Accept this?", f"{name} stays as it was, without what changed")
     kept = {
         tool: setting
         for tool, setting in entry.settings.items()
         if tool not in drift.off() or setting.decision == "deny"
     }
     book.save(replace(found, tools=listing.tools, off={}, settings=kept))
-    say(f"{name} has {_tools(len(listing.tools))} as they are now.")
+    say(f"{name} has {count_tools(len(listing.tools))} as they are now.")
 
 
 def _decision_command(word: str, decision: Decision, text: str) -> None:

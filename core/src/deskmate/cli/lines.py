@@ -7,13 +7,13 @@ from typing import Any
 
 from deskmate.store.rows import parsed
 from deskmate.types.codec import from_json
+from deskmate.types.connectors import ConnectorsSet
 from deskmate.types.events import (
     KINDS,
     ApplyFinished,
     ApplyStarted,
     ChangesDiscarded,
     ChangesStaged,
-    ConnectorsSet,
     EgressAsked,
     EgressEnded,
     GrantsSet,

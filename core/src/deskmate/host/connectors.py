@@ -13,8 +13,7 @@ import anyio.to_thread
 from deskmate.errors import UserError
 from deskmate.host.connecting import Means, connected, means_of
 from deskmate.ports import Connector, Progress, Record
-from deskmate.types.connectors import ConnectorEntry
-from deskmate.types.events import ConnectorsSet
+from deskmate.types.connectors import ConnectorEntry, ConnectorsSet
 from deskmate.types.places import Places
 from deskmate.types.policy import Rule
 from deskmate.types.progress import Note

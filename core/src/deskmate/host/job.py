@@ -18,9 +18,9 @@ from deskmate.host.connectors import (
 )
 from deskmate.host.orders import RunOrder, RunResult
 from deskmate.ports import Approver, Delta, Observer
+from deskmate.types.connectors import ConnectorsSet
 from deskmate.types.events import (
     ChangesStaged,
-    ConnectorsSet,
     Event,
     GrantsSet,
     KindsSeen,

@@ -19,8 +19,6 @@ class Login:
     expires_at: float | None = None
 
 
-PUBLIC = "none"
-"""How a client that has no secret of its own tells who it is at the token endpoint."""
 Keep = Callable[[Login], Awaitable[None]]
 
 
@@ -46,7 +44,7 @@ def begun(person: Person) -> Login:
         client={
             "client_id": person.client_id,
             "redirect_uris": [person.redirect],
-            "token_endpoint_auth_method": PUBLIC,
+            "token_endpoint_auth_method": "none",
         }
     )
 

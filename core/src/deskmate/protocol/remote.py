@@ -89,7 +89,9 @@ class RemoteServer:
         """
         left = _PROGRESS_LIMIT
 
-        async def progress(done: float, total: float | None, message: str | None) -> None:
+        async def tell(
+            progress: float, total: float | None = None, message: str | None = None
+        ) -> None:
             nonlocal left
             if left and message:
                 left -= 1
@@ -97,7 +99,7 @@ class RemoteServer:
 
         with _Translated(f"calling {tool}", sent=True):
             answer = await self._client.call_tool(
-                tool, dict(arguments), read_timeout_seconds=timeout_s, progress_callback=progress
+                tool, dict(arguments), read_timeout_seconds=timeout_s, progress_callback=tell
             )
             parts = [
                 part.model_dump(mode="json", by_alias=True, exclude_none=True)

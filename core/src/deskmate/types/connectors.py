@@ -1,4 +1,4 @@
-"""Connectors as the user keeps them: where a server is, what it was seen to offer, what its tools may do."""
+"""Connectors as the user keeps them: where a server is, what it was seen to offer, what its tools may do; and a thread's."""
 
 from __future__ import annotations
 
@@ -96,3 +96,10 @@ class ConnectorEntry:
     def with_setting(self, tool: str, setting: ToolSetting) -> ConnectorEntry:
         """Return the connector with another word of the user on a tool."""
         return replace(self, settings={**self.settings, tool: setting})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectorsSet:
+    """The thread's connectors from now on: name → digest of the definitions of its tools that the user accepted."""
+
+    connectors: Mapping[str, Digest]

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from deskmate.types.connectors import ConnectorsSet
 from deskmate.types.files import ApplyMode, Deliverable, Evidence, Grant
 from deskmate.types.findings import Finding
 from deskmate.types.ids import Digest, RunId, ThreadId, ToolUseId
@@ -394,13 +395,6 @@ class NetworkSet:
 
     rules: tuple[NetworkRule, ...]
     secrets: tuple[SecretGrant, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectorsSet:
-    """The thread's connectors from now on: name → digest of the definitions of its tools that the user accepted."""
-
-    connectors: Mapping[str, Digest]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
