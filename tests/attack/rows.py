@@ -60,6 +60,5 @@ ROWS = {
 NO_PART_YET = {
     "F9": "there is no page that serves artifacts",
     "F10": "there is no page that serves artifacts",
-    "F11": "there is no page that renders texts",
 }
 """Rows whose part of the product does not exist: shown as such unless a test names them."""
