@@ -277,6 +277,8 @@ def review_command(session: Session, name: str, yes: bool) -> None:
 
     What you allowed a tool that changed does not hold for what it is now.
     """
+    from deskmate.cli.connector_words import tool_lines  # noqa: PLC0415
+
     book = book_of(session)
     entry = book.get(name)
     found, listing, drift = _compared(session, entry)
@@ -285,6 +287,9 @@ def review_command(session: Session, name: str, yes: bool) -> None:
         return
     _keep_off(book, name, drift)
     for line in _drift_lines(drift):
+        show(line)
+    new = tuple(pin for pin in listing.tools if pin.tool.name in drift.added)
+    for line in tool_lines(replace(entry, tools=new), {}, whole=True):
         show(line)
     agree_to(yes, "Accept this?", f"{name} stays as it was, without what changed")
     kept = {

@@ -77,20 +77,27 @@ def add_entry(session: Session, entry: ConnectorEntry, *, yes: bool, as_json: bo
         found, listing = in_browser(session, entry)
     found = replace(found, tools=listing.tools)
     show(f"{entry.name}: {found.server or 'a server without a name'}, {entry.url}")
-    for line in tool_lines(found, listing.left_out):
+    for line in tool_lines(found, listing.left_out, whole=True):
         show(line)
-    agree_to(
-        yes,
-        f"Accept {count_tools(len(listing.tools))} as described?",
-        f"{entry.name} is not connected",
-    )
+    many = count_tools(len(listing.tools))
+    try:
+        agree_to(yes, f"Accept {many} as described?", f"{entry.name} is not connected")
+    except UserError:
+        if found.login:
+            _log_out(session, found)
+        raise
     book_of(session).save(found)
     if as_json:
         say_json(found)
         return
-    say(
-        f'{entry.name} is connected with {count_tools(len(listing.tools))}. Use it: deskmate run "…" --connector {entry.name}'
-    )
+    say(f'{entry.name} is connected with {many}. Use it: deskmate run "…" --connector {entry.name}')
+
+
+def _log_out(session: Session, entry: ConnectorEntry) -> None:
+    from deskmate.connectors.logins import Logins  # noqa: PLC0415
+    from deskmate.connectors.vault import open_vault  # noqa: PLC0415
+
+    Logins(session.places.config, open_vault(session.places.config)).forget(entry)
 
 
 def in_browser(
@@ -119,9 +126,7 @@ def in_browser(
 
 def show(line: str) -> None:
     """Show a line before a question, on stderr."""
-    click.echo(
-        one_line(line, 400) if not line.startswith(" ") else f"  {one_line(line, 400)}", err=True
-    )
+    click.echo(f"{'  ' * line.startswith(' ')}{one_line(line)}", err=True)
 
 
 def count_tools(number: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -36,6 +37,7 @@ _DECISIONS: Mapping[str | None, str] = {
     None: "asked about",
 }
 _DESCRIPTION = 160
+_PLAIN_KEYS = ("type", "title", "properties", "required", "additionalProperties", "$schema")
 
 
 def parse_header(text: str) -> SecretHeader:
@@ -54,18 +56,38 @@ def decided(setting: ToolSetting) -> str:
     return f"{_DECISIONS[setting.decision]}, may {setting.risk}"
 
 
-def tool_lines(entry: ConnectorEntry, left_out: Mapping[str, str]) -> Iterator[str]:
-    """Yield a connector's tools for people, and what is left out of them."""
+def tool_lines(
+    entry: ConnectorEntry, left_out: Mapping[str, str], *, whole: bool = False
+) -> Iterator[str]:
+    """Yield a connector's tools for people, and what is left out of them.
+
+    `whole`: with every word of theirs that the model would read, for whoever is asked to accept them.
+    """
     width = max((len(one_line(pin.tool.name, 60)) for pin in entry.tools), default=0)
     for pin in entry.tools:
         may = decided(entry.setting(pin.tool.name))
         said = f"; the server says: {said}" if (said := _hinted(pin.tool)) else ""
-        about = one_line(pin.tool.description or pin.tool.title, _DESCRIPTION)
+        about = one_line(pin.tool.description or pin.tool.title, None if whole else _DESCRIPTION)
         yield f"  {one_line(pin.tool.name, 60):{width}}  {may}{said}  {about}"
+        if whole:
+            yield from (f"    {line}" for line in _argument_lines(pin.tool))
         if why := entry.off.get(pin.tool.name):
             yield f"  {'':{width}}  OFF: {why}"
     for name, why in left_out.items():
         yield f"  left out: {name}: {why}"
+
+
+def _argument_lines(tool: RemoteTool) -> Iterator[str]:
+    """Yield a tool's arguments with all that is said of them."""
+    for name, schema in tool.input_schema.get("properties", {}).items():
+        words = json.dumps(schema, ensure_ascii=False, sort_keys=True)
+        if isinstance(schema, Mapping) and set(schema) <= {"type", "title", "description"}:
+            kind, said = schema.get("type", "any"), schema.get("description", "")
+            words = f"{kind}, {said}" if said else str(kind)
+        yield f"{name}: {words}"
+    rest = {key: value for key, value in tool.input_schema.items() if key not in _PLAIN_KEYS}
+    if rest:
+        yield f"and: {json.dumps(rest, ensure_ascii=False, sort_keys=True)}"
 
 
 def _hinted(tool: RemoteTool) -> str:

@@ -25,7 +25,7 @@ _ODD = re.compile(r"[^A-Za-z0-9_-]+")
 _PROPERTY = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _COMBINED = ("oneOf", "anyOf", "allOf")
 _HINTS = ("readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint")
-_DIFF_LINES = 40
+_DIFF_LINES = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +186,7 @@ def drift(accepted: Iterable[PinnedTool], now: Iterable[PinnedTool]) -> Drift:
 
 
 def _difference(before: RemoteTool, now: RemoteTool) -> Iterator[str]:
-    """Yield the lines that differ, as a unified diff without its head."""
+    """Yield the lines that differ, whole, since somebody accepts them: a unified diff without its head."""
     old, new = (
         json.dumps(_facts(tool), indent=1, sort_keys=True, ensure_ascii=False).splitlines()
         for tool in (before, now)
@@ -196,7 +196,7 @@ def _difference(before: RemoteTool, now: RemoteTool) -> Iterator[str]:
         for line in difflib.unified_diff(old, new, n=0, lineterm="")
         if line[:2] not in ("@@", "--", "++")
     ]
-    yield from (one_line(line, 300) for line in lines[:_DIFF_LINES])
+    yield from (one_line(line) for line in lines[:_DIFF_LINES])
     if len(lines) > _DIFF_LINES:
         yield f"… and {len(lines) - _DIFF_LINES} more lines"
 

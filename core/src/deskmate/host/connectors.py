@@ -136,9 +136,12 @@ def _on_drift(book: Book, entry: ConnectorEntry, progress: Progress) -> Callable
                 f"{entry.name} is not what you accepted; off: {', '.join(sorted(off))}. deskmate connector review {entry.name}"
             )
         )
-        kept = book.find(entry.name)
-        if kept is not None and kept.tools == entry.tools:
-            book.save(replace(kept, off={**kept.off, **off}))
+        try:
+            kept = book.find(entry.name)
+            if kept is not None and kept.tools == entry.tools:
+                book.save(replace(kept, off={**kept.off, **off}))
+        except (OSError, UserError) as error:  # it is off in this run all the same
+            progress(Note(f"that {entry.name} differs could not be kept: {error}"))
 
     return note
 
