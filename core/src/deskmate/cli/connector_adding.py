@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 import click
 
-from deskmate.cli.output import Session, one_line, say, say_json
+from deskmate.cli.output import Session, plain, say, say_json
 from deskmate.cli.permissions import someone_is_there
 from deskmate.errors import UserError
 from deskmate.types.connectors import ConnectorEntry
@@ -126,7 +126,7 @@ def in_browser(
 
 def show(line: str) -> None:
     """Show a line before a question, on stderr."""
-    click.echo(f"{'  ' * line.startswith(' ')}{one_line(line)}", err=True)
+    click.echo(plain(line), err=True)
 
 
 def count_tools(number: int) -> str:

@@ -67,10 +67,11 @@ def tool_lines(
     for pin in entry.tools:
         may = decided(entry.setting(pin.tool.name))
         said = f"; the server says: {said}" if (said := _hinted(pin.tool)) else ""
-        about = one_line(pin.tool.description or pin.tool.title, None if whole else _DESCRIPTION)
-        yield f"  {one_line(pin.tool.name, 60):{width}}  {may}{said}  {about}"
+        about = one_line(pin.tool.description or pin.tool.title)
+        cut = about if len(about) <= _DESCRIPTION else f"{about[: _DESCRIPTION - 1]}…"
+        yield f"  {one_line(pin.tool.name, 60):{width}}  {may}{said}{'' if whole else f'  {cut}'}"
         if whole:
-            yield from (f"    {line}" for line in _argument_lines(pin.tool))
+            yield from (f"      {line}" for line in (about, *_argument_lines(pin.tool)) if line)
         if why := entry.off.get(pin.tool.name):
             yield f"  {'':{width}}  OFF: {why}"
     for name, why in left_out.items():
