@@ -78,6 +78,28 @@ async def test_the_secrets_of_the_user_go_along_and_come_back_as_their_names(
     assert facts[0].secrets == ("connector.crm.TOKEN",)  # type: ignore[union-attr]
 
 
+async def test_progress_is_told_in_words_or_numbers(net: FakeInternet, tmp_path: Path) -> None:
+    fake = FakeMcp(as_events=True)
+
+    def slow(request: FakeRequest, message: Any) -> FakeAnswer:
+        token = message["params"]["_meta"]["progressToken"]
+        steps: list[dict[str, Any]] = [{"message": "reading\x1b[2J"}, {"total": 4}, {}]
+        lines = [
+            {"jsonrpc": "2.0", "method": "notifications/progress", "params": {"progressToken": token, "progress": 2, **step}}
+            for step in steps
+        ]  # fmt: skip
+        lines.append({"jsonrpc": "2.0", "id": message["id"], "result": {"resultType": "complete", **text("ok")}})  # fmt: skip
+        body = b"".join(b"data: " + json.dumps(line).encode() + b"\n\n" for line in lines)
+        return FakeAnswer(headers=[("content-type", "text/event-stream")], body=body)
+
+    fake.raw["tools/call"] = slow
+    net.add(HOST, fake)
+    said: list[str] = []
+    async with dialled(net, entry_for(fake), tmp_path) as server:
+        await server.call("find", {}, timeout_s=2, on_progress=said.append)
+    assert said == ["reading\\x1b[2J", "2 of 4"]
+
+
 async def test_an_error_of_the_server_is_told_in_one_line(
     net: FakeInternet, tmp_path: Path
 ) -> None:

@@ -93,9 +93,10 @@ class RemoteServer:
             progress: float, total: float | None = None, message: str | None = None
         ) -> None:
             nonlocal left
-            if left and message:
+            said = message or (f"{progress:g} of {total:g}" if total else "")
+            if left and said:
                 left -= 1
-                on_progress(one_line(message, 200))
+                on_progress(one_line(said, 200))
 
         with _Translated(f"calling {tool}", sent=True):
             answer = await self._client.call_tool(
