@@ -183,6 +183,29 @@ async def test_a_connection_that_breaks_between_calls_is_made_anew() -> None:
     assert server.dials == 2
 
 
+@pytest.mark.parametrize("where", ["dial", "list"])
+async def test_a_server_that_is_not_ready_in_time_is_an_error_and_nothing_was_sent(
+    monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    class Slow(Server):
+        @asynccontextmanager
+        async def dial(self, record: Record) -> AsyncIterator[Any]:
+            if where == "dial":
+                await anyio.sleep_forever()
+            yield self
+
+        async def list_tools(self) -> tuple[Mapping[str, Any], ...]:
+            await anyio.sleep_forever()
+            raise AssertionError
+
+    monkeypatch.setattr(remote, "READY_S", 0.05)
+    server = Slow()
+    async with opened(server) as connector:
+        with pytest.raises(ToolError, match=r"not ready in 0\.05 s"):
+            await ask(connector)
+    assert server.calls == []
+
+
 async def test_a_cancelled_call_leaves_nothing_behind() -> None:
     class Hangs(Server):
         async def call(

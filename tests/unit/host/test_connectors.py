@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
+import anyio
 import pytest
 from tests.unit.connectors.fake_mcp import HOST, text, tool
 from tests.unit.connectors.scene import FIND, READS, NoMachine, Scene, open_scene
@@ -13,18 +14,23 @@ from tests.unit.connectors.scene import FIND, READS, NoMachine, Scene, open_scen
 from deskmate.agent.world import Setup
 from deskmate.errors import UserError
 from deskmate.formats.categories import connector_for
+from deskmate.host import Host, RunOrder
 from deskmate.host.connectors import set_thread_connectors, with_connectors
+from deskmate.host.running import Problem, running
+from deskmate.ports import Delta
 from deskmate.store.invariants import check_outside
 from deskmate.store.thread import open_thread
+from deskmate.testing.scripted_model import ScriptedModel
 from deskmate.types.connectors import ConnectorsSet, ToolSetting
 from deskmate.types.events import (
     ApprovalAsked,
     EgressAsked,
+    Event,
     PolicySet,
     ToolFinished,
 )
 from deskmate.types.foreign import Category
-from deskmate.types.ids import Digest
+from deskmate.types.ids import Digest, ThreadId
 from deskmate.types.limits import Limits
 from deskmate.types.policy import Rules
 from deskmate.types.registry import Registry
@@ -216,6 +222,53 @@ async def test_arguments_that_do_not_fit_never_leave(scene: Scene) -> None:
     (finished,) = await scene.facts(done.thread, ToolFinished)
     assert finished.outcome == "error"
     assert scene.fake.methods == []
+
+
+class Ears:
+    """Hears what a run asks."""
+
+    def __init__(self) -> None:
+        self.asked: list[ApprovalAsked] = []
+        self.over = anyio.Event()
+        self.waits = anyio.Event()
+
+    def told(self, thread: ThreadId, item: Event | Delta) -> None:
+        if isinstance(item, Event) and isinstance(item.payload, ApprovalAsked):
+            self.asked.append(item.payload)
+            self.waits.set()
+
+    def began(self, thread: ThreadId) -> None:
+        """Nothing to do."""
+
+    def ended(self, thread: ThreadId, problem: Problem | None) -> None:
+        self.over.set()
+
+
+@pytest.mark.parametrize("parked", [False, True])
+async def test_the_page_answers_for_exactly_this_call(scene: Scene, parked: bool) -> None:
+    scene.keep()
+    thread = (await scene.run(FIND, "Ok.")).thread if parked else None
+    scene.model = ScriptedModel([FIND, "Ok."])
+    host = Host(
+        scene.places,
+        environ={},
+        sandbox=scene.sandbox,
+        model=scene.model,
+        outside=scene.net.outside,
+    )
+    ears = Ears()
+    async with running(host, scene.places, ears) as runs:
+        if thread is None:
+            thread = await runs.start(RunOrder(text="Go", connectors=("crm",)))
+            with anyio.fail_after(10):
+                await ears.waits.wait()
+        (asked,) = await scene.facts(thread, ApprovalAsked)
+        with pytest.raises(UserError):
+            await runs.decide(thread, asked.tool_use_id, "0" * 64, allow=True)
+        await runs.decide(thread, asked.tool_use_id, asked.arguments, allow=True)
+        with anyio.fail_after(10):
+            await ears.over.wait()
+    assert scene.fake.calls == [("find", {"q": "x"})]
 
 
 async def test_a_skill_that_says_a_category_finds_the_connector(scene: Scene) -> None:

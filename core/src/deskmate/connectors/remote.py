@@ -23,6 +23,9 @@ FAILURES_LIMIT = 3
 CHECKED_S = 300.0
 """How long a look at a server's definitions counts; then it is looked again before a call."""
 
+READY_S = 25.0
+"""How long connecting and the look at the definitions may take; within what the toolbox grants beyond a call's own time."""
+
 Dial = Callable[[Record], AbstractAsyncContextManager[RemoteServer]]
 """Opens a connection; what goes over it is stored by the record. Raises ToolError, ProtocolError."""
 
@@ -103,16 +106,22 @@ class RemoteConnector:
 
     async def _checked_line(self) -> _Line:
         """Return a connection over which the definitions were looked at not long ago. Raises ToolError."""
-        line = self._line
         try:
-            if line is None or line.dead:
-                line = self._line = await self._tasks.start(self._hold)
-            if not line.checked or anyio.current_time() - line.checked > CHECKED_S:
-                await self._check(line)
-        except (ToolError, ProtocolError, OutcomeUnknown) as error:
+            with anyio.fail_after(READY_S):
+                return await self._ready()
+        except (ToolError, ProtocolError, OutcomeUnknown, TimeoutError) as error:
             self._failures += 1
             self._hang_up()
-            raise ToolError(f"{self._entry.name} cannot be used: {error.message}.") from error
+            slow = isinstance(error, TimeoutError)
+            why = f"it was not ready in {READY_S:g} s" if slow else str(error)
+            raise ToolError(f"{self._entry.name} cannot be used: {why}.") from error
+
+    async def _ready(self) -> _Line:
+        line = self._line
+        if line is None or line.dead:
+            line = self._line = await self._tasks.start(self._hold)
+        if not line.checked or anyio.current_time() - line.checked > CHECKED_S:
+            await self._check(line)
         return line
 
     async def _check(self, line: _Line) -> None:
