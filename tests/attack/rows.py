@@ -58,7 +58,6 @@ ROWS = {
     "S3": "a secret stands on a command line",
 }
 NO_PART_YET = {
-    "F9": "there is no page that serves artifacts",
-    "F10": "there is no page that serves artifacts",
+    "F10": "the page shows no HTML of a run, neither as itself nor in a frame",
 }
 """Rows whose part of the product does not exist: shown as such unless a test names them."""
