@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -150,3 +151,17 @@ async def test_an_own_registration_is_used_and_none_is_made(
             places, ConnectorEntry(name="shop", url=guarded.url), browser, client_id="my-own"
         )
     assert "register" not in guarded.seen
+    assert guarded.clients == ["my-own"]
+
+
+async def test_an_own_registration_may_have_a_secret_which_stays_in_the_vault(
+    places: Places, guarded: Guarded
+) -> None:
+    kept, entry = vault.Vault(places.config, None), ConnectorEntry(name="shop", url=guarded.url)
+    kept.set(entry.owner, "CLIENT_SECRET", "client-secret-12345")
+    with anyio.fail_after(20):
+        await log_in(places, entry, browser, client_id="my-own")
+    pair = base64.b64encode(b"my-own:client-secret-12345").decode()
+    assert guarded.clients == [f"Basic {pair}"]
+    assert "client-secret" not in (places.config / "connectors" / "shop.login.json").read_text()
+    assert kept.get(entry.owner, "CLIENT_SECRET") == "client-secret-12345"

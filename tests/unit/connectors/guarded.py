@@ -29,6 +29,7 @@ class Guarded:
     tokens: set[str] = field(default_factory=set)
     challenges: dict[str, str] = field(default_factory=dict)
     seen: list[str] = field(default_factory=list)
+    clients: list[str] = field(default_factory=list)
     made: int = 0
     expires_in: int = 3600
 
@@ -96,6 +97,7 @@ class Guarded:
             key: values[0] for key, values in parse_qs((await request.body()).decode()).items()
         }
         self.seen.append(given["grant_type"])
+        self.clients.append(request.headers.get("authorization", given.get("client_id", "")))
         if given["grant_type"] == "authorization_code":
             digest = hashlib.sha256(given["code_verifier"].encode()).digest()
             if base64.urlsafe_b64encode(digest).decode().rstrip("=") != self.challenges.get(

@@ -120,7 +120,7 @@ def add_command(  # noqa: PLR0913 - one parameter an option, as click wants it
 @click.option(
     "--client-id",
     default="",
-    help="Of your own registration at the server; without it one is made.",
+    help="Of your own registration at the server (its secret: `deskmate secret set connector.NAME CLIENT_SECRET`); without it one is made.",
 )
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=0, help="Where your browser is sent back to."

@@ -197,12 +197,14 @@ async def log_in(
     """Have the user log in in a browser, and return what `look_at` does; the login is kept.
 
     `open_page`: shows an address that was checked; blocks. `port`: where the browser is sent back to, 0 for any.
-    `client_id`: of a registration that the user made. Raises UserError.
+    `client_id`: of a registration that the user made; its secret, if it has one, is in the vault as CLIENT_SECRET.
+    Raises UserError.
     """
     from deskmate.connectors.callback import listening  # noqa: PLC0415
     from deskmate.protocol.oauth import Person  # noqa: PLC0415
 
     entry = replace(entry, login=True)
+    secret = await anyio.to_thread.run_sync(_client_secret, places, entry) if client_id else ""
     async with listening(port) as callback:
 
         async def show(address: str) -> None:
@@ -210,6 +212,17 @@ async def log_in(
             await anyio.to_thread.run_sync(open_page, address, abandon_on_cancel=True)
 
         person = Person(
-            redirect=callback.address, client_id=client_id, show=show, wait=callback.wait
+            redirect=callback.address,
+            client_id=client_id,
+            client_secret=secret,
+            show=show,
+            wait=callback.wait,
         )
         return await look_at(places, entry, outside, person)
+
+
+def _client_secret(places: Places, entry: ConnectorEntry) -> str:
+    from deskmate.connectors.logins import CLIENT  # noqa: PLC0415
+    from deskmate.connectors.vault import open_vault  # noqa: PLC0415
+
+    return open_vault(places.config, to_read=True).get(entry.owner, CLIENT) or ""

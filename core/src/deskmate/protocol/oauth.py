@@ -27,11 +27,13 @@ class Person:
     """Somebody who can log in. `redirect`: where their browser is sent back to.
 
     `show`: has them open an address, which was checked. `wait`: returns what the browser was sent back with:
-    code, state and, where the server says it, its issuer. `client_id`: of a registration that they made themselves.
+    code, state and, where the server says it, its issuer. `client_id`, `client_secret`: of a registration that they made
+    themselves; many have no secret.
     """
 
     redirect: str
     client_id: str = ""
+    client_secret: str = field(default="", repr=False)
     show: Callable[[str], Awaitable[None]]
     wait: Callable[[], Awaitable[Mapping[str, str]]]
 
@@ -40,13 +42,11 @@ def begun(person: Person) -> Login:
     """Return where a login begins: with nothing, or with the user's own registration."""
     if not person.client_id:
         return Login()
-    return Login(
-        client={
-            "client_id": person.client_id,
-            "redirect_uris": [person.redirect],
-            "token_endpoint_auth_method": "none",
-        }
-    )
+    client = {"client_id": person.client_id, "redirect_uris": [person.redirect]}
+    if not person.client_secret:
+        return Login(client={**client, "token_endpoint_auth_method": "none"})
+    secret = {"client_secret": person.client_secret}
+    return Login(client={**client, **secret, "token_endpoint_auth_method": "client_secret_basic"})
 
 
 def why_no_login(error: BaseException) -> str:
