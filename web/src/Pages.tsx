@@ -45,7 +45,7 @@ export function Pages({ thread, run, item }: { thread: string; run: string; item
         ))}
       </div>
       <div aria-live="polite">
-        {doing && <p class="s13 mut">Drawing the pages in a virtual machine of their own…</p>}
+        {doing && <p class="s13 mut">Drawing the pages in a virtual machine of their own. The first time this takes minutes…</p>}
         {shown?.problem && <p class="s13 bad">{shown.problem}</p>}
       </div>
       {shown?.pictures.map((picture, at) => (

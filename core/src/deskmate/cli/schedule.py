@@ -53,6 +53,9 @@ def schedules(session: Session) -> Schedules:
 @click.option("--plugin", "-p", "plugins", multiple=True, help="Enable a plugin for its runs.")
 @click.option("--project", default="", help="Its runs are threads of this project.")
 @click.option("--allow-host", "hosts", multiple=True, metavar="HOST[:GET,POST,…]")
+@click.option(
+    "--connector", "connectors", multiple=True, help="Let its runs use a connector of yours."
+)
 @click.option("--model", "-m", help="Default: the one that a run would use now.")
 @click.option("--budget", type=float, metavar="USD", help="Stop before a run costs more.")
 @click.option("--limit", "limits", multiple=True, metavar="NAME=NUMBER", help="See `run --help`.")
@@ -101,6 +104,7 @@ def add(  # noqa: PLR0913 - one parameter an option, as click wants it
     plugins: tuple[str, ...],
     project: str,
     hosts: tuple[str, ...],
+    connectors: tuple[str, ...],
     model: str | None,
     budget: float | None,
     limits: tuple[str, ...],
@@ -142,6 +146,7 @@ def add(  # noqa: PLR0913 - one parameter an option, as click wants it
             grants=tuple(parse_folder(one) for one in folders),
             project=_project_id(session, project),
             hosts=tuple(parse_allowed(one) for one in hosts),
+            connectors=connectors,
             limits=bounds,
             apply=apply_mode,
             expects=expects,

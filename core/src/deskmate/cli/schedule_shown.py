@@ -82,6 +82,8 @@ def say_schedule(standing: Standing, now: str) -> None:
         say(f"  project  {schedule.project}")
     for plugin in schedule.plugins:
         say(f"  plugin   {plugin}")
+    for connector in schedule.connectors:
+        say(f"  connector {connector}")
     say(f"  model    {schedule.model}")
     say(f"  bounds   {_bounds(schedule)}")
     expected = [*schedule.expects, *(["an answer"] if schedule.expects_answer else [])]

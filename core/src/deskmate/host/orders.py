@@ -48,7 +48,7 @@ class Unattended:
 class RunOrder:
     """What a front door asks for. Without `text` an interrupted or parked run goes on.
 
-    `plugins`, `grants` and `hosts` are added to what the thread has. `model`: None keeps the thread's last.
+    `plugins`, `grants`, `hosts` and `connectors` are added to what the thread has. `model`: None keeps the thread's last.
     `project`: the thread's project from now on, by id or name; empty: it stays as it is.
     `record`: file that gets the model's answers, for `replay:FILE`. `unattended`: nobody watches; None: somebody does.
     """
@@ -62,6 +62,7 @@ class RunOrder:
     record: Path | None = None
     hosts: tuple[NetworkRule, ...] = ()
     project: str = ""
+    connectors: tuple[str, ...] = ()
     unattended: Unattended | None = None
 
 

@@ -82,9 +82,9 @@ class _Live:
 
     async def approve(self, tool: ToolSpec, arguments: Mapping[str, Any], why: str) -> bool | None:
         """Wait for the user's word, however long it takes; the machine is put aside meanwhile."""
-        from deskmate.agent.manifests import digest_of  # noqa: PLC0415
+        from deskmate.agent.manifests import digest_of_call  # noqa: PLC0415
 
-        digest = digest_of(arguments)
+        digest = digest_of_call(tool, arguments)
         if digest in self.given:
             return self.given.pop(digest)
         wait = self.waits[digest] = _Wait()

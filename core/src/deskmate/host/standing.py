@@ -20,9 +20,9 @@ class StandingApprover:
 
     async def approve(self, tool: ToolSpec, arguments: Mapping[str, Any], why: str) -> bool | None:
         """Give the user's own answer, else yes to what was agreed to, else what the order says."""
-        from deskmate.agent.manifests import digest_of  # noqa: PLC0415
+        from deskmate.agent.manifests import digest_of_call  # noqa: PLC0415
 
-        given = self._order.given.get(digest_of(arguments))
+        given = self._order.given.get(digest_of_call(tool, arguments))
         if given is not None:
             self.by = "user"
             return given

@@ -56,6 +56,7 @@ class Schedule:
     grants: tuple[Grant, ...] = ()
     project: str = ""
     hosts: tuple[NetworkRule, ...] = ()
+    connectors: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
     apply: ApplyMode = "review"
     expects: tuple[str, ...] = ()

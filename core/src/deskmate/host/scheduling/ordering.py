@@ -24,6 +24,7 @@ def order_of(schedule: Schedule, unattended: Unattended, *, apply: bool = True) 
         limits=schedule.limits,
         apply=schedule.apply if apply else "review",
         hosts=schedule.hosts,
+        connectors=schedule.connectors,
         project=schedule.project,
         unattended=unattended,
     )
