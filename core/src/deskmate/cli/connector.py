@@ -342,7 +342,9 @@ _decision_command(
     "run unasked. What you call sending (--as send) is always asked about.",
 )
 _decision_command(
-    "ask", "ask", "Be asked about each call of a connector's tools, whatever a thread's rules say."
+    "ask",
+    "ask",
+    "Be asked about each call of these tools.\n\nA thread's own rules say nothing against it.",
 )
 _decision_command("block", "deny", "Let no thread have these tools of a connector.")
 
@@ -365,7 +367,7 @@ def enable_command(session: Session, name: str, thread: str) -> None:
     say(f"{thread} has {', '.join(names)}.")
 
 
-@command.command("disable")
+@command.command("disable", short_help="Take a connector from a thread.")
 @click.argument("name")
 @click.option("--thread", "-t", required=True, help="The thread that is to have it no more.")
 @click.pass_obj
@@ -383,7 +385,7 @@ def _change(
     return anyio.run(set_thread_connectors, session.places, thread, change)
 
 
-@command.command("remove")
+@command.command("remove", short_help="Forget a connector and its secrets.")
 @click.argument("name")
 @click.pass_obj
 def remove_command(session: Session, name: str) -> int:
