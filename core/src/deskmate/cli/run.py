@@ -7,7 +7,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 import click
@@ -43,6 +43,7 @@ _LIMITS = {
     "seconds": "seconds",
 }
 _MODES = ("ro", "rw", "rw-no-delete")
+T = TypeVar("T")
 
 
 def parse_folder(value: str) -> Grant:
@@ -214,13 +215,13 @@ def _shown(*, as_json: bool) -> Iterator[tuple[Renderer | Display, TerminalAppro
         yield display, TerminalApprover(paused=display.paused)
 
 
-async def until_interrupted(work: Callable[[], Awaitable[RunResult]]) -> RunResult:
+async def until_interrupted(work: Callable[[], Awaitable[T]]) -> T:
     """Return what `work` returns; Ctrl-C cancels it for good, then raises KeyboardInterrupt.
 
     A cancelled scope cancels every further wait as well. The event loop's own way cancels once, and a
     library that is just connecting may take that for a failed connection.
     """
-    results: list[RunResult] = []
+    results: list[T] = []
     failures: list[Exception] = []
 
     async def stop_on_interrupt(scope: anyio.CancelScope) -> None:
