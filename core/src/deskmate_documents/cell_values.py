@@ -142,7 +142,7 @@ def _day(words: str) -> Value | str:
     found = list(_days_in(words))
     if not found:
         return f"{words[:60]!r} is no day of a calendar"
-    if len(found) > 1 and len({days for days in found}) > 1:
+    if len(found) > 1 and len(set(found)) > 1:
         return f"{words[:60]!r} holds more than one day"
     if len(found[0]) > 1:
         return f"{words[:60]!r} can be read as {' or '.join(d.isoformat() for d in found[0])}"

@@ -144,7 +144,7 @@ async def test_answers_that_the_document_does_not_bear_out_are_disputed_and_can_
 
     model = AnsweringModel(lies)
     desk = Desk(tmp_path, model=model)
-    name, summary = await desk.run()
+    name, summary = await desk.run(budget_usd=1.0)
     assert summary.cells == {"checked": 2, "disputed": 4}
     law, _, begins = desk.cells(name)["c00001.txt"]
     assert (law.status, law.why) == ("disputed", "the quote is not in the document")
@@ -185,7 +185,7 @@ async def test_without_a_budget_the_estimate_is_the_cap(tmp_path: Path) -> None:
     desk = Desk(tmp_path, model=AnsweringModel(reads_well, cost=0.01))
     name = await desk.make()
     with desk.tables.opened(name) as record:
-        assert record.about.budget_usd == pytest.approx(0.09)
+        assert record.about.budget_usd == pytest.approx(0.08)
 
 
 async def test_an_unknown_price_is_told_and_takes_no_budget(tmp_path: Path) -> None:
@@ -340,7 +340,7 @@ async def test_a_cell_that_is_not_there_is_named(tmp_path: Path, cell: str) -> N
     write_contracts(tmp_path / "docs", 1)
     desk = Desk(tmp_path)
     name, _ = await desk.run(model="offline")
-    with pytest.raises(UserError, match="no cell|no column"):
+    with pytest.raises(UserError, match=r"no cell|no column"):
         desk.tables.reopen(name, (), (cell,))
 
 
@@ -371,11 +371,11 @@ async def test_exports_hold_every_cell_with_its_evidence_and_no_formula_of_a_doc
             "\\w+(?: [A-Z]\\w+)?)", "\\S+(?: [A-Z]\\w+)?)"
         )
     )
-    name, summary = await desk.run(model="offline")
+    name, _ = await desk.run(model="offline")
     with desk.tables.opened(name) as record:
         for kind in ("xlsx", "csv", "json"):
             export_table(record, tmp_path / f"out.{kind}")
-        with pytest.raises(UserError, match=r"\.xlsx, \.csv, \.json"):
+        with pytest.raises(UserError, match="no file that a table"):
             export_table(record, tmp_path / "out.doc")
     told = json.loads((tmp_path / "out.json").read_text("utf-8"))
     assert len(told["rows"]) == 4

@@ -84,7 +84,7 @@ def tables(session: Session) -> Tables:
 )
 @json_option
 @click.pass_obj
-def run_command(
+def run_command(  # noqa: PLR0913 - one parameter an option, as click wants it
     session: Session,
     question: str,
     over: tuple[str, ...],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field, replace
@@ -142,7 +143,7 @@ class Tables:
         """Make a planned table and return its id; without a budget the estimate is its budget."""
         about = plan.about
         if about.budget_usd is None and plan.estimate_usd:
-            about = replace(about, budget_usd=round(plan.estimate_usd + 0.005, 2))
+            about = replace(about, budget_usd=math.ceil(round(plan.estimate_usd * 100, 6)) / 100)
         make_table(self._folder / about.id, about, plan.paths)
         return about.id
 
