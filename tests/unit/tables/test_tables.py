@@ -117,12 +117,14 @@ async def test_a_model_answers_row_by_row_and_its_money_is_counted_once(tmp_path
     model = AnsweringModel(reads_well, cost=0.01)
     desk = Desk(tmp_path, model=model)
     plan = await desk.tables.plan(desk.order(), quiet)
-    assert (plan.sampled, plan.estimate_usd) == (3, pytest.approx(0.1))
+    assert plan.sampled == 3
+    assert plan.estimate_usd == pytest.approx(0.1)
     assert model.requests == [], "the price is known before anything is asked"
     name = desk.tables.make(plan)
     summary = await desk.tables.work(name, quiet)
     assert summary.cells == {"checked": 15}
-    assert (summary.spent.calls, summary.spent.answered_usd) == (5, pytest.approx(0.05))
+    assert summary.spent.calls == 5
+    assert summary.spent.answered_usd == pytest.approx(0.05)
     assert {cell.by for row in desk.cells(name).values() for cell in row} == {"scripted"}
     assert await desk.tables.work(name, quiet) == summary
     assert len(model.requests) == 5

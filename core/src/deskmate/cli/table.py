@@ -29,7 +29,7 @@ from deskmate.types.progress import Counted
 if TYPE_CHECKING:
     from deskmate.host.tables import Plan, Tables
     from deskmate.ports import Progress
-    from deskmate.types.tables import TableSummary
+    from deskmate.types.tables import CellStatus, TableSummary
 
 _RETRY = ("disputed", "failed", "not_found", "quoted")
 _EVERY_S = 10.0
@@ -174,7 +174,7 @@ def _agree(plan: Plan, *, yes: bool) -> None:
 def resume_command(
     session: Session,
     table: str | None,
-    retry: tuple[str, ...],
+    retry: tuple[CellStatus, ...],
     cells: tuple[str, ...],
     model: str | None,
     budget: float | None,
@@ -190,7 +190,7 @@ def resume_command(
     if budget is not None:
         own.set_budget(name, budget)
     if retry or cells:
-        count = own.reopen(name, retry, cells)  # type: ignore[arg-type] - click has checked the words
+        count = own.reopen(name, retry, cells)
         click.echo(f"  {count} row(s) are answered again", err=True)
     return _work(own, name, slots=slots, model=model, as_json=as_json)
 

@@ -50,8 +50,7 @@ async def bench_tables(
     folder: Path, progress: Progress, *, rows: int = 1_000, open_engine: OpenEngine | None = None
 ) -> TableFigures:
     """Measure. `folder`: where a folder of its own is made meanwhile. Raises what the engine raises."""
-    if open_engine is None:
-        from deskmate.engine.durable import open_engine  # noqa: PLC0415 - heavy
+    opened = open_engine or _durable()
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="bench-tables-", dir=folder) as made:
         progress("storing rows in a plain loop")
@@ -71,7 +70,7 @@ async def bench_tables(
             if len(times) % max(rows // 10, 1) == 0:
                 sizes.append(_memory_mib())
 
-        async with open_engine(Path(made) / "engine.db") as engine:
+        async with opened(Path(made) / "engine.db") as engine:
             progress("the same through the engine")
             began = time.perf_counter()
             await engine.submit(
@@ -99,6 +98,12 @@ async def bench_tables(
         export_s=round(export_s, 2),
         targets_met=growth <= GROWTH_TARGET,
     )
+
+
+def _durable() -> OpenEngine:
+    from deskmate.engine.durable import open_engine  # noqa: PLC0415 - heavy
+
+    return open_engine
 
 
 def _table(folder: Path, rows: int) -> TableRecord:
