@@ -27,6 +27,8 @@ _MEANS = {
     "failed": "the document could not be read or answered; the evidence sheet says why",
     "open": "not answered yet",
 }
+_NAME_WIDTH, _WRAPPED = 36, 8
+_LINE_POINTS, _LINES_LIMIT = 14.5, 14
 _WIDTHS = {"text": 34, "number": 12, "money": 18, "date": 12, "yes_no": 10, "choice": 20}
 
 
@@ -66,6 +68,10 @@ class _Sheets:
 
     def write(self) -> None:
         """Write everything."""
+        for sheet in (self._table, self._evidence, self._about):
+            sheet.set_landscape()
+            sheet.set_paper(9)
+            sheet.fit_to_pages(1, 0)
         self._heads()
         for at, row in enumerate(self._record.rows(), start=1):
             self._row(at, row)
@@ -75,23 +81,34 @@ class _Sheets:
         self._write_about()
 
     def _heads(self) -> None:
+        names = [(column.name, _WIDTHS[column.kind]) for column in self._columns]
+        self._table.set_row(0, _height(names))
         self._table.freeze_panes(1, 2)
         self._table.set_column(0, 0, 6)
-        self._table.set_column(1, 1, 36)
+        self._table.set_column(1, 1, _NAME_WIDTH)
         for place, name in enumerate(("#", "Document")):
             self._table.write_string(0, place, name, self._head)
         for place, column in enumerate(self._columns, start=2):
             self._table.set_column(place, place, _WIDTHS[column.kind])
             self._table.write_string(0, place, column.name, self._head)
+        self._table.repeat_rows(0)
         self._evidence.freeze_panes(1, 0)
+        self._evidence.repeat_rows(0)
         for place, (name, width) in enumerate(_EVIDENCE_HEADS):
             self._evidence.set_column(place, place, width)
             self._evidence.write_string(0, place, name, self._head)
 
     def _row(self, at: int, row: Row) -> None:
+        name, cells = Path(row.path).name, self._record.cells(row.number)
+        wide = [
+            (cell.value, _WIDTHS[column.kind])
+            for column, cell in zip(self._columns, cells, strict=True)
+        ]
+        # rows are written as they come, and not every program measures wrapped text when it opens a book
+        self._table.set_row(at, _height([(name, _NAME_WIDTH), *wide]))
         self._table.write_number(at, 0, row.number, self._top)
-        self._table.write_string(at, 1, Path(row.path).name, self._top)
-        for place, cell in enumerate(self._record.cells(row.number)):
+        self._table.write_string(at, 1, name, self._wrap)
+        for place, cell in enumerate(cells):
             column = self._columns[place]
             if cell.status != "open":
                 self._line += 1
@@ -149,9 +166,11 @@ class _Sheets:
             Path(row.path).name, cell.column, f"{cell.value} {cell.unit}".strip(), cell.status.replace("_", " "),
             _place(cell), cell.quote, cell.why, cell.by, row.path, row.sha256 or "",
         )  # fmt: skip
+        widths = [width for _, width in _EVIDENCE_HEADS[:_WRAPPED]]
+        self._evidence.set_row(self._line, _height(list(zip(texts, widths, strict=False))))
         for place, text in enumerate(texts):
             self._evidence.write_string(
-                self._line, place, text, self._wrap if place < 8 else self._top
+                self._line, place, text, self._wrap if place < _WRAPPED else self._top
             )
 
     def _write_about(self) -> None:
@@ -183,6 +202,12 @@ _EVIDENCE_HEADS: Sequence[tuple[str, int]] = (
     ("Document", 30), ("Column", 22), ("Value", 24), ("Status", 11), ("Place", 20), ("Quote", 70), ("Why", 40),
     ("By", 14), ("File", 40), ("SHA-256", 20),
 )  # fmt: skip
+
+
+def _height(cells: Sequence[tuple[str, int]]) -> float:
+    """Return the height of a row in points: `cells`: text and the width of its column in characters."""
+    lines = max((-(-len(text) // max(width - 2, 1)) for text, width in cells), default=1)
+    return _LINE_POINTS * min(max(lines, 1), _LINES_LIMIT) + 1
 
 
 def _note(cell: Cell) -> str:
