@@ -29,7 +29,7 @@ _MEANS = {
 }
 _NAME_WIDTH, _WRAPPED = 36, 8
 _LINE_POINTS, _LINES_LIMIT = 14.5, 14
-_WIDTHS = {"text": 34, "number": 12, "money": 18, "date": 12, "yes_no": 10, "choice": 20}
+_WIDTHS = {"text": 34, "number": 12, "money": 18, "date": 12, "yes_no": 14, "choice": 20}
 
 
 def write_workbook(record: TableRecord, target: Path) -> None:
@@ -206,7 +206,7 @@ _EVIDENCE_HEADS: Sequence[tuple[str, int]] = (
 
 def _height(cells: Sequence[tuple[str, int]]) -> float:
     """Return the height of a row in points: `cells`: text and the width of its column in characters."""
-    lines = max((-(-len(text) // max(width - 2, 1)) for text, width in cells), default=1)
+    lines = max((-(-len(text) // max(width - 6, 1)) for text, width in cells), default=1)
     return _LINE_POINTS * min(max(lines, 1), _LINES_LIMIT) + 1
 
 
