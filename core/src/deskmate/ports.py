@@ -354,8 +354,13 @@ class Connector(Protocol):
     async def tools(self) -> tuple[ToolSpec, ...]:
         """Return its tools as last pinned."""
 
-    async def call(self, tool: str, arguments: Mapping[str, Any]) -> ToolOutcome:
-        """Call one tool. Raises OutcomeUnknown if it was sent and the answer was lost."""
+    async def call(
+        self, tool: str, arguments: Mapping[str, Any], *, record: Record, on_progress: Progress
+    ) -> ToolOutcome:
+        """Call one tool, by its wire name; `record` stores what is sent for it, before it is sent.
+
+        Raises ToolError where nothing was done, OutcomeUnknown if it was sent and the answer was lost.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -146,9 +146,13 @@ class Driver:
 
     async def _ask_approval(self, action: AskApproval) -> None:
         use, asked = action.use, action.use.asked
-        call = self._tools.dispatcher.call_of(use)
+        dispatcher = self._tools.dispatcher
+        call = dispatcher.call_of(use)
         if call is None or asked is None:
             await self._journal.record(closed(use, "error", "Its tool is no longer there."))
+            return
+        if anew := dispatcher.asked_anew(call, asked):
+            await self._journal.record(anew)
             return
         now, by = self._world.clock.now, "user"
         if is_over(asked.expires, now()):

@@ -19,6 +19,7 @@ from deskmate.ports import (
 )
 from deskmate.types.files import Entry
 from deskmate.types.ids import Digest
+from deskmate.types.policy import Rule
 from deskmate.types.registry import Registry
 
 TakeBase = Callable[[], tuple[Entry, ...]]
@@ -65,8 +66,9 @@ class Setup:
 
     `registry`: what the enabled plugins bring. `plugins`: their names, in order. `config`: plugin →
     setting → value. `take_base`, `take_content`: blocking, run in a thread of their own. `tools_off`: why there is no
-    virtual machine, empty if there is one; tools are then not offered, and never run elsewhere. `egress`:
-    makes each machine's way out; None: there is none.
+    virtual machine, empty if there is one; its tools are then not offered, and never run elsewhere. `egress`:
+    makes each machine's way out; None: there is none. `rules`: of the user on connectors' tools, in every thread.
+    `connected`: what a text may call a connector → its name.
     """
 
     registry: Registry
@@ -76,3 +78,5 @@ class Setup:
     config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     tools_off: str = ""
     egress: MakeEgress | None = None
+    rules: tuple[Rule, ...] = ()
+    connected: Mapping[str, str] = field(default_factory=dict)

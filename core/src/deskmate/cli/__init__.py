@@ -23,6 +23,7 @@ COMMANDS = {
     "bench": "Measure this machine against the figures Deskmate holds itself to.",
     "changes": "Review, apply, discard and undo what runs changed.",
     "chat": "Talk to a thread, turn by turn.",
+    "connector": "Connect the user's own tools: servers that speak MCP.",
     "demo": "Watch the main job: a contract reviewed in a virtual machine.",
     "doctor": "Say what works on this machine, what does not, and the cure.",
     "image": "Build and look after the virtual machine's image.",

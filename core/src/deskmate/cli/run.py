@@ -93,6 +93,13 @@ def parse_limits(words: tuple[str, ...], budget: float | None) -> Limits:
     metavar="HOST[:GET,POST,…]",
     help="Let the thread read from a host, or use these methods there; see `thread allow`.",
 )
+@click.option(
+    "--connector",
+    "-c",
+    "connectors",
+    multiple=True,
+    help="Let the thread use a connector of yours.",
+)
 @click.option("--project", help="Put the thread into this project, by its name or id.")
 @click.option(
     "--model", "-m", help="sonnet, opus, offline, local:NAME, replay:FILE; see `model list`."
@@ -124,6 +131,7 @@ def command(  # noqa: PLR0913 - one parameter an option, as click wants it
     plugins: tuple[str, ...],
     folders: tuple[str, ...],
     hosts: tuple[str, ...],
+    connectors: tuple[str, ...],
     project: str | None,
     model: str | None,
     budget: float | None,
@@ -155,6 +163,7 @@ def command(  # noqa: PLR0913 - one parameter an option, as click wants it
         record=record,
         hosts=tuple(parse_allowed(host) for host in hosts),
         project=project or "",
+        connectors=connectors,
     )
     return run_order(session, order, ThreadId(thread) if thread else None, as_json=as_json)
 

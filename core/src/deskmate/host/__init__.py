@@ -106,6 +106,8 @@ class Host:
         check_grants(grants)
         self._adapters.check_plugins(plugins)
         self._adapters.check_consent(plugins)
+        for name in order.connectors:
+            self._adapters.connectors().get(name)
         self._adapters.plugin_settings(plugins)
         if order.model or new:
             self._adapters.model(order.model)

@@ -28,7 +28,7 @@ def grant_for(folder: Path, mode: GrantMode = "rw") -> Grant:
 class RunOrder:
     """What a front door asks for. Without `text` an interrupted or parked run goes on.
 
-    `plugins`, `grants` and `hosts` are added to what the thread has. `model`: None keeps the thread's last.
+    `plugins`, `grants`, `hosts` and `connectors` are added to what the thread has. `model`: None keeps the thread's last.
     `project`: the thread's project from now on, by id or name; empty: it stays as it is.
     `record`: file that gets the model's answers, for `replay:FILE`.
     """
@@ -42,6 +42,7 @@ class RunOrder:
     record: Path | None = None
     hosts: tuple[NetworkRule, ...] = ()
     project: str = ""
+    connectors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from deskmate.types.connectors import ConnectorsSet
 from deskmate.types.files import ApplyMode, Deliverable, Evidence, Grant
 from deskmate.types.findings import Finding
 from deskmate.types.ids import Digest, RunId, ThreadId, ToolUseId
@@ -466,6 +467,7 @@ Payload = (
     | Refused
     | Erased
     | NetworkSet
+    | ConnectorsSet
     | EgressAsked
     | EgressEnded
 )
