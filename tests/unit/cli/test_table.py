@@ -108,7 +108,7 @@ def test_over_budget_has_its_own_code_and_says_how_to_go_on(run: Any, tmp_path: 
 
 def test_cells_to_look_at_are_told_and_asked_again(run: Any, tmp_path: Path) -> None:
     model = AnsweringModel(lambda text: [])
-    made = make(run, tmp_path, "--yes", model=model)
+    made = make(run, tmp_path, "--yes", "--budget", "1", model=model)
     assert made.return_value == 4
     assert "9 disputed" in made.stdout
     model._say = reads_well

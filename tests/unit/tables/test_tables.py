@@ -24,6 +24,7 @@ from tests.unit.tables.table_rooms import (
 
 from deskmate.errors import ConfigError, LimitExceeded, ModelUnavailable, UserError
 from deskmate.host.tables import Plan, TableOrder, Tables, find_documents
+from deskmate.models.record import RecordingModel
 from deskmate.ports import ModelReply, ModelRequest
 from deskmate.store.lock import WriterLock
 from deskmate.tables.export import export_table
@@ -428,3 +429,20 @@ async def test_stopping_in_the_middle_keeps_what_is_done(tmp_path: Path) -> None
     with desk.tables.opened(name) as record:
         assert 3 <= record.summary().rows_done < 8
     assert (await desk.tables.work(name, quiet)).cells == {"checked": 24}
+
+
+async def test_a_recorded_model_answers_each_document_with_its_own_reply(tmp_path: Path) -> None:
+    write_contracts(tmp_path / "docs", 3)
+    recording = tmp_path / "recording.jsonl"
+    recorded = RecordingModel(AnsweringModel(reads_well), recording)
+    name, _ = await Desk(tmp_path, model=recorded).run()
+    first = Desk(tmp_path).cells(name)
+    again, summary = await Desk(tmp_path).run(model=f"replay:{recording}")
+    assert summary.cells == {"checked": 9}
+    assert summary.spent.answered_usd == 0
+    assert [values(row) for row in Desk(tmp_path).cells(again).values()] == [
+        values(row) for row in first.values()
+    ]
+    (tmp_path / "docs/c00004.txt").write_text(contract(4))
+    _, summary = await Desk(tmp_path).run(model=f"replay:{recording}")
+    assert summary.cells == {"checked": 9, "failed": 3}
