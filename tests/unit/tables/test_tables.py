@@ -109,7 +109,7 @@ async def test_what_a_document_does_not_say_is_not_found_and_never_invented(tmp_
     assert summary.cells == {"not_found": 3, "failed": 6}
     cells = desk.cells(name)
     assert all(not cell.value and not cell.quote for row in cells.values() for cell in row)
-    assert "empty" in cells["b.txt"][0].why
+    assert cells["b.txt"][0].why == "b.txt is empty (0 bytes)."
     assert "damaged" in cells["c.pdf"][0].why
 
 

@@ -80,8 +80,8 @@ class _Only:
 class Room:
     """A machine that holds one document. Made by `open_room`."""
 
-    def __init__(self, machine: Machine, path: str) -> None:
-        self._machine, self._path = machine, path
+    def __init__(self, machine: Machine, path: str, name: str) -> None:
+        self._machine, self._path, self._name = machine, path, name
 
     async def find(self, columns: Sequence[Column]) -> tuple[Cell, ...]:
         """Return the cells that the rules find. Raises UserError (no text in it), SandboxUnavailable, ProtocolError."""
@@ -129,7 +129,9 @@ class Room:
             on_progress=lambda line: None,
         )
         if outcome.is_error:
-            why = plain(outcome.text).strip()[:WHY_LIMIT]
+            # in the machine it has a name of the host's choosing
+            told = outcome.text.replace(PurePosixPath(self._path).name, self._name)
+            why = plain(told).strip()[:WHY_LIMIT]
             raise UserError(why or "The document cannot be read.")
         return outcome.structured
 
@@ -153,7 +155,7 @@ async def open_room(
     spec = SandboxSpec(thread=ThreadId("t-table"), plugins=(), grants=(grant,))
     async with sandbox.open(spec, progress) as machine:
         await machine.put_base(entries, _Only(document), progress)
-        yield Room(machine, path)
+        yield Room(machine, path, document.name)
 
 
 async def in_room(

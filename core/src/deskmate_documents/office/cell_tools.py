@@ -84,5 +84,5 @@ def cells_text(path: str, context: ToolContext, start: int = 0) -> dict[str, Any
 def _check_words(path: str, passages: tuple[object, ...]) -> None:
     if not passages:
         raise ToolInputError(
-            f"{path.rpartition('/')[2]} holds no words: a scan has to be recognized first (pdf_read with ocr)."
+            f"{path.rpartition('/')[2]} holds no words: a scan has to be recognized first."
         )
