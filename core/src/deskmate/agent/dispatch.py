@@ -108,7 +108,8 @@ class Dispatcher:
         if decision is None or decision.arguments != arguments:
             return self._asked(use, arguments, why)
         if not decision.allow:
-            who = "by the user" if decision.by == "user" else "since nobody answered in time"
+            late = decision.by == "deadline"
+            who = "since nobody answered in time" if late else f"by the {decision.by}"
             raise ToolDenied(f"Denied {who}. Do not try again unless the user asks for it.")
         if is_over(decision.expires, self.now):
             return self._asked(use, arguments, f"{why} Your approval has expired.")

@@ -154,12 +154,12 @@ class Driver:
         if anew := dispatcher.asked_anew(call, asked):
             await self._journal.record(anew)
             return
-        now, by = self._world.clock.now, "user"
+        now, by = self._world.clock.now, "deadline"
         if is_over(asked.expires, now()):
             answer: bool | None = False
-            by = "deadline"
         else:
             answer = await self._world.approver.approve(call.spec, use.use.input, asked.why)
+            by = self._world.answers_by()
         if answer is None:
             text = f"{call.spec.title or call.spec.name} waits for your approval: {asked.why}"
             await self._finish("needs_you", text)

@@ -48,7 +48,10 @@ def _take_nothing(wanted: Sequence[Entry]) -> Taken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """The adapters of the ports. `redact`: takes known secrets out of what a tool gave."""
+    """The adapters of the ports. `redact`: takes known secrets out of what a tool gave.
+
+    `answers_by`: whose word the approver's last answer was, for the log.
+    """
 
     store: Store
     model: Model
@@ -58,6 +61,7 @@ class World:
     clock: Clock
     connectors: Mapping[str, Connector] = field(default_factory=dict)
     redact: Callable[[ToolOutcome], ToolOutcome] = lambda outcome: outcome
+    answers_by: Callable[[], str] = lambda: "user"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -181,7 +181,7 @@ def run_order(
     from deskmate.host import Host  # noqa: PLC0415
 
     host = desk.host if desk else Host(session.places)
-    with _shown(as_json=as_json) as (observer, approver):
+    with shown_run(as_json=as_json) as (observer, approver):
 
         async def work() -> RunResult:
             return await host.run(order, thread, observer=observer, approver=approver)
@@ -209,7 +209,7 @@ def _project_plugins(session: Session, order: RunOrder) -> tuple[str, ...]:
 
 
 @contextmanager
-def _shown(*, as_json: bool) -> Iterator[tuple[Renderer | Display, TerminalApprover]]:
+def shown_run(*, as_json: bool) -> Iterator[tuple[Renderer | Display, TerminalApprover]]:
     """Show a run while the block runs: live on a terminal, else line by line."""
     from deskmate.cli.approver import TerminalApprover  # noqa: PLC0415
     from deskmate.cli.render import Renderer  # noqa: PLC0415

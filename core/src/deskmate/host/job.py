@@ -17,6 +17,7 @@ from deskmate.host.connectors import (
     with_connectors,
 )
 from deskmate.host.orders import RunOrder, RunResult
+from deskmate.host.standing import StandingApprover
 from deskmate.ports import Approver, Delta, Observer
 from deskmate.types.connectors import ConnectorsSet
 from deskmate.types.events import (
@@ -65,7 +66,8 @@ class Job:
         self._store = store
         self._order = order
         self._observe = observer
-        self._approver = approver
+        self._standing = StandingApprover(order.unattended) if order.unattended else None
+        self._approver = self._standing or approver
         self._blobs = adapters.blobs()
         self._grants: tuple[Grant, ...] = ()
         self._joined: Joined | None = None
@@ -98,7 +100,7 @@ class Job:
         async with open_connectors(self._adapters, chosen, self._progress) as connectors:
             world = replace(world, connectors=connectors)
             setup = with_connectors(setup, chosen)
-            await Driver(world, setup, self._observe).run(self._said(world.model.name))
+            await Driver(world, setup, self._observe).run(self._said(world.model.name, events))
         applied = await self._apply()
         return result_of(self._store.thread, await self._store.events(), applied)
 
@@ -243,6 +245,7 @@ class Job:
             approver=self._approver,
             blobs=self._blobs,
             clock=self._adapters.clock,
+            answers_by=lambda: self._standing.by if self._standing else "user",
         )
         setup = Setup(
             registry=registry,
@@ -279,9 +282,10 @@ class Job:
             taken = take_content(self._grants, wanted, batch, digests=self._adapters.digests())
         return Taken(entries=taken.entries, lost=taken.lost, held=batch.held)
 
-    def _said(self, model: str) -> UserSaid | None:
+    def _said(self, model: str, events: Sequence[Event]) -> UserSaid | None:
         """Return what to store as the user's words, None where a run goes on."""
-        if not self._order.text:
+        unattended = self._order.unattended
+        if not self._order.text or (unattended and unattended.once and last(events, UserSaid)):
             return None
         return UserSaid(
             run=new_run_id(),

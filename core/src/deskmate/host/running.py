@@ -245,6 +245,12 @@ class Runs:
                 collect_when_due, self._places.threads, self._places.blobs
             )
 
+    async def wait(self, thread: str) -> None:
+        """Return when nothing of the thread is under way in this process any more."""
+        live = self._live.get(ThreadId(thread))
+        if live is not None:
+            await live.over.wait()
+
     async def stop(self, thread: str) -> None:
         """Stop the thread's run, wherever it runs, and return when that is stored. Raises UserError if it does not end."""
         live = self._live.get(ThreadId(thread))

@@ -230,7 +230,10 @@ class ApprovalAsked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalGiven:
-    """The decision on one call; single use, until `expires`. `by`: the user, or the deadline of the question."""
+    """The decision on one call; single use, until `expires`.
+
+    `by`: the user, the deadline of the question, or the schedule that the user agreed to (`schedule NAME`, `dry run`).
+    """
 
     tool_use_id: ToolUseId
     arguments: Digest
