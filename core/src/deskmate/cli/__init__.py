@@ -40,6 +40,7 @@ COMMANDS = {
     "sign": "Sign a result as a named person, bound to its very bytes.",
     "skill": "List and show the skills of the installed plugins.",
     "stop": "Stop runs and their virtual machines now.",
+    "table": "Ask the same questions of many documents, with evidence for each cell.",
     "template": "List and remove frozen virtual machines.",
     "thread": "List, show, resume, export and verify threads.",
 }
