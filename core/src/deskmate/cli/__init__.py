@@ -20,7 +20,7 @@ from deskmate.types.places import find_places
 
 COMMANDS = {
     "audit": "Verify, sign and export the record of what was done.",
-    "bench": "Measure this machine against the figures Deskmate holds itself to.",
+    "bench": "Measure this machine against Deskmate's targets.",
     "changes": "Review, apply, discard and undo what runs changed.",
     "chat": "Talk to a thread, turn by turn.",
     "connector": "Connect the user's own tools: servers that speak MCP.",
@@ -32,7 +32,7 @@ COMMANDS = {
     "plugin": "Install, find, enable and disable plugins.",
     "policy": "See and set what a thread's tools may do unasked.",
     "project": "Give threads common folders, plugins and instructions.",
-    "secret": "Keep the keys that plugins need, outside of every machine and log.",
+    "secret": "Keep the keys that plugins need, outside of machines and logs.",
     "run": "Ask for something and let the agent work on it.",
     "schedule": "Let work be done by itself, at times or when a folder changes.",
     "serve": "Serve the page in the browser, on this machine only.",
@@ -40,7 +40,7 @@ COMMANDS = {
     "sign": "Sign a result as a named person, bound to its very bytes.",
     "skill": "List and show the skills of the installed plugins.",
     "stop": "Stop runs and their virtual machines now.",
-    "table": "Ask the same questions of many documents, with evidence for each cell.",
+    "table": "Ask the same questions of many documents, with evidence.",
     "template": "List and remove frozen virtual machines.",
     "thread": "List, show, resume, export and verify threads.",
 }
