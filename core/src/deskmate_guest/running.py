@@ -28,6 +28,8 @@ from deskmate_guest.schema import read_signature
 Message = dict[str, Any]
 _FINDINGS_LIMIT = 200
 _WARM_ROUNDS = 20
+FAULT = "failed; this is a fault of the plugin"
+"""Stands in what a model is told of a tool that raised what no tool may."""
 
 
 class Runner:
@@ -91,7 +93,7 @@ class Runner:
                 text = f"The tool {loaded.spec.name} did not find {path}: it is not copied in yet."
                 return error_result(text, wrote=wrote, needs=(path,))
             return error_result(
-                f"The tool {loaded.spec.name} failed; this is a fault of the plugin "
+                f"The tool {loaded.spec.name} {FAULT} "
                 f"{self._plugin.place.name}, not of the call: {brief(error)}",
                 wrote=wrote,
             )

@@ -43,7 +43,7 @@ def serve_zygote(layout: Layout, place: PluginPlace, channel: socket.socket) -> 
     except PluginBroken as error:
         channel.sendall(encode_frame({"broken": str(error)}))
         os._exit(0)
-    channel.sendall(encode_frame({"loaded": _report(plugin)}))
+    channel.sendall(encode_frame({"loaded": report_of(plugin)}))
     gc.collect()  # of the plugin's own objects; what the supervisor had loaded is frozen already
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -69,7 +69,8 @@ def _fork() -> int:
     os._exit(1)
 
 
-def _report(plugin: LoadedPlugin) -> Mapping[str, Any]:
+def report_of(plugin: LoadedPlugin) -> Mapping[str, Any]:
+    """Return all that a plugin registered, as the supervisor and the probe are told."""
     return {
         "prompts": to_json(plugin.prompts),
         "tools": to_json(tuple(loaded.spec for loaded in plugin.tools.values())),

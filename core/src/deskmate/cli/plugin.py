@@ -10,7 +10,14 @@ import click
 from deskmate.cli.foreign import add_command, say_foreign, update_command
 from deskmate.cli.output import Session, json_option, progress, say, say_json
 from deskmate.cli.permissions import agree
+from deskmate.cli.plugin_kit import (
+    check_command,
+    new_command,
+    pack_command,
+    verify_command,
+)
 from deskmate.cli.plugin_store import install_command, remove_command
+from deskmate.cli.plugin_upkeep import lock_command, revoke_command, rollback_command
 from deskmate.discovery.permissions import permission_lines
 from deskmate.errors import PluginError
 
@@ -35,6 +42,13 @@ def command() -> None:
 
 command.add_command(add_command)
 command.add_command(update_command)
+command.add_command(new_command)
+command.add_command(pack_command)
+command.add_command(check_command)
+command.add_command(verify_command)
+command.add_command(lock_command)
+command.add_command(revoke_command)
+command.add_command(rollback_command)
 command.add_command(install_command)
 command.add_command(remove_command)
 command.add_command(remove_command, "uninstall")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from deskmate.cli.output import Session, json_option, progress, say, say_json
+from deskmate.cli.plugin_upkeep import say_upgrade
 from deskmate.discovery.permissions import permission_lines
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     metavar="DAYS",
     help="Leave out what the index has had for less; [install] cooldown_days, else 7.",
 )
+@click.option(
+    "--diff", "diff", is_flag=True, help="Show how the texts differ from the version before."
+)
 @json_option
 @click.pass_obj
 def install_command(
@@ -42,6 +46,7 @@ def install_command(
     wheelhouse: Path | None,
     hashes: tuple[str, ...],
     cooldown: int | None,
+    diff: bool,
     as_json: bool,
 ) -> None:
     """Install plugins from wheels into the plugin store, all of them or none.
@@ -62,17 +67,24 @@ def install_command(
         install,
     )
     from deskmate.discovery.plugin_store import PluginStore  # noqa: PLC0415
+    from deskmate.discovery.upgrade import upgrades_of  # noqa: PLC0415
     from deskmate.models.settings import read_settings  # noqa: PLC0415
 
     days = cooldown_days(read_settings(session.places.config)) if cooldown is None else cooldown
     order = InstallOrder(what=what, wheelhouse=wheelhouse, hashes=hashes, cooldown_days=days)
-    results = install(order, PluginStore(session.places.plugins), progress())
+    store = PluginStore(session.places.plugins)
+    results = install(order, store, progress())
     if as_json:
-        rows = [{"new": result.new, **_row(result)} for result in results]
+        rows = [
+            {"new": result.new, "upgrades": upgrades_of(result.stored, store), **_row(result)}
+            for result in results
+        ]
         say_json({"installed": rows})
         return
     for result in results:
         _say(result)
+        for upgrade in upgrades_of(result.stored, store) if result.new else ():
+            say_upgrade(upgrade, diff=diff)
 
 
 def _row(result: InstallResult) -> dict[str, object]:

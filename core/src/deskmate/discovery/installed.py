@@ -20,8 +20,9 @@ from deskmate.discovery.metadata import (
     normalise,
     read_bounded,
 )
-from deskmate.discovery.plugin_store import PluginStore
+from deskmate.discovery.plugin_store import PluginStore, StoreIndex
 from deskmate.discovery.record import RESERVED, RecordedFiles, TreeFiles, editable_root
+from deskmate.discovery.revocation import Revocations
 from deskmate.errors import DeskmateError, PluginError
 from deskmate.types.registry import InstalledPlugin, Manifest, Origin
 
@@ -106,6 +107,7 @@ def find_plugins(
             problems.append(_problem(name, distributions, message))
     kept.save()
     if stored is not None:
+        found = _without_revoked(found, stored, problems)
         found.extend(_brought(stored, claims, problems))
     found.sort(key=lambda plugin: (plugin.manifest.order, plugin.name))
     problems.sort(key=lambda problem: (problem.plugin, problem.distributions))
@@ -127,6 +129,32 @@ def _stored(store: PluginStore | None, problems: list[Problem]) -> Iterator[Inst
             label = (f"{stored.name} {stored.version}",)
             for name in stored.plugins:
                 problems.append(_problem(name, label, error.message, error.hint))
+
+
+def _without_revoked(
+    found: Iterable[InstalledPlugin], store: PluginStore, problems: list[Problem]
+) -> list[InstalledPlugin]:
+    """Return what is not on the list of revoked versions; a list that cannot be read revokes all but Deskmate's own."""
+    kept = []
+    revoked, index = Revocations(store.folder), _index(store)
+    for plugin in found:
+        stored = index.get(plugin.name) if plugin.origin == "store" else None
+        try:
+            if not is_built_in(plugin):
+                revoked.check(plugin.distribution, plugin.version, stored.sha256 if stored else "")
+            kept.append(plugin)
+        except PluginError as error:
+            label = (f"{plugin.distribution} {plugin.version}",)
+            problems.append(_problem(plugin.name, label, error.message, error.hint))
+    return kept
+
+
+def _index(store: PluginStore) -> StoreIndex:
+    """Return the store's list, empty where it cannot be read: that was told of already."""
+    try:
+        return store.index()
+    except PluginError:
+        return StoreIndex()
 
 
 def _with_wheels(plugin: InstalledPlugin, store: PluginStore | None) -> InstalledPlugin:

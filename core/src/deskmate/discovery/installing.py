@@ -24,6 +24,7 @@ from deskmate.discovery.plugin_store import (
     StoreIndex,
     record_digest,
 )
+from deskmate.discovery.revocation import Revocations
 from deskmate.discovery.wheel import shown, unpack_wheel
 from deskmate.errors import ConfigError, PluginError
 from deskmate.types.registry import InstalledPlugin
@@ -233,6 +234,7 @@ def _lay_out(
             hint="It is another file than the one that you trust: do not install it.",
         )
     wheel = inspect_wheel(file)
+    Revocations(store.folder).check(wheel.name, wheel.version, wheel.sha256)
     same = _known(wheel, change.before)
     if same is not None:
         store.installed(same)  # says so if it is damaged
@@ -281,7 +283,7 @@ def _known(wheel: PluginWheel, index: StoreIndex) -> StoredPlugin | None:
     if Version(wheel.version) < Version(now.version):
         raise PluginError(
             f"{wheel.label} is older than {now.version}, which is installed.",
-            hint=f"If you mean it: deskmate plugin remove {now.name}, then install it.",
+            hint=f"Back to the one before: deskmate plugin rollback {now.name}. Else remove it first, then install.",
         )
     return None
 

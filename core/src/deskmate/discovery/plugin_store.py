@@ -82,11 +82,15 @@ class StoredForeign:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreIndex:
-    """All of it. `seen`: `name==version` → sha256 of what was ever installed: it cannot become another."""
+    """All of it. `seen`: `name==version` → sha256 of what was ever installed: it cannot become another.
+
+    `previous`: normalised name → the version that the present one took the place of; its files are kept.
+    """
 
     plugins: tuple[StoredPlugin, ...] = ()
     seen: Mapping[str, str] = field(default_factory=dict)
     foreign: tuple[StoredForeign, ...] = ()
+    previous: Mapping[str, StoredPlugin] = field(default_factory=dict)
 
     def get(self, name: str) -> StoredPlugin | None:
         """Return the distribution of this name, or the one that brings the plugin of this name."""
@@ -185,6 +189,7 @@ class PluginStore:
             shutil.rmtree(left, ignore_errors=True)
         index = self.index()
         kept = {stored.folder for stored in index.plugins} | {one.folder for one in index.foreign}
+        kept |= {stored.folder for stored in index.previous.values()}
         items = self.folder / _ITEMS
         for item in items.iterdir() if items.is_dir() else ():
             if item.name not in kept:
@@ -238,7 +243,27 @@ class StoreChange:
         kept = [old for old in self.before.plugins if normalise(old.name) not in names]
         seen = {f"{normalise(one.name)}=={one.version}": one.sha256 for one in new.values()}
         plugins = tuple(sorted((*kept, *new.values()), key=lambda stored: normalise(stored.name)))
-        self._store.write(replace(self.before, plugins=plugins, seen={**self.before.seen, **seen}))
+        replaced = {
+            normalise(old.name): old
+            for old in self.before.plugins
+            if normalise(old.name) in names
+            and old.folder not in {one.folder for one in new.values()}
+        }
+        self._store.write(
+            replace(
+                self.before,
+                plugins=plugins,
+                seen={**self.before.seen, **seen},
+                previous={**self.before.previous, **replaced},
+            )
+        )
+
+    def roll_back(self, now: StoredPlugin, to: StoredPlugin) -> None:
+        """Put the previous version in the place of the present one, which becomes the previous one."""
+        kept = [stored for stored in self.before.plugins if stored != now]
+        plugins = tuple(sorted((*kept, to), key=lambda stored: normalise(stored.name)))
+        previous = {**self.before.previous, normalise(now.name): now}
+        self._store.write(replace(self.before, plugins=plugins, previous=previous))
 
     def bring(self, new: Mapping[int, StoredForeign]) -> None:
         """Make number → foreign plugin, laid out in `folder(number)`, the one of its name: all or none."""
@@ -262,9 +287,11 @@ class StoreChange:
         self._store.write(replace(self.before, foreign=kept))
 
     def remove(self, gone: StoredPlugin) -> None:
-        """Take one distribution out; what its versions were is remembered."""
+        """Take one distribution out, with its previous version; what its versions were is remembered."""
         kept = tuple(stored for stored in self.before.plugins if stored != gone)
-        self._store.write(replace(self.before, plugins=kept))
+        name = normalise(gone.name)
+        previous = {key: old for key, old in self.before.previous.items() if key != name}
+        self._store.write(replace(self.before, plugins=kept, previous=previous))
 
 
 def record_digest(info: Path) -> str:

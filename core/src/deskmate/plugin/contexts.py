@@ -10,6 +10,7 @@ from typing import Any
 from deskmate.errors import ContentMissing, ToolInputError
 from deskmate.types.files import Deliverable, Evidence
 
+_NAME_BYTES, _PATH_LETTERS = 255, 1_000
 API_VERSION = "1.0"
 """The version of this API, as manifests name it in `api = ">=1,<2"`."""
 
@@ -83,10 +84,11 @@ class ToolContext:
         """Return the real path for a file to be written; its folder is inside the workspace.
 
         Raises:
-            ToolInputError: it would leave the workspace.
+            ToolInputError: it would leave the workspace, or no file can have such a name.
             ContentMissing: there is such a file, and its content is not here yet.
         """
         text = path.removeprefix("/workspace/")
+        _check_name(text)
         real = (self.workspace / text).resolve()
         top = self.workspace.resolve()
         if not real.is_relative_to(top):
@@ -104,6 +106,18 @@ class ToolContext:
     def name_of(self, real: Path) -> str:
         """Return the workspace path of a real path."""
         return real.resolve().relative_to(self.workspace.resolve()).as_posix()
+
+
+def _check_name(path: str) -> None:
+    """Raise ToolInputError for a path that the system itself would refuse with an error of its own."""
+    try:
+        parts = path.encode().split(b"/")
+    except UnicodeEncodeError as error:
+        raise ToolInputError(f"{path[:60]!r} is not a name that a file can have.") from error
+    if "\0" in path or max(map(len, parts)) > _NAME_BYTES or len(path) > _PATH_LETTERS:
+        raise ToolInputError(
+            f"{path[:60]!r}… is not a name that a file can have: too long, or NUL."
+        )
 
 
 class Sources:

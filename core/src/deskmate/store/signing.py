@@ -70,7 +70,12 @@ def sign(report: chain.ChainReport, private: str, *, time: str) -> SignedCheckpo
         time=time,
         key=public_of(private),
     )
-    return _with_signature(bare, _private(private).sign(bare.body()).hex())
+    return _with_signature(bare, signature_of(private, bare.body()))
+
+
+def signature_of(private: str, body: bytes) -> str:
+    """Return the signature over a body as hex. Raises CorruptData if the key is none."""
+    return _private(private).sign(body).hex()  # type: ignore[no-any-return]
 
 
 def _with_signature(bare: SignedCheckpoint, signature: str) -> SignedCheckpoint:
@@ -96,14 +101,19 @@ def problem_of(
 
 
 def _is_signed(checkpoint: SignedCheckpoint) -> bool:
+    return fits(checkpoint.key, checkpoint.signature, checkpoint.body())
+
+
+def fits(key: str, signature: str, body: bytes) -> bool:
+    """Say whether a signature over a body is that of a public key; all that is no key or no signature does not fit."""
     from cryptography.exceptions import InvalidSignature  # noqa: PLC0415
     from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415
         Ed25519PublicKey,
     )
 
     try:
-        public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(checkpoint.key))
-        public.verify(bytes.fromhex(checkpoint.signature), checkpoint.body())
+        public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(key))
+        public.verify(bytes.fromhex(signature), body)
     except (InvalidSignature, ValueError):
         return False
     return True

@@ -1,0 +1,182 @@
+"""Has the probe run: in a virtual machine, or for a plugin's own tests in a child process of its author's."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from deskmate.discovery.manifest import settings_of
+from deskmate.errors import CorruptData, PluginError
+from deskmate.ports import Machine, Progress, Sandbox, SandboxSpec
+from deskmate.types.codec import from_json
+from deskmate.types.ids import Digest, ThreadId
+from deskmate.types.probe import PROBE_LIMIT_BYTES, ProbeReport, SessionSeen
+from deskmate.types.registry import InstalledPlugin
+from deskmate.types.wire import LAYER, PLUGINS
+
+DEADLINE_S = 300.0
+FUZZ = 24
+"""Odd calls a tool."""
+_PIECE = 24_000
+_LIB = f"{LAYER}/lib"
+_REPORT = "/tmp/deskmate-check"  # noqa: S108 - in the virtual machine
+_RUN = (
+    "import sys; sys.path[:0] = [sys.argv[1]]; "
+    "from deskmate_guest.checking.__main__ import main; sys.exit(main())"
+)
+_PACK = (
+    f"import base64, zlib; raw = open('{_REPORT}.json', 'rb').read(); "
+    f"open('{_REPORT}.b64', 'wb').write(base64.b64encode(zlib.compress(raw)))"
+)
+
+
+class NoContent:
+    """Blobs of a machine into which nothing is put."""
+
+    def read(self, digest: Digest) -> bytes:
+        """Raise CorruptData: there is nothing."""
+        raise CorruptData(f"Blob {digest} is missing.")
+
+    def chunks(self, digest: Digest) -> Any:
+        """Raise CorruptData: there is nothing."""
+        raise CorruptData(f"Blob {digest} is missing.")
+
+    def has(self, digest: Digest) -> bool:
+        """Say no."""
+        return False
+
+
+async def probe_in_machine(
+    sandbox: Sandbox, plugin: InstalledPlugin, progress: Progress
+) -> ProbeReport:
+    """Return what the probe sees of a plugin in a fresh virtual machine without a network and without folders.
+
+    Raises SandboxMissing, SandboxUnavailable.
+    """
+    spec = SandboxSpec(thread=ThreadId("plugin-check"), plugins=(plugin.name,))
+    progress("starting a virtual machine")
+    async with sandbox.open(spec, progress) as machine:
+        await machine.put_base((), NoContent(), progress)
+        progress("trying its tools and gates")
+        request = json.dumps(_request(plugin, _places(plugin), f"{_REPORT}.json"))
+        script = (
+            f"cat > {_REPORT}.in <<'DESKMATE-ORDER'\n{request}\nDESKMATE-ORDER\n"
+            f'python3 -c "{_RUN}" {_LIB} < {_REPORT}.in && python3 -c "{_PACK}" && wc -c < {_REPORT}.b64'
+        )
+        said = await _shell(machine, "probe", script, int(DEADLINE_S) + 60)
+        if not said.strip().isdigit():
+            return _nothing(f"it did not come to its end: {said.strip()[-300:]}")
+        size = min(int(said), PROBE_LIMIT_BYTES)
+        pieces = []
+        for start in range(0, size, _PIECE):
+            command = f"tail -c +{start + 1} {_REPORT}.b64 | head -c {_PIECE}"
+            pieces.append(await _shell(machine, f"piece-{start}", command, 60))
+    return _unpacked("".join(pieces))
+
+
+async def _shell(machine: Machine, key: str, command: str, timeout_s: int) -> str:
+    outcome = await machine.call(
+        "workspace__shell",
+        {"command": command, "timeout_s": timeout_s},
+        key=key,
+        timeout_s=float(timeout_s + 30),
+        on_progress=lambda line: None,
+    )
+    try:
+        return str(json.loads(outcome.text)["output"])
+    except (ValueError, LookupError, TypeError):
+        return outcome.text
+
+
+def _unpacked(text: str) -> ProbeReport:
+    try:
+        inflate = zlib.decompressobj()
+        data = inflate.decompress(base64.b64decode(text, validate=True), PROBE_LIMIT_BYTES)
+        if inflate.unconsumed_tail:
+            return _nothing("its report is too large")
+        return from_json(ProbeReport, json.loads(data))
+    except (ValueError, zlib.error, CorruptData, RecursionError) as error:
+        return _nothing(f"its report cannot be read: {error}")
+
+
+def _nothing(problem: str) -> ProbeReport:
+    from deskmate.types.probe import LoadSeen  # noqa: PLC0415
+
+    seen = SessionSeen(load=LoadSeen(error=problem), problem=problem)
+    return ProbeReport(first=seen)
+
+
+def _places(plugin: InstalledPlugin) -> Mapping[str, str]:
+    """Return where a plugin lies in a machine: the probe takes what is there."""
+    return {
+        "root": f"{PLUGINS}/plugins/{plugin.name}",
+        "wheels": f"{PLUGINS}/wheels/{plugin.name}",
+        "other_root": f"{LAYER}/plugins/{plugin.name}",
+        "other_wheels": f"{LAYER}/wheels/{plugin.name}",
+    }
+
+
+def _request(
+    plugin: InstalledPlugin, places: Mapping[str, str], report: str, *, fuzz: int = FUZZ
+) -> dict[str, Any]:
+    order = {
+        "name": plugin.name,
+        "package": plugin.package,
+        "version": plugin.version,
+        "config": settings_of(plugin.name, plugin.manifest, {}),
+        "fuzz": fuzz,
+        "call_s": float(min(plugin.manifest.timeout_s, 60)),
+        **places,
+    }
+    return {"order": order, "deadline_s": DEADLINE_S, "report": report}
+
+
+def probe_in_child(
+    plugin: InstalledPlugin, site: Path, *, deadline_s: float = 120.0
+) -> ProbeReport:
+    """Return what the probe sees of a plugin in a child process of this one. Blocks.
+
+    For the tests of the plugin's own author, on the author's machine: the child has the rights of whoever runs it, so this is
+    never for code of somebody else.
+
+    Raises PluginError if the child cannot be started.
+    """
+    with tempfile.TemporaryDirectory(prefix="deskmate-probe-") as scratch:
+        report = Path(scratch, "report.json")
+        places = {"root": str(site), "wheels": str(Path(scratch, "wheels"))}
+        request = {**_request(plugin, places, str(report), fuzz=12), "deadline_s": deadline_s}
+        lib = str(Path(__file__).parents[3])
+        environment = {
+            k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "LANG", "TMPDIR")
+        }
+        with subprocess.Popen(
+            [sys.executable, "-c", _RUN, lib],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env=environment,
+            cwd=scratch,
+            start_new_session=True,
+        ) as child:
+            try:
+                _, said = child.communicate(json.dumps(request).encode(), deadline_s * 2 + 30)
+            except subprocess.TimeoutExpired:
+                os.killpg(child.pid, signal.SIGKILL)
+                return _nothing("it did not come to its end in time")
+        if not report.is_file():
+            raise PluginError(f"The probe did not run: {said.decode('utf-8', 'replace')[-300:]}")
+        if report.stat().st_size > PROBE_LIMIT_BYTES:
+            return _nothing("its report is too large")
+        try:
+            return from_json(ProbeReport, json.loads(report.read_bytes()))
+        except (ValueError, CorruptData, RecursionError) as error:
+            return _nothing(f"its report cannot be read: {error}")
