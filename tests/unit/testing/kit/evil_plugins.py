@@ -132,7 +132,7 @@ ODDITIES = (
         body="try:\n        open('/etc/passwd').read()\n    except OSError:\n        pass"),
     Odd(name="writes though it only reads", check="files", says="only reads",
         body="(context.workspace / 'new.txt').write_text('x')"),
-    Odd(name="follows a path out", check="files", says="reads /etc/passwd",
+    Odd(name="follows a path out", check="files", says="look reads /",
         look=LOOK.replace("context.file(path).stat()", "__import__('os').fstat(open(path or __file__).fileno())")),
     Odd(name="calls a host nobody was told of", check="network", says="evil.example.com",
         body="import socket\n    try:\n        socket.getaddrinfo('evil.example.com', 443)\n    except OSError:\n        pass"),
