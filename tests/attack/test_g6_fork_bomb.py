@@ -40,7 +40,7 @@ async def test_a_fork_bomb_silences_nobody(
         )
         attempt(f"{bomb}: the host is slow", blocked=sorted(late)[len(late) * 99 // 100] < 0.5)
         left = await output_of(
-            machine, "cat /sys/fs/cgroup/deskmate-workspace/pids.current; ps -e | wc -l"
+            machine, "cat /sys/fs/cgroup/plugins/workspace/pids.current; ps -e | wc -l"
         )
         attempt(f"{bomb}: {left.split()} live on", blocked=int(left.split()[1]) < 12)
         again = await output_of(machine, "echo well")

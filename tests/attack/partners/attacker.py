@@ -86,9 +86,9 @@ def tries() -> dict[str, Callable[[], object]]:
         "cover the layer": lambda: mount("tmpfs", "/opt/deskmate/lib"),
         "cover the victim": lambda: mount("tmpfs", VICTIM),
         "become root": lambda: be(0),
-        "kill its control group": lambda: write("/sys/fs/cgroup/deskmate-victim/cgroup.kill", "1"),
+        "kill its control group": lambda: write("/sys/fs/cgroup/plugins/victim/cgroup.kill", "1"),
         "leave its control group": lambda: write(
-            "/sys/fs/cgroup/deskmate-victim/cgroup.procs", str(os.getpid())
+            "/sys/fs/cgroup/plugins/victim/cgroup.procs", str(os.getpid())
         ),
         "list its home": lambda: os.listdir("/run/plugins/victim"),
         "read its secret": lambda: open("/run/plugins/victim/secret").read(),
