@@ -41,6 +41,13 @@ ROWS = {
     "P4": "a plugin does what its manifest does not ask for",
     "P5": "a plugin's texts give the model orders",
     "P6": "a plugin reaches into another plugin",
+    "M1": "a connector changes its tools after they were accepted, or calls them like others",
+    "M2": "a plugin wants a program started on this machine",
+    "M3": "a connector's login leads to another place",
+    "M4": "a connector gives away the secrets that it was sent",
+    "M5": "a connector answers without end, with orders, or with questions of its own",
+    "M6": "a connector dies, repeats itself or talks garbage",
+    "M7": "a call at a connector is not the one that was approved",
     "A1": "a text orders the model to send the user's data out",
     "A2": "a model tells the person who approves something else than what happens",
     "A3": "a model goes on without end, or spends without end",
@@ -51,8 +58,6 @@ ROWS = {
     "S3": "a secret stands on a command line",
 }
 NO_PART_YET = {
-    "F9": "there is no page that serves artifacts",
-    "F10": "there is no page that serves artifacts",
-    "F11": "there is no page that renders texts",
+    "F10": "the page shows no HTML of a run, neither as itself nor in a frame",
 }
 """Rows whose part of the product does not exist: shown as such unless a test names them."""

@@ -68,7 +68,7 @@ class Mail:
     async def tools(self) -> tuple[ToolSpec, ...]:
         return MAIL_TOOLS
 
-    async def call(self, tool: str, arguments: Mapping[str, Any]) -> ToolOutcome:
+    async def call(self, tool: str, arguments: Mapping[str, Any], **_: object) -> ToolOutcome:
         self.told.append(json.dumps(dict(arguments), ensure_ascii=False).encode())
         return ToolOutcome(text=self._says)
 

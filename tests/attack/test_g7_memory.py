@@ -30,6 +30,9 @@ async def test_a_tool_that_takes_all_the_memory_leaves_the_machine_working(
         for name in names:
             await call_of(machine, HOGS[name], timeout_s=30)
             attempt(f"{name}: the agent is gone", blocked=await machine.alive())
+            console = await machine.process.console()
+            whole = "Out of memory:" in console  # the kernel's own killer, of whom it likes
+            attempt(f"{name}: the whole guest ran out of memory", blocked=not whole)
             size = resident_mib(machine.process.pid)
             attempt(f"{name}: QEMU takes {size} MiB", blocked=size < limit)
             text = await output_of(machine, "echo well")

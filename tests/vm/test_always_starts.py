@@ -145,6 +145,7 @@ def of_session(leader: int) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_a_damaged_template_is_made_anew_and_the_run_goes_on(
     places: Places, tmp_path: Path
 ) -> None:

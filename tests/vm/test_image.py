@@ -60,6 +60,7 @@ async def _says(machine: QemuMachine, key: str) -> str:
     return outcome.text
 
 
+@pytest.mark.slow
 async def test_a_running_machine_keeps_its_image_and_the_next_takes_the_newer(
     own: Places, tmp_path: Path
 ) -> None:

@@ -208,7 +208,7 @@ def test_an_approval_that_was_parked_elsewhere_is_answered_here_and_the_run_goes
     assert parked.reason == "needs_you"
     server = serve(SEND, sandbox=sandbox())
     (row,) = server.ask("GET", "/api/threads").json()["rows"]
-    assert (row["id"], row["group"], row["fact"]) == (parked.thread, "needs you", "Answer")
+    assert (row["id"], row["group"], row["fact"]) == (parked.thread, "needs you", "Waits for you")
     question = asked(server, parked.thread)
     assert question is not None
     assert decide(server, parked.thread, {**question, "use": "toolu_x"}).status_code == 400
@@ -226,7 +226,7 @@ def test_a_question_is_answered_by_the_next_words(serve: Serve) -> None:
     shown = server.wait(thread)
     (call,) = [c for e in shown["entries"] for c in e["body"].get("calls", ())]
     assert (call["question"], call["choices"]) == ("Which?", ["A", "B"])
-    assert shown["row"]["fact"] == "Answer"
+    assert shown["row"]["fact"] == "Waits for you"
     said = server.ask("POST", f"/api/threads/{thread}/messages", {"text": "A"})
     assert said.status_code == 202
     assert server.wait(thread)["row"]["state"] == "done"

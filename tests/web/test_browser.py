@@ -98,6 +98,10 @@ def test_the_main_job(browser: Browser, server: Served, tmp_path: Path, kind: st
         page.get_by_role("group", name="Keep or leave out change 3").get_by_role(
             "button", name="Leave out"
         ).click()
+        with page.expect_download() as taken:
+            page.get_by_role("link", name="Download").click()
+        assert taken.value.suggested_filename == note.name
+        assert taken.value.path().read_text() == CHANGED
         held(looked, "a review")
         page.get_by_role("button", name=re.compile("^Apply")).click()
         expect(page.get_by_text("2 files written.").first).to_be_visible()

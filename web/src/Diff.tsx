@@ -1,11 +1,14 @@
 // How one file changes, piece by piece, words against words.
 import { useMemo } from "preact/hooks"
 import type { Item, Shown } from "./contract.gen"
-import { Check } from "./icons"
+import { Check, Download } from "./icons"
+import { isSeen, Pages } from "./Pages"
 import { name } from "./words"
 import { words, type Part } from "./worddiff"
 
 type Props = {
+  thread: string
+  run: string
   item: Item
   shown: Shown | string | undefined
   out: boolean
@@ -19,7 +22,7 @@ interface Piece {
   lines: string[]
 }
 
-export function Diff({ item, shown, out, left, frozen, toggleFile, togglePart }: Props) {
+export function Diff({ thread, run, item, shown, out, left, frozen, toggleFile, togglePart }: Props) {
   const pieces = useMemo(() => (typeof shown === "object" ? cut(shown.lines) : []), [shown])
   const fixed = frozen || item.standing !== "open"
   const ids = typeof shown === "object" ? shown.hunks : []
@@ -30,6 +33,14 @@ export function Diff({ item, shown, out, left, frozen, toggleFile, togglePart }:
         <h2>{name(item.path)}</h2>
         {!fixed && <KeepOut keep={!out} toggle={toggleFile} what={name(item.path)} />}
       </div>
+      {item.size !== null && (
+        <p class="s13">
+          <a class="btn sm ghost" href={`/api/threads/${thread}/changes/file?run=${run}&path=${encodeURIComponent(item.path)}`} download={name(item.path)}>
+            <Download size={13} /> Download
+          </a>
+        </p>
+      )}
+      {isSeen(item.path) && item.size !== null && <Pages key={`${run} ${item.path}`} thread={thread} run={run} item={item} />}
       {shown === undefined && <div class="bone late" />}
       {typeof shown === "string" && <p class="s13 mut">{shown}</p>}
       {pieces.map((piece, at) => {

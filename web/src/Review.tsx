@@ -150,6 +150,8 @@ export function Review({ thread, set, busy }: Props) {
         )}
         {path && (
           <Diff
+            thread={thread}
+            run={set.run}
             item={files.find((item) => item.path === path)!}
             shown={shown[path]}
             out={out.files.includes(path)}

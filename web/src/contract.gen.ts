@@ -186,6 +186,12 @@ export interface Noted {
   kind: "noted"
 }
 
+export interface Pages {
+  first: number
+  pictures: string[]
+  more: boolean
+}
+
 export interface Past {
   plan: string
   time: string

@@ -9,6 +9,7 @@ import {
   Circle as CircleIcon,
   CircleAlert as AlertIcon,
   CircleCheck as CircleCheckIcon,
+  Download as DownloadIcon,
   Ellipsis as EllipsisIcon,
   FileText as FileTextIcon,
   Folder as FolderIcon,
@@ -58,6 +59,7 @@ export const ChevronRight = named(ChevronRightIcon)
 export const Alert = named(AlertIcon)
 export const Circle = named(CircleIcon)
 export const CircleCheck = named(CircleCheckIcon)
+export const Download = named(DownloadIcon)
 export const Ellipsis = named(EllipsisIcon)
 export const FileText = named(FileTextIcon)
 export const Folder = named(FolderIcon)

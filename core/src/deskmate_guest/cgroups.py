@@ -1,4 +1,8 @@
-"""Control groups (version 2): one a plugin, so that everything it started can be bounded and killed."""
+"""Control groups (version 2): one a plugin, so that everything it started can be bounded and killed.
+
+All of them are in one group, which is kept from the memory that the supervisor and the kernel need: where the whole
+guest runs out, the kernel's own killer chooses, and what it does not find it panics over.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +15,39 @@ from deskmate_guest.layout import Layout
 
 _MAX_PROCESSES = "512"
 _LISTED_BYTES = 1 << 14
-_KEEP_BYTES = 64 << 20
-"""Memory that the supervisor and the kernel keep when a plugin takes all it can."""
+_ALL = "plugins"
+_CONTROLLERS = ("pids", "memory", "cpu")
+_KEEP_BYTES = 24 << 20
+"""Memory beyond the kernel's own reserve that plugins never get, however much they take together."""
+_LEAST_BYTES = 64 << 20
 
 
 def prepare_cgroups(layout: Layout) -> bool:
-    """Let the mounted root hand its controllers down. False where there is no cgroup v2."""
+    """Let the mounted root hand its controllers down to the group of all plugins. False where there is no cgroup v2."""
     if not layout.privileged or not (layout.cgroups / "cgroup.subtree_control").exists():
         return False
-    for controller in ("pids", "memory", "cpu"):
-        with contextlib.suppress(OSError):  # a kernel without it: the others still count
-            (layout.cgroups / "cgroup.subtree_control").write_text(f"+{controller}")
+    everyone = layout.cgroups / _ALL
+    everyone.mkdir(exist_ok=True)
+    for folder in (layout.cgroups, everyone):
+        for controller in _CONTROLLERS:
+            with contextlib.suppress(OSError):  # a kernel without it: the others still count
+                (folder / "cgroup.subtree_control").write_text(f"+{controller}")
+    bound_memory(layout)
     return True
+
+
+def bound_memory(layout: Layout) -> None:
+    """Bound what all plugins take together by what is there now. To be called again when more was loaded.
+
+    A worker shares its zygote's pages, which are nobody's in the groups; only what is left can be promised.
+    """
+    everyone = layout.cgroups / _ALL
+    if not layout.privileged:
+        return
+    with contextlib.suppress(OSError):  # a kernel without the controller
+        taken = int((everyone / "memory.current").read_text())
+        free = taken + _available_bytes() - _KEEP_BYTES
+        (everyone / "memory.max").write_text(str(max(free, _LEAST_BYTES)))
 
 
 class Cgroup:
@@ -34,11 +59,10 @@ class Cgroup:
         self._uid = uid if layout.privileged else 0
         if not layout.privileged or not (layout.cgroups / "cgroup.procs").exists():
             return
-        folder = layout.cgroups / f"deskmate-{name}"
+        folder = layout.cgroups / _ALL / name
         folder.mkdir(exist_ok=True)
         self._folder = folder
         self._write("pids.max", _MAX_PROCESSES)
-        self._write("memory.max", str(max(_total_memory() - _KEEP_BYTES, _KEEP_BYTES)))
         self._write("memory.swap.max", "0")
         self._write("cpu.weight", "50")
         with contextlib.suppress(OSError):
@@ -94,6 +118,6 @@ def _processes_of(uid: int) -> list[int]:
     return found
 
 
-def _total_memory() -> int:
-    line = Path("/proc/meminfo").read_text().splitlines()[0]
-    return int(line.split()[1]) * 1024
+def _available_bytes() -> int:
+    lines = Path("/proc/meminfo").read_text("ascii").splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))

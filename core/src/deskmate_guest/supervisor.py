@@ -14,6 +14,7 @@ from deskmate.types.frames import decode_frame, encode_frame
 from deskmate.types.registry import ToolSpec
 from deskmate.types.wire import LINE_LIMIT_BYTES
 from deskmate_guest import machine
+from deskmate_guest.cgroups import bound_memory
 from deskmate_guest.egress import WayOut
 from deskmate_guest.layout import Layout
 from deskmate_guest.ledger import Ledger
@@ -97,6 +98,7 @@ class Supervisor:
             raise Refused(INVALID_REQUEST, "plugins are loaded before the freeze", request.id)
 
         def done() -> None:
+            bound_memory(self._layout)
             self._answer(request.id, {"plugins": list(self._plugins)})
 
         try:
@@ -106,6 +108,7 @@ class Supervisor:
 
     def _ready(self) -> None:
         if self._layout.privileged:
+            bound_memory(self._layout)
             try:
                 self.transfers.disk.prepare()
                 self._ledger.open(self.transfers.disk.ledger)

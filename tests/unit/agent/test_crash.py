@@ -187,7 +187,7 @@ async def test_a_connectors_lost_answer_is_unknown_and_never_repeated(
         async def tools(self) -> tuple[Any, ...]:
             return ()
 
-        async def call(self, tool: str, arguments: Mapping[str, Any]) -> ToolOutcome:
+        async def call(self, tool: str, arguments: Mapping[str, Any], **_: object) -> ToolOutcome:
             Mail.calls += 1
             raise crash
 

@@ -205,7 +205,7 @@ async def test_a_connector_is_asked_about_and_its_lost_answer_is_unknown(
         async def tools(self) -> tuple[ToolSpec, ...]:
             return ()
 
-        async def call(self, tool: str, arguments: Mapping[str, Any]) -> ToolOutcome:
+        async def call(self, tool: str, arguments: Mapping[str, Any], **_: object) -> ToolOutcome:
             if tool == "mail__lost":
                 raise OutcomeUnknown("The line dropped.")
             return ToolOutcome(text="inbox")

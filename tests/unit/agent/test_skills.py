@@ -176,7 +176,7 @@ def test_a_text_is_filled_in_when_it_is_read() -> None:
         setting_files=("acme.local.md",),
     )
     registry = Registry(lock=NONE, skills=(spec,))
-    reading = Reading(connected=("hub",), config={"acme": {"region": "EU"}}, thread="t-1")
+    reading = Reading(connected={"hub": "hub"}, config={"acme": {"region": "EU"}}, thread="t-1")
     text = read_skill(registry, "acme:go", "nda.docx", reading)
     assert "Read /opt/plugins/brought/acme/skills/x/more.md and /opt/plugins/brought/acme/x" in text
     assert (

@@ -104,7 +104,7 @@ async def test_a_connector_without_an_answer_in_time_has_an_unknown_outcome(
         async def tools(self) -> tuple[ToolSpec, ...]:
             return ()
 
-        async def call(self, tool: str, arguments: Mapping[str, Any]) -> ToolOutcome:
+        async def call(self, tool: str, arguments: Mapping[str, Any], **_: object) -> ToolOutcome:
             await anyio.sleep_forever()
             raise AssertionError
 
@@ -150,7 +150,7 @@ async def test_closing_a_connectors_started_call_says_that_nobody_knows(
         async def tools(self) -> tuple[ToolSpec, ...]:
             return ()
 
-        async def call(self, tool: str, arguments: Mapping[str, Any]) -> ToolOutcome:
+        async def call(self, tool: str, arguments: Mapping[str, Any], **_: object) -> ToolOutcome:
             await anyio.sleep_forever()
             raise AssertionError
 

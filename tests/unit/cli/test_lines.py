@@ -7,6 +7,7 @@ import pytest
 from deskmate.cli.lines import log_line
 from deskmate.store import chain
 from deskmate.store.rows import make_event
+from deskmate.types.connectors import ConnectorsSet
 from deskmate.types.events import (
     ApplyFinished,
     ApplyStarted,
@@ -73,6 +74,8 @@ WORDS: list[tuple[Payload, str]] = [
     (KindsSeen(kinds=(".pdf", "*")), ".pdf *"),
     (SandboxOpened(machine="m", template=NONE, isolation="kvm"), "kvm"),
     (TextTaken(path="docs/a.md", sha256=NONE, words=NONE), "docs/a.md"),
+    (ConnectorsSet(connectors={"crm": NONE, "erp": NONE}), f"crm {NONE[:12]}, erp {NONE[:12]}"),
+    (ConnectorsSet(connectors={}), "none"),
     (NetworkSet(rules=(NetworkRule(host="a.example", methods=("GET",)),)), "a.example GET"),
     (
         EgressAsked(

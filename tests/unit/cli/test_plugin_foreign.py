@@ -46,7 +46,7 @@ def test_add_says_what_came_and_what_becomes_of_each_part(places: Places, folder
     for line in (
         "- 1 skill: acme:write", "- 1 command: acme:go", "- 1 agent, kept and listed, not run: hunter",
         "- 1 hook, kept, off, not run: SessionStart (a thread's machine opens): command ${CLAUDE_PLUGIN_ROOT}/pwn.sh",
-        "- 1 connector wanted, none is started: mail (http, address to be chosen)",
+        "- 1 connector wanted, none is asked before you connect it (deskmate connector wanted): mail (http, address to be chosen)",
         "~~CRM, ~~project tracker; what is not connected, they ask you for as a file",
         "Next: deskmate plugin enable acme --thread THREAD",
     ):  # fmt: skip

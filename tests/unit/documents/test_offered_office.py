@@ -62,6 +62,7 @@ def test_what_the_program_calls_itself_is_never_offered() -> None:
     offered = {tool.name for tool in offered_tools(log, registry())}
     assert not offered & {
         "office__document_changes", "office__document_take", "office__document_words",
+        "office__cells_find", "office__cells_check", "office__cells_text",
     }  # fmt: skip
 
 

@@ -205,9 +205,20 @@ def test_servers_are_listed_as_wanted_in_both_shapes(wrapped: bool) -> None:
     assert set(found) == set(SERVERS) - {"bad"}
     assert found["mail"].target == ""
     assert found["google calendar"].variables == ("TENANT", "TOKEN")
+    assert found["google calendar"].headers == {"Authorization": "Bearer ${TOKEN}"}
     assert [name for name, one in found.items() if one.unpinned] == ["new", "git"]
     expected = ["mcp-client-id", "mcp-later", "mcp-name-form", "mcp-shape", "mcp-unpinned"]
     assert codes(plugin) == sorted([*expected, *(() if wrapped else ("mcp-bare",))])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("X-Key", "written-out-in-the-file"), ("X-Key", "a ${B} c"), ("X Key", "${B}"), ("X-Key", 7)],
+)
+def test_a_header_that_is_no_variable_of_the_users_is_not_kept(name: str, value: object) -> None:
+    server = {"type": "http", "url": "https://a.example.com", "headers": {name: value}}
+    plugin = read(plain(**{".mcp.json": json.dumps({"mcpServers": {"a": server}})}))
+    assert plugin.connectors[0].headers == {}
 
 
 def test_a_server_in_manifest_and_file_is_wanted_once() -> None:

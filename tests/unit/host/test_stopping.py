@@ -7,7 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import anyio
@@ -17,8 +19,9 @@ from deskmate.errors import UserError
 from deskmate.host.stopping import descendants, stop_threads, writer_of
 from deskmate.store.lock import WriterLock
 from deskmate.store.making import create_thread
+from deskmate.store.switch import SWITCH_FILE, Switch
 from deskmate.store.thread import open_thread
-from deskmate.types.events import RunFinished, UserSaid
+from deskmate.types.events import Event, RunFinished, UserSaid
 from deskmate.types.ids import RunId
 
 pytestmark = [
@@ -55,6 +58,38 @@ try:
     anyio.run(until_interrupted, work)
 except KeyboardInterrupt:
     raise SystemExit(130)
+"""
+SEVERAL = """
+import sys
+from pathlib import Path
+import anyio
+from deskmate.host import Host, RunOrder
+from deskmate.host.running import running
+from deskmate.testing.fake_sandbox import FakeSandbox
+from deskmate.testing.scripted_model import ScriptedModel
+from deskmate.types.places import Places
+
+class Listener:
+    left = 2
+    def told(self, thread, item):
+        if getattr(item, "kind", "") == "ToolStarted":
+            Listener.left -= 1
+            if not Listener.left:
+                print("all at work", flush=True)
+    def began(self, thread): pass
+    def ended(self, thread, problem): pass
+
+async def main():
+    root = Path(sys.argv[1])
+    places = Places(data=root / "data", cache=root / "cache", config=root / "config")
+    model = ScriptedModel([(("workspace__shell", {"command": "sleep 3600"}),)] * 2)
+    host = Host(places, environ={}, sandbox=FakeSandbox(), model=model)
+    async with running(host, places, Listener()) as runs:
+        for thread in sys.argv[2:]:
+            await runs.start(RunOrder(text="Wait."), thread)
+        await anyio.sleep_forever()
+
+anyio.run(main)
 """
 MACHINE = "import time; time.sleep(3600)"
 STUBBORN = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); time.sleep(3600)"
@@ -111,6 +146,43 @@ async def test_a_run_and_what_it_started_are_gone_and_the_thread_can_go_on(
     async with open_thread(tmp_path / "data/threads", thread) as store:
         events = [event.payload for event in await store.events()]
     assert [event.reason for event in events if isinstance(event, RunFinished)] == ["stopped"]
+
+
+async def test_of_several_runs_in_one_process_only_the_named_one_ends(tmp_path: Path) -> None:
+    threads = tmp_path / "data/threads"
+    names = [await create_thread(threads, title, version="0") for title in ("One", "Two")]
+    process = subprocess.Popen(
+        [sys.executable, "-c", SEVERAL, str(tmp_path), *names], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    try:
+        assert await anyio.to_thread.run_sync(process.stdout.readline) == "all at work\n"
+        (stopped,) = await stop_threads(threads, [names[0]])
+        assert (stopped.how, stopped.pid) == ("stopped", process.pid)
+        assert process.poll() is None
+        ended = [event.payload for event in await _events(threads, names[0])]
+        assert [e.reason for e in ended if isinstance(e, RunFinished)] == ["stopped"]
+        assert not (threads / names[0] / SWITCH_FILE).exists()
+        going = [event.payload for event in await _events(threads, names[1])]
+        assert not [e for e in going if isinstance(e, RunFinished)]
+        assert Switch(threads, names[1]).watched_by() == process.pid
+        process.send_signal(signal.SIGSTOP)  # it can no longer see its switch: the signal is left
+        await anyio.to_thread.run_sync(_continue_later, process)
+        (other,) = await stop_threads(threads, [names[1]])
+        assert other.how in ("stopped", "killed")
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def _continue_later(process: subprocess.Popen[str]) -> None:
+    threading.Timer(1, process.send_signal, [signal.SIGCONT]).start()
+
+
+async def _events(threads: Path, thread: str) -> Sequence[Event]:
+    async with open_thread(threads, thread, write=False) as store:
+        return await store.events()
 
 
 async def test_a_number_in_a_lock_that_its_process_does_not_hold_open_is_not_signalled(

@@ -350,3 +350,14 @@ async def test_what_a_crash_left_of_a_new_thread_is_removed(tmp_path: Path) -> N
     os.utime(leftover, (0, 0))
     await _thread(tmp_path)
     assert not leftover.exists()
+
+
+async def test_a_thread_whose_id_was_chosen_is_made_after_a_crash_in_the_middle(
+    tmp_path: Path,
+) -> None:
+    chosen = ThreadId("t-abcdefghjk")
+    half = await create_thread(tmp_path, "Half", version="1", thread=ThreadId("t-zzzzzzzzzz"))
+    (tmp_path / half).rename(tmp_path / f".new-{chosen}")
+    assert await create_thread(tmp_path, "Whole", version="1", thread=chosen) == chosen
+    async with open_thread(tmp_path, chosen, write=False) as store:
+        assert len(await store.events()) == 1

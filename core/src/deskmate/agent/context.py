@@ -37,16 +37,21 @@ def build_request(
     The system blocks depend on the plugins and the project's instructions only, the tools on the plugins and the
     kinds of files that the thread has, so that the prefix stays the same over a thread's life and can be cached; the
     date and the folders stand in the conversation.
-    `tools_off`: why there is no virtual machine; then no tools are offered, and the model is told.
+    `tools_off`: why there is no virtual machine; then only connectors' tools are offered, and the model is told.
     """
     log = tuple(events)
     return ModelRequest(
         model=model,
         system=(*_system(registry, tools_off), *_instructions(log)),
-        tools=() if tools_off else _tools(log, registry, model),
+        tools=_outside(registry) if tools_off else _tools(log, registry, model),
         messages=messages_of(log, suggestions(registry)),
         skills=registry.skills,
     )
+
+
+def _outside(registry: Registry) -> tuple[ToolSpec, ...]:
+    """Return the tools that need no virtual machine: those of connectors."""
+    return tuple(tool for tool in tools_of(registry) if tool.definition is not None)
 
 
 def tools_of(registry: Registry) -> tuple[ToolSpec, ...]:

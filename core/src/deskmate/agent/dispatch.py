@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deskmate.agent.context import tools_of
-from deskmate.agent.manifests import digest_of
+from deskmate.agent.manifests import digest_of_call
 from deskmate.agent.policy import Exposure, is_over, judge, later
 from deskmate.agent.skills import READ, SEARCH, Reading, read_skill, search_skills
 from deskmate.agent.state import Use
@@ -36,7 +36,7 @@ class Dispatcher:
     """Decides on tool uses by the registry and the thread's rules; has no effects of its own.
 
     `exposure`: what the conversation has seen. `now`: the time, for approvals that expire. `config`: the plugins'
-    settings, which texts of skills may name. `thread`: its id.
+    settings, which texts of skills may name. `thread`: its id. `connected`: what texts may call a connector → its name.
     """
 
     registry: Registry
@@ -47,6 +47,7 @@ class Dispatcher:
     exposure: Exposure = field(default_factory=Exposure)
     config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     thread: str = ""
+    connected: Mapping[str, str] = field(default_factory=dict)
 
     def prepare(self, use: Use) -> Call | ApprovalAsked | ToolFinished:
         """Return the call to make, the approval to ask for, or the result where none is needed."""
@@ -63,6 +64,17 @@ class Dispatcher:
         """Return the call of a use that was started before, None if its tool is gone since."""
         spec = self._spec(use.use.name)
         return Call(use=use, spec=spec, outside=spec.plugin in self.connectors) if spec else None
+
+    def asked_anew(self, call: Call, asked: ApprovalAsked) -> ApprovalAsked | None:
+        """Return the question to ask in place of one that is about another definition of its tool, None if it holds."""
+        arguments = digest_of_call(call.spec, call.use.use.input)
+        if asked.arguments == arguments:
+            return None
+        return self._asked(
+            call.use,
+            arguments,
+            f"{asked.why} The tool is not what it was when this was first asked.",
+        )
 
     def _spec(self, name: str) -> ToolSpec | None:
         return next((tool for tool in tools_of(self.registry) if tool.name == name), None)
@@ -83,19 +95,21 @@ class Dispatcher:
         )
         if judgement.decision == "deny":
             raise ToolDenied(f"Denied: {judgement.why}")
-        if judgement.decision == "ask" and (asked := self._question(use, judgement.why)):
+        if judgement.decision == "ask" and (asked := self._question(call, judgement.why)):
             return asked
         if self.tools_off and not call.outside:
             raise ToolInputError(f"Tools are off: {self.tools_off}")
         return call
 
-    def _question(self, use: Use, why: str) -> ApprovalAsked | None:
+    def _question(self, call: Call, why: str) -> ApprovalAsked | None:
         """Return the approval to ask for, None if there is one for exactly this call that still holds."""
-        arguments, decision = digest_of(use.use.input), use.decision
+        use, arguments = call.use, digest_of_call(call.spec, call.use.use.input)
+        decision = use.decision
         if decision is None or decision.arguments != arguments:
             return self._asked(use, arguments, why)
         if not decision.allow:
-            who = "by the user" if decision.by == "user" else "since nobody answered in time"
+            late = decision.by == "deadline"
+            who = "since nobody answered in time" if late else f"by the {decision.by}"
             raise ToolDenied(f"Denied {who}. Do not try again unless the user asks for it.")
         if is_over(decision.expires, self.now):
             return self._asked(use, arguments, f"{why} Your approval has expired.")
@@ -115,7 +129,8 @@ class Dispatcher:
         if use.use.name == SEARCH:
             text = search_skills(self.registry, str(given["query"]), int(given.get("page", 1)))
             return _result(use, "ok", text, untrusted=True)
-        reading = Reading(connected=self.connectors, config=self.config, thread=self.thread)
+        connected = self.connected or {name: name for name in self.connectors}
+        reading = Reading(connected=connected, config=self.config, thread=self.thread)
         text = read_skill(
             self.registry, str(given["name"]), str(given.get("arguments", "")), reading
         )
@@ -187,9 +202,12 @@ def bound(text: str, limit_bytes: int, blobs: Blobs) -> tuple[str, Digest | None
     return head + note, blobs.put(data)
 
 
-def closed(use: Use, outcome: Outcome, text: str) -> ToolFinished:
-    """Return a result made by the host, for a use that did not run or whose answer was lost."""
-    return _result(use, outcome, text, synthetic=True)
+def closed(use: Use, outcome: Outcome, text: str, *, untrusted: bool = False) -> ToolFinished:
+    """Return a result made by the host, for a use that did not run or whose answer was lost.
+
+    `untrusted`: it quotes what others wrote.
+    """
+    return _result(use, outcome, text, synthetic=True, untrusted=untrusted)
 
 
 def _result(

@@ -146,16 +146,20 @@ class Driver:
 
     async def _ask_approval(self, action: AskApproval) -> None:
         use, asked = action.use, action.use.asked
-        call = self._tools.dispatcher.call_of(use)
+        dispatcher = self._tools.dispatcher
+        call = dispatcher.call_of(use)
         if call is None or asked is None:
             await self._journal.record(closed(use, "error", "Its tool is no longer there."))
             return
-        now, by = self._world.clock.now, "user"
+        if anew := dispatcher.asked_anew(call, asked):
+            await self._journal.record(anew)
+            return
+        now, by = self._world.clock.now, "deadline"
         if is_over(asked.expires, now()):
             answer: bool | None = False
-            by = "deadline"
         else:
             answer = await self._world.approver.approve(call.spec, use.use.input, asked.why)
+            by = self._world.answers_by()
         if answer is None:
             text = f"{call.spec.title or call.spec.name} waits for your approval: {asked.why}"
             await self._finish("needs_you", text)

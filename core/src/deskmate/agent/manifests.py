@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from deskmate.ports import BlobReader, Blobs
 from deskmate.types.codec import from_json, to_json
 from deskmate.types.files import Difference, Entry
 from deskmate.types.ids import Digest
+from deskmate.types.registry import ToolSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,18 @@ def canonical(value: Any) -> bytes:
     """Return the one JSON text of a value: sorted keys, no spaces, UTF-8."""
     text = json.dumps(to_json(value), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return text.encode("utf-8", "surrogatepass")
+
+
+def digest_of_call(spec: ToolSpec, arguments: Mapping[str, Any]) -> Digest:
+    """Return the digest that an approval of a call is bound to.
+
+    At a connector it covers the definition that the user accepted, too: what was approved is a call of that tool.
+    """
+    if spec.definition is None:
+        return digest_of(arguments)
+    return digest_of(
+        {"tool": spec.name, "definition": spec.definition, "arguments": dict(arguments)}
+    )
 
 
 def digest_of(value: Any) -> Digest:

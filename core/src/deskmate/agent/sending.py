@@ -96,7 +96,7 @@ class RequestKeeper:
             given = await self._world.approver.approve(NETWORK_REQUEST, asked.shown, asked.why)
             if given is None:
                 return False
-            answer, by = given, "user"
+            answer, by = given, self._world.answers_by()
         expires = later(self._world.clock.now(), VALID_S) if answer else ""
         await self._journal.record(
             ApprovalGiven(

@@ -8,7 +8,7 @@ it depends on the skills and the words alone, so that what was sent before stays
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -41,9 +41,9 @@ _ARGUMENTS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What a skill's text is filled in with. `connected`: names of connectors. `config`: the plugins' settings."""
+    """What a skill's text is filled in with. `connected`: what it may call a connector → its name. `config`: the plugins' settings."""
 
-    connected: Collection[str] = ()
+    connected: Mapping[str, str] = field(default_factory=dict)
     config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     thread: str = ""
 

@@ -21,6 +21,7 @@ from deskmate.errors import (
     ProtocolError,
     SandboxMissing,
     SandboxUnavailable,
+    ToolError,
     ToolInputError,
 )
 from deskmate.ports import Machine, ToolOutcome
@@ -57,13 +58,14 @@ class Toolbox:
         state = self._journal.state
         return Dispatcher(
             registry=self._setup.registry,
-            rules=state.rules,
+            rules=replace(state.rules, rules=(*state.rules.rules, *self._setup.rules)),
             now=self._world.clock.now(),
             exposure=state.exposure,
             connectors=frozenset(self._world.connectors),
             tools_off=self._tools_off,
             config=self._setup.config,
             thread=str(state.thread),
+            connected=self._setup.connected,
         )
 
     async def run(self, uses: Sequence[Use]) -> None:
@@ -304,8 +306,17 @@ class Toolbox:
         connector = self._world.connectors[call.spec.plugin]
         try:
             with anyio.fail_after(call.spec.timeout_s + GRACE_S):
-                answer = await connector.call(call.spec.name, call.use.use.input)
+                answer = await connector.call(
+                    call.spec.name,
+                    call.use.use.input,
+                    record=self._journal.record,
+                    on_progress=self._journal.progress,
+                )
                 outcome = self._world.redact(answer)
+        except ToolError as error:
+            told = self._world.redact(ToolOutcome(text=error.message, is_error=True))
+            await self._journal.record(closed(call.use, "error", told.text, untrusted=True))
+            return
         except (OutcomeUnknown, TimeoutError):
             await self._journal.record(closed(call.use, "unknown", UNKNOWN))
             return

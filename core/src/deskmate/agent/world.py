@@ -19,6 +19,7 @@ from deskmate.ports import (
 )
 from deskmate.types.files import Entry
 from deskmate.types.ids import Digest
+from deskmate.types.policy import Rule
 from deskmate.types.registry import Registry
 
 TakeBase = Callable[[], tuple[Entry, ...]]
@@ -47,7 +48,10 @@ def _take_nothing(wanted: Sequence[Entry]) -> Taken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """The adapters of the ports. `redact`: takes known secrets out of what a tool gave."""
+    """The adapters of the ports. `redact`: takes known secrets out of what a tool gave.
+
+    `answers_by`: whose word the approver's last answer was, for the log.
+    """
 
     store: Store
     model: Model
@@ -57,6 +61,7 @@ class World:
     clock: Clock
     connectors: Mapping[str, Connector] = field(default_factory=dict)
     redact: Callable[[ToolOutcome], ToolOutcome] = lambda outcome: outcome
+    answers_by: Callable[[], str] = lambda: "user"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +70,9 @@ class Setup:
 
     `registry`: what the enabled plugins bring. `plugins`: their names, in order. `config`: plugin →
     setting → value. `take_base`, `take_content`: blocking, run in a thread of their own. `tools_off`: why there is no
-    virtual machine, empty if there is one; tools are then not offered, and never run elsewhere. `egress`:
-    makes each machine's way out; None: there is none.
+    virtual machine, empty if there is one; its tools are then not offered, and never run elsewhere. `egress`:
+    makes each machine's way out; None: there is none. `rules`: of the user on connectors' tools, in every thread.
+    `connected`: what a text may call a connector → its name.
     """
 
     registry: Registry
@@ -76,3 +82,5 @@ class Setup:
     config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     tools_off: str = ""
     egress: MakeEgress | None = None
+    rules: tuple[Rule, ...] = ()
+    connected: Mapping[str, str] = field(default_factory=dict)

@@ -210,3 +210,31 @@ def skills_(session: Session, count: int, as_json: bool) -> None:
     say(f"ranking them for one request     {figures.rank_s:.3f} s")
     say(f"what the prompt has of them      {figures.prompt_characters:,} characters")
     say(f"targets                          {'met' if figures.targets_met else 'not met'}")
+
+
+@command.command(
+    "tables", short_help="Time the durable engine of tables, an item beside a plain loop."
+)
+@click.option("--rows", default=1_000, show_default=True, type=click.IntRange(20, 100_000))
+@json_option
+@click.pass_obj
+def tables_(session: Session, rows: int, as_json: bool) -> None:
+    """Store the cells of many small rows in a plain loop and through the engine; on the disk threads are on."""
+    from deskmate.host.bench_tables import TableFigures, bench_tables  # noqa: PLC0415
+
+    async def measure(progress: Progress) -> TableFigures:
+        return await bench_tables(session.places.data, progress, rows=rows)
+
+    with shown_progress(as_json=as_json) as progress:
+        figures = anyio.run(measure, progress)
+    if remembered(session, "tables", figures, as_json=as_json):
+        return
+    say(f"a row stored in a plain loop     {figures.store_ms:.2f} ms")
+    say(f"put in the queue                 {figures.submit_ms:.2f} ms")
+    say(f"the same through the engine      {figures.item_ms:.2f} ms")
+    say(f"ratio                            {figures.overhead_ratio:.1f}")
+    say(f"last tenth over the first        {figures.growth:.2f} times")
+    say(f"memory at most                   {figures.memory_mib:.0f} MiB")
+    say(f"  more than after a tenth        {figures.memory_growth_mib:.1f} MiB")
+    say(f"{figures.rows:,} rows as JSON             {figures.export_s:.2f} s")
+    say(f"targets                          {'met' if figures.targets_met else 'not met'}")

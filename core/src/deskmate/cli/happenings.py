@@ -81,8 +81,9 @@ def _size(size: int) -> str:
 
 
 def measure(counted: Counted, passed: float) -> str:
-    """Return how far something is: `2/5`, or `45 %  12.3 MB/s`."""
+    """Return how far something is: `2/5`, or `45 %  12.3 MB/s`, and what there is to note of it."""
     if counted.unit == "steps":
-        return f"{counted.done}/{counted.total}"
+        note = f"  {counted.note}" if counted.note else ""
+        return f"{counted.done}/{counted.total}{note}"
     percent = f"{100 * counted.done // counted.total} %"
     return f"{percent}  {counted.done / _MB / passed:.1f} MB/s" if passed >= 1 else percent

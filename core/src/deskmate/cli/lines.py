@@ -7,6 +7,7 @@ from typing import Any
 
 from deskmate.store.rows import parsed
 from deskmate.types.codec import from_json
+from deskmate.types.connectors import ConnectorsSet
 from deskmate.types.events import (
     KINDS,
     ApplyFinished,
@@ -130,6 +131,10 @@ def _network_text(payload: object) -> str:
     match payload:
         case NetworkSet(rules=rules):
             return ", ".join(f"{rule.host} {' '.join(rule.methods)}" for rule in rules) or "nothing"
+        case ConnectorsSet(connectors=connectors):
+            return (
+                ", ".join(f"{name} {digest[:12]}" for name, digest in connectors.items()) or "none"
+            )
         case EgressAsked(method=method, host=host, path=path, allowed=allowed, why=why):
             return f"{'' if allowed else 'REFUSED '}{method} {host}{path}: {why}"
         case EgressEnded(status=status, sent=sent, received=received, why=why):

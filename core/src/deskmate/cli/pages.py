@@ -65,16 +65,11 @@ def pages(
 
 
 async def _content(session: Session, path: str, thread: str | None, run: str) -> Digest:
-    from deskmate.changes.review import read_difference  # noqa: PLC0415
-    from deskmate.changes.staged import find_staged  # noqa: PLC0415
     from deskmate.cli.opening import open_for_reading  # noqa: PLC0415
+    from deskmate.host.viewing import version_in  # noqa: PLC0415
 
     async with open_for_reading(session, thread) as (store, blobs):
-        staged = find_staged(await store.events(), run)
-        for change in read_difference(staged.difference, blobs).changes:
-            if change.path == path and change.after is not None and change.after.sha256:
-                return change.after.sha256
-    raise UserError(f"{path} is no file of the change set.", hint="See deskmate changes show.")
+        return version_in(await store.events(), blobs, path, run).sha256
 
 
 def _write(folder: Path, page: Page, image: bytes) -> Path:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 import click
@@ -43,6 +43,7 @@ _LIMITS = {
     "seconds": "seconds",
 }
 _MODES = ("ro", "rw", "rw-no-delete")
+T = TypeVar("T")
 
 
 def parse_folder(value: str) -> Grant:
@@ -92,6 +93,13 @@ def parse_limits(words: tuple[str, ...], budget: float | None) -> Limits:
     metavar="HOST[:GET,POST,…]",
     help="Let the thread read from a host, or use these methods there; see `thread allow`.",
 )
+@click.option(
+    "--connector",
+    "-c",
+    "connectors",
+    multiple=True,
+    help="Let the thread use a connector of yours.",
+)
 @click.option("--project", help="Put the thread into this project, by its name or id.")
 @click.option(
     "--model", "-m", help="sonnet, opus, offline, local:NAME, replay:FILE; see `model list`."
@@ -123,6 +131,7 @@ def command(  # noqa: PLR0913 - one parameter an option, as click wants it
     plugins: tuple[str, ...],
     folders: tuple[str, ...],
     hosts: tuple[str, ...],
+    connectors: tuple[str, ...],
     project: str | None,
     model: str | None,
     budget: float | None,
@@ -154,6 +163,7 @@ def command(  # noqa: PLR0913 - one parameter an option, as click wants it
         record=record,
         hosts=tuple(parse_allowed(host) for host in hosts),
         project=project or "",
+        connectors=connectors,
     )
     return run_order(session, order, ThreadId(thread) if thread else None, as_json=as_json)
 
@@ -171,7 +181,7 @@ def run_order(
     from deskmate.host import Host  # noqa: PLC0415
 
     host = desk.host if desk else Host(session.places)
-    with _shown(as_json=as_json) as (observer, approver):
+    with shown_run(as_json=as_json) as (observer, approver):
 
         async def work() -> RunResult:
             return await host.run(order, thread, observer=observer, approver=approver)
@@ -199,7 +209,7 @@ def _project_plugins(session: Session, order: RunOrder) -> tuple[str, ...]:
 
 
 @contextmanager
-def _shown(*, as_json: bool) -> Iterator[tuple[Renderer | Display, TerminalApprover]]:
+def shown_run(*, as_json: bool) -> Iterator[tuple[Renderer | Display, TerminalApprover]]:
     """Show a run while the block runs: live on a terminal, else line by line."""
     from deskmate.cli.approver import TerminalApprover  # noqa: PLC0415
     from deskmate.cli.render import Renderer  # noqa: PLC0415
@@ -214,13 +224,13 @@ def _shown(*, as_json: bool) -> Iterator[tuple[Renderer | Display, TerminalAppro
         yield display, TerminalApprover(paused=display.paused)
 
 
-async def until_interrupted(work: Callable[[], Awaitable[RunResult]]) -> RunResult:
+async def until_interrupted(work: Callable[[], Awaitable[T]]) -> T:
     """Return what `work` returns; Ctrl-C cancels it for good, then raises KeyboardInterrupt.
 
     A cancelled scope cancels every further wait as well. The event loop's own way cancels once, and a
     library that is just connecting may take that for a failed connection.
     """
-    results: list[RunResult] = []
+    results: list[T] = []
     failures: list[Exception] = []
 
     async def stop_on_interrupt(scope: anyio.CancelScope) -> None:

@@ -29,6 +29,7 @@ def command(session: Session, threads: tuple[str, ...], every: bool, as_json: bo
     Nothing is lost: a stopped thread goes on with `deskmate thread resume`. Exit code 1 if a run could
     not be stopped.
     """
+    from deskmate.host.scheduling.stopping import note_stopped  # noqa: PLC0415
     from deskmate.host.stopping import stop_threads  # noqa: PLC0415 - only this command needs it
 
     if sys.platform == "win32":
@@ -37,6 +38,9 @@ def command(session: Session, threads: tuple[str, ...], every: bool, as_json: bo
         )
     if every == bool(threads):
         raise UserError("Say what to stop.", hint="Name threads, or use --all.")
+    note_stopped(
+        session.places, threads
+    )  # else whoever carries schedules out would go on with them
     found = anyio.run(stop_threads, session.places.threads, threads)
     if as_json:
         say_json(found)

@@ -17,7 +17,8 @@ from deskmate.errors import ConfigError, UserError
 
 SERVICE = "deskmate"
 _NAME = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
-_PLUGIN = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+_PLUGIN = re.compile(r"(?:connector\.)?[a-z][a-z0-9_-]{0,63}")
+"""A plugin, or a connector, whose owner's name has a dot so that no plugin can have it."""
 _LIMIT = 16_384
 
 

@@ -79,7 +79,7 @@ def part_lines(name: str, plugin: ForeignPlugin) -> Iterator[str]:
         yield f"{len(lines)} {plural('hook', len(lines))}, kept, off, not run: {_some(lines, '; ')}"
     if plugin.connectors:
         lines = [_connector(one.name, one.transport, one.target) for one in plugin.connectors]
-        yield f"{len(lines)} {plural('connector wanted', len(lines))}, none is started: {_some(lines, '; ')}"
+        yield f"{len(lines)} {plural('connector wanted', len(lines))}, none is asked before you connect it (deskmate connector wanted): {_some(lines, '; ')}"
     if plugin.categories:
         found = [f"~~{category.placeholder}" for category in plugin.categories]
         yield f"Its texts ask for {_some(found)}; what is not connected, they ask you for as a file"

@@ -181,8 +181,8 @@ def _check_tool(tool: ToolSpec, manifest: Manifest) -> str:
         return f"its risk is {tool.risk}, plugin.toml says {risk}"
     if not tool.description.strip() or len(tool.description) > _DESCRIPTION_LIMIT:
         return f"its description is empty or longer than {_DESCRIPTION_LIMIT} characters"
-    if len(tool.title) > _LINE_LIMIT:
-        return "its title is too long"
+    if len(tool.title) > _LINE_LIMIT or tool.definition is not None:
+        return "its title is too long, or it calls itself a connector's"
     if not 0 < tool.timeout_s <= _TIMEOUT_LIMIT_S:
         return f"its time limit is {tool.timeout_s} s"
     if tool.reads is not None and (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 
 from deskmate.formats.texts import read_text
@@ -86,13 +86,15 @@ def _products(cell: str) -> tuple[str, ...]:
     return tuple(name for name in names if name and name not in ("—", "-", "–", "n/a"))[:50]
 
 
-def fill_categories(text: str, categories: Collection[Category], connected: Collection[str]) -> str:
+def fill_categories(
+    text: str, categories: Collection[Category], connected: Mapping[str, str]
+) -> str:
     """Return a text in which each `~~category` is the connector that there is, or says that there is none.
 
     Args:
         text: of a skill.
         categories: the plugin's table; names that are not in it stay as they are.
-        connected: names of connectors that the thread has.
+        connected: names and categories of connectors that the thread has → the connector.
     """
     if not categories or "~~" not in text:
         return text
@@ -125,15 +127,20 @@ def _occurrences(text: str, keys: Collection[str]) -> Iterator[tuple[int, int, s
             end = max(shorter, match.end())
 
 
-def _meaning(category: Category, said: str, connected: Collection[str]) -> str:
+def _meaning(category: Category, said: str, connected: Mapping[str, str]) -> str:
     if found := connector_for(category, connected):
         return f"{said} (connected: {found})"
     return f"{said} (not connected: ask the user for a file instead)"
 
 
-def connector_for(category: Category, connected: Collection[str]) -> str:
-    """Return the connector that serves a category: by its name, else by one of the table's products; "" if none."""
-    by_key = {_key(name): name for name in sorted(connected)}
+def connector_for(category: Category, connected: Mapping[str, str]) -> str:
+    """Return the connector that serves a category: by what it is called, else by one of the table's products; "" if none.
+
+    Args:
+        category: of the plugin's table.
+        connected: names and categories of connectors → the connector.
+    """
+    by_key = {_key(called): name for called, name in sorted(connected.items())}
     for wanted in (category.placeholder, category.name, *category.included, *category.alternatives):
         for name in (wanted, _ASIDE.sub("", wanted)):
             if found := by_key.get(_key(name)):

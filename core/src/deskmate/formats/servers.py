@@ -14,6 +14,8 @@ FILE = ".mcp.json"
 SERVERS_LIMIT = 500
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_]\w{0,99})(?::-[^}]{0,500})?\}")
+_HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
+_FILLED = re.compile(r"(?:[A-Za-z][A-Za-z0-9-]{0,15} )?\$\{[A-Za-z_]\w{0,63}\}")
 _TRANSPORTS = ("http", "streamable-http", "sse", "ws", "stdio")
 _SHOWN_LIMIT = 500
 _PINNED = re.compile(r"(?:@|==)v?\d+\.\d+[\w.+-]*\Z|@sha256:[0-9a-f]{64}\Z|@[0-9a-f]{40}\Z")
@@ -70,8 +72,21 @@ def _server(tree: Tree, path: str, name: str, server: Any) -> ConnectorWanted | 
     if not url.strip():
         tree.note("mcp-later", path, name)
     return ConnectorWanted(
-        name=name[:100], transport=transport, target=url.strip()[:_SHOWN_LIMIT], variables=variables
-    )
+        name=name[:100], transport=transport, target=url.strip()[:_SHOWN_LIMIT], variables=variables,
+        headers=_headers(server.get("headers")),
+    )  # fmt: skip
+
+
+def _headers(given: Any) -> dict[str, str]:
+    """Return the headers that take a secret of the user's; what is written out in a plugin is not kept."""
+    if not isinstance(given, dict):
+        return {}
+    kept = {
+        name: value
+        for name, value in given.items()
+        if isinstance(value, str) and _HEADER.fullmatch(name) and _FILLED.fullmatch(value)
+    }
+    return dict(list(kept.items())[:20])
 
 
 def _arguments(server: Mapping[str, Any]) -> list[str]:

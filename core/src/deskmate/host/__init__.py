@@ -81,13 +81,13 @@ class Host:
         """While this lasts, machines are restored ahead of need, also for the runs after this one."""
         return self._adapters.sandbox().pooled()
 
-    async def create_thread(self, title: str) -> ThreadId:
-        """Make an empty thread and return its id."""
+    async def create_thread(self, title: str, thread: ThreadId | None = None) -> ThreadId:
+        """Make an empty thread and return its id, `thread` where that was chosen before."""
         from deskmate.store.making import create_thread  # noqa: PLC0415
 
         line = " ".join(title.split()) or "New thread"
         short = line if len(line) <= _TITLE_LIMIT else line[: _TITLE_LIMIT - 1] + "…"
-        return await create_thread(self._threads, short, version=__version__)
+        return await create_thread(self._threads, short, version=__version__, thread=thread)
 
     def check(self, order: RunOrder, *, new: bool) -> None:
         """Refuse what cannot work, before a thread is made for it. Raises as `run` does."""
@@ -106,6 +106,8 @@ class Host:
         check_grants(grants)
         self._adapters.check_plugins(plugins)
         self._adapters.check_consent(plugins)
+        for name in order.connectors:
+            self._adapters.connectors().get(name)
         self._adapters.plugin_settings(plugins)
         if order.model or new:
             self._adapters.model(order.model)

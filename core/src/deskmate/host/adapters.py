@@ -19,6 +19,7 @@ from deskmate.types.registry import Layer, Manifest
 
 if TYPE_CHECKING:
     from deskmate.changes.digests import Digests
+    from deskmate.connectors.book import Book
     from deskmate.connectors.egress.outside import Outside
     from deskmate.connectors.redaction import Redactor
     from deskmate.connectors.vault import Vault
@@ -167,6 +168,12 @@ class Adapters:
         from deskmate.connectors.vault import open_vault  # noqa: PLC0415
 
         return open_vault(self.places.config, to_read=True)
+
+    def connectors(self) -> Book:
+        """Return the user's connectors."""
+        from deskmate.connectors.book import Book  # noqa: PLC0415
+
+        return Book(self.places.config)
 
     def redactor(self) -> Redactor:
         """Return what knows every secret that this process has: the user's, and the models' keys. Blocks."""

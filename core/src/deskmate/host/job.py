@@ -10,8 +10,16 @@ import anyio.to_thread
 
 from deskmate.errors import DeskmateError, SandboxMissing, UserError
 from deskmate.host.adapters import Adapters
+from deskmate.host.connectors import (
+    choose_connectors,
+    connectors_set,
+    open_connectors,
+    with_connectors,
+)
 from deskmate.host.orders import RunOrder, RunResult
+from deskmate.host.standing import StandingApprover
 from deskmate.ports import Approver, Delta, Observer
+from deskmate.types.connectors import ConnectorsSet
 from deskmate.types.events import (
     ChangesStaged,
     Event,
@@ -37,6 +45,7 @@ if TYPE_CHECKING:
     from deskmate.host.projects import Joined
     from deskmate.ports import MakeEgress
     from deskmate.store.thread import ThreadStore
+    from deskmate.types.connectors import ConnectorEntry
     from deskmate.types.events import NetworkSet
 
 P = TypeVar("P", bound=Payload)
@@ -57,7 +66,8 @@ class Job:
         self._store = store
         self._order = order
         self._observe = observer
-        self._approver = approver
+        self._standing = StandingApprover(order.unattended) if order.unattended else None
+        self._approver = self._standing or approver
         self._blobs = adapters.blobs()
         self._grants: tuple[Grant, ...] = ()
         self._joined: Joined | None = None
@@ -83,10 +93,14 @@ class Job:
         await self._see_kinds(events)
         plugins = await self._set_plugins(events)
         network = await self._set_network(plugins)
+        chosen = await self._set_connectors(events, plugins)
         world, setup = await self._build(plugins, events)
         world = replace(world, redact=redactor.value)
         setup = replace(setup, egress=await self._egress(network))
-        await Driver(world, setup, self._observe).run(self._said(world.model.name))
+        async with open_connectors(self._adapters, chosen, self._progress) as connectors:
+            world = replace(world, connectors=connectors)
+            setup = with_connectors(setup, chosen)
+            await Driver(world, setup, self._observe).run(self._said(world.model.name, events))
         applied = await self._apply()
         return result_of(self._store.thread, await self._store.events(), applied)
 
@@ -166,6 +180,24 @@ class Job:
             await self._store.append(network)
         return network
 
+    async def _set_connectors(
+        self, events: Sequence[Event], plugins: Collection[str]
+    ) -> tuple[ConnectorEntry, ...]:
+        """Return the thread's connectors, after storing which they are if that is new."""
+        known = last(events, ConnectorsSet)
+        chosen, gone = choose_connectors(
+            self._adapters.connectors(),
+            known.connectors if known else (),
+            self._order.connectors,
+            plugins,
+        )
+        for line in gone:
+            self._progress(Note(line))
+        record = connectors_set(chosen)
+        if record != (known or ConnectorsSet(connectors={})):
+            await self._store.append(record)
+        return chosen
+
     async def _egress(self, network: NetworkSet) -> MakeEgress | None:
         """Return what makes the broker of each machine, None where the thread may reach nothing."""
         if not network.rules:
@@ -213,6 +245,7 @@ class Job:
             approver=self._approver,
             blobs=self._blobs,
             clock=self._adapters.clock,
+            answers_by=lambda: self._standing.by if self._standing else "user",
         )
         setup = Setup(
             registry=registry,
@@ -249,9 +282,10 @@ class Job:
             taken = take_content(self._grants, wanted, batch, digests=self._adapters.digests())
         return Taken(entries=taken.entries, lost=taken.lost, held=batch.held)
 
-    def _said(self, model: str) -> UserSaid | None:
+    def _said(self, model: str, events: Sequence[Event]) -> UserSaid | None:
         """Return what to store as the user's words, None where a run goes on."""
-        if not self._order.text:
+        unattended = self._order.unattended
+        if not self._order.text or (unattended and unattended.once and last(events, UserSaid)):
             return None
         return UserSaid(
             run=new_run_id(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,9 +10,10 @@ from deskmate.errors import UserError
 from deskmate.types.events import FinishReason
 from deskmate.types.files import ApplyMode, Deliverable, Grant, GrantMode
 from deskmate.types.findings import Finding
-from deskmate.types.ids import RunId, ThreadId
+from deskmate.types.ids import Digest, RunId, ThreadId
 from deskmate.types.limits import Limits, Usage
 from deskmate.types.network import NetworkRule
+from deskmate.types.policy import Rule
 
 
 def grant_for(folder: Path, mode: GrantMode = "rw") -> Grant:
@@ -25,12 +27,30 @@ def grant_for(folder: Path, mode: GrantMode = "rw") -> Grant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unattended:
+    """How questions are answered where nobody is there.
+
+    `given`: the user's answers, by the digest of the arguments. `allowed`: (tool, target) that the user agreed to
+    beforehand; `agreed_in`: where, for the log. `otherwise`: the answer to all else, None: it waits for the user;
+    `by`: whose word that is. `once`: the request is said only if the thread has none yet, so that a run that was
+    begun twice is one run.
+    """
+
+    given: Mapping[Digest, bool] = field(default_factory=dict)
+    allowed: tuple[Rule, ...] = ()
+    agreed_in: str = ""
+    otherwise: bool | None = None
+    by: str = ""
+    once: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunOrder:
     """What a front door asks for. Without `text` an interrupted or parked run goes on.
 
-    `plugins`, `grants` and `hosts` are added to what the thread has. `model`: None keeps the thread's last.
+    `plugins`, `grants`, `hosts` and `connectors` are added to what the thread has. `model`: None keeps the thread's last.
     `project`: the thread's project from now on, by id or name; empty: it stays as it is.
-    `record`: file that gets the model's answers, for `replay:FILE`.
+    `record`: file that gets the model's answers, for `replay:FILE`. `unattended`: nobody watches; None: somebody does.
     """
 
     text: str = ""
@@ -42,6 +62,8 @@ class RunOrder:
     record: Path | None = None
     hosts: tuple[NetworkRule, ...] = ()
     project: str = ""
+    connectors: tuple[str, ...] = ()
+    unattended: Unattended | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

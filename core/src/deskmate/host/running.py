@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("deskmate")
 STOP_S = 30.0
 """How long a stopped run may take to store that, before whoever stopped it is told that it still goes on."""
+SWITCH_S = 0.25
+"""How often a run looks whether another process turned its switch."""
 DECIDE_S = 20.0
 """How long a decision may take to be stored."""
 
@@ -80,9 +82,9 @@ class _Live:
 
     async def approve(self, tool: ToolSpec, arguments: Mapping[str, Any], why: str) -> bool | None:
         """Wait for the user's word, however long it takes; the machine is put aside meanwhile."""
-        from deskmate.agent.manifests import digest_of  # noqa: PLC0415
+        from deskmate.agent.manifests import digest_of_call  # noqa: PLC0415
 
-        digest = digest_of(arguments)
+        digest = digest_of_call(tool, arguments)
         if digest in self.given:
             return self.given.pop(digest)
         wait = self.waits[digest] = _Wait()
@@ -198,6 +200,7 @@ class Runs:
             self._listener.told(thread, item)
 
         problem: Problem | None = None
+        self._tasks.start_soon(self._watch, thread, live)
         try:
             with live.scope:
                 await self._host.run(order, thread, observer=observe, approver=live)
@@ -220,6 +223,19 @@ class Runs:
             self._listener.ended(thread, problem)
         await self._tidy_up()
 
+    async def _watch(self, thread: ThreadId, live: _Live) -> None:
+        """Let another process end this one run: several share this process, and a signal would end them all."""
+        from deskmate.store.switch import Switch  # noqa: PLC0415
+
+        switch = Switch(self._places.threads, thread)
+        if not switch.turn_on():
+            return
+        while switch.is_on() and not live.over.is_set():
+            with anyio.move_on_after(SWITCH_S):
+                await live.over.wait()
+        live.scope.cancel()
+        switch.turn_off()
+
     async def _tidy_up(self) -> None:
         """Free the space of unused content, once a day at most; `deskmate thread gc` tells what is in the way."""
         from deskmate.store.collection import collect_when_due  # noqa: PLC0415
@@ -228,6 +244,12 @@ class Runs:
             await anyio.to_thread.run_sync(
                 collect_when_due, self._places.threads, self._places.blobs
             )
+
+    async def wait(self, thread: str) -> None:
+        """Return when nothing of the thread is under way in this process any more."""
+        live = self._live.get(ThreadId(thread))
+        if live is not None:
+            await live.over.wait()
 
     async def stop(self, thread: str) -> None:
         """Stop the thread's run, wherever it runs, and return when that is stored. Raises UserError if it does not end."""

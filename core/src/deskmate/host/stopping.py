@@ -13,6 +13,7 @@ import anyio
 
 from deskmate.errors import UserError
 from deskmate.store.lock import is_locked
+from deskmate.store.switch import Switch
 from deskmate.store.thread import LOCK_FILE, thread_folder
 
 GRACE_S = 10.0
@@ -59,6 +60,11 @@ async def _stop(folder: Path) -> Stopped:
     if pid is None:
         why = "no process of yours holds its lock; perhaps it runs on another machine or as another user"
         return Stopped(thread=folder.name, how="left", why=why)
+    switch = Switch(folder.parent, folder.name)
+    if switch.watched_by() == pid:  # other runs of that process are not to end
+        switch.turn_off()
+        if await _until(GRACE_S, lambda: not is_locked(lock)):
+            return Stopped(thread=folder.name, how="stopped", pid=pid)
     family = descendants(pid)
     _signal(pid, signal.SIGINT)
     how = "stopped"

@@ -46,6 +46,7 @@ _ACTIVITIES: Mapping[str, tuple[str, str]] = {
     "Refused": ("action_refused", SYSTEM),
     "Erased": ("records_erased", USER),
     "NetworkSet": ("network_rules_changed", USER),
+    "ConnectorsSet": ("connectors_changed", USER),
     "EgressAsked": ("network_request", AGENT),
     "EgressEnded": ("network_request_ended", SYSTEM),
 }
@@ -80,6 +81,7 @@ _FACTS: Mapping[str, tuple[str, ...]] = {
     "Refused": ("what",),
     "Erased": ("seqs", "why"),
     "NetworkSet": ("rules",),
+    "ConnectorsSet": ("connectors",),
     "EgressAsked": ("request", "method", "host", "port", "allowed", "size", "secrets", "stripped"),
     "EgressEnded": ("request", "status", "sent", "received"),
 }  # fmt: skip

@@ -25,12 +25,19 @@ from deskmate.types.ids import ThreadId, new_thread_id
 _LEFTOVER_S = 3600
 
 
-async def create_thread(threads: Path, title: str, *, version: str, now: Now = utc_now) -> ThreadId:
+async def create_thread(
+    threads: Path,
+    title: str,
+    *,
+    version: str,
+    now: Now = utc_now,
+    thread: ThreadId | None = None,
+) -> ThreadId:
     """Make a thread with its first event and return its id; a crash leaves no half thread.
 
-    `version`: Deskmate's own, recorded in the log.
+    `version`: Deskmate's own, recorded in the log. `thread`: the id, where it was chosen before.
     """
-    thread = new_thread_id()
+    thread = thread or new_thread_id()
     payload = ThreadCreated(thread=thread, title=title, version=version)
     row = make_event(1, now(), payload, chain.GENESIS)[1]
     await anyio.to_thread.run_sync(write_thread, threads, thread, [row])
@@ -65,6 +72,8 @@ def write_thread(threads: Path, thread: ThreadId, rows: Sequence[tuple[Any, ...]
     check_not_synced(threads)
     temporary = threads / f".new-{thread}"
     _sweep(threads)
+    # an id that was chosen before is tried again after a crash
+    shutil.rmtree(temporary, ignore_errors=True)
     try:
         make_folder(temporary)
         db = schema.open_database(temporary, write=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -30,7 +31,7 @@ class FakeRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FakeAnswer:
-    """What it answers."""
+    """What it answers. Where `headers` promise more than `body` has, it breaks off."""
 
     status: int = 200
     headers: Sequence[tuple[str, str]] = ()
@@ -175,4 +176,5 @@ async def _serve_http(server: FakeServer, stream: ByteStream) -> None:
     await stream.send(http.send(h11.Response(status_code=answer.status, headers=listed)) or b"")
     if head.method != b"HEAD" and answer.body:
         await stream.send(http.send(h11.Data(data=answer.body)) or b"")
-    await stream.send(http.send(h11.EndOfMessage()) or b"")
+    with suppress(h11.LocalProtocolError):
+        await stream.send(http.send(h11.EndOfMessage()) or b"")

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from deskmate.types.connectors import ConnectorsSet
 from deskmate.types.files import ApplyMode, Deliverable, Evidence, Grant
 from deskmate.types.findings import Finding
 from deskmate.types.ids import Digest, RunId, ThreadId, ToolUseId
@@ -229,7 +230,10 @@ class ApprovalAsked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalGiven:
-    """The decision on one call; single use, until `expires`. `by`: the user, or the deadline of the question."""
+    """The decision on one call; single use, until `expires`.
+
+    `by`: the user, the deadline of the question, or the schedule that the user agreed to (`schedule NAME`, `dry run`).
+    """
 
     tool_use_id: ToolUseId
     arguments: Digest
@@ -466,6 +470,7 @@ Payload = (
     | Refused
     | Erased
     | NetworkSet
+    | ConnectorsSet
     | EgressAsked
     | EgressEnded
 )

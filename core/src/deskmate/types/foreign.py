@@ -74,7 +74,8 @@ class ForeignHook:
 class ConnectorWanted:
     """A tool server that the plugin would like. Never started. `target`: address or command line, "": to be chosen.
 
-    `variables`: that its settings refer to. `unpinned`: what it would start may be another thing tomorrow.
+    `variables`: that its settings refer to. `unpinned`: what it would start may be another thing tomorrow. `headers`: those
+    that are a variable, perhaps after a scheme: `Bearer ${TOKEN}`.
     """
 
     name: str
@@ -82,6 +83,7 @@ class ConnectorWanted:
     target: str = ""
     variables: tuple[str, ...] = ()
     unpinned: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

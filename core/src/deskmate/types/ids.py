@@ -28,6 +28,11 @@ def new_run_id() -> RunId:
     return RunId("r-" + _token(10))
 
 
+def new_table_id() -> str:
+    """Return a new table's id: `tb-` and 8 characters."""
+    return "tb-" + _token(8)
+
+
 def new_tool_use_id() -> ToolUseId:
     """Return a new tool use id in the form the Messages API uses."""
     return ToolUseId("toolu_" + secrets.token_hex(12))

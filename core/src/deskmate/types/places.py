@@ -29,6 +29,11 @@ class Places:
         return self.data / "blobs"
 
     @property
+    def tables(self) -> Path:
+        """One folder a table."""
+        return self.data / "tables"
+
+    @property
     def images(self) -> Path:
         """One folder an image, named by its recipe's digest."""
         return self.cache / "images"

@@ -95,6 +95,7 @@ class ToolSpec:
     `reads`: which files of the granted folders it looks at, as `deskmate.plugin.Tool` says; None: any.
     `offered`: kinds of files that make it worth its place in a request, as there; None: any thread.
     `office`: when it takes a machine of flavour `office`, as there: "always", or with that argument; "": never.
+    `definition`: of a connector's tool, the digest of what the user accepted; only the host says so, never a guest.
     """
 
     plugin: str
@@ -107,6 +108,7 @@ class ToolSpec:
     reads: tuple[str, ...] | None = None
     offered: tuple[str, ...] | None = None
     office: str = ""
+    definition: Digest | None = None
 
     def wants_office(self, arguments: Mapping[str, Any]) -> bool:
         """Say whether a call with these arguments takes a machine that renders, recalculates and recognizes."""

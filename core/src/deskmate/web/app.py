@@ -20,6 +20,7 @@ from deskmate.web.guard import Guard
 from deskmate.web.page import Page
 from deskmate.web.routes_changes import ChangeRoutes
 from deskmate.web.routes_desk import DeskRoutes
+from deskmate.web.routes_files import FileRoutes
 from deskmate.web.routes_threads import ThreadRoutes
 from deskmate.web.signin import SignIn
 
@@ -58,6 +59,7 @@ def routes(
         *DeskRoutes(desk, sign_in, files, cookie=cookie, over=over).routes(),
         *threads.routes(),
         *ChangeRoutes(desk, threads).routes(),
+        *FileRoutes(desk, threads).routes(),
     ]
 
 

@@ -9,11 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from deskmate.host.reviewing import Past, Shown
 from deskmate.types.events import FinishReason
 from deskmate.types.events import Outcome as ToolEnd
-from deskmate.types.files import ApplyMode, GrantMode, Operation
+from deskmate.types.files import ApplyMode, GrantMode
 from deskmate.types.findings import Finding
+from deskmate.web.contract_changes import Changes as Changes
+from deskmate.web.contract_changes import Differences as Differences
+from deskmate.web.contract_changes import Item as Item
+from deskmate.web.contract_changes import Pages as Pages
+from deskmate.web.contract_changes import Written as Written
 
 Group = Literal["needs you", "working", "pinned", "other", "archived"]
 StepState = Literal["todo", "doing", "done"]
@@ -294,50 +298,6 @@ class Finds:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
-    """One change of a change set, as it stands. `size`, `was`: bytes after and before, None where there is nothing."""
-
-    path: str
-    operation: Operation
-    standing: str
-    why: str
-    flags: tuple[str, ...]
-    moved_from: str
-    size: int | None
-    was: int | None
-    is_file: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Changes:
-    """A run's change set. `errors`: what the output checks found in its results. `past`: applies and undos."""
-
-    run: str
-    discarded: bool
-    errors: int
-    items: tuple[Item, ...]
-    refused: Mapping[str, str]
-    past: tuple[Past, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Differences:
-    """How changes look, piece by piece."""
-
-    changes: tuple[Shown, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
-    """What an apply or undo did. `left_out`: path → why it was not touched; `waiting`: what stays staged."""
-
-    written: tuple[str, ...]
-    left_out: Mapping[str, str]
-    waiting: Mapping[str, str]
-    notes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """A folder in the picker."""
 
@@ -483,6 +443,7 @@ ROOTS = (
     Changes,
     Differences,
     Written,
+    Pages,
     Listing,
     Desk,
     Failure,

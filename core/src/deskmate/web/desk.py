@@ -133,7 +133,7 @@ class Desk:
         if now is not None and now.asks:
             group, state, fact = "needs you", "needs you", "Approve"
         elif state == "needs you":
-            fact = f"Review {summary.pending}" if summary.pending else "Answer"
+            fact = f"Review {summary.pending}" if summary.pending else "Waits for you"
         return page.Row(
             id=summary.thread,
             title=summary.title or summary.thread,

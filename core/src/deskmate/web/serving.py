@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
@@ -16,6 +17,7 @@ import uvicorn
 from deskmate.errors import UserError
 from deskmate.host import Host
 from deskmate.host.running import running
+from deskmate.host.scheduling.serving import keep_schedules
 from deskmate.store.blobs import write_file
 from deskmate.store.lock import WriterLock, is_locked
 from deskmate.types.places import Places
@@ -25,6 +27,7 @@ from deskmate.web.hub import Hub
 from deskmate.web.page import Page
 from deskmate.web.signin import SignIn
 
+LOG = logging.getLogger("deskmate")
 ADDRESS = "127.0.0.1"
 _BACKLOG = 128
 _CONNECTIONS = 400
@@ -142,6 +145,7 @@ async def serve(host: Host, places: Places, own: socket.socket, door: Door, read
         desk.open(runs)
         tasks.start_soon(desk.hub.flush_often)
         tasks.start_soon(desk.keep_list)
+        tasks.start_soon(keep_schedules, host, places, runs, LOG.info)
         tasks.start_soon(_end_when_told, server)
         tasks.start_soon(_say_when, server, lambda: ready(f"http://{ADDRESS}:{port}/"))
         await server.serve(sockets=[own])

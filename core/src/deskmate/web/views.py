@@ -35,6 +35,7 @@ HIDDEN = frozenset(
         "GrantsSet",
         "SandboxOpened",
         "NetworkSet",
+        "ConnectorsSet",
         "ThreadRenamed",
         "ProjectSet",
         "RunResumed",

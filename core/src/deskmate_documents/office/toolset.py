@@ -7,6 +7,7 @@ from typing import Any
 
 from deskmate.plugin import Tool
 from deskmate_documents.office import (
+    cell_tools,
     change_tools,
     deck_tools,
     docx_tools,
@@ -56,6 +57,9 @@ def _program() -> Iterator[Tool]:
     yield Tool(function=change_tools.document_changes, reads=_BOTH, offered=())
     yield Tool(function=change_tools.document_take, risk="write", reads=_BOTH, offered=())
     yield Tool(function=change_tools.document_words, reads=_PATH, timeout_s=60, offered=())
+    yield Tool(function=cell_tools.cells_find, reads=_PATH, timeout_s=300, offered=())
+    yield Tool(function=cell_tools.cells_check, reads=_PATH, timeout_s=300, offered=())
+    yield Tool(function=cell_tools.cells_text, reads=_PATH, timeout_s=300, offered=())
 
 
 def _word() -> Iterator[Tool]:

@@ -133,7 +133,7 @@ ODDITIES = (
     Odd(name="writes though it only reads", check="files", says="only reads",
         body="(context.workspace / 'new.txt').write_text('x')"),
     Odd(name="follows a path out", check="files", says="reads /etc/passwd",
-        look=LOOK.replace("context.file(path).stat()", "__import__('os').fstat(open(path or __file__).fileno())")),
+        look=LOOK.replace("context.file(path).stat().st_size", "len(open(path or 'a.txt').read())")),
     Odd(name="calls a host nobody was told of", check="network", says="evil.example.com",
         body="import socket\n    try:\n        socket.getaddrinfo('evil.example.com', 443)\n    except OSError:\n        pass"),
     Odd(name="is another every time", check="same", says="otherwise the second time",

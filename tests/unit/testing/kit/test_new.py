@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -30,15 +31,19 @@ def test_a_new_plugin_keeps_its_style_and_passes_its_own_tests_unchanged(
 ) -> None:
     target, files = new_plugin("acme-two", kind, tmp_path / "new")
     assert {"pyproject.toml", "LICENSE", "README.md", ".github/workflows/check.yml"} <= {*files}
-    assert [
-        path
-        for path in files
-        if "@" in (target / path).read_bytes().decode("latin-1")
-        and path != ".github/workflows/check.yml"
-    ] == []
+    left = [p for p in files if re.search(rb"@[A-Z]+@", (target / p).read_bytes())]
+    assert left == []
     run(target, "ruff", "format", "--check", "--no-cache", ".")
     run(target, "ruff", "check", "--no-cache", ".")
     run(target, "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist")
+
+
+@pytest.mark.parametrize("name", ["a", "abcdefghijklmnopqrstuvwxyz-abcde"])
+def test_the_style_holds_for_the_shortest_and_the_longest_name(name: str, tmp_path: Path) -> None:
+    for kind in KINDS:
+        new_plugin(name, kind, tmp_path / kind)
+    run(tmp_path, "ruff", "format", "--check", "--no-cache", ".")
+    run(tmp_path, "ruff", "check", "--no-cache", ".")
 
 
 @pytest.mark.parametrize(

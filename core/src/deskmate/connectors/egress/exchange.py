@@ -218,14 +218,16 @@ class Exchange:
         try:
             stream = await dial(self._desk.outside, order.target, order.addresses)
         except BROKEN as error:
-            raise Refusal(502, f"{order.target.host} cannot be reached: {_brief(error)}") from error
+            raise Refusal(
+                502, f"{order.target.host} cannot be reached: {reason_of(error)}"
+            ) from error
         try:
             self._server = Peer(stream, server=True, idle_s=self._desk.budget.limits.idle_s)
             try:
                 await self._upload(order)
                 response = await self._response()
             except (*BROKEN, h11.RemoteProtocolError) as error:
-                why = f"{order.target.host} broke off: {_brief(error)}"
+                why = f"{order.target.host} broke off: {reason_of(error)}"
                 raise Refusal(502, why) from error
             return await self._download(order, response)
         finally:
@@ -313,7 +315,7 @@ class Exchange:
         try:
             return await self._pass_on(body)
         except (*BROKEN, h11.RemoteProtocolError) as error:
-            return f"the answer broke off: {_brief(error)}"
+            return f"the answer broke off: {reason_of(error)}"
         except ToolDenied as error:
             return error.message
 
@@ -410,7 +412,7 @@ def _length(headers: Headers) -> int:
     return next((int(value) for name, value in headers if name.lower() == b"content-length"), 0)
 
 
-def _brief(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """Return what went wrong, without anything that the other side may have written."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted ({error.verify_message})"

@@ -124,6 +124,11 @@ def is_credential(name: bytes) -> bool:
     return name.lower() not in _HARMLESS and _CREDENTIAL.search(name) is not None
 
 
+def has_credentials(path: str) -> bool:
+    """Say whether a path's query carries what identifies somebody at a server."""
+    return _QUERY_CREDENTIAL.search(path) is not None
+
+
 def check_request(
     given: Iterable[tuple[bytes, bytes]], target: Target, *, credentials: bool
 ) -> None:
@@ -134,7 +139,7 @@ def check_request(
         raise ToolDenied("the Host header is not the host of the URL")
     if any(name.lower() == b"upgrade" for name, _ in given):
         raise ToolDenied("a change of protocol (WebSocket) is refused: it could not be checked")
-    if not credentials and _QUERY_CREDENTIAL.search(target.path):
+    if not credentials and has_credentials(target.path):
         raise ToolDenied(
             f"the URL carries credentials; allow them with {target.host}:GET,credentials"
         )

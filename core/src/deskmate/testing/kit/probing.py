@@ -24,7 +24,7 @@ from deskmate.types.registry import InstalledPlugin
 from deskmate.types.wire import LAYER, PLUGINS
 
 DEADLINE_S = 300.0
-FUZZ = 24
+FUZZ = 32
 """Odd calls a tool."""
 _PIECE = 24_000
 _LIB = f"{LAYER}/lib"
@@ -125,15 +125,13 @@ def _places(plugin: InstalledPlugin) -> Mapping[str, str]:
     }
 
 
-def _request(
-    plugin: InstalledPlugin, places: Mapping[str, str], report: str, *, fuzz: int = FUZZ
-) -> dict[str, Any]:
+def _request(plugin: InstalledPlugin, places: Mapping[str, str], report: str) -> dict[str, Any]:
     order = {
         "name": plugin.name,
         "package": plugin.package,
         "version": plugin.version,
         "config": settings_of(plugin.name, plugin.manifest, {}),
-        "fuzz": fuzz,
+        "fuzz": FUZZ,
         "call_s": float(min(plugin.manifest.timeout_s, 60)),
         **places,
     }
@@ -153,7 +151,7 @@ def probe_in_child(
     with tempfile.TemporaryDirectory(prefix="deskmate-probe-") as scratch:
         report = Path(scratch, "report.json")
         places = {"root": str(site), "wheels": str(Path(scratch, "wheels"))}
-        request = {**_request(plugin, places, str(report), fuzz=12), "deadline_s": deadline_s}
+        request = {**_request(plugin, places, str(report)), "deadline_s": deadline_s}
         lib = str(Path(__file__).parents[3])
         environment = {
             k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "LANG", "TMPDIR")

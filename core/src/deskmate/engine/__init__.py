@@ -1,0 +1,1 @@
+"""Adapters of the Engine port: what runs many items durably."""

@@ -1,0 +1,120 @@
+"""OAuth 2.1 as the official client does it: discovery, registration, PKCE, refresh. Imported when a login is needed."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import httpx2
+from mcp.client.auth import OAuthClientProvider
+from mcp.shared.auth import (
+    AuthorizationCodeResult,
+    OAuthClientInformationFull,
+    OAuthClientMetadata,
+    OAuthMetadata,
+    OAuthToken,
+)
+from pydantic import AnyUrl
+
+from deskmate.errors import ToolDenied, ToolError
+from deskmate.protocol.oauth import Keep, Login, Person, begun
+
+EARLY_S = 60.0
+"""How long before its end a token counts as over."""
+NOBODY = "the login is over and nobody is there to renew it"
+_NOWHERE = "http://127.0.0.1:1/callback"
+
+
+def oauth(
+    url: str, login: Login, keep: Keep, person: Person | None, check: Callable[[str], None]
+) -> httpx2.Auth:
+    """Return what adds the login to requests.
+
+    Args:
+        url: of the connector's server.
+        login: what was kept.
+        keep: keeps what is new: tokens, a registration.
+        person: who logs in where that is needed; None: nobody, and the request fails.
+        check: raises ToolDenied for an address that no browser may be sent to.
+    """
+    # its messages quote servers, and without a handler Python would write them to the terminal
+    logging.getLogger("mcp").addHandler(logging.NullHandler())
+    return _Flow(url, _Kept(begun(person) if person is not None else login, keep), person, check)
+
+
+class _Kept:
+    """What the client asks to be kept, and is given back."""
+
+    def __init__(self, login: Login, keep: Keep) -> None:
+        self.login = login
+        self._keep = keep
+        self.server: OAuthMetadata | None = None
+
+    async def get_tokens(self) -> OAuthToken | None:
+        return OAuthToken.model_validate(self.login.token) if self.login.token else None
+
+    async def set_tokens(self, tokens: OAuthToken) -> None:
+        server = self.server.model_dump(mode="json", exclude_none=True) if self.server else {}
+        self.login = replace(
+            self.login,
+            token=tokens.model_dump(mode="json", exclude_none=True),
+            expires_at=time.time() + tokens.expires_in if tokens.expires_in else None,
+            server=server,
+        )
+        await self._keep(self.login)
+
+    async def get_client_info(self) -> OAuthClientInformationFull | None:
+        known = self.login.client
+        return OAuthClientInformationFull.model_validate(known) if known else None
+
+    async def set_client_info(self, client_info: OAuthClientInformationFull) -> None:
+        client = client_info.model_dump(mode="json", exclude_none=True)
+        self.login = replace(self.login, client=client)
+
+
+class _Flow(OAuthClientProvider):
+    """The client's flow, which after a restart knows the token's end and the server's places, too."""
+
+    def __init__(
+        self, url: str, kept: _Kept, person: Person | None, check: Callable[[str], None]
+    ) -> None:
+        self._kept, self._person, self._check = kept, person, check
+        metadata = OAuthClientMetadata(
+            client_name="Deskmate",
+            redirect_uris=[AnyUrl(person.redirect if person else _NOWHERE)],
+            grant_types=["authorization_code", "refresh_token"],
+            response_types=["code"],
+            token_endpoint_auth_method="none",  # noqa: S106 - a public client, without a secret
+        )
+        super().__init__(
+            url, metadata, kept, redirect_handler=self._show, callback_handler=self._wait
+        )
+
+    async def _initialize(self) -> None:
+        await super()._initialize()
+        if self._kept.login.expires_at is not None:
+            self.context.token_expiry_time = self._kept.login.expires_at - EARLY_S
+        if self._kept.login.server:
+            self.context.oauth_metadata = OAuthMetadata.model_validate(self._kept.login.server)
+            self._kept.server = self.context.oauth_metadata
+
+    async def _show(self, address: str) -> None:
+        if self._person is None:
+            raise ToolError(NOBODY)
+        server = self._kept.server = self.context.oauth_metadata
+        if server is None:
+            raise ToolDenied("its server says nothing of its login that could be followed")
+        if "S256" not in (server.code_challenge_methods_supported or ()):
+            raise ToolDenied("its login does not offer PKCE with S256, so a code could be stolen")
+        self._check(address)
+        await self._person.show(address)
+
+    async def _wait(self) -> AuthorizationCodeResult:
+        if self._person is None:
+            raise ToolError(NOBODY)
+        given = await self._person.wait()
+        return AuthorizationCodeResult(
+            code=given["code"], state=given.get("state"), iss=given.get("iss")
+        )

@@ -1,0 +1,226 @@
+"""A connector's server as the official client speaks to it; what it sends comes out as plain data, its faults as our errors."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import anyio
+from anyio.abc import TaskStatus
+
+from deskmate.errors import OutcomeUnknown, ProtocolError, ToolError
+from deskmate.protocol.oauth import why_no_login
+from deskmate.shown import one_line
+
+if TYPE_CHECKING:
+    import httpx2
+    from mcp import Client
+
+PAGES_LIMIT = 20
+_EVENT_BYTES = 8 << 20
+_SAID_LIMIT = 2_000
+_PROGRESS_LIMIT = 200
+_LOST = ("Connection closed", "SSE stream", "server answered a request with 202")
+"""How the client's own words for an answer that will never come begin."""
+
+Transport = AbstractAsyncContextManager[Any]
+"""What the client takes: a context that gives its two streams."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteResult:
+    """What a call gave, as the server sent it. `content`: its parts as JSON objects."""
+
+    content: tuple[Mapping[str, Any], ...]
+    structured: Any = None
+    is_error: bool = False
+
+
+class RemoteServer:
+    """A server that a connection stands to. Made by `connect_remote`."""
+
+    def __init__(self, client: Client, timeout_s: float) -> None:
+        self._client = client
+        self._timeout_s = timeout_s
+
+    @property
+    def name(self) -> str:
+        """What the server calls itself, bounded; empty if it does not say."""
+        info = self._client.server_info
+        return one_line(f"{info.name} {info.version}".strip(), 120) if info is not None else ""
+
+    @property
+    def protocol(self) -> str:
+        """The revision of the protocol that is spoken."""
+        return one_line(str(self._client.protocol_version), 40)
+
+    async def list_tools(self) -> tuple[Mapping[str, Any], ...]:
+        """Return its tools as JSON objects, at most 20 pages. Raises ToolError, ProtocolError."""
+        rows: list[Mapping[str, Any]] = []
+        cursor: str | None = None
+        with _Translated("listing its tools"):
+            for _ in range(PAGES_LIMIT):
+                page = await self._client.list_tools(cursor=cursor)
+                rows += [
+                    tool.model_dump(mode="json", by_alias=True, exclude_none=True)
+                    for tool in page.tools
+                ]
+                cursor = page.next_cursor
+                if cursor is None:
+                    return tuple(rows)
+        raise ProtocolError(f"its list of tools has more than {PAGES_LIMIT} pages")
+
+    async def call(
+        self,
+        tool: str,
+        arguments: Mapping[str, Any],
+        *,
+        timeout_s: float,
+        on_progress: Callable[[str], None],
+    ) -> RemoteResult:
+        """Call a tool.
+
+        Raises:
+            ToolError: the server answered that it did not work.
+            OutcomeUnknown: the call was sent and no answer came that can be read.
+        """
+        left = _PROGRESS_LIMIT
+
+        async def tell(
+            progress: float, total: float | None = None, message: str | None = None
+        ) -> None:
+            nonlocal left
+            said = message or (f"{progress:g} of {total:g}" if total else "")
+            if left and said:
+                left -= 1
+                on_progress(one_line(said, 200))
+
+        with _Translated(f"calling {tool}", sent=True):
+            answer = await self._client.call_tool(
+                tool, dict(arguments), read_timeout_seconds=timeout_s, progress_callback=tell
+            )
+            parts = [
+                part.model_dump(mode="json", by_alias=True, exclude_none=True)
+                for part in answer.content
+            ]
+            return RemoteResult(
+                content=tuple(parts),
+                structured=answer.structured_content,
+                is_error=bool(answer.is_error),
+            )
+
+
+class _Translated:
+    """Turns what the client raises into our errors; what a server wrote is bounded and in one line."""
+
+    def __init__(self, doing: str, *, sent: bool = False) -> None:
+        self._doing, self._sent = doing, sent
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: Any
+    ) -> None:
+        if error is None or not isinstance(error, Exception):
+            return
+        from mcp import MCPError  # noqa: PLC0415
+        from mcp_types import PARSE_ERROR, REQUEST_TIMEOUT  # noqa: PLC0415
+
+        if isinstance(error, ToolError | OutcomeUnknown | ProtocolError):
+            return
+        if isinstance(error, MCPError):
+            # the code of a closed connection is one that servers use for any error of theirs
+            lost = error.code in (PARSE_ERROR, REQUEST_TIMEOUT) or error.message.startswith(_LOST)
+            if lost and self._sent:
+                raise OutcomeUnknown(f"{self._doing}: {one_line(error.message, 300)}") from error
+            raise ToolError(
+                f"{self._doing} failed: {one_line(error.message, _SAID_LIMIT)}"
+            ) from error
+        if self._sent:
+            raise OutcomeUnknown(
+                f"{self._doing}: the answer cannot be read ({type(error).__name__})"
+            ) from error
+        raise ProtocolError(
+            f"{self._doing}: the answer cannot be read ({type(error).__name__})"
+        ) from error
+
+
+@asynccontextmanager
+async def connect_remote(
+    transport: Transport, *, timeout_s: float, connect_s: float | None = None
+) -> AsyncIterator[RemoteServer]:
+    """Yield the server behind a transport: of the newer generation of the protocol, else of the older.
+
+    Nothing that a server asks for by itself is answered with anything but no: no sampling, no questions to the user,
+    no list of folders. `connect_s`: how long connecting may take, where that is not as long as a request.
+    Raises ToolError where no connection comes about.
+    """
+    from mcp import Client  # noqa: PLC0415 - half a second of imports
+
+    # its messages quote servers, and without a handler Python would write them to the terminal
+    logging.getLogger("mcp").addHandler(logging.NullHandler())
+    client = Client(transport, mode="auto", read_timeout_seconds=timeout_s, cache=None)
+    stop = anyio.Event()
+
+    async def hold(*, task_status: TaskStatus[None]) -> None:
+        """Keep the connection in a task of its own: where it breaks, calls are told so and nothing is cancelled."""
+        began = False
+        try:
+            with anyio.fail_after(connect_s or timeout_s) as limit:
+                async with client:
+                    limit.deadline = float("inf")
+                    began = True
+                    task_status.started()
+                    await stop.wait()
+        except Exception as error:
+            if not began:
+                raise _failure(_first(error), connect_s or timeout_s) from error
+
+    try:
+        async with anyio.create_task_group() as tasks:
+            await tasks.start(hold)
+            try:
+                yield RemoteServer(client, timeout_s)
+            finally:
+                stop.set()
+    except BaseExceptionGroup as group:
+        raise _first(group) from None  # as if there were no task groups
+
+
+def _failure(error: BaseException, waited_s: float) -> BaseException:
+    """Return why no connection came about, as an error of ours."""
+    if isinstance(error, ToolError | OutcomeUnknown | ProtocolError):
+        return error
+    if isinstance(error, TimeoutError):
+        return ToolError(f"it gave no answer in {waited_s:g} s")
+    return ToolError(_why(error))
+
+
+def _first(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _why(error: BaseException) -> str:
+    import httpx2  # noqa: PLC0415
+    from mcp import MCPError  # noqa: PLC0415
+
+    if isinstance(error, httpx2.TransportError):  # in our own words
+        return one_line(str(error), 300)
+    if why := why_no_login(error):
+        return why
+    if isinstance(error, MCPError):
+        return f"it answered: {one_line(error.message, 300)}"
+    return f"it does not speak the protocol ({type(error).__name__})"
+
+
+def http_transport(url: str, client: httpx2.AsyncClient) -> Transport:
+    """Return the transport to a server over streamable HTTP."""
+    from mcp.client.streamable_http import streamable_http_client  # noqa: PLC0415
+
+    return streamable_http_client(url, http_client=client, max_sse_event_size=_EVENT_BYTES)

@@ -1,0 +1,293 @@
+"""The record of one table: one SQLite file that holds its order, rows, cells and every model call with its money.
+
+Money is kept in millionths of a dollar, so that sums are exact. Every method is one transaction and blocks.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from deskmate.errors import CorruptData, UserError
+from deskmate.tables.written import call_id, cell_of, micro, row_of, usd
+from deskmate.types.codec import from_json, to_json
+from deskmate.types.ids import Digest
+from deskmate.types.tables import Cell, Row, Spent, TableAbout, TableSummary
+
+FILE, LOCK, ENGINE = "table.db", "lock", "engine.db"
+VERSION = 1
+_SCHEMA = """
+create table about (version integer not null, json text not null, budget integer, reserved integer not null);
+create table rows (number integer primary key, path text not null, round integer not null, state text not null,
+  sha256 text);
+create index open_rows on rows (state, number);
+create table cells (row integer not null, place integer not null, status text not null, json text not null,
+  round integer not null, primary key (row, place)) without rowid;
+create table calls (id text primary key, row integer not null, held integer, cost integer, state text not null,
+  reply text, at text not null) without rowid;
+create index calls_of on calls (row, state);
+"""
+
+
+class TableRecord:
+    """One table's file, open. Threads may share it."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises UserError if there is no table, CorruptData if it is of a later version or damaged."""
+        if not path.is_file():
+            raise UserError(
+                f"There is no table {path.parent.name}.", hint="See: deskmate table list"
+            )
+        self.folder = path.parent
+        self._lock = threading.Lock()
+        self._db = _connect(path)
+        try:
+            version, told = self._db.execute("select version, json from about").fetchone()
+            if version != VERSION:
+                raise CorruptData(f"The table {path.parent.name} is of version {version}.")
+            self.about = from_json(TableAbout, json.loads(told))
+        except (sqlite3.DatabaseError, TypeError) as error:
+            self._db.close()
+            raise CorruptData(f"The table {path.parent.name} cannot be read: {error}.") from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            self._db.execute("begin immediate")
+            try:
+                yield self._db
+            except BaseException:
+                self._db.execute("rollback")
+                raise
+            self._db.execute("commit")
+
+    def _all(self, query: str, *values: object) -> list[sqlite3.Row]:
+        with self._lock:
+            return self._db.execute(query, values).fetchall()
+
+    def set_order(self, about: TableAbout) -> None:
+        """Store the order anew: its model or its budget changed."""
+        budget = None if about.budget_usd is None else micro(about.budget_usd)
+        with self._transaction() as db:
+            db.execute(
+                "update about set json = ?, budget = ?",
+                (json.dumps(to_json(about), ensure_ascii=False), budget),
+            )
+        self.about = about
+
+    def row(self, number: int) -> Row:
+        """Return one row. Raises UserError if there is none."""
+        found = self._all("select * from rows where number = ?", number)
+        if not found:
+            raise UserError(f"The table {self.about.id} has no row {number}.")
+        return row_of(found[0])
+
+    def rows(self, *, only_open: bool = False) -> Iterator[Row]:
+        """Yield the rows in order, a few hundred at a time in memory."""
+        state, after = ("open" if only_open else "%"), 0
+        while found := self._all(
+            "select * from rows where state like ? and number > ? order by number limit 500",
+            state,
+            after,
+        ):
+            yield from map(row_of, found)
+            after = found[-1]["number"]
+
+    def cells(self, row: int) -> tuple[Cell, ...]:
+        """Return a row's cells in the order of the columns; those that nobody answered are `open`."""
+        found = {
+            each["place"]: cell_of(each["json"])
+            for each in self._all("select place, json from cells where row = ?", row)
+        }
+        return tuple(
+            found.get(place) or Cell(column=column.name, status="open")
+            for place, column in enumerate(self.about.columns)
+        )
+
+    def finish_row(
+        self, number: int, round_: int, cells: Mapping[str, Cell], digest: Digest | None
+    ) -> bool:
+        """Store a row's answers and close it; False if that round of it is closed already, and nothing is stored."""
+        places = {column.name: place for place, column in enumerate(self.about.columns)}
+        with self._transaction() as db:
+            closed = db.execute(
+                "update rows set state = 'done', sha256 = ? where number = ? and round = ? and state = 'open'",
+                (digest, number, round_),
+            )
+            if closed.rowcount != 1:
+                return False
+            db.executemany(
+                "insert into cells values (?, ?, ?, ?, ?) on conflict (row, place) do update"
+                " set status = excluded.status, json = excluded.json, round = excluded.round",
+                [
+                    (
+                        number,
+                        places[name],
+                        cell.status,
+                        json.dumps(to_json(cell), ensure_ascii=False),
+                        round_,
+                    )
+                    for name, cell in cells.items()
+                ],
+            )
+        return True
+
+    def reopen(self, cells: Iterable[tuple[int, str]]) -> int:
+        """Have cells answered again, each named by row and column; return of how many rows."""
+        places = {column.name: place for place, column in enumerate(self.about.columns)}
+        by_row: dict[int, list[int]] = {}
+        for row, column in cells:
+            if column not in places:
+                raise UserError(f"The table {self.about.id} has no column {column!r}.")
+            by_row.setdefault(row, []).append(places[column])
+        with self._transaction() as db:
+            for row, wanted in by_row.items():
+                known = db.execute(
+                    "update rows set round = round + 1, state = 'open' where number = ? and state = 'done'",
+                    (row,),
+                )
+                if known.rowcount:
+                    db.executemany(
+                        "delete from cells where row = ? and place = ?",
+                        [(row, place) for place in wanted],
+                    )
+        return len(by_row)
+
+    def with_status(self, statuses: Sequence[str]) -> Iterator[tuple[int, str]]:
+        """Yield row and column of the cells of these statuses."""
+        marks = ",".join("?" * len(statuses))
+        query = f"select row, place from cells where status in ({marks}) order by row, place"  # noqa: S608 - marks only
+        for found in self._all(query, *statuses):
+            yield found["row"], self.about.columns[found["place"]].name
+
+    def hold(self, row: int, round_: int, estimate_usd: float | None, at: str) -> str | None:
+        """Reserve the money of one model call and return the call's id; None if the budget does not reach.
+
+        One statement decides, so that calls that start together cannot both have the last of it.
+        """
+        held = None if estimate_usd is None else micro(estimate_usd, up=True)
+        with self._transaction() as db:
+            fits = db.execute(
+                "update about set reserved = reserved + ? where budget is null or reserved + ? <= budget",
+                (held or 0, held or 0),
+            )
+            if fits.rowcount != 1:
+                return None
+            count = db.execute("select count(*) from calls where row = ?", (row,)).fetchone()[0]
+            name = call_id(row, round_, count + 1)
+            db.execute(
+                "insert into calls values (?, ?, ?, null, 'sent', null, ?)", (name, row, held, at)
+            )
+        return name
+
+    def settle(self, call: str, cost_usd: float | None, reply: str) -> None:
+        """Store a call's answer and what it really cost, in place of what was held for it; once."""
+        cost = None if cost_usd is None else micro(cost_usd)
+        with self._transaction() as db:
+            held = db.execute(
+                "select held from calls where id = ? and state = 'sent'", (call,)
+            ).fetchone()
+            if held is None:
+                return
+            db.execute(
+                "update calls set cost = ?, reply = ?, state = 'answered' where id = ?",
+                (cost, reply, call),
+            )
+            change = (cost if cost is not None else held[0] or 0) - (held[0] or 0)
+            db.execute("update about set reserved = reserved + ?", (change,))
+
+    def release(self, call: str) -> None:
+        """Give back what was held for a call that was refused and cost nothing."""
+        with self._transaction() as db:
+            held = db.execute(
+                "select held from calls where id = ? and state = 'sent'", (call,)
+            ).fetchone()
+            if held is not None:
+                db.execute("update calls set state = 'refused', cost = 0 where id = ?", (call,))
+                db.execute("update about set reserved = reserved - ?", (held[0] or 0,))
+
+    def reply(self, row: int, round_: int) -> str | None:
+        """Return the stored answer of a round's call: it was paid for and is not asked for again."""
+        found = self._all(
+            "select reply from calls where row = ? and state = 'answered' and id like ? order by id desc limit 1",
+            row,
+            call_id(row, round_, 0)[:-4] + "%",
+        )
+        return str(found[0]["reply"]) if found else None
+
+    def spent(self) -> Spent:
+        """Return the money of all calls, each counted once."""
+        found = self._all(
+            "select state, count(*) as calls, sum(coalesce(cost, held, 0)) as money,"
+            " sum(cost is null and held is null) as unknown from calls where state != 'refused' group by state"
+        )
+        by_state = {each["state"]: each for each in found}
+        answered, sent = by_state.get("answered"), by_state.get("sent")
+        return Spent(
+            answered_usd=usd(answered["money"]) if answered else 0.0,
+            unanswered_usd=usd(sent["money"]) if sent else 0.0,
+            calls=answered["calls"] if answered else 0,
+            unanswered_calls=sent["calls"] if sent else 0,
+            known=not any(each["unknown"] for each in found),
+        )
+
+    def reserved_usd(self) -> float:
+        """Return what is spent or held for calls under way."""
+        return usd(self._all("select reserved from about")[0]["reserved"])
+
+    def summary(self) -> TableSummary:
+        """Return how the table stands."""
+        rows = {
+            each["state"]: each["n"]
+            for each in self._all("select state, count(*) as n from rows group by state")
+        }
+        cells = {
+            each["status"]: each["n"]
+            for each in self._all("select status, count(*) as n from cells group by status")
+        }
+        total = sum(rows.values())
+        unanswered = total * len(self.about.columns) - sum(cells.values())
+        return TableSummary(
+            about=self.about,
+            rows=total,
+            rows_done=rows.get("done", 0),
+            cells={**cells, **({"open": unanswered} if unanswered else {})},
+            spent=self.spent(),
+        )
+
+
+def make_table(folder: Path, about: TableAbout, paths: Iterable[str]) -> None:
+    """Make a table's folder and file, whole or not at all."""
+    folder.mkdir(parents=True, mode=0o700)
+    part = folder / f"{FILE}.part"
+    with closing(_connect(part)) as db:
+        db.executescript(_SCHEMA)
+        budget = None if about.budget_usd is None else micro(about.budget_usd)
+        db.execute("begin")
+        db.execute(
+            "insert into about values (?, ?, ?, 0)",
+            (VERSION, json.dumps(to_json(about), ensure_ascii=False), budget),
+        )
+        db.executemany(
+            "insert into rows values (?, ?, 1, 'open', null)",
+            ((n, path) for n, path in enumerate(paths, 1)),
+        )
+        db.execute("commit")
+        db.execute("pragma wal_checkpoint(truncate)")
+    part.rename(folder / FILE)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+    db.row_factory = sqlite3.Row
+    db.execute("pragma journal_mode=wal")
+    db.execute("pragma synchronous=full")
+    return db

@@ -1,0 +1,105 @@
+"""Connectors as the user keeps them: where a server is, what it was seen to offer, what its tools may do; and a thread's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from deskmate.types.ids import Digest
+from deskmate.types.policy import Decision
+from deskmate.types.registry import Risk
+
+OWNER = "connector."
+"""Begins the owner of a connector's secrets; no plugin's name has a dot, so none can ask for them."""
+Transport = Literal["http"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretHeader:
+    """A header that the host adds to each request. `secret`: its name in the vault. `scheme`: such as Bearer."""
+
+    name: str
+    secret: str
+    scheme: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteTool:
+    """A tool as its server describes it. Untrusted. `hints`: what it says of itself; no policy follows them."""
+
+    name: str
+    title: str = ""
+    description: str = ""
+    input_schema: Mapping[str, Any] = field(default_factory=dict)
+    output_schema: Mapping[str, Any] | None = None
+    hints: Mapping[str, bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PinnedTool:
+    """A tool as the user accepted it. `wire`: its name for the model. `digest`: of the whole definition."""
+
+    tool: RemoteTool
+    wire: str
+    digest: Digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolSetting:
+    """What the user says of a tool. `risk`: what it does; a server's own word on that does not count."""
+
+    decision: Decision | None = None
+    risk: Risk = "write"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectorEntry:
+    """One connector. `url`: of the server. `server`, `protocol`: what it called itself, and spoke, when last asked.
+
+    `categories`: what texts may call it as `~~category`. `headers`: filled from the vault. `login`: it wants a login by
+    OAuth. `settings`: by the server's name of a tool. `off`: server's name of a tool → why it is not offered.
+    `of`: the plugin that brought it. `timeout_s`: of one call.
+    """
+
+    name: str
+    url: str
+    transport: Transport = "http"
+    categories: tuple[str, ...] = ()
+    headers: tuple[SecretHeader, ...] = ()
+    login: bool = False
+    tools: tuple[PinnedTool, ...] = ()
+    settings: Mapping[str, ToolSetting] = field(default_factory=dict)
+    off: Mapping[str, str] = field(default_factory=dict)
+    server: str = ""
+    protocol: str = ""
+    of: str = ""
+    timeout_s: int = 60
+
+    @property
+    def owner(self) -> str:
+        """Whose its secrets are, in the vault."""
+        return f"{OWNER}{self.name}"
+
+    def setting(self, tool: str) -> ToolSetting:
+        """Return what the user says of a tool, by the server's name."""
+        return self.settings.get(tool, ToolSetting())
+
+    def offered(self) -> tuple[PinnedTool, ...]:
+        """Return the tools that a thread may be offered: accepted, not changed since, not blocked."""
+        return tuple(
+            pin
+            for pin in self.tools
+            if pin.tool.name not in self.off and self.setting(pin.tool.name).decision != "deny"
+        )
+
+    def with_setting(self, tool: str, setting: ToolSetting) -> ConnectorEntry:
+        """Return the connector with another word of the user on a tool."""
+        return replace(self, settings={**self.settings, tool: setting})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectorsSet:
+    """The thread's connectors from now on: name → digest of the definitions of its tools that the user accepted."""
+
+    connectors: Mapping[str, Digest]

@@ -1,0 +1,105 @@
+"""Routes of the files in a change set: taking one away as it is, and looking at its pages."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal, cast
+from urllib.parse import quote
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from deskmate.errors import UserError
+from deskmate.host import viewing
+from deskmate.web import contract as page
+from deskmate.web.bodies import answer
+from deskmate.web.desk import Desk
+from deskmate.web.routes_threads import ThreadRoutes
+
+if TYPE_CHECKING:
+    from deskmate.ports import Blobs, Sandbox
+
+PAGES_AT_ONCE = 3
+_DPI = 80
+_MOST_PAGES = 10_000
+
+
+class FileRoutes:
+    """What a run made, to look at or to keep, before anything is written. Nothing is opened by a path from outside."""
+
+    def __init__(self, desk: Desk, threads: ThreadRoutes) -> None:
+        self._desk, self._threads = desk, threads
+        self._held: tuple[Sandbox, Blobs] | None = None
+
+    def routes(self) -> list[Route]:
+        """Return the routes."""
+        changes = "/api/threads/{thread}/changes"
+        return [
+            Route(f"{changes}/file", self.file, methods=["GET"]),
+            Route(f"{changes}/pages", self.pages, methods=["GET"]),
+        ]
+
+    async def file(self, request: Request) -> Response:
+        """The bytes of one version, for the user's own programs: never shown by the browser in this page's name."""
+        version = await self._version(request)
+        name = version.path.rpartition("/")[2]
+        blobs = self._parts()[1]
+
+        def content() -> Iterator[bytes]:
+            yield from blobs.chunks(version.sha256)
+
+        return StreamingResponse(
+            content(),
+            media_type="application/octet-stream",
+            headers={
+                "content-disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",
+                "content-length": str(version.size),
+            },
+        )
+
+    async def pages(self, request: Request) -> Response:
+        """Pictures of some pages of one version."""
+        version = await self._version(request)
+        first = request.query_params.get("first", "1")
+        if not first.isascii() or not first.isdigit() or not 1 <= int(first) <= _MOST_PAGES:
+            raise UserError("The first page is a number from 1.")
+        sandbox, blobs = self._parts()
+        found = await viewing.pictures(
+            sandbox,
+            blobs,
+            version,
+            first=int(first),
+            count=PAGES_AT_ONCE,
+            dpi=_DPI,
+            progress=lambda line: None,
+        )
+        shown = tuple(
+            f"data:{one.media};base64,{base64.b64encode(one.content).decode()}" for one in found
+        )
+        return answer(
+            page.Pages(first=int(first), pictures=shown, more=len(shown) == PAGES_AT_ONCE)
+        )
+
+    async def _version(self, request: Request) -> viewing.Version:
+        asked, thread = request.query_params, self._threads.named(request)
+        side = asked.get("side", "after")
+        if side not in ("before", "after"):
+            raise HTTPException(404, "There is no such version.")
+        return await viewing.file_version(
+            self._desk.places,
+            thread,
+            asked.get("path", ""),
+            asked.get("run", ""),
+            cast("Literal['before', 'after']", side),
+        )
+
+    def _parts(self) -> tuple[Sandbox, Blobs]:
+        if self._held is None:
+            from deskmate.host.adapters import Adapters  # noqa: PLC0415
+
+            adapters = Adapters(self._desk.places)
+            self._held = adapters.sandbox(), adapters.blobs()
+        return self._held

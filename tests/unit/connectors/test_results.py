@@ -1,0 +1,69 @@
+"""Results become one inert text, whatever a server puts into them."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+
+from deskmate.connectors.results import outcome_of
+from deskmate.protocol.remote import RemoteResult
+
+PNG = base64.b64encode(b"\x89PNG" + bytes(2000)).decode()
+
+
+def said(*parts: dict[str, Any], **more: Any) -> str:
+    return outcome_of(RemoteResult(content=parts, **more)).text
+
+
+def test_texts_stand_below_each_other() -> None:
+    assert said({"type": "text", "text": "a"}, {"type": "text", "text": "b"}) == "a\nb"
+
+
+def test_what_could_command_a_terminal_is_spelled_out() -> None:
+    text = said({"type": "text", "text": "a\x1b]52;c;x\x07\u202eb\r\nc\td"})
+    assert text == "a\\u001b]52;c;x\\u0007\\u202eb\nc\td"
+
+
+@pytest.mark.parametrize("kind", ["image", "audio"])
+def test_pictures_and_sounds_are_named_by_size_and_digest(kind: str) -> None:
+    text = said({"type": kind, "mimeType": "image/png", "data": PNG})
+    assert text.startswith(f"[{kind} image/png, 2,004 bytes, sha256 ")
+    assert PNG[:40] not in text
+    assert said({"type": kind, "data": "not base64!"}) == f"[{kind}: not readable, left out]"
+
+
+def test_resources_bring_their_text_and_links_their_address() -> None:
+    resource = {"uri": "crm://1", "text": "the text"}
+    assert said({"type": "resource", "resource": resource}) == "[crm://1]\nthe text"
+    assert "2,004 bytes" in said({"type": "resource", "resource": {"uri": "x", "blob": PNG}})
+    assert (
+        said({"type": "resource_link", "uri": "crm://2", "name": "Two\n"}) == "[link: Two crm://2]"
+    )
+    assert said({"type": "resource", "resource": "x"}) == ""
+
+
+def test_what_is_not_known_is_left_out_by_its_name() -> None:
+    assert said({"type": "hologram\x1b"}) == "[a part of kind hologram\\x1b is left out]"
+
+
+def test_data_without_words_are_shown_as_json_and_with_words_not_again() -> None:
+    assert said(structured={"a": 1}) == '{"a": 1}'
+    assert said({"type": "text", "text": "one"}, structured={"a": 1}) == "one"
+
+
+def test_a_thousand_parts_are_cut() -> None:
+    parts = [{"type": "text", "text": "x"}] * 1000
+    assert said(*parts).endswith("[900 more parts are left out]")
+
+
+def test_nothing_of_it_is_evidence_or_a_deliverable() -> None:
+    outcome = outcome_of(RemoteResult(content=({"type": "text", "text": "x"},), is_error=True))
+    assert (outcome.evidence, outcome.deliverables, outcome.wrote, outcome.structured) == (
+        (),
+        (),
+        False,
+        None,
+    )
+    assert outcome.is_error
