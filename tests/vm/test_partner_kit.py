@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -75,8 +74,8 @@ def test_the_tutorial_works_word_for_word_in_a_real_machine(
     assert "run in: virtual machine" in said
     assert "Level: tested" in said
     assert "FAILED" not in said
-    assert "2 lines, 6 words, 1 open tasks" in said
+    assert "2 lines, 7 words, 1 open tasks" in said
     table = (work / "notes/today-tally.md").read_text("utf-8")
     assert "| questions | 1 |" in table
-    (thread,) = json.loads(desk.call("thread", "list", "--json").stdout)["threads"]
-    assert desk.events(thread["id"], "Validated")[-1]["rules"].count("ACME-COUNTS") == 1
+    (thread,) = desk.json("thread", "list")
+    assert desk.events(thread["thread"], "Validated")[-1]["rules"].count("ACME-COUNTS") == 1
