@@ -14,8 +14,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import anyio
+
 from deskmate.discovery.manifest import settings_of
-from deskmate.errors import CorruptData, PluginError
+from deskmate.errors import CorruptData, PluginError, SandboxUnavailable
 from deskmate.ports import Machine, Progress, Sandbox, SandboxSpec
 from deskmate.types.codec import from_json
 from deskmate.types.ids import Digest, ThreadId
@@ -24,6 +26,8 @@ from deskmate.types.registry import InstalledPlugin
 from deskmate.types.wire import LAYER, PLUGINS
 
 DEADLINE_S = 300.0
+OPEN_S = 180.0
+"""A machine that loads the plugin is there by then, also on a busy host without hardware help."""
 FUZZ = 32
 """Odd calls a tool."""
 _PIECE = 24_000
@@ -60,26 +64,38 @@ async def probe_in_machine(
 ) -> ProbeReport:
     """Return what the probe sees of a plugin in a fresh virtual machine without a network and without folders.
 
-    Raises SandboxMissing, SandboxUnavailable.
+    A plugin with which no machine comes up, or that never ends, is one that does not load. Raises SandboxMissing.
     """
     spec = SandboxSpec(thread=ThreadId("plugin-check"), plugins=(plugin.name,))
     progress("starting a virtual machine")
-    async with sandbox.open(spec, progress) as machine:
-        await machine.put_base((), NoContent(), progress)
-        progress("trying its tools and gates")
-        request = json.dumps(_request(plugin, _places(plugin), f"{_REPORT}.json"))
-        script = (
-            f"cat > {_REPORT}.in <<'DESKMATE-ORDER'\n{request}\nDESKMATE-ORDER\n"
-            f'python3 -c "{_RUN}" {_LIB} < {_REPORT}.in && python3 -c "{_PACK}" && wc -c < {_REPORT}.b64'
+    try:
+        with anyio.fail_after(OPEN_S) as scope:
+            async with sandbox.open(spec, progress) as machine:
+                scope.deadline = anyio.current_time() + DEADLINE_S + 120
+                await machine.put_base((), NoContent(), progress)
+                progress("trying its tools and gates")
+                return await _probed(machine, plugin)
+    except TimeoutError:
+        return _nothing(
+            f"no virtual machine came up with it within {OPEN_S:g} s, or it never ended"
         )
-        said = await _shell(machine, "probe", script, int(DEADLINE_S) + 60)
-        if not said.strip().isdigit():
-            return _nothing(f"it did not come to its end: {said.strip()[-300:]}")
-        size = min(int(said), PROBE_LIMIT_BYTES)
-        pieces = []
-        for start in range(0, size, _PIECE):
-            command = f"tail -c +{start + 1} {_REPORT}.b64 | head -c {_PIECE}"
-            pieces.append(await _shell(machine, f"piece-{start}", command, 60))
+    except SandboxUnavailable as error:
+        return _nothing(f"no virtual machine came up with it: {error.message}")
+
+
+async def _probed(machine: Machine, plugin: InstalledPlugin) -> ProbeReport:
+    request = json.dumps(_request(plugin, _places(plugin), f"{_REPORT}.json"))
+    script = (
+        f"cat > {_REPORT}.in <<'DESKMATE-ORDER'\n{request}\nDESKMATE-ORDER\n"
+        f'python3 -c "{_RUN}" {_LIB} < {_REPORT}.in && python3 -c "{_PACK}" && wc -c < {_REPORT}.b64'
+    )
+    said = await _shell(machine, "probe", script, int(DEADLINE_S) + 60)
+    if not said.strip().isdigit():
+        return _nothing(f"it did not come to its end: {said.strip()[-300:]}")
+    pieces = []
+    for start in range(0, min(int(said), PROBE_LIMIT_BYTES), _PIECE):
+        command = f"tail -c +{start + 1} {_REPORT}.b64 | head -c {_PIECE}"
+        pieces.append(await _shell(machine, f"piece-{start}", command, 60))
     return _unpacked("".join(pieces))
 
 
