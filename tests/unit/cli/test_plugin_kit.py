@@ -60,7 +60,8 @@ def test_what_fails_is_said_with_the_reason_and_an_exit_code(empty: Path) -> Non
     assert report["ok"] is False
     (failed,) = [check for check in report["checks"] if check["status"] == "failed"]
     assert failed["id"] == "texts"
-    assert "SKILL.md:12: tells the model to drop its rules" in failed["details"][0]
+    last = len(skill.read_text().splitlines())
+    assert f"SKILL.md:{last}: tells the model to drop its rules" in failed["details"][0]
     code = root.main(["plugin", "check", "deskmate-acme", "--static"], standalone_mode=False)
     assert code == 1
 

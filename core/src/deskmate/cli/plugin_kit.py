@@ -71,7 +71,7 @@ def pack_command(session: Session, folder: Path, out: Path, as_json: bool) -> No
     say(f"Next: deskmate plugin install {wheel}")
 
 
-@click.command("check", short_help="Check a plugin in a virtual machine: does it do what it says?")
+@click.command("check", short_help="Check that a plugin does what it says.")
 @click.argument("what", type=click.Path(exists=True, path_type=Path), metavar="FOLDER|WHEEL")
 @click.option(
     "--level",

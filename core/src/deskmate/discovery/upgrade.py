@@ -164,5 +164,6 @@ def _diff(path: str, one: bytes, other: bytes) -> Iterator[str]:
     if len(one) + len(other) > _TEXT_LIMIT_BYTES:
         yield f"{path}: too large to be compared line by line"
         return
-    old, new = (content.decode("utf-8", "replace").splitlines() for content in (one, other))
-    yield from difflib.unified_diff(old, new, f"before/{path}", f"now/{path}", lineterm="", n=1)
+    before, now = (content.decode("utf-8", "replace").splitlines() for content in (one, other))
+    names = (f"before/{path}", f"now/{path}")
+    yield from difflib.unified_diff(before, now, *names, lineterm="", n=1)

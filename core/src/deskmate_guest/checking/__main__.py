@@ -38,11 +38,13 @@ def probe(order: Mapping[str, Any], deadline_s: float) -> ProbeReport:
     """Return what two sessions see, each with another order of sets and only the first with odd arguments."""
     begin = time.monotonic()
     order = _placed(order)
-    first, problem = _session({**order}, "1", deadline_s)
-    left = max(deadline_s - (time.monotonic() - begin), 1.0)
-    if first.load.error or first.problem:
-        return ProbeReport(first=first, cases_problem=problem)
-    second, _ = _session({**order, "fuzz": 0}, "2", left)
+    with tempfile.TemporaryDirectory(prefix="deskmate-check-") as top:
+        room = Path(top, "room")  # the same for both, so that paths in answers are the same
+        first, problem = _session({**order}, room, "1", deadline_s)
+        left = max(deadline_s - (time.monotonic() - begin), 1.0)
+        if first.load.error or first.problem:
+            return ProbeReport(first=first, cases_problem=problem)
+        second, _ = _session({**order, "fuzz": 0}, room, "2", left)
     return ProbeReport(first=first, second=second, cases_problem=problem)
 
 
@@ -56,17 +58,14 @@ def _placed(order: Mapping[str, Any]) -> dict[str, Any]:
     return {**rest, "root": found[0], "wheels": found[1]}
 
 
-def _session(order: dict[str, Any], seed: str, deadline_s: float) -> tuple[SessionSeen, str]:
-    folder = Path(tempfile.mkdtemp(prefix="deskmate-check-"))
-    fixed = folder.with_name(
-        "deskmate-check-room"
-    )  # one place, so that paths in answers are the same
-    shutil.rmtree(fixed, ignore_errors=True)
-    folder.rename(fixed)
+def _session(
+    order: dict[str, Any], room: Path, seed: str, deadline_s: float
+) -> tuple[SessionSeen, str]:
+    room.mkdir(mode=0o700)
     try:
-        lines, late = _run({**order, "folder": str(fixed)}, fixed, seed, deadline_s)
+        lines, late = _run({**order, "folder": str(room)}, room, seed, deadline_s)
     finally:
-        shutil.rmtree(fixed, ignore_errors=True)
+        shutil.rmtree(room, ignore_errors=True)
     return _read(lines, late)
 
 

@@ -31,7 +31,7 @@ def test_a_new_plugin_keeps_its_style_and_passes_its_own_tests_unchanged(
 ) -> None:
     target, files = new_plugin("acme-two", kind, tmp_path / "new")
     assert {"pyproject.toml", "LICENSE", "README.md", ".github/workflows/check.yml"} <= {*files}
-    left = [p for p in files if re.search(rb"@[A-Z]+@", (target / p).read_bytes())]
+    left = [path for path in files if re.search(rb"@[A-Z]+@", (target / path).read_bytes())]
     assert left == []
     run(target, "ruff", "format", "--check", "--no-cache", ".")
     run(target, "ruff", "check", "--no-cache", ".")
