@@ -35,9 +35,10 @@ def odd_arguments(
     required = set(schema.get("required", ()))
     for number in range(count):
         yield {
-            name: _value(about, chance, texts, number, 0)
-            for name, about in schema.get("properties", {}).items()
-            if name in required or chance.random() < 0.6
+            # two texts of one call differ, and each meets all of them
+            name: _value(about, chance, texts, number + 7 * position, 0)
+            for position, (name, about) in enumerate(schema.get("properties", {}).items())
+            if name in required or number < len(texts) or chance.random() < 0.5
         }
 
 
@@ -56,7 +57,7 @@ def _value(
         return _object(about, chance, texts, number, depth)
     if kind in _PLAIN:
         return chance.choice(_PLAIN[kind])
-    return texts[number % len(texts)] if chance.random() < 0.5 else chance.choice(texts)
+    return texts[number % len(texts)]  # so each of them comes up once the tries are as many
 
 
 def _array(

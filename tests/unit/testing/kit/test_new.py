@@ -38,6 +38,14 @@ def test_a_new_plugin_keeps_its_style_and_passes_its_own_tests_unchanged(
     run(target, "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist")
 
 
+@pytest.mark.parametrize("name", ["a", "abcdefghijklmnopqrstuvwxyz-abcde"])
+def test_the_style_holds_for_the_shortest_and_the_longest_name(name: str, tmp_path: Path) -> None:
+    for kind in KINDS:
+        new_plugin(name, kind, tmp_path / kind)
+    run(tmp_path, "ruff", "format", "--check", "--no-cache", ".")
+    run(tmp_path, "ruff", "check", "--no-cache", ".")
+
+
 @pytest.mark.parametrize(
     "name", ["Acme", "acme_two", "-a", "a" * 33, "../a", "", "office", "skill"]
 )

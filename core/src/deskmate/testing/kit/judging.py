@@ -11,8 +11,8 @@ from deskmate.testing.kit.wording import suspicions
 from deskmate.types.probe import CallSeen, Observed, ProbeReport, SessionSeen
 from deskmate.types.registry import Manifest, Risk
 
-LOAD_LIMIT_S = 10.0
-"""In a virtual machine without hardware help; the plugin's own part of a new template."""
+LOAD_LIMIT_S = 30.0
+"""In a virtual machine without hardware help, with all libraries read from a cold disk."""
 _PROMPT_CHARACTERS = 8_000
 _PROGRAM_PLACES = ("/usr/", "/bin/", "/opt/deskmate/")
 
@@ -153,7 +153,7 @@ def _calls(manifest: Manifest, seen: ProbeReport) -> Check:
     tried = {call.tool for call in first.calls if call.outcome == "answer"}
     left = sorted(set(manifest.tools) - tried)
     words = (
-        f"{len(first.calls)} examples answer as they should"
+        f"{_number(len(first.calls), 'example')} answered as it should be"
         if manifest.tools
         else "there are no tools"
     )
@@ -189,7 +189,11 @@ def _same(seen: ProbeReport, has_tools: bool) -> Check:
                     f"call {call.number + 1} ({call.tool}) writes another {path} the second time"
                 )
     nothing = "no call was made twice" if has_tools and not compared else ""
-    words = f"{compared} calls give the same twice" if has_tools else "there are no tools"
+    words = (
+        f"{_number(compared, 'call')} made twice gave the same"
+        if has_tools
+        else "there are no tools"
+    )
     return check("same", problems, words, open_words=nothing)
 
 
@@ -197,7 +201,11 @@ def _fuzz(manifest: Manifest, first: SessionSeen) -> Check:
     problems = [f"{row.tool}: {fault}" for row in first.fuzz for fault in row.faults]
     left = sorted(set(manifest.tools) - {row.tool for row in first.fuzz})
     tried = sum(row.tried for row in first.fuzz)
-    words = f"{tried} odd calls are answered or refused" if manifest.tools else "there are no tools"
+    words = (
+        f"{_number(tried, 'odd call')} answered or refused"
+        if manifest.tools
+        else "there are no tools"
+    )
     missing = f"not tried: {', '.join(left)}" if left else ""
     return check("fuzz", problems, words, open_words=missing)
 
@@ -217,7 +225,7 @@ def _gates(manifest: Manifest, first: SessionSeen) -> Check:
     gates = [rule for rule, gate in manifest.validators.items() if gate]
     left = [rule for rule in gates if not {(rule, "pass"), (rule, "refuse")} <= proved]
     words = (
-        f"{len(gates)} gates pass their good and refuse their bad example"
+        f"{_number(len(gates), 'gate')} proved by a good and a bad example"
         if gates
         else "there are no gates"
     )
@@ -249,6 +257,10 @@ def _rows(registry: Mapping[str, Any], kind: str) -> list[Mapping[str, Any]]:
     return (
         [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, list | tuple) else []
     )
+
+
+def _number(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 def _count(registry: Mapping[str, Any], kind: str, word: str, does: str) -> str:

@@ -14,8 +14,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import anyio
+
 from deskmate.discovery.manifest import settings_of
-from deskmate.errors import CorruptData, PluginError
+from deskmate.errors import CorruptData, PluginError, SandboxUnavailable
 from deskmate.ports import Machine, Progress, Sandbox, SandboxSpec
 from deskmate.types.codec import from_json
 from deskmate.types.ids import Digest, ThreadId
@@ -24,7 +26,9 @@ from deskmate.types.registry import InstalledPlugin
 from deskmate.types.wire import LAYER, PLUGINS
 
 DEADLINE_S = 300.0
-FUZZ = 24
+OPEN_S = 180.0
+"""A machine that loads the plugin is there by then, also on a busy host without hardware help."""
+FUZZ = 32
 """Odd calls a tool."""
 _PIECE = 24_000
 _LIB = f"{LAYER}/lib"
@@ -60,26 +64,38 @@ async def probe_in_machine(
 ) -> ProbeReport:
     """Return what the probe sees of a plugin in a fresh virtual machine without a network and without folders.
 
-    Raises SandboxMissing, SandboxUnavailable.
+    A plugin with which no machine comes up, or that never ends, is one that does not load. Raises SandboxMissing.
     """
     spec = SandboxSpec(thread=ThreadId("plugin-check"), plugins=(plugin.name,))
     progress("starting a virtual machine")
-    async with sandbox.open(spec, progress) as machine:
-        await machine.put_base((), NoContent(), progress)
-        progress("trying its tools and gates")
-        request = json.dumps(_request(plugin, _places(plugin), f"{_REPORT}.json"))
-        script = (
-            f"cat > {_REPORT}.in <<'DESKMATE-ORDER'\n{request}\nDESKMATE-ORDER\n"
-            f'python3 -c "{_RUN}" {_LIB} < {_REPORT}.in && python3 -c "{_PACK}" && wc -c < {_REPORT}.b64'
+    try:
+        with anyio.fail_after(OPEN_S) as scope:
+            async with sandbox.open(spec, progress) as machine:
+                scope.deadline = anyio.current_time() + DEADLINE_S + 120
+                await machine.put_base((), NoContent(), progress)
+                progress("trying its tools and gates")
+                return await _probed(machine, plugin)
+    except TimeoutError:
+        return _nothing(
+            f"no virtual machine came up with it within {OPEN_S:g} s, or it never ended"
         )
-        said = await _shell(machine, "probe", script, int(DEADLINE_S) + 60)
-        if not said.strip().isdigit():
-            return _nothing(f"it did not come to its end: {said.strip()[-300:]}")
-        size = min(int(said), PROBE_LIMIT_BYTES)
-        pieces = []
-        for start in range(0, size, _PIECE):
-            command = f"tail -c +{start + 1} {_REPORT}.b64 | head -c {_PIECE}"
-            pieces.append(await _shell(machine, f"piece-{start}", command, 60))
+    except SandboxUnavailable as error:
+        return _nothing(f"no virtual machine came up with it: {error.message}")
+
+
+async def _probed(machine: Machine, plugin: InstalledPlugin) -> ProbeReport:
+    request = json.dumps(_request(plugin, _places(plugin), f"{_REPORT}.json"))
+    script = (
+        f"cat > {_REPORT}.in <<'DESKMATE-ORDER'\n{request}\nDESKMATE-ORDER\n"
+        f'python3 -c "{_RUN}" {_LIB} < {_REPORT}.in && python3 -c "{_PACK}" && wc -c < {_REPORT}.b64'
+    )
+    said = await _shell(machine, "probe", script, int(DEADLINE_S) + 60)
+    if not said.strip().isdigit():
+        return _nothing(f"it did not come to its end: {said.strip()[-300:]}")
+    pieces = []
+    for start in range(0, min(int(said), PROBE_LIMIT_BYTES), _PIECE):
+        command = f"tail -c +{start + 1} {_REPORT}.b64 | head -c {_PIECE}"
+        pieces.append(await _shell(machine, f"piece-{start}", command, 60))
     return _unpacked("".join(pieces))
 
 
@@ -125,15 +141,13 @@ def _places(plugin: InstalledPlugin) -> Mapping[str, str]:
     }
 
 
-def _request(
-    plugin: InstalledPlugin, places: Mapping[str, str], report: str, *, fuzz: int = FUZZ
-) -> dict[str, Any]:
+def _request(plugin: InstalledPlugin, places: Mapping[str, str], report: str) -> dict[str, Any]:
     order = {
         "name": plugin.name,
         "package": plugin.package,
         "version": plugin.version,
         "config": settings_of(plugin.name, plugin.manifest, {}),
-        "fuzz": fuzz,
+        "fuzz": FUZZ,
         "call_s": float(min(plugin.manifest.timeout_s, 60)),
         **places,
     }
@@ -153,7 +167,7 @@ def probe_in_child(
     with tempfile.TemporaryDirectory(prefix="deskmate-probe-") as scratch:
         report = Path(scratch, "report.json")
         places = {"root": str(site), "wheels": str(Path(scratch, "wheels"))}
-        request = {**_request(plugin, places, str(report), fuzz=12), "deadline_s": deadline_s}
+        request = {**_request(plugin, places, str(report)), "deadline_s": deadline_s}
         lib = str(Path(__file__).parents[3])
         environment = {
             k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "LANG", "TMPDIR")

@@ -27,8 +27,13 @@ def skill_check(plugin: InstalledPlugin) -> Check:
     details: list[str] = []
     for name in plugin.manifest.skills:
         details.extend(_skill_problems(plugin, name))
-    words = f"{len(plugin.manifest.skills)} skills keep the format"
-    return check("skills", details, words if plugin.manifest.skills else "there are no skills")
+    count = len(plugin.manifest.skills)
+    words = (
+        f"{count} skill{'' if count == 1 else 's'} in the format"
+        if count
+        else "there are no skills"
+    )
+    return check("skills", details, words)
 
 
 def _skill_problems(plugin: InstalledPlugin, name: str) -> Iterator[str]:
