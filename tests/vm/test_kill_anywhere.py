@@ -17,7 +17,8 @@ CHECKOUT = Path(__file__).parents[2]
 
 @pytest.mark.vm
 @pytest.mark.timeout(1500)
-@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kills", [20])
 def test_a_run_in_a_machine_killed_at_random_moments_ends_as_if_it_had_not_been(
     places: Places, tmp_path: Path, kills: int
 ) -> None:

@@ -160,6 +160,7 @@ def test_names_that_are_not_utf_8_and_images_behind_others_keep_their_bytes() ->
         assert unpack(fd, first) == expected({"a": file("a", b"first")})
 
 
+@pytest.mark.slow
 def test_content_beyond_four_gibibytes_is_found() -> None:
     far = 5 << 30
     rows = {"far": file("far", b"far" * 5000), "near": file("near", b"near")}
