@@ -11,7 +11,7 @@ import sqlite3
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ import anyio
 import anyio.from_thread
 import anyio.to_thread
 
-from deskmate.errors import DeskmateError, UserError
+from deskmate.errors import DeskmateError, StorageFailed, UserError
 from deskmate.ports import Counts, Item, Work
 
 if TYPE_CHECKING:
@@ -213,9 +213,14 @@ def _start(database: Path) -> DurableEngine:
             "Work on many documents needs the package dbos, which is not installed.",
             hint='pip install "deskmate[scale]"',
         ) from error
-    made = sqlite3.connect(database)
-    made.execute("PRAGMA journal_mode=WAL")
-    made.close()
+    try:
+        with closing(sqlite3.connect(database)) as made:
+            made.execute("PRAGMA journal_mode=WAL")
+    except sqlite3.Error as error:
+        raise StorageFailed(
+            f"The queue {database} cannot be stored: {error}.",
+            hint="Free some space or check the disk, then go on: deskmate table resume",
+        ) from error
     logging.getLogger("dbos").setLevel(logging.CRITICAL)
     with _no_cloud():
         DBOS(

@@ -6,13 +6,14 @@ Money is kept in millionths of a dollar, so that sums are exact. Every method is
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from deskmate.errors import CorruptData, UserError
+from deskmate.errors import CorruptData, StorageFailed, UserError
 from deskmate.tables.written import call_id, cell_of, micro, row_of, usd
 from deskmate.types.codec import from_json, to_json
 from deskmate.types.ids import Digest
@@ -60,17 +61,18 @@ class TableRecord:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
+        with self._lock, _told(self.folder):
             self._db.execute("begin immediate")
             try:
                 yield self._db
+                self._db.execute("commit")
             except BaseException:
-                self._db.execute("rollback")
+                if self._db.in_transaction:  # a full disk may have ended it
+                    self._db.execute("rollback")
                 raise
-            self._db.execute("commit")
 
     def _all(self, query: str, *values: object) -> list[sqlite3.Row]:
-        with self._lock:
+        with self._lock, _told(self.folder):
             return self._db.execute(query, values).fetchall()
 
     def set_order(self, about: TableAbout) -> None:
@@ -265,8 +267,17 @@ class TableRecord:
 
 
 def make_table(folder: Path, about: TableAbout, paths: Iterable[str]) -> None:
-    """Make a table's folder and file, whole or not at all."""
-    folder.mkdir(parents=True, mode=0o700)
+    """Make a table's folder and file, whole or not at all. Raises StorageFailed."""
+    with _told(folder):
+        folder.mkdir(parents=True, mode=0o700)
+        try:
+            _fill(folder, about, paths)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+
+def _fill(folder: Path, about: TableAbout, paths: Iterable[str]) -> None:
     part = folder / f"{FILE}.part"
     with closing(_connect(part)) as db:
         db.executescript(_SCHEMA)
@@ -286,8 +297,27 @@ def make_table(folder: Path, about: TableAbout, paths: Iterable[str]) -> None:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-    db.row_factory = sqlite3.Row
-    db.execute("pragma journal_mode=wal")
-    db.execute("pragma synchronous=full")
+    with _told(path.parent):
+        db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+        db.row_factory = sqlite3.Row
+        try:
+            db.execute("pragma journal_mode=wal")
+            db.execute("pragma synchronous=full")
+        except BaseException:
+            db.close()
+            raise
     return db
+
+
+@contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    """Say what is wrong with a table's file. Raises StorageFailed, CorruptData."""
+    try:
+        yield
+    except (sqlite3.OperationalError, OSError) as error:
+        raise StorageFailed(
+            f"The table {folder.name} cannot be stored: {error}.",
+            hint="Free some space or check the disk; what is answered stays: deskmate table resume",
+        ) from error
+    except sqlite3.DatabaseError as error:
+        raise CorruptData(f"The table {folder.name} cannot be read: {error}.") from error
