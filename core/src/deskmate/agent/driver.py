@@ -16,6 +16,7 @@ from deskmate.agent.loop import (
     AskApproval,
     CallModel,
     CloseTools,
+    Compact,
     Finish,
     Idle,
     RecoverTools,
@@ -65,7 +66,7 @@ class Driver:
         patience = patience or Patience()
         self._bench = Workbench(world, setup, self._journal, self._keeper)
         self._beside = Beside(self._bench.drop, patience.idle_s)
-        self._model = ModelCaller(world, setup, self._journal, patience)
+        self._model = ModelCaller(world, setup, self._journal, self._keeper, patience)
         self._tools = Toolbox(world, setup, self._bench, self._journal)
         self._delivery = Delivery(world, setup, self._bench, self._journal)
 
@@ -120,6 +121,8 @@ class Driver:
         match action:
             case CallModel():
                 await self._beside.run(partial(self._model.call, action))
+            case Compact(turn=turn):
+                await self._beside.run(partial(self._model.make_room, turn))
             case RunTools(uses=uses):
                 await self._tools.run(uses)
             case RecoverTools(uses=uses):

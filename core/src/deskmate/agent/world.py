@@ -12,6 +12,7 @@ from deskmate.ports import (
     Clock,
     Connector,
     MakeEgress,
+    Memory,
     Model,
     Sandbox,
     Store,
@@ -50,7 +51,7 @@ def _take_nothing(wanted: Sequence[Entry]) -> Taken:
 class World:
     """The adapters of the ports. `redact`: takes known secrets out of what a tool gave.
 
-    `answers_by`: whose word the approver's last answer was, for the log.
+    `answers_by`: whose word the approver's last answer was, for the log. `memory`: of the thread's project.
     """
 
     store: Store
@@ -62,6 +63,7 @@ class World:
     connectors: Mapping[str, Connector] = field(default_factory=dict)
     redact: Callable[[ToolOutcome], ToolOutcome] = lambda outcome: outcome
     answers_by: Callable[[], str] = lambda: "user"
+    memory: Memory | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,10 +32,12 @@ from deskmate.types.thread_events import (
     Erased,
     GrantsSet,
     KindsSeen,
+    MemoryTold,
     NetworkSet,
     PluginsSet,
     PolicySet,
     ProjectSet,
+    Remembered,
     TextTaken,
     ThreadCreated,
     ThreadForked,
@@ -55,6 +57,7 @@ __all__ = [
     "ChangesDiscarded",
     "ChangesStaged",
     "CheckpointMade",
+    "Compacted",
     "ConnectorsSet",
     "ContentTaken",
     "DeliverableSigned",
@@ -65,6 +68,7 @@ __all__ = [
     "FinishReason",
     "GrantsSet",
     "KindsSeen",
+    "MemoryTold",
     "ModelAsked",
     "ModelFailed",
     "ModelReplied",
@@ -75,6 +79,7 @@ __all__ = [
     "PolicySet",
     "ProjectSet",
     "Refused",
+    "Remembered",
     "RunFinished",
     "RunResumed",
     "SandboxOpened",
@@ -132,11 +137,17 @@ class SandboxOpened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelAsked:
-    """Intent: a request is about to be sent. `request`: digest of the canonical request."""
+    """Intent: a request is about to be sent. `request`: digest of the canonical request.
+
+    `size`: its characters, by which the tokens of later ones are estimated; 0 in old logs. `purpose`: `compact`
+    where it asks for a summary of the conversation, else empty.
+    """
 
     turn: int
     model: str
     request: Digest
+    size: int = 0
+    purpose: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,11 +164,46 @@ class ModelReplied:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFailed:
-    """An attempt ended without a complete reply; nothing of it is history."""
+    """An attempt ended without a complete reply; nothing of it is history.
+
+    `too_long`: the conversation does not fit the model's context window.
+    """
 
     turn: int
     error: str
     retryable: bool
+    too_long: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compacted:
+    """From now on the model is told in short what came before the reply `kept_turn` of the run `kept_run`.
+
+    The log still has all of it: `retrievable` results can be read again with `thread__read`. What the user said is
+    always told in full. `by`: who summarised, `rules` or a model; `summary`: its words. `kept_turns`: replies that are
+    told as they were. `tokens_before`, `tokens_after`: of a request, estimated. `usage`: what the summary took.
+    """
+
+    turn: int
+    by: str
+    kept_run: RunId
+    kept_turn: int
+    kept_turns: int
+    retrievable: int
+    summary: str = ""
+    tokens_before: int = 0
+    tokens_after: int = 0
+    usage: Usage = field(default_factory=Usage)
+
+    @property
+    def in_short(self) -> str:
+        """What was done, in a few words for people."""
+        by = "by rules" if self.by == "rules" else f"summary by {self.by}"
+        kept = f"{self.kept_turns} turn{'' if self.kept_turns == 1 else 's'} kept as they were"
+        return (
+            f"{self.tokens_before:,} to {self.tokens_after:,} tokens, {by}; {kept}, "
+            f"{self.retrievable} results can be read again"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,6 +336,8 @@ Payload = (
     | KindsSeen
     | TextTaken
     | ProjectSet
+    | MemoryTold
+    | Remembered
     | UserSaid
     | RunResumed
     | BaseTaken
@@ -298,6 +346,7 @@ Payload = (
     | ModelAsked
     | ModelReplied
     | ModelFailed
+    | Compacted
     | PolicySet
     | ApprovalAsked
     | ApprovalGiven

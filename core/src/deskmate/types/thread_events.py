@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from deskmate.types.files import Grant
-from deskmate.types.ids import Digest, ThreadId
+from deskmate.types.ids import Digest, ThreadId, ToolUseId
+from deskmate.types.memory import MemoryNote
 from deskmate.types.network import NetworkRule, SecretGrant
 from deskmate.types.policy import Rules
 
@@ -128,3 +129,32 @@ class Erased:
 
     seqs: tuple[int, ...]
     why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryTold:
+    """The notes of the thread's project as the model is told them from now on; a note without text by its name only."""
+
+    project: str
+    notes: tuple[MemoryNote, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """The agent wrote a note into its project's memory.
+
+    `confirmed`: it counts at once, since nothing of others had been read; else it waits for the user's word.
+    """
+
+    project: str
+    name: str
+    text: str
+    confirmed: bool
+    tool_use_id: ToolUseId
+
+    @property
+    def in_short(self) -> str:
+        """What was done, in a line for people."""
+        if self.confirmed:
+            return f"Remembered for the project: {self.name}."
+        return f"Noted for the project, not in force before you agree: {self.name}."
