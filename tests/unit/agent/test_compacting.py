@@ -261,3 +261,13 @@ async def test_a_small_window_gets_small_results(
     assert len(cut.text) < 1_500
     assert "thread__read, ref toolu_001" in cut.text
     assert cut.full is not None
+
+
+async def test_a_window_that_tools_alone_fill_is_not_compacted_turn_after_turn(make: Make) -> None:
+    reader = Reader(4)
+    lab, _ = make(reader, None, 4_000)
+    wide = replace(part_tool()[0], name="lab__wide", description="word " * 3_000)
+    lab.extra_tools = (wide,)
+    assert (await lab.say("Read")).reason == "done"
+    assert reader.summaries == 0
+    assert lab.store.of(Compacted) == []

@@ -17,7 +17,15 @@ from deskmate.agent.context import build_request
 from deskmate.agent.journal import Journal
 from deskmate.agent.limits import within_budget
 from deskmate.agent.manifests import digest_of
-from deskmate.agent.window import KEPT, characters_of, prompt_limit, size_of, tokens_of, window_of
+from deskmate.agent.window import (
+    KEPT,
+    blocks_size,
+    characters_of,
+    prompt_limit,
+    size_of,
+    tokens_of,
+    window_of,
+)
 from deskmate.agent.world import Setup, World
 from deskmate.errors import LimitExceeded
 from deskmate.ports import ModelReply, ModelRequest
@@ -28,6 +36,8 @@ from deskmate.types.progress import Note
 
 WORTH_ASKING = 0.3
 """Share of the conversation that must be put away for a summary to be worth a call of the model."""
+WORTH_CUTTING = 0.5
+"""Share of the room for a prompt that the conversation must take to be worth compacting."""
 UNKNOWN_WINDOW_TOKENS = 32_000
 """What is kept of by, where a model of unknown window says that it is full."""
 
@@ -45,12 +55,17 @@ class Compactor:
         self._ask = ask
 
     def is_due(self, request: ModelRequest) -> bool:
-        """Say whether this request takes more of the model's window than it should."""
-        window = window_of(self._world.model)
+        """Say whether this request takes more of the model's window than it should, and the conversation is why.
+
+        Where tools and prompts alone fill a small window, a summary a turn would help nobody.
+        """
+        window, state = window_of(self._world.model), self._journal.state
         if window is None:
             return False
-        tokens = tokens_of(self._journal.state, size_of(request))
-        return tokens > prompt_limit(window, request.max_tokens)
+        limit = prompt_limit(window, request.max_tokens)
+        talk = sum(blocks_size(message.content) for message in request.messages)
+        is_talk = talk > characters_of(state, int(limit * WORTH_CUTTING))
+        return is_talk and tokens_of(state, size_of(request)) > limit
 
     async def compact(self, request: ModelRequest, turn: int, *, by_rules: bool) -> bool:
         """Compact the conversation and store that; False where there is nothing that could be put away.

@@ -31,7 +31,7 @@ def cost(session: Session, thread: str | None, calls: bool, as_json: bool) -> No
         say_json(found)
         return
     for run in found.runs:
-        say(f"{run.run}  {run.calls} call{'' if run.calls == 1 else 's'}, {in_words(run.usage)}")
+        say(f"{run.run}  {_calls(run.calls)}, {in_words(run.usage)}")
         say(f"  {one_line(run.words, 90)}")
         for call in found.calls if calls else ():
             if call.run == run.run:
@@ -41,6 +41,10 @@ def cost(session: Session, thread: str | None, calls: bool, as_json: bool) -> No
             say(
                 f"  {run.unanswered} more brought no reply; what the server asks for them is not known here"
             )
-    say(f"{found.thread}  in all: {len(found.calls)} calls, {in_words(found.usage)}")
+    say(f"{found.thread}  in all: {_calls(len(found.calls))}, {in_words(found.usage)}")
     if found.unpriced:
         say(f"  of {found.unpriced} of them the price is not known; they are in no sum")
+
+
+def _calls(count: int) -> str:
+    return f"{count} call{'' if count == 1 else 's'}"
