@@ -1,5 +1,5 @@
 // The frame: threads on the left, the open one in the middle, its work and changes on the right.
-import { useEffect } from "preact/hooks"
+import { useLayoutEffect } from "preact/hooks"
 import { NewThread } from "./NewThread"
 import { Panel } from "./Panel"
 import { Search, searching } from "./Search"
@@ -10,7 +10,8 @@ import { Info, PenSquare, Settings2, Inbox } from "./icons"
 import { connection, go, notice, route, rows, spoken } from "./store"
 
 export function App() {
-  useEffect(() => {
+  // before the first picture: whoever sees the page may press its keys
+  useLayoutEffect(() => {
     const key = (event: KeyboardEvent) => {
       const command = event.ctrlKey || event.metaKey
       if (command && event.key.toLowerCase() === "k") {
