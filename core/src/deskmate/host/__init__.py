@@ -14,6 +14,7 @@ from deskmate.ports import Approver, Clock, Model, Observer, Progress, Sandbox
 from deskmate.types.events import PluginsSet
 from deskmate.types.ids import ThreadId
 from deskmate.types.places import Places
+from deskmate.types.registry import Registry
 
 if TYPE_CHECKING:
     from deskmate.connectors.egress.outside import Outside
@@ -80,6 +81,11 @@ class Host:
     def pooled(self) -> AbstractAsyncContextManager[None]:
         """While this lasts, machines are restored ahead of need, also for the runs after this one."""
         return self._adapters.sandbox().pooled()
+
+    async def registry(self, plugins: Sequence[str], progress: Progress) -> Registry:
+        """Return what these plugins bring, as their machine reports it. Raises PluginError, SandboxMissing."""
+        self._adapters.check_plugins(plugins)
+        return await self._adapters.sandbox().registry(plugins, progress)
 
     async def create_thread(self, title: str, thread: ThreadId | None = None) -> ThreadId:
         """Make an empty thread and return its id, `thread` where that was chosen before."""

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 from deskmate.errors import ConfigError
 from deskmate.models.anthropic import ANTHROPIC_URL, AnthropicModel
 from deskmate.models.catalogue import FREE, MODELS, find_model
+from deskmate.models.client import NAME as CLIENT
+from deskmate.models.client import ClientModel
 from deskmate.models.offline import OfflineModel
 from deskmate.models.record import RecordingModel
 from deskmate.models.replay import ReplayModel
@@ -45,6 +47,8 @@ def choose_model(
 def _find(name: str, environ: Mapping[str, str], config: Mapping[str, Any]) -> Model:
     if name == "offline":
         return OfflineModel()
+    if name == CLIENT:  # its program has gone: the run that it left is checked and staged
+        return ClientModel()
     if name.startswith("replay:"):
         return ReplayModel(Path(name.removeprefix("replay:")).expanduser())
     if name == "local" or name.startswith("local:"):

@@ -9,6 +9,7 @@ import socket
 import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import anyio
 import anyio.to_thread
@@ -148,6 +149,17 @@ async def serve(host: Host, places: Places, own: socket.socket, door: Door, read
         tasks.start_soon(keep_schedules, host, places, runs, LOG.info)
         tasks.start_soon(_end_when_told, server)
         tasks.start_soon(_say_when, server, lambda: ready(f"http://{ADDRESS}:{port}/"))
+        await server.serve(sockets=[own])
+        tasks.cancel_scope.cancel()
+
+
+async def serve_app(app: Callable[..., Any], own: socket.socket, ready: Callable[[], None]) -> None:
+    """Serve another application on this machine until the process is told to end; `ready`: it answers."""
+    server = _Server(_config())
+    server.config.app = app
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_end_when_told, server)
+        tasks.start_soon(_say_when, server, ready)
         await server.serve(sockets=[own])
         tasks.cancel_scope.cancel()
 
