@@ -115,7 +115,7 @@ async def test_calls_are_recorded_and_their_changes_wait_for_the_user(
         await service.call("lab__present", {"path": "work/b.txt"}, quiet)
         done = await service.call(FINISH, {}, quiet)
         assert not done.is_error
-        assert f"deskmate changes list --thread {service.thread}" in done.text
+        assert f"deskmate changes show --thread {service.thread}" in done.text
     assert [path.name for path in folder.iterdir()] == ["a.txt"]
     events = await log(places, service.thread)
     assert [item.tool for item in of(events, ToolFinished)] == [

@@ -251,7 +251,7 @@ def _told(findings: Iterable[Finding]) -> str:
 
 
 def _summary(result: RunResult) -> Answer:
-    waits = f"Changes wait for the user: deskmate changes list --thread {result.thread}"
+    waits = f"Changes wait for the user: deskmate changes show --thread {result.thread}"
     lines = [_told(result.findings)] if result.reason == "rejected" else [result.text]
     lines += [waits if result.staged else "No file was changed.", result.applied]
     if result.reason not in ("done", "rejected"):
