@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from mcp import Client, StdioServerParameters
+from tests.vm.desk import make_desk
 
 from deskmate.types.places import Places
-from tests.vm.desk import make_desk
 
 pytestmark = [pytest.mark.vm, pytest.mark.anyio, pytest.mark.timeout(600)]
 NDA = (
