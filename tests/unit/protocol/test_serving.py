@@ -112,10 +112,13 @@ async def served() -> AsyncIterator[str]:
 
 async def test_over_http_it_serves_who_knows_the_token() -> None:
     headers = {"Authorization": f"Bearer {TOKEN}"}
-    async with served() as address, httpx2.AsyncClient(headers=headers, trust_env=False) as http:
-        async with Client(streamable_http_client(f"{address}/mcp", http_client=http)) as client:
-            called = await client.call_tool("lab__read", {"text": "over http"})
-            assert called.content[0].text == "lab__read over http"  # type: ignore[union-attr]
+    async with (
+        served() as address,
+        httpx2.AsyncClient(headers=headers, trust_env=False) as http,
+        Client(streamable_http_client(f"{address}/mcp", http_client=http)) as client,
+    ):
+        called = await client.call_tool("lab__read", {"text": "over http"})
+        assert called.content[0].text == "lab__read over http"  # type: ignore[union-attr]
 
 
 async def test_over_http_it_refuses_everybody_else() -> None:
