@@ -50,11 +50,11 @@ async def test_another_program_works_with_plugins_tools_and_the_user_has_the_las
             "content": "It says “five years from the day of signature”.\n",
         }
         await client.call_tool("workspace__write", lie)
-        given = {"title": "Note", "role": "memo", "sources": {"contract": "contracts/nda.txt"}}
+        given = {"title": "Note", "role": "brief", "sources": ["contracts/nda.txt"]}
         for name in ("note", "lie"):
-            await client.call_tool(
-                "office__document_present", {**given, "path": f"contracts/{name}.md"}
-            )
+            told = {**given, "path": f"contracts/{name}.md"}
+            answer = await client.call_tool("office__document_present", told)
+            assert not answer.is_error, answer.content
         refused = await client.call_tool("deskmate__finish", {})
         assert refused.is_error
         assert "G-QUOTE contracts/lie.md" in refused.content[0].text  # type: ignore[union-attr]
@@ -63,9 +63,9 @@ async def test_another_program_works_with_plugins_tools_and_the_user_has_the_las
         assert not done.is_error, done.content
     assert sorted(path.name for path in folder.iterdir()) == ["nda.txt"]
     thread = desk.json("thread", "list")[0]["thread"]
-    assert [row["path"] for row in desk.json("changes", "show", "--thread", thread)["changes"]] == [
-        "contracts/lie.md", "contracts/note.md",
-    ]  # fmt: skip
+    shown = desk.json("changes", "show", "--thread", thread)["items"]
+    made = [item["change"]["path"] for item in shown]
+    assert made == ["contracts/lie.md", "contracts/note.md"]
     desk.call("changes", "apply", "--thread", thread)
     assert (folder / "note.md").read_text() == note["content"]
     desk.call("audit", "verify")

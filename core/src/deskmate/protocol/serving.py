@@ -74,8 +74,8 @@ def make_server(offer: Offer, version: str) -> Server[Any]:
 
     async def call_tool(ctx: ServerRequestContext[Any], params: Any) -> types.CallToolResult:
         answer = await _called(offer, ctx, params.name, params.arguments or {})
-        content = [types.TextContent(type="text", text=answer.text)]
-        return types.CallToolResult(content=content, is_error=answer.is_error)
+        text = types.TextContent(type="text", text=answer.text)
+        return types.CallToolResult(content=[text], is_error=answer.is_error)
 
     async def list_prompts(ctx: Any, params: Any) -> types.ListPromptsResult:
         return types.ListPromptsResult(prompts=[_prompt(skill) for skill in offer.skills()])
