@@ -20,11 +20,12 @@ from deskmate.cli.run import parse_folder
 from deskmate.types.ids import ThreadId
 
 if TYPE_CHECKING:
+    from deskmate.connectors.vault import Vault
     from deskmate.host import RunOrder
     from deskmate.host.tool_service import ToolService
     from deskmate.ports import Model
 
-_TOKEN = ("deskmate", "mcp-token")
+_TOKEN = ("deskmate", "MCP_TOKEN")
 
 
 @click.group("mcp")
@@ -133,16 +134,21 @@ async def _end_when_told(service: ToolService) -> None:
             os._exit(128 + number)
 
 
+def token_of(vault: Vault) -> str:
+    """Return the token that clients send, the same at each start; made and kept at the first."""
+    token = vault.get(*_TOKEN)
+    if token is None:
+        token = secrets.token_urlsafe(32)
+        vault.set(*_TOKEN, token)
+    return token
+
+
 def _over_http(session: Session, order: RunOrder, thread: ThreadId | None, port: int) -> None:
     from deskmate.connectors.vault import open_vault  # noqa: PLC0415
     from deskmate.protocol.serving import PATH, http_app, make_server  # noqa: PLC0415
     from deskmate.web.serving import ADDRESS, listen, serve_app  # noqa: PLC0415
 
-    vault = open_vault(session.places.config)
-    token = vault.get(*_TOKEN)
-    if token is None:
-        token = secrets.token_urlsafe(32)
-        vault.set(*_TOKEN, token)
+    token = token_of(open_vault(session.places.config))
 
     async def work() -> None:
         async with (

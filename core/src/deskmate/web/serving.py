@@ -157,6 +157,8 @@ async def serve_app(app: Callable[..., Any], own: socket.socket, ready: Callable
     """Serve another application on this machine until the process is told to end; `ready`: it answers."""
     server = _Server(_config())
     server.config.app = app
+    # streams that are open when it ends are cut, which is nobody's mistake
+    logging.getLogger("uvicorn.error").addFilter(lambda record: not server.should_exit)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_end_when_told, server)
         tasks.start_soon(_say_when, server, ready)
