@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def command(session: Session, quick: bool, fix: bool, as_json: bool) -> int:
     """Say what works on this machine, what does not, and the cure. Exit code 1 if something fails."""
     checks, done = anyio.run(_look, session, quick, fix)
-    checks = (*checks, _threads(session), _plugins(session))
+    checks = (*checks, _threads(session), _plugins(session), _organisation())
     failed = any(check.state == "fail" for check in checks)
     if as_json:
         say_json({"ok": not failed, "checks": checks, "fixed": done})
@@ -74,6 +74,19 @@ def _plugins(session: Session) -> Check:
         cause=f"{len(labels)} with something to look at: {first}{more}",
         cure="deskmate plugin audit",
     )
+
+
+def _organisation() -> Check:
+    """Say what the administrator's file allows."""
+    from deskmate.host.organisation import FILE, read_organisation  # noqa: PLC0415
+    from deskmate.sandbox.host_checks import Check  # noqa: PLC0415
+
+    try:
+        lines = read_organisation().lines
+    except DeskmateError as error:
+        return Check(name="organisation", state="fail", cause=error.message, cure=error.hint)
+    cause = f"{FILE} allows only: {'; '.join(lines)}" if lines else f"no limits in {FILE}"
+    return Check(name="organisation", state="ok", cause=cause)
 
 
 async def _look(session: Session, quick: bool, fix: bool) -> tuple[tuple[Check, ...], list[str]]:

@@ -110,10 +110,14 @@ class Host:
             grants += beside(project.grants, grants)
             plugins += project.plugins
         check_grants(grants)
+        organisation = self._adapters.organisation()
+        organisation.check_folders(grants)
+        organisation.check_hosts(order.hosts)
+        organisation.check_apply(order.apply)
         self._adapters.check_plugins(plugins)
         self._adapters.check_consent(plugins)
         for name in order.connectors:
-            self._adapters.connectors().get(name)
+            organisation.check_connector(self._adapters.connectors().get(name).url)
         self._adapters.plugin_settings(plugins)
         if order.model or new:
             self._adapters.model(order.model)

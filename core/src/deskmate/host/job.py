@@ -135,6 +135,7 @@ class Job:
             by_folder[grant.folder] = replace(grant, name=name)
         self._grants = tuple(by_folder.values())
         check_grants(self._grants)
+        self._adapters.organisation().check_folders(self._grants)
         if self._grants != had:
             await self._store.append(GrantsSet(grants=self._grants))
 
@@ -193,6 +194,8 @@ class Job:
         )
         for line in gone:
             self._progress(Note(line))
+        for entry in chosen:
+            self._adapters.organisation().check_connector(entry.url)
         record = connectors_set(chosen)
         if record != (known or ConnectorsSet(connectors={})):
             await self._store.append(record)
@@ -200,6 +203,11 @@ class Job:
 
     async def _egress(self, network: NetworkSet) -> MakeEgress | None:
         """Return what makes the broker of each machine, None where the thread may reach nothing."""
+        allowed = self._adapters.organisation().within(network.rules)
+        for rule in network.rules:
+            if rule not in allowed:
+                self._progress(Note(f"your organisation does not allow requests to {rule.host}"))
+        network = replace(network, rules=allowed)
         if not network.rules:
             return None
         from deskmate.host.network import egress_for  # noqa: PLC0415
@@ -315,6 +323,10 @@ class Job:
             return ""
         if state.run.apply == "review" or not state.dirty:
             return ""
+        try:
+            self._adapters.organisation().check_apply(state.run.apply)
+        except UserError as error:
+            return f"nothing was written: {error.message}"
         verdict = last(events, Validated)
         if state.deliverables and not (verdict and verdict.passed):  # perhaps of an earlier run
             return "nothing was written: the output checks refused the results"

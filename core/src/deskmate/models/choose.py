@@ -65,6 +65,15 @@ def default_name(environ: Mapping[str, str], config: Mapping[str, Any]) -> str:
     return "local" if _server(environ, config) else "offline"
 
 
+def server_of(name: str, environ: Mapping[str, str], config: Mapping[str, Any]) -> str:
+    """Return the host that the model of this name is asked at, empty for one that asks nobody."""
+    if name in ("offline", CLIENT) or name.startswith("replay:"):
+        return ""
+    if name == "local" or name.startswith("local:"):
+        return urlsplit(_server(environ, config)).hostname or ""
+    return urlsplit(environ.get("ANTHROPIC_BASE_URL") or ANTHROPIC_URL).hostname or ""
+
+
 def _server(environ: Mapping[str, str], config: Mapping[str, Any]) -> str:
     return environ.get(URL) or str(config.get("model_url") or "")
 
