@@ -27,6 +27,7 @@ from deskmate.ports import (
     Sandbox,
     SandboxSpec,
     ToolOutcome,
+    Waiting,
     ValidationRequest,
 )
 from deskmate.testing.fake_sandbox import FakeMachine, FakePlugin, FakeSandbox
@@ -296,6 +297,7 @@ class Lab:
     egress: MakeEgress | None = None
     listed_only: bool = False
     redact: Callable[[ToolOutcome], ToolOutcome] = lambda outcome: outcome
+    waiting: Waiting | None = None
     taken: list[str] = field(default_factory=list)
 
     @property
@@ -352,6 +354,7 @@ class Lab:
             clock=self.clock,
             connectors=self.connectors,
             redact=self.redact,
+            waiting=self.waiting,
         )
         setup = Setup(
             registry=registry,

@@ -71,6 +71,7 @@ class Job:
         self._blobs = adapters.blobs()
         self._grants: tuple[Grant, ...] = ()
         self._joined: Joined | None = None
+        self._attached: tuple[str, ...] = ()
 
     async def carry_out(self) -> RunResult:
         """Run, apply, and return how it ended. No known secret gets into the log, a result or an error."""
@@ -88,6 +89,7 @@ class Job:
 
         await self._recover()
         await self._join_project()
+        await self._take_attachments()
         events = await self._store.events()
         await self._set_grants(events)
         await self._see_kinds(events)
@@ -120,6 +122,25 @@ class Job:
             self._progress(Note(self._joined.note))
         if self._joined.record is not None:
             await self._store.append(self._joined.record)
+
+    async def _take_attachments(self) -> None:
+        """Give the thread what came with the message, as a folder of its own to read in."""
+        if not self._order.attachments:
+            return
+        from deskmate.host.attachments import Uploads  # noqa: PLC0415
+
+        uploads = Uploads(self._adapters.places)
+        grant, self._attached = await anyio.to_thread.run_sync(
+            uploads.hand_over, self._store.thread, self._order.attachments
+        )
+        self._order = replace(self._order, grants=(*self._order.grants, grant))
+
+    def _with_attached(self, text: str) -> str:
+        """Return the user's words with the places of what came with them."""
+        if not self._attached:
+            return text
+        folder = self._grants[-1].name  # it was added last
+        return f"{text}\n\nAttached: {', '.join(f'{folder}/{name}' for name in self._attached)}"
 
     async def _set_grants(self, events: Sequence[Event]) -> None:
         from deskmate.changes.scan import check_grants  # noqa: PLC0415
@@ -226,6 +247,7 @@ class Job:
     ) -> tuple[World, Setup]:
         from deskmate.agent.asking import one_line  # noqa: PLC0415
         from deskmate.agent.world import Setup, World  # noqa: PLC0415
+        from deskmate.store.waiting import Listening, WaitingMessages  # noqa: PLC0415
 
         sandbox = self._adapters.sandbox()
         tools_off = ""
@@ -246,6 +268,7 @@ class Job:
             blobs=self._blobs,
             clock=self._adapters.clock,
             answers_by=lambda: self._standing.by if self._standing else "user",
+            waiting=Listening(WaitingMessages(self._adapters.places.threads, self._store.thread)),
         )
         setup = Setup(
             registry=registry,
@@ -289,10 +312,11 @@ class Job:
             return None
         return UserSaid(
             run=new_run_id(),
-            text=self._order.text,
+            text=self._with_attached(self._order.text),
             model=model,
             limits=self._order.limits,
             apply=self._order.apply,
+            queued=self._order.queued,
         )
 
     async def _recover(self) -> None:

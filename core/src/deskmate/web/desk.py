@@ -21,6 +21,7 @@ from deskmate.web.views import Viewer
 
 if TYPE_CHECKING:
     from deskmate.store.listing import ThreadSummary
+    from deskmate.store.waiting import WaitingMessages
 
 LOOK_S = 1.0
 """How often the list of threads is compared with the logs, which other processes write too."""
@@ -94,6 +95,17 @@ class Desk:
         self.hub.publish(page.Working(thread=thread, working=False, trouble=trouble_of(problem)))
         self.look()
 
+    def messages(self, thread: str) -> WaitingMessages:
+        """Return what waits to be heard in a thread."""
+        from deskmate.store.waiting import WaitingMessages  # noqa: PLC0415
+
+        return WaitingMessages(self.places.threads, thread)
+
+    async def tell_queue(self, thread: str) -> None:
+        """Tell every page what waits in a thread."""
+        waiting = await anyio.to_thread.run_sync(self.messages(thread).all)
+        self.hub.publish(page.Queue(thread=thread, messages=waiting))
+
     # the list
 
     def look(self) -> None:
@@ -145,6 +157,7 @@ class Desk:
             pending=summary.pending,
             pinned=summary.pinned,
             archived=summary.archived,
+            project=summary.project,
             problem=summary.problem,
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import signal
 import socket
 import webbrowser
@@ -29,6 +30,10 @@ from deskmate.web.signin import SignIn
 
 LOG = logging.getLogger("deskmate")
 ADDRESS = "127.0.0.1"
+_NAME = re.compile(
+    r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z](?:[a-z0-9-]*[a-z0-9])?(?::[0-9]{2,5})?"
+)
+"""A name with a dot in it: no address, and nothing that means this machine itself."""
 _BACKLOG = 128
 _CONNECTIONS = 400
 _GRACE_S = 2
@@ -70,6 +75,20 @@ class Door:
         """Note the port, so that the page stays where bookmarks and open tabs look for it."""
         write_file(self._port, str(port).encode())
 
+    def name(self) -> str:
+        """Return the name under which other devices reach the page, empty if none does."""
+        with suppress(OSError, ValueError, UserError):
+            return checked_name((self.folder / "name").read_text("ascii"))
+        return ""
+
+    def set_name(self, name: str) -> None:
+        """Remember that name, or with `none` that there is none. Raises UserError for what is no name."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if name == "none":
+            (self.folder / "name").unlink(missing_ok=True)
+        else:
+            write_file(self.folder / "name", checked_name(name).encode())
+
     def link(self) -> str:
         """Return the address that signs one browser in, once, within two minutes."""
         return f"http://{ADDRESS}:{self.port()}/#code={self.sign_in.issue()}"
@@ -88,6 +107,21 @@ class Door:
         with suppress(webbrowser.Error):
             return webbrowser.open(file.as_uri())
         return False
+
+
+def checked_name(name: str) -> str:
+    """Return a name that a browser elsewhere can ask for. Raises UserError for what is none, and for an address."""
+    words = name.strip().lower().removeprefix("https://").rstrip("/")
+    if (
+        not _NAME.fullmatch(words)
+        or len(words) > 253
+        or words.partition(":")[0].endswith(".localhost")
+    ):
+        raise UserError(
+            f"{name!r} is no name that another device could reach.",
+            hint="Name the one that your proxy with HTTPS has, such as laptop.tail1234.ts.net",
+        )
+    return words
 
 
 def listen(port: int, *, kept: int = 0) -> socket.socket:
@@ -138,7 +172,8 @@ async def serve(host: Host, places: Places, own: socket.socket, door: Door, read
     files = Page()
     desk = Desk(places, Hub())
     server = _Server(_config())
-    app = make_app(desk, door.sign_in, files, port=port, over=lambda: server.should_exit)
+    name = await anyio.to_thread.run_sync(door.name)
+    app = make_app(desk, door.sign_in, files, port=port, name=name, over=lambda: server.should_exit)
     server.config.app = app
     await anyio.to_thread.run_sync(door.remember, port)
     async with running(host, places, desk) as runs, anyio.create_task_group() as tasks:
