@@ -189,6 +189,10 @@ def test_the_pages_around_threads_are_for_everybody(
         page.get_by_role("button", name="Keep", exact=True).click()
         expect(page.get_by_role("heading", name="Harbour", exact=True)).to_be_visible()
 
+        go("plugins")
+        expect(page.get_by_role("region", name="Models")).to_contain_text("offline")
+        held_everywhere(looked, "plugins and models")
+
         go("health")
         expect(page.get_by_role("main")).to_contain_text("kept in")
         held_everywhere(looked, "this computer")

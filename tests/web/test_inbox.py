@@ -147,3 +147,17 @@ def test_a_queue_takes_words_and_nothing_else(serve: Serve, body: dict[str, Any]
     server.wait(thread)
     assert server.ask("POST", f"/api/threads/{thread}/queue", body or {"no": 1}).status_code == 400
     assert server.ask("POST", "/api/threads/t-none/queue", {"text": "x"}).status_code == 404
+
+
+def test_the_record_of_a_thread_is_a_file_to_keep_and_no_page_of_ours(
+    serve: Serve, folder: Path
+) -> None:
+    server = serve(EDIT, sandbox=sandbox())
+    thread = begin(server, folder, text="<script>alert(1)</script>")
+    server.wait(thread)
+    record = server.ask("GET", f"/api/threads/{thread}/record")
+    assert record.headers["content-type"] == "application/octet-stream"
+    assert record.headers["content-disposition"] == f'attachment; filename="{thread}.html"'
+    assert "contracts/note.txt" in record.text
+    assert "<script>alert" not in record.text
+    assert server.ask("GET", "/api/threads/t-none/record").status_code == 404

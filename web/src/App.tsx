@@ -21,6 +21,7 @@ const LATER: Partial<Record<View, () => Promise<{ View: ComponentType }>>> = {
   tables: () => import("./Tables"),
   connectors: () => import("./Connectors"),
   projects: () => import("./Projects"),
+  plugins: () => import("./Plugins"),
   health: () => import("./Health"),
   phone: () => import("./Phone"),
 }

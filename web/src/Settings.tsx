@@ -1,7 +1,7 @@
 // How the page looks, and which browsers may use it.
 import { remove } from "./api"
 import type { Device, Made } from "./contract.gen"
-import { Calendar, ChevronRight, Health, Plug, Project, Smartphone, TableMark } from "./icons"
+import { Calendar, ChevronRight, Health, Plug, Project, Shield, Smartphone, TableMark } from "./icons"
 import { connection, desk, fail, reloadDesk, type View } from "./store"
 import { setTheme, theme, type Theme } from "./theme"
 import { clock, day } from "./words"
@@ -11,6 +11,7 @@ export const PLACES: [View, string, typeof Plug][] = [
   ["schedules", "Schedules", Calendar],
   ["tables", "Tables", TableMark],
   ["connectors", "Connectors", Plug],
+  ["plugins", "Plugins and models", Shield],
   ["phone", "Phone", Smartphone],
   ["health", "This computer", Health],
 ]

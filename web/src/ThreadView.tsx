@@ -158,6 +158,9 @@ function Head({ now }: { now: Open }) {
                 {row.archived ? "Take out of the archive" : "Archive"}
               </button>
               <button onClick={fork}>Fork with its files</button>
+              <a class="btn" href={`/api/threads/${id}/record`} download>
+                Save its record
+              </a>
               <button
                 onClick={() => {
                   setMenu(false)

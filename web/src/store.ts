@@ -16,7 +16,7 @@ export interface Open {
   sent: string
 }
 
-const VIEWS = ["new", "settings", "inbox", "schedules", "tables", "connectors", "projects", "health", "phone"] as const
+const VIEWS = ["new", "settings", "inbox", "schedules", "tables", "connectors", "projects", "plugins", "health", "phone"] as const
 export type View = "list" | "thread" | (typeof VIEWS)[number]
 // `item`: what is open in a view other than a thread
 export type Route = { view: View; thread: string; panel: boolean; item: string }
