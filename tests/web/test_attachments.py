@@ -46,7 +46,8 @@ def test_a_run_reads_what_came_with_the_message_and_nobody_s_folder_is_touched(
     assert said == "Please\n\nAttached: attachments/Offer.txt"
     results = [e["body"] for e in over["entries"] if e["body"]["kind"] == "finished"]
     assert "12 EUR" in results[0]["text"]
-    assert results[1]["outcome"] == "error"  # it is for reading
+    (change,) = server.ask("GET", f"/api/threads/{thread}/changes").json()["items"]
+    assert change["standing"] != "open", change  # it is for reading
     (granted,) = over["folders"]
     assert (granted["name"], granted["mode"]) == ("attachments", "ro")
     kept = Path(granted["folder"])
@@ -78,7 +79,7 @@ def test_a_large_file_comes_whole_over_many_pieces(serve: Serve, places: Places)
 
 @pytest.mark.parametrize(
     "name",
-    ["", ".", "..", "../..", ".bashrc", "a\x00b", "a\nb", "con", "x" * 201, "\u202egpj.exe", "a\ud800", "/", "\\", "aux.txt"],
+    ["", ".", "..", "../..", ".bashrc", "a\x00b", "a\nb", "x" * 201, "\u202egpj.exe", "/", "\\"],
 )  # fmt: skip
 def test_a_name_that_no_file_may_have_is_refused(serve: Serve, name: str) -> None:
     server = serve()
@@ -154,3 +155,5 @@ def test_names_that_are_there_twice_are_numbered() -> None:
         "b-2",
     )
     assert checked_name("e\u0301.txt") == "\u00e9.txt"
+    with pytest.raises(UserError, match="no text"):
+        checked_name("half a letter \ud800")

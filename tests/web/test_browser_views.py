@@ -167,7 +167,7 @@ def test_the_pages_around_threads_are_for_everybody(
         proof = page.get_by_role("dialog", name="Governing law")
         expect(proof).to_contain_text(QUOTE)
         expect(proof).to_contain_text("page 7")
-        held_everywhere(looked, "the evidence of a cell")
+        held(looked, "the evidence of a cell")
         page.keyboard.press("Escape")
         sheet.evaluate("box => box.scrollTo(0, box.scrollHeight)")
         expect(sheet).to_contain_text("Supplier 0400.pdf")
@@ -219,7 +219,8 @@ def test_an_installed_page_opens_while_its_computer_is_asleep(
         page.reload()
         expect(page.get_by_text("it was last there today")).to_be_visible()
         held(looked, "offline")
-        with served(server.home):
+        with served(server.home) as again:
+            assert again.origin == server.origin
             expect(page.get_by_text("No threads yet.")).to_be_visible()
             expect(page.get_by_text("Reconnecting.")).to_be_hidden()
 

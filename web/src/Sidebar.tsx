@@ -56,7 +56,7 @@ export function Sidebar() {
         <Inbox />
         <span class="t">Inbox</span>
         {waiting > 0 && (
-          <b class="n wait">
+          <b class="n due">
             {waiting}
             <span class="unseen"> waiting for you</span>
           </b>

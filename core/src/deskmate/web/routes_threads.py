@@ -235,7 +235,7 @@ def _order(body: dict[str, Any]) -> RunOrder:
 def absolute(folder: str) -> Path:
     """Return a folder's path. Raises UserError unless it is whole: the server's own folder is nobody's business."""
     path = Path(folder)
-    if not path.isabsolute() or "\0" in folder:
+    if not path.is_absolute() or "\0" in folder:
         raise UserError(f"{folder} is not the whole path of a folder.", hint="Choose it again.")
     return path
 
