@@ -27,8 +27,8 @@ from deskmate.ports import (
     Sandbox,
     SandboxSpec,
     ToolOutcome,
-    Waiting,
     ValidationRequest,
+    Waiting,
 )
 from deskmate.testing.fake_sandbox import FakeMachine, FakePlugin, FakeSandbox
 from deskmate.testing.fake_workspace import Tree

@@ -10,6 +10,7 @@ import anyio.to_thread
 
 from deskmate.errors import DeskmateError, SandboxMissing, UserError
 from deskmate.host.adapters import Adapters
+from deskmate.host.attaching import attach, with_attached
 from deskmate.host.connectors import (
     choose_connectors,
     connectors_set,
@@ -89,7 +90,9 @@ class Job:
 
         await self._recover()
         await self._join_project()
-        await self._take_attachments()
+        self._order, self._attached = await attach(
+            self._adapters.places, self._store.thread, self._order
+        )
         events = await self._store.events()
         await self._set_grants(events)
         await self._see_kinds(events)
@@ -122,25 +125,6 @@ class Job:
             self._progress(Note(self._joined.note))
         if self._joined.record is not None:
             await self._store.append(self._joined.record)
-
-    async def _take_attachments(self) -> None:
-        """Give the thread what came with the message, as a folder of its own to read in."""
-        if not self._order.attachments:
-            return
-        from deskmate.host.attachments import Uploads  # noqa: PLC0415
-
-        uploads = Uploads(self._adapters.places)
-        grant, self._attached = await anyio.to_thread.run_sync(
-            uploads.hand_over, self._store.thread, self._order.attachments
-        )
-        self._order = replace(self._order, grants=(*self._order.grants, grant))
-
-    def _with_attached(self, text: str) -> str:
-        """Return the user's words with the places of what came with them."""
-        if not self._attached:
-            return text
-        folder = self._grants[-1].name  # it was added last
-        return f"{text}\n\nAttached: {', '.join(f'{folder}/{name}' for name in self._attached)}"
 
     async def _set_grants(self, events: Sequence[Event]) -> None:
         from deskmate.changes.scan import check_grants  # noqa: PLC0415
@@ -312,7 +296,7 @@ class Job:
             return None
         return UserSaid(
             run=new_run_id(),
-            text=self._with_attached(self._order.text),
+            text=with_attached(self._order.text, self._grants, self._attached),
             model=model,
             limits=self._order.limits,
             apply=self._order.apply,
