@@ -99,12 +99,13 @@ def test_a_message_waits_while_the_run_works_and_is_heard_after_the_step(
 
 def test_a_message_that_came_as_the_run_ended_begins_the_next(serve: Serve) -> None:
     server = serve(["Done."])
-    thread = begin(server, plugins=[])
+    thread = begin(server, plugins=[], budget_usd=1.5, apply="new")
     server.wait(thread)
     # nothing is at work any more, and nobody asked for anything else
     assert server.ask("POST", f"/api/threads/{thread}/queue", {"text": "More"}).status_code == 202
     over = until(lambda: _with(server, thread, ["Please", "More"]))
     assert over["queued"] == []
+    assert (over["budget_usd"], over["apply"]) == (1.5, "new")  # what held goes on holding
 
 
 def _with(server: Server, thread: str, words: list[str]) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from deskmate.agent.driver import PAUSED
+from deskmate.store.invariants import CHECKERS
 from deskmate.store.making import create_thread
 from deskmate.store.waiting import Listening, WaitingMessages
 from deskmate.testing.scripted_model import ScriptedModel
@@ -78,6 +79,9 @@ async def test_what_is_said_in_a_step_is_heard_before_the_next_in_the_same_run(
     assert {said.run for said in lab.store.of(UserSaid)} == {RunId("r-1")}
     assert len(lab.store.of(RunFinished)) == 1
     assert waiting.all() == ()
+    events = await lab.store.events()
+    for promise, check in CHECKERS.items():
+        assert list(check(events)) == [], promise
 
 
 async def test_what_is_said_during_the_last_answer_is_not_lost(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
@@ -21,6 +21,7 @@ from deskmate.types.progress import Counted
 from deskmate.types.registry import ToolSpec
 
 if TYPE_CHECKING:
+    from deskmate.agent.state import State
     from deskmate.host import Host
     from deskmate.store.waiting import WaitingMessages
     from deskmate.types.waiting import Queued
@@ -301,12 +302,8 @@ class Runs:
     async def _decide_parked(
         self, thread: ThreadId, use: ToolUseId, digest: Digest, *, allow: bool
     ) -> None:
-        from deskmate.agent.state import fold  # noqa: PLC0415
-        from deskmate.store.thread import open_thread  # noqa: PLC0415
-
         self._check_free(thread)
-        async with open_thread(self._places.threads, thread, write=False) as store:
-            state = fold(await store.events())
+        state = await self._state(thread)
         asked = [item.asked for item in state.open_uses if item.asked and item.decision is None]
         asked += state.questions.values()
         if not any(one.tool_use_id == use and one.arguments == digest for one in asked):
@@ -336,6 +333,9 @@ class Runs:
         if not found:
             raise UserError("This message does not wait any more.", hint="See the thread again.")
         order = RunOrder(text=found[0].text, queued=message)
+        if (last := (await self._state(thread)).run) is not None:
+            # it was said to a run of these bounds
+            order = replace(order, limits=last.limits, apply=last.apply)
         await anyio.to_thread.run_sync(self.check, order)
         self._begin(ThreadId(thread), order, {})
 
@@ -350,16 +350,19 @@ class Runs:
 
         return WaitingMessages(self._places.threads, thread)
 
-    async def _go_on_with_waiting(self, thread: ThreadId) -> None:
-        """Begin a run with the oldest message that waits, where the last one has ended and nothing else is open."""
+    async def _state(self, thread: str) -> State:
         from deskmate.agent.state import fold  # noqa: PLC0415
         from deskmate.store.thread import open_thread  # noqa: PLC0415
 
+        async with open_thread(self._places.threads, thread, write=False) as store:
+            return fold(await store.events())
+
+    async def _go_on_with_waiting(self, thread: ThreadId) -> None:
+        """Begin a run with the oldest message that waits, where the last one has ended and nothing else is open."""
         waiting = await anyio.to_thread.run_sync(self._messages(thread).all)
         if not waiting or self._is_busy(thread):
             return
-        async with open_thread(self._places.threads, thread, write=False) as store:
-            ended = fold(await store.events()).ended
+        ended = (await self._state(thread)).ended
         if ended is not None and ended.reason in ("done", "rejected"):
             await self.say_now(thread, waiting[0].id)
 
