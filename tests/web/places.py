@@ -8,6 +8,7 @@ from pathlib import Path
 
 from deskmate.connectors.book import Book
 from deskmate.connectors.pins import read_listing
+from deskmate.host.scheduling.ordering import agreement
 from deskmate.host.scheduling.times import to_text
 from deskmate.store.projects import Projects
 from deskmate.store.schedules import Schedules
@@ -53,7 +54,8 @@ def make_schedules(places: Places) -> Schedules:
         expects=("*.md",),
     )
     store.add(monday)
-    store.agree(monday.id, "d" * 64, ago(days=39))
+    # agreed to just now: nothing is due while a test looks
+    store.agree(monday.id, agreement(monday, Projects(places.data)), ago())
     for days, state, why in (
         (28, "succeeded", "there and checked: out/report.md"),
         (21, "failed", "nothing that fits *.md was delivered"),
