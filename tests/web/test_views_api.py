@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from tests.unit.connectors.loopback import loopback
 from tests.web.conftest import HOST, PORT, Serve
@@ -25,10 +26,12 @@ from tests.web.test_api import begin
 from deskmate.connectors import vault
 from deskmate.connectors.book import Book
 from deskmate.host import health
+from deskmate.host.policy import change_rules, with_rule
 from deskmate.sandbox.host_checks import Check
 from deskmate.store.projects import Projects
 from deskmate.types.connectors import ConnectorEntry
 from deskmate.types.places import Places
+from deskmate.types.policy import Rule
 from deskmate.web.app import make_app
 from deskmate.web.routes_tables import ROWS_AT_ONCE
 from deskmate.web.serving import Door, checked_name
@@ -319,3 +322,30 @@ def test_the_name_is_remembered_and_no_address_is_taken_for_one(places: Places) 
     assert Door(places).name() == ""
     door.set_name("none")
     assert Door(places).name() == ""
+
+
+def test_the_rules_of_a_thread_are_shown_and_changed_from_its_next_run_on(serve: Serve) -> None:
+    server = serve(["Done."], sandbox=sandbox())
+    thread = begin(server, plugins=[])
+    server.wait(thread)
+    policy = f"/api/threads/{thread}/policy"
+    assert server.ask("GET", policy).json() == {
+        "mode": "auto-read",
+        "rules": [],
+        "budget_usd": None,
+    }
+    made = Rule(decision="allow", tool="mail__draft", where={"folder": "Drafts"})
+    anyio.run(change_rules, server.places, thread, lambda rules: with_rule(rules, made))
+    changed = server.ask("PATCH", policy, {"mode": "ask", "budget_usd": 2}).json()
+    assert (changed["mode"], changed["budget_usd"]) == ("ask", 2)
+    assert changed["rules"] == [
+        {"decision": "allow", "tool": "mail__draft", "where": {"folder": "Drafts"}}
+    ]
+    assert server.ask("PATCH", policy, {"budget_usd": None}).json()["budget_usd"] is None
+    rules = f"{policy}/rules"
+    wrong = {"tool": "mail__draft", "where": {}}
+    assert server.ask("DELETE", rules, wrong).status_code == 400
+    gone = server.ask("DELETE", rules, {"tool": "mail__draft", "where": {"folder": "Drafts"}})
+    assert gone.json()["rules"] == []
+    for body in ({"mode": "all"}, {"budget_usd": -1}, {"rules": []}):
+        assert server.ask("PATCH", policy, body).status_code == 400

@@ -5,6 +5,7 @@ import type { Made, Queued, Step } from "./contract.gen"
 import { Dialog } from "./Dialog"
 import { Cross, Plus } from "./icons"
 import { fail, tell } from "./store"
+import "./views.css"
 
 type Props = { thread: string; steps: readonly Step[]; busy: boolean; close: () => void }
 

@@ -10,6 +10,7 @@ import type { Sheet as SheetOf } from "./Inbox"
 import { Markdown } from "./markdown"
 import { catchUp, changes, fail, go, loaded, open, opening, route, rows, tell, type Open } from "./store"
 import type { Move as MoveOf } from "./Projects"
+import type { Rules as RulesOf } from "./Rules"
 import { inbox } from "./waits"
 import { count } from "./words"
 
@@ -76,6 +77,7 @@ function Head({ now }: { now: Open }) {
   const { thread } = now
   const [menu, setMenu] = useState(false)
   const [naming, setNaming] = useState(false)
+  const [Rules, setRules] = useState<typeof RulesOf | null>(null)
   const [Move, setMove] = useState<typeof MoveOf | null>(null)
   const id = now.id
   const set = changes.value?.thread === id ? changes.value.set : null
@@ -158,6 +160,14 @@ function Head({ now }: { now: Open }) {
                 {row.archived ? "Take out of the archive" : "Archive"}
               </button>
               <button onClick={fork}>Fork with its files</button>
+              <button
+                onClick={() => {
+                  setMenu(false)
+                  import("./Rules").then((views) => setRules(() => views.Rules)).catch(() => location.reload())
+                }}
+              >
+                What it may do…
+              </button>
               <a class="btn" href={`/api/threads/${id}/record`} download>
                 Save its record
               </a>
@@ -173,6 +183,7 @@ function Head({ now }: { now: Open }) {
           )}
         </div>
       </div>
+      {Rules && <Rules thread={id} hosts={thread.hosts} close={() => setRules(null)} />}
       {Move && <Move thread={id} project={row.project} close={() => setMove(null)} />}
       {naming && (
         <Rename

@@ -304,6 +304,12 @@ export interface Plugin {
   problem: string
 }
 
+export interface Policy {
+  mode: "ask" | "auto-read" | "auto"
+  rules: Rule[]
+  budget_usd: number | null
+}
+
 export interface Progress {
   thread: string
   text: string
@@ -362,6 +368,12 @@ export interface Row {
   archived: boolean
   project: string
   problem: string
+}
+
+export interface Rule {
+  decision: "allow" | "ask" | "deny"
+  tool: string
+  where: Record<string, string>
 }
 
 export interface Said {

@@ -25,6 +25,7 @@ from deskmate.web.routes_files import FileRoutes
 from deskmate.web.routes_health import HealthRoutes
 from deskmate.web.routes_inbox import InboxRoutes
 from deskmate.web.routes_pairing import PairingRoutes
+from deskmate.web.routes_policy import PolicyRoutes
 from deskmate.web.routes_projects import ProjectRoutes
 from deskmate.web.routes_schedules import ScheduleRoutes
 from deskmate.web.routes_tables import TableRoutes
@@ -82,6 +83,7 @@ def routes(
         *ChangeRoutes(desk, threads).routes(),
         *FileRoutes(desk, threads).routes(),
         *InboxRoutes(desk, threads).routes(),
+        *PolicyRoutes(desk, threads).routes(),
         *ScheduleRoutes(desk).routes(),
         *TableRoutes(desk).routes(),
         *ConnectorRoutes(desk).routes(),

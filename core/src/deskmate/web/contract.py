@@ -23,6 +23,7 @@ from deskmate.web.contract_desk import Evidence as Evidence
 from deskmate.web.contract_desk import Health as Health
 from deskmate.web.contract_desk import Inbox as Inbox
 from deskmate.web.contract_desk import Pairing as Pairing
+from deskmate.web.contract_desk import Policy as Policy
 from deskmate.web.contract_desk import Projects as Projects
 from deskmate.web.contract_desk import Queued as Queued
 from deskmate.web.contract_desk import ScheduleRows as ScheduleRows
@@ -487,6 +488,7 @@ ROOTS = (
     Health,
     Upload,
     Pairing,
+    Policy,
     Failure,
 )
 """What routes answer; with `Message` all that the page has to know."""

@@ -9,6 +9,7 @@ from typing import Literal
 from deskmate.host.attachments import Upload as Upload
 from deskmate.host.inbox import Kind
 from deskmate.types.files import GrantMode
+from deskmate.types.policy import Mode, Rule
 from deskmate.types.registry import Risk
 from deskmate.types.schedules import DueState, ScheduleState, Trigger
 from deskmate.types.tables import Cell, CellStatus, ColumnKind, RowState
@@ -272,3 +273,12 @@ class Pairing:
     port: int
     rows: tuple[str, ...]
     seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What holds for a thread's tools. `budget_usd`: what all its runs together may cost; None: no limit."""
+
+    mode: Mode
+    rules: tuple[Rule, ...]
+    budget_usd: float | None
