@@ -21,6 +21,7 @@ from tests.web.scene import make_folder
 from tests.web.test_browser import allow, begin, browser, held, held_everywhere
 
 from deskmate.types.places import Places
+from deskmate.web.serving import Door
 
 __all__ = ["browser"]
 pytestmark = [
@@ -241,16 +242,27 @@ def test_an_installed_page_opens_while_its_computer_is_asleep(
             expect(page.get_by_text("Reconnecting.")).to_be_hidden()
 
 
-def test_the_manifest_makes_it_an_app(browser: Browser, server: Served) -> None:
-    with looking(browser, server.link, PHONE) as looked:
-        told = looked.page.evaluate(
+def test_it_is_an_app_and_shows_the_way_in_for_a_phone(browser: Browser, home: Places) -> None:
+    Door(home).set_name("laptop.tail1234.ts.net")
+    with served(home.data.parent) as server, looking(browser, server.link, PHONE) as looked:
+        page = looked.page
+        told = page.evaluate(
             "fetch(document.querySelector('link[rel=manifest]').href).then(r => r.json())"
         )
         assert (told["display"], told["start_url"]) == ("standalone", "/")
         for icon in told["icons"]:
-            size = looked.page.evaluate(
-                "src => createImageBitmap ? fetch(src).then(r => r.blob()).then(createImageBitmap)"
-                ".then(b => `${b.width}x${b.height}`) : ''",
+            size = page.evaluate(
+                "src => fetch(src).then(r => r.blob()).then(createImageBitmap)"
+                ".then(b => `${b.width}x${b.height}`)",
                 icon["src"],
             )
             assert size == icon["sizes"]
+        page.goto(f"{server.origin}#/phone")
+        expect(page.get_by_role("img", name="The code to let a phone in")).to_be_visible()
+        expect(page.get_by_text("Your phone opens laptop.tail1234.ts.net.")).to_be_visible()
+        held_everywhere(looked, "the way in for a phone")
+        dots = page.locator(".qr path")
+        before = str(dots.get_attribute("d"))
+        page.get_by_role("button", name="Show a new code").click()
+        expect(dots).not_to_have_attribute("d", before)
+        assert (looked.outside, looked.complaints) == ([], [])
