@@ -224,8 +224,7 @@ def test_an_installed_page_opens_while_its_computer_is_asleep(
 ) -> None:
     with looking(browser, server.link, PHONE) as looked:
         page = looked.page
-        page.evaluate("navigator.serviceWorker.ready.then(() => undefined)")
-        page.reload()  # from now on the worker keeps what comes
+        page.evaluate("navigator.serviceWorker.ready.then(() => undefined)")  # one visit is enough
         expect(page.get_by_text("No threads yet.")).to_be_visible()
         kept = page.evaluate(
             "caches.open('page').then(c => c.keys()).then(all => all.map(r => new URL(r.url).pathname))"

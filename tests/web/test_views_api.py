@@ -347,5 +347,6 @@ def test_the_rules_of_a_thread_are_shown_and_changed_from_its_next_run_on(serve:
     assert server.ask("DELETE", rules, wrong).status_code == 400
     gone = server.ask("DELETE", rules, {"tool": "mail__draft", "where": {"folder": "Drafts"}})
     assert gone.json()["rules"] == []
-    for body in ({"mode": "all"}, {"budget_usd": -1}, {"rules": []}):
+    bad: list[dict[str, Any]] = [{"mode": "all"}, {"budget_usd": -1}, {"rules": []}]
+    for body in bad:
         assert server.ask("PATCH", policy, body).status_code == 400

@@ -2,7 +2,7 @@
 const KEPT = "page"
 const HASHED = /-[\w-]{8}\.\w+$/
 
-self.addEventListener("install", (event) => event.waitUntil(self.skipWaiting()))
+self.addEventListener("install", (event) => event.waitUntil(fill().then(() => self.skipWaiting())))
 self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()))
 self.addEventListener("fetch", (event) => {
   const { method, mode, url } = event.request
@@ -11,6 +11,15 @@ self.addEventListener("fetch", (event) => {
   if (mode === "navigate" && pathname === "/") event.respondWith(shell(event.request))
   else if (pathname.startsWith("/assets/")) event.respondWith(asset(event.request, pathname))
 })
+
+// all that the page needs to come up, so that one visit is enough
+async function fill() {
+  const kept = await caches.open(KEPT)
+  const fresh = await fetch("/")
+  const files = [...(await fresh.clone().text()).matchAll(/(?:src|href)="(\/assets\/[^"]+)"/g)]
+  await kept.addAll(files.map((found) => found[1]))
+  await kept.put("/", fresh)
+}
 
 async function shell(request) {
   const kept = await caches.open(KEPT)

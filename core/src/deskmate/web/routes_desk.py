@@ -106,6 +106,7 @@ class DeskRoutes:
         device = str(request.path_params["device"])
         if not await anyio.to_thread.run_sync(self._sign_in.revoke, device):
             raise HTTPException(404, "There is no such browser any more.")
+        self._desk.hub.wake()  # its stream ends now, not at the next message
         return answer(page.Made(thread=""))
 
     async def show(self, request: Request) -> Response:

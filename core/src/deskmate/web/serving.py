@@ -156,11 +156,12 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def _end_when_told(server: uvicorn.Server) -> None:
+async def _end_when_told(server: uvicorn.Server, hub: Hub) -> None:
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async for _ in signals:
             server.force_exit = server.should_exit  # the second time it is meant
             server.should_exit = True
+            hub.wake()  # open streams end by themselves
 
 
 async def serve(host: Host, places: Places, own: socket.socket, door: Door, ready: Tell) -> None:
@@ -181,7 +182,7 @@ async def serve(host: Host, places: Places, own: socket.socket, door: Door, read
         tasks.start_soon(desk.hub.flush_often)
         tasks.start_soon(desk.keep_list)
         tasks.start_soon(keep_schedules, host, places, runs, LOG.info)
-        tasks.start_soon(_end_when_told, server)
+        tasks.start_soon(_end_when_told, server, desk.hub)
         tasks.start_soon(_say_when, server, lambda: ready(f"http://{ADDRESS}:{port}/"))
         await server.serve(sockets=[own])
         tasks.cancel_scope.cancel()
