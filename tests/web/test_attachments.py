@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,16 @@ def test_a_second_message_brings_its_own_and_the_first_stays(serve: Serve) -> No
     assert [one["name"] for one in over["folders"]] == ["attachments", "attachments-2"]
     words = [e["body"]["text"] for e in over["entries"] if e["body"]["kind"] == "said"]
     assert words[1].endswith("Attached: attachments-2/a.txt")
+
+
+def test_a_thread_that_came_without_its_attachments_goes_on(serve: Serve) -> None:
+    server = serve(["Done."], sandbox=sandbox())
+    thread = begin(server, attachments=[upload(server, "a.txt", b"one")])
+    (granted,) = server.wait(thread)["folders"]
+    shutil.rmtree(granted["folder"])  # as after an import elsewhere
+    server.ask("POST", f"/api/threads/{thread}/messages", {"text": "Go on"})
+    over = server.wait(thread)
+    assert (over["row"]["state"], over["folders"], over["trouble"]) == ("done", [], None)
 
 
 def test_a_large_file_comes_whole_over_many_pieces(serve: Serve, places: Places) -> None:

@@ -19,12 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deskmate.errors import StorageFailed, UserError
+from deskmate.host.attaching import FOLDER
 from deskmate.store.blobs import DISK_FULL, make_folder, sync_folder, write_file
 from deskmate.store.thread import thread_folder
 from deskmate.types.files import Grant
 from deskmate.types.places import Places
 
-FOLDER = "attachments"
 FILE_LIMIT_BYTES = 100 << 20
 FILES_LIMIT = 20
 STAGED_LIMIT_BYTES = 1 << 30

@@ -10,7 +10,7 @@ import anyio.to_thread
 
 from deskmate.errors import DeskmateError, SandboxMissing, UserError
 from deskmate.host.adapters import Adapters
-from deskmate.host.attaching import attach, with_attached
+from deskmate.host.attaching import attach, is_lost, with_attached
 from deskmate.host.connectors import (
     choose_connectors,
     connectors_set,
@@ -131,7 +131,10 @@ class Job:
 
         known = last(events, GrantsSet)
         had = known.grants if known is not None else ()
-        gone = self._joined.gone_folders if self._joined else ()
+        gone = set(self._joined.gone_folders if self._joined else ())
+        for grant in filter(is_lost, had):
+            gone.add(grant.folder)
+            self._progress(Note(f"{grant.name}: these attachments are not here any more"))
         by_folder = {grant.folder: grant for grant in had if grant.folder not in gone}
         for grant in self._order.grants:
             same = by_folder.get(grant.folder)
