@@ -21,7 +21,7 @@ from tests.web.places import (
     make_schedules,
 )
 from tests.web.scene import sandbox
-from tests.web.test_api import begin
+from tests.web.test_api import begin, until
 
 from deskmate.connectors import vault
 from deskmate.connectors.book import Book
@@ -350,3 +350,32 @@ def test_the_rules_of_a_thread_are_shown_and_changed_from_its_next_run_on(serve:
     bad: list[dict[str, Any]] = [{"mode": "all"}, {"budget_usd": -1}, {"rules": []}]
     for body in bad:
         assert server.ask("PATCH", policy, body).status_code == 400
+
+
+def test_a_schedule_runs_now_and_its_history_says_what_became_of_it(
+    serve: Serve, places: Places
+) -> None:
+    server = serve(["The report."], sandbox=sandbox())
+    store = make_schedules(places)
+    refused = server.ask("POST", "/api/schedules/inbox-watch-1/run")
+    assert (refused.status_code, "not tried" in refused.json()["error"]) == (400, True)
+    begun = server.ask("POST", "/api/schedules/monday-metrics-1/run")
+    assert begun.status_code == 202, begun.text
+    ended = until(
+        lambda: [
+            one for one in store.history("monday-metrics-1") if one.trigger == "hand" and one.ended
+        ]
+    )[0]
+    assert (ended.state, "*.md" in ended.why) == ("failed", True), (
+        ended
+    )  # it said so, and made none
+    shown = server.ask("GET", "/api/schedules/monday-metrics-1").json()["history"][0]
+    assert (shown["trigger"], shown["state"]) == ("hand", "failed")
+    thread = server.wait(shown["thread"])
+    assert thread["row"]["state"] == "done"
+    (item,) = [
+        one
+        for one in server.ask("GET", "/api/inbox").json()["items"]
+        if one["thread"] == shown["thread"]
+    ]
+    assert item["kind"] == "failure"

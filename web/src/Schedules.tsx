@@ -87,7 +87,13 @@ function One({ id }: { id: string }) {
   const [busy, setBusy] = useState(false)
   const path = `/api/schedules/${encodeURIComponent(id)}`
   useEffect(() => void get<ScheduleWhole>(path).then(setWhole).catch(fail), [])
-  const change = async (what: "pause" | "resume", said: string) => {
+  const goes = whole?.history.some((turn) => turn.state === "claimed" || turn.state === "running") ?? false
+  useEffect(() => {
+    if (!goes) return
+    const timer = setInterval(() => void get<ScheduleWhole>(path).then(setWhole).catch(fail), 2000)
+    return () => clearInterval(timer)
+  }, [goes])
+  const change = async (what: "pause" | "resume" | "run", said: string) => {
     setBusy(true)
     try {
       setWhole(await post<ScheduleWhole>(`${path}/${what}`))
@@ -107,6 +113,11 @@ function One({ id }: { id: string }) {
         <h1>{row?.name ?? "…"}</h1>
         {row && <State of={STATES[row.state]} />}
         <div class="tools">
+          {(row?.state === "active" || row?.state === "paused") && (
+            <button disabled={busy} onClick={() => change("run", "It runs now; you can leave this page.")}>
+              Run now
+            </button>
+          )}
           {row?.state === "active" && (
             <button disabled={busy} onClick={() => change("pause", "Paused. A run that is at work goes on.")}>
               <Pause size={14} /> Pause

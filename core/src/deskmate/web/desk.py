@@ -20,6 +20,7 @@ from deskmate.web.hub import Hub
 from deskmate.web.views import Viewer
 
 if TYPE_CHECKING:
+    from deskmate.host.scheduling.by_hand import ByHand
     from deskmate.store.listing import ThreadSummary
     from deskmate.store.waiting import WaitingMessages
 
@@ -42,6 +43,7 @@ class Desk:
     def __init__(self, places: Places, hub: Hub) -> None:
         self.places, self.hub = places, hub
         self._runs: running.Runs | None = None
+        self.by_hand: ByHand | None = None
         self._viewers: dict[ThreadId, Viewer] = {}
         self._said: dict[ThreadId, int] = {}
         self._rows: dict[str, page.Row] = {}
@@ -53,9 +55,9 @@ class Desk:
         assert self._runs is not None, "the desk is open only while the server runs"
         return self._runs
 
-    def open(self, runs: running.Runs) -> None:
-        """Begin to serve with these runs."""
-        self._runs = runs
+    def open(self, runs: running.Runs, by_hand: ByHand | None = None) -> None:
+        """Begin to serve with these runs. `by_hand`: begins runs of schedules."""
+        self._runs, self.by_hand = runs, by_hand
 
     # what runs tell
 

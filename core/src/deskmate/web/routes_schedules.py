@@ -44,6 +44,7 @@ class ScheduleRoutes:
             Route(one, self.show, methods=["GET"]),
             Route(f"{one}/pause", self.pause, methods=["POST"]),
             Route(f"{one}/resume", self.resume, methods=["POST"]),
+            Route(f"{one}/run", self.run, methods=["POST"]),
         ]
 
     async def listing(self, request: Request) -> Response:
@@ -72,6 +73,16 @@ class ScheduleRoutes:
             return making.go_on(store, standing, at)
 
         return await self._change(request, change)
+
+    async def run(self, request: Request) -> Response:
+        """Begin a run now, as it would be by itself."""
+        await read_body(request, EMPTY)
+        name = str(request.path_params["schedule"])
+        assert self._desk.by_hand is not None, "the desk is open while the server runs"
+        standing = await anyio.to_thread.run_sync(lambda: self._store().get(name))
+        await self._desk.by_hand.begin(standing)
+        self._desk.look()
+        return answer(await anyio.to_thread.run_sync(self._whole, name), 202)
 
     async def _change(self, request: Request, change: Change) -> Response:
         from deskmate.store.thread import utc_now  # noqa: PLC0415
