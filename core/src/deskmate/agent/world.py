@@ -16,6 +16,7 @@ from deskmate.ports import (
     Sandbox,
     Store,
     ToolOutcome,
+    Waiting,
 )
 from deskmate.types.files import Entry
 from deskmate.types.ids import Digest
@@ -50,7 +51,7 @@ def _take_nothing(wanted: Sequence[Entry]) -> Taken:
 class World:
     """The adapters of the ports. `redact`: takes known secrets out of what a tool gave.
 
-    `answers_by`: whose word the approver's last answer was, for the log.
+    `answers_by`: whose word the approver's last answer was, for the log. `waiting`: what the user says meanwhile.
     """
 
     store: Store
@@ -62,6 +63,7 @@ class World:
     connectors: Mapping[str, Connector] = field(default_factory=dict)
     redact: Callable[[ToolOutcome], ToolOutcome] = lambda outcome: outcome
     answers_by: Callable[[], str] = lambda: "user"
+    waiting: Waiting | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -121,6 +121,10 @@ class Host:
         self._adapters.plugin_settings(plugins)
         if order.model or new:
             self._adapters.model(order.model)
+        if order.attachments:
+            from deskmate.host.attachments import Uploads  # noqa: PLC0415
+
+            Uploads(self._adapters.places).check(order.attachments)
 
 
 async def set_thread_plugins(

@@ -10,6 +10,7 @@ import anyio.to_thread
 
 from deskmate.errors import DeskmateError, SandboxMissing, UserError
 from deskmate.host.adapters import Adapters
+from deskmate.host.attaching import attach, is_lost, with_attached
 from deskmate.host.connectors import (
     choose_connectors,
     connectors_set,
@@ -71,6 +72,7 @@ class Job:
         self._blobs = adapters.blobs()
         self._grants: tuple[Grant, ...] = ()
         self._joined: Joined | None = None
+        self._attached: tuple[str, ...] = ()
 
     async def carry_out(self) -> RunResult:
         """Run, apply, and return how it ended. No known secret gets into the log, a result or an error."""
@@ -88,6 +90,9 @@ class Job:
 
         await self._recover()
         await self._join_project()
+        self._order, self._attached = await attach(
+            self._adapters.places, self._store.thread, self._order
+        )
         events = await self._store.events()
         await self._set_grants(events)
         await self._see_kinds(events)
@@ -126,7 +131,10 @@ class Job:
 
         known = last(events, GrantsSet)
         had = known.grants if known is not None else ()
-        gone = self._joined.gone_folders if self._joined else ()
+        gone = set(self._joined.gone_folders if self._joined else ())
+        for grant in filter(is_lost, had):
+            gone.add(grant.folder)
+            self._progress(Note(f"{grant.name}: these attachments are not here any more"))
         by_folder = {grant.folder: grant for grant in had if grant.folder not in gone}
         for grant in self._order.grants:
             same = by_folder.get(grant.folder)
@@ -234,6 +242,7 @@ class Job:
     ) -> tuple[World, Setup]:
         from deskmate.agent.asking import one_line  # noqa: PLC0415
         from deskmate.agent.world import Setup, World  # noqa: PLC0415
+        from deskmate.store.waiting import Listening, WaitingMessages  # noqa: PLC0415
 
         sandbox = self._adapters.sandbox()
         tools_off = ""
@@ -254,6 +263,7 @@ class Job:
             blobs=self._blobs,
             clock=self._adapters.clock,
             answers_by=lambda: self._standing.by if self._standing else "user",
+            waiting=Listening(WaitingMessages(self._adapters.places.threads, self._store.thread)),
         )
         setup = Setup(
             registry=registry,
@@ -297,10 +307,11 @@ class Job:
             return None
         return UserSaid(
             run=new_run_id(),
-            text=self._order.text,
+            text=with_attached(self._order.text, self._grants, self._attached),
             model=model,
             limits=self._order.limits,
             apply=self._order.apply,
+            queued=self._order.queued,
         )
 
     async def _recover(self) -> None:
