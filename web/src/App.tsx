@@ -1,6 +1,6 @@
 // The frame: threads on the left, the open one in the middle, its work and changes on the right.
 import type { ComponentType } from "preact"
-import { useEffect, useLayoutEffect, useState } from "preact/hooks"
+import { useLayoutEffect, useState } from "preact/hooks"
 import { post } from "./api"
 import { Later } from "./Later"
 import { NewThread } from "./NewThread"

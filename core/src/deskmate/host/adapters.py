@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from deskmate.discovery.installed import Catalogue
     from deskmate.host.organisation import Organisation
     from deskmate.store.blobs import BlobStore
+    from deskmate.store.memory import Memories
     from deskmate.store.projects import Projects
 
 
@@ -86,6 +87,12 @@ class Adapters:
         from deskmate.store.projects import Projects  # noqa: PLC0415
 
         return Projects(self.places.data)
+
+    def memories(self) -> Memories:
+        """Return the notes of the user's projects."""
+        from deskmate.store.memory import Memories  # noqa: PLC0415
+
+        return Memories(self.places.data)
 
     def digests(self) -> Digests:
         """Return what is known of files that were read before."""

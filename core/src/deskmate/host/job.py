@@ -17,6 +17,7 @@ from deskmate.host.connectors import (
     open_connectors,
     with_connectors,
 )
+from deskmate.host.memory import open_memory, tell_memory
 from deskmate.host.orders import RunOrder, RunResult
 from deskmate.host.standing import StandingApprover
 from deskmate.ports import Approver, Delta, Observer
@@ -97,10 +98,13 @@ class Job:
         await self._set_grants(events)
         await self._see_kinds(events)
         plugins = await self._set_plugins(events)
+        if told := await tell_memory(self._adapters.memories(), events, self._progress):
+            await self._store.append(told)
         network = await self._set_network(plugins)
         chosen = await self._set_connectors(events, plugins)
         world, setup = await self._build(plugins, events)
-        world = replace(world, redact=redactor.value)
+        memory = open_memory(self._adapters.memories(), events)
+        world = replace(world, redact=redactor.value, memory=memory)
         setup = replace(setup, egress=await self._egress(network))
         async with open_connectors(self._adapters, chosen, self._progress) as connectors:
             world = replace(world, connectors=connectors)
