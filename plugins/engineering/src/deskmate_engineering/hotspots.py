@@ -22,9 +22,23 @@ CODE = frozenset(
     (".py", ".pyi", ".js", ".jsx", ".mjs", ".ts", ".tsx", ".go", ".rs", ".java", ".kt", ".scala", ".c", ".h", ".cc", ".cpp", ".hpp",
      ".cs", ".rb", ".php", ".swift", ".sh", ".sql", ".lua", ".pl")
 )  # fmt: skip
-_BRANCHES = (ast.If, ast.IfExp, ast.For, ast.AsyncFor, ast.While, ast.ExceptHandler, ast.Assert, ast.comprehension, ast.match_case)
-_WORDS = re.compile(r"\b(?:if|elif|elsif|for|foreach|while|case|when|catch|rescue|except)\b|&&|\|\||\?(?=[^.?:\s]*[^?:]*:)")
-_STRINGS = re.compile(r"\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|//[^\n]*|/\*.*?\*/|(?:^|(?<=\s))#[^\n]*", re.DOTALL)
+_BRANCHES = (
+    ast.If,
+    ast.IfExp,
+    ast.For,
+    ast.AsyncFor,
+    ast.While,
+    ast.ExceptHandler,
+    ast.Assert,
+    ast.comprehension,
+    ast.match_case,
+)
+_WORDS = re.compile(
+    r"\b(?:if|elif|elsif|for|foreach|while|case|when|catch|rescue|except)\b|&&|\|\||\?(?=[^.?:\s]*[^?:]*:)"
+)
+_STRINGS = re.compile(
+    r"\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|//[^\n]*|/\*.*?\*/|(?:^|(?<=\s))#[^\n]*", re.DOTALL
+)
 _HEAD = re.compile(r"([0-9a-f]{40,64}) (\d+)")
 
 
@@ -94,13 +108,19 @@ def map_of(repository: Repository, window: Window, revision: str) -> Map:
     return Map(commit=head, commits=commits, spots=tuple(spots), unread=len(counts) - len(spots))
 
 
-def _commits(repository: Repository, window: Window, head: str) -> Iterator[tuple[str, list[tuple[str, int]]]]:
+def _commits(
+    repository: Repository, window: Window, head: str
+) -> Iterator[tuple[str, list[tuple[str, int]]]]:
     """Yield author and (path, lines) of each commit in the window that leads to `head`; binary files have 0 lines."""
     # The committer's time orders a log; the window asks for the author's.
-    said = repository.git("log", "--no-merges", "--no-renames", "--numstat", "-z", "--format=%x01%H %at %an", head)
+    said = repository.git(
+        "log", "--no-merges", "--no-renames", "--numstat", "-z", "--format=%x01%H %at %an", head
+    )
     records = said.split("\x01")[1:]
     if len(records) > COMMITS_LIMIT:
-        raise ToolInputError(f"There are more than {COMMITS_LIMIT} commits; name a later revision or a part.")
+        raise ToolInputError(
+            f"There are more than {COMMITS_LIMIT} commits; name a later revision or a part."
+        )
     for record in records:
         first, _, rest = record.partition("\0")
         match = _HEAD.match(first)
@@ -145,13 +165,19 @@ def as_markdown(name: str, window: str, found: Map) -> str:
     """Return the report. `window`: in words."""
     lines = [
         f"# Hotspots of {name}", "",
-        f"{found.commits} commits {window}, up to `{found.commit[:10]}`; {len(found.spots)} files of code, {found.unread} other files left out.", "",
+        f"From {window}, up to `{found.commit[:10]}`. Commits: {found.commits}, files of code: {len(found.spots)}, other files, left out: {found.unread}.", "",
         "| rank | file | commits | authors | lines changed | complexity | length | score |", "|---|---|---|---|---|---|---|---|",
     ]  # fmt: skip
     for rank, spot in enumerate(found.spots[:SHOWN], start=1):
         path = spot.path.replace("|", "\\|")
-        lines.append(f"| {rank} | {path} | {spot.commits} | {spot.authors} | {spot.lines} | {spot.ways} | {spot.length} | {spot.score} |")
+        lines.append(
+            f"| {rank} | {path} | {spot.commits} | {spot.authors} | {spot.lines} | {spot.ways} | {spot.length} | {spot.score} |"
+        )
     if len(found.spots) > SHOWN:
         lines += ["", f"{len(found.spots) - SHOWN} cooler files are left out."]
-    lines += ["", "Score: commits × complexity. It says where a change costs most attention, not that something is wrong, and nothing of people.", ""]
+    lines += [
+        "",
+        "Score: commits × complexity. It says where a change costs most attention, not that something is wrong, and nothing of people.",
+        "",
+    ]
     return "\n".join(lines)

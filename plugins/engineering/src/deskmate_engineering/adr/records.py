@@ -8,10 +8,24 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 STATUSES = ("proposed", "accepted", "rejected", "deprecated", "superseded")
-FOLDERS = ("docs/decisions", "docs/adr", "docs/adrs", "doc/adr", "doc/decisions", "docs/architecture/decisions", "adr", "decisions")
+FOLDERS = (
+    "docs/decisions",
+    "docs/adr",
+    "docs/adrs",
+    "doc/adr",
+    "doc/decisions",
+    "docs/architecture/decisions",
+    "adr",
+    "decisions",
+)
 _NAME = re.compile(r"^(?:adr[-_]?)?(?P<number>\d{1,6})[-_. ](?P<slug>.+)\.md$", re.IGNORECASE)
-_TITLE = re.compile(r"^#\s+(?:(?:ADR[- ]?)?(?P<number>\d{1,6})[.:)\s-]+\s*)?(?P<title>.+?)\s*$", re.IGNORECASE)
-_STATUS = re.compile(r"^\s*(?:[-*]\s*)?(?:\*\*)?status(?:\*\*)?\s*:\s*(?:\*\*)?\s*[\"']?(?P<status>.+?)[\"']?\s*$", re.IGNORECASE)
+_TITLE = re.compile(
+    r"^#\s+(?:(?:ADR[- ]?)?(?P<number>\d{1,6})[.:)\s-]+\s*)?(?P<title>.+?)\s*$", re.IGNORECASE
+)
+_STATUS = re.compile(
+    r"^\s*(?:[-*]\s*)?(?:\*\*)?status(?:\*\*)?\s*:\s*(?:\*\*)?\s*[\"']?(?P<status>.+?)[\"']?\s*$",
+    re.IGNORECASE,
+)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _SUPERSEDES = re.compile(r"\bsupersedes\b", re.IGNORECASE)
 _SUPERSEDED = re.compile(r"\bsuperseded\s+by\b", re.IGNORECASE)
@@ -99,7 +113,10 @@ def _options(lines: list[str]) -> Iterator[str]:
     inside = False
     for line in lines:
         if line.startswith("## "):
-            inside = bool(re.search(r"considered options|options|alternatives", line, re.IGNORECASE)) and "pros" not in line.lower()
+            inside = (
+                bool(re.search(r"considered options|options|alternatives", line, re.IGNORECASE))
+                and "pros" not in line.lower()
+            )
         elif inside and (match := re.match(r"^(?:[-*]|\d+\.)\s+(.+)$", line)):
             yield match[1].strip()
 
@@ -119,8 +136,14 @@ def check_records(records: Iterable[Record]) -> list[Slip]:
     by_number: dict[int, list[Record]] = {}
     for row in rows:
         by_number.setdefault(row.number, []).append(row)
-    slips = [Slip(file=row.path, level=level, what=what) for row in rows for level, what in _alone(row)]
-    slips += [Slip(file=row.path, level="error", what=what) for row in rows for what in _links(row, by_number)]
+    slips = [
+        Slip(file=row.path, level=level, what=what) for row in rows for level, what in _alone(row)
+    ]
+    slips += [
+        Slip(file=row.path, level="error", what=what)
+        for row in rows
+        for what in _links(row, by_number)
+    ]
     for number, same in by_number.items():
         for row in same[1:]:
             what = f"The number {number} is {PurePosixPath(same[0].path).name}'s, too."
@@ -146,7 +169,10 @@ def _alone(row: Record) -> Iterator[tuple[str, str]]:
         yield "error", "It is superseded, and does not link to what it is superseded by."
     named = any(re.search(r"options|alternatives", one) for one in row.sections)
     if named and len(row.options) < 2:
-        yield "error", f"It considers {len(row.options)} option{'' if len(row.options) == 1 else 's'}; a decision is between two at least."
+        yield (
+            "error",
+            f"It considers {len(row.options)} option{'' if len(row.options) == 1 else 's'}; a decision is between two at least.",
+        )
 
 
 def _links(row: Record, by_number: Mapping[int, list[Record]]) -> Iterator[str]:

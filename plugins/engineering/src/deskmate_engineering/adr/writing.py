@@ -46,8 +46,12 @@ def decision_of(data: Mapping[str, Any], date: str) -> Decision:
     """
     known = {"title", "context", "options", "chosen", "because", "consequences", "status"}
     if odd := sorted(set(data) - known):
-        raise ToolInputError(f"A decision has no {', '.join(map(str, odd))[:80]}; it has {', '.join(sorted(known))}.")
-    options = tuple(_option(row, number) for number, row in enumerate(_rows(data, "options"), start=1))
+        raise ToolInputError(
+            f"A decision has no {', '.join(map(str, odd))[:80]}; it has {', '.join(sorted(known))}."
+        )
+    options = tuple(
+        _option(row, number) for number, row in enumerate(_rows(data, "options"), start=1)
+    )
     made = Decision(
         title=_line(data, "title"), context=_text(data, "context"), options=options,
         chosen=_line(data, "chosen"), because=_text(data, "because"),
@@ -65,11 +69,15 @@ def _whole(made: Decision) -> None:
     if len(set(titles)) < 2:
         raise ToolInputError("A decision is between two different options at least.")
     if made.status not in STATUSES[:3]:
-        raise ToolInputError(f"A new record is {', '.join(STATUSES[:3])}, not {made.status[:40]!r}.")
+        raise ToolInputError(
+            f"A new record is {', '.join(STATUSES[:3])}, not {made.status[:40]!r}."
+        )
     if made.chosen and made.chosen not in titles:
         raise ToolInputError(f"{made.chosen[:80]!r} is none of its options.")
     if made.status == "accepted" and not (made.chosen and len(made.because.split()) >= 2):
-        raise ToolInputError("An accepted decision says which option was chosen, and because of what.")
+        raise ToolInputError(
+            "An accepted decision says which option was chosen, and because of what."
+        )
     if bare := [one.title for one in made.options if not (one.good or one.bad)]:
         raise ToolInputError(f"Say what is good or bad about {', '.join(bare[:4])}.")
 
@@ -82,7 +90,11 @@ def _rows(data: Mapping[str, Any], name: str) -> Sequence[Any]:
 
 
 def _option(row: Any, number: int) -> Option:
-    if not isinstance(row, Mapping) or set(row) - {"title", "good", "bad"} or not str(row.get("title", "")).strip():
+    if (
+        not isinstance(row, Mapping)
+        or set(row) - {"title", "good", "bad"}
+        or not str(row.get("title", "")).strip()
+    ):
         raise ToolInputError(f"Option {number} is no {{title, good, bad}}.")
     good, bad = (tuple(_plain(one, name) for one in _rows(row, name)) for name in ("good", "bad"))
     return Option(title=_line(row, "title"), good=good, bad=bad)
@@ -106,7 +118,14 @@ def _text(data: Mapping[str, Any], name: str) -> str:
 def file_name(number: int, title: str, others: Sequence[Record]) -> str:
     """Return a new record's file name, in the digits that the others have."""
     widths = [len(m[0]) for one in others if (m := re.search(r"\d+", PurePosixPath(one.path).name))]
-    prefix = next((m[0] for one in others[-1:] if (m := re.match(r"adr[-_]?", PurePosixPath(one.path).name, re.I))), "")
+    prefix = next(
+        (
+            m[0]
+            for one in others[-1:]
+            if (m := re.match(r"adr[-_]?", PurePosixPath(one.path).name, re.I))
+        ),
+        "",
+    )
     plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
     slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:80].strip("-") or "decision"
     return f"{prefix}{number:0{max(widths, default=4)}}-{slug}.md"
@@ -127,7 +146,13 @@ def as_markdown(made: Decision, number: int, supersedes: Record | None) -> str:
         lines += ["## Consequences", "", *(f"- {one}" for one in made.consequences), ""]
     lines += ["## Pros and cons", ""]
     for one in made.options:
-        lines += [f"### {one.title}", "", *(f"- Good: {g}" for g in one.good), *(f"- Bad: {b}" for b in one.bad), ""]
+        lines += [
+            f"### {one.title}",
+            "",
+            *(f"- Good: {g}" for g in one.good),
+            *(f"- Bad: {b}" for b in one.bad),
+            "",
+        ]
     return "\n".join(lines)
 
 
@@ -146,7 +171,11 @@ def superseded(text: str, by: str, title: str) -> str:
     lines = text.split("\n")
     for number, line in enumerate(lines):
         end = "\r" if line.endswith("\r") else ""
-        if match := re.match(r"^(\s*(?:[-*]\s*)?(?:\*\*)?status(?:\*\*)?\s*:\s*(?:\*\*)?\s*)\S.*$", line, re.IGNORECASE):
+        if match := re.match(
+            r"^(\s*(?:[-*]\s*)?(?:\*\*)?status(?:\*\*)?\s*:\s*(?:\*\*)?\s*)\S.*$",
+            line,
+            re.IGNORECASE,
+        ):
             lines[number] = f"{match[1]}{new}{end}"
             return "\n".join(lines)
         if re.fullmatch(r"##\s+status\s*", line, re.IGNORECASE):
@@ -154,4 +183,6 @@ def superseded(text: str, by: str, title: str) -> str:
             if place is not None and not lines[place].startswith("#"):
                 lines[place] = f"{new[0].upper()}{new[1:]}{end}"
                 return "\n".join(lines)
-    raise ToolInputError("The older record says no status that could be changed; add a line `- Status: accepted` to it.")
+    raise ToolInputError(
+        "The older record says no status that could be changed; add a line `- Status: accepted` to it."
+    )

@@ -27,7 +27,7 @@ def counts(seen: Seen) -> str:
     """Return how many flaws of each severity there are."""
     told = ", ".join(f"{seen.count(name)} {name}" for name in SEVERITIES)
     failed = sum(one.failed for one in seen.asked)
-    return f"{told}. {len(seen.asked)} requests, {failed} of them failed."
+    return f"Findings: {told}. Requests: {len(seen.asked)}, failed: {failed}."
 
 
 def _by_severity(seen: Seen) -> list[Flaw]:

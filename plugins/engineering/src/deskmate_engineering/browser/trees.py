@@ -12,7 +12,16 @@ _NAMED = frozenset(
      "spinbutton", "menuitem", "tab", "listbox")
 )  # fmt: skip
 """Roles that people use by their name (WAI-ARIA 1.2, names required or from author)."""
-_STATES = ("disabled", "checked", "expanded", "selected", "pressed", "required", "invalid", "focused")
+_STATES = (
+    "disabled",
+    "checked",
+    "expanded",
+    "selected",
+    "pressed",
+    "required",
+    "invalid",
+    "focused",
+)
 _DEPTH_LIMIT = 60
 
 

@@ -111,8 +111,10 @@ def steps_of(rows: Sequence[Mapping[str, Any]]) -> tuple[Step, ...]:
 
 def _step(row: Mapping[str, Any], number: int) -> Step:
     known = {"do", "css", "text", "value"}
-    if not isinstance(row, Mapping) or set(row) - known or not all(
-        isinstance(value, str) for value in row.values()
+    if (
+        not isinstance(row, Mapping)
+        or set(row) - known
+        or not all(isinstance(value, str) for value in row.values())
     ):
         raise ToolInputError(f"Step {number} is no {{do, css or text, value}} of texts.")
     step = Step(**row)

@@ -134,7 +134,9 @@ class Watcher:
         self._open.discard(number)
         if (asked := self.requests.get(number)) is None:
             return
-        if about.get("canceled"):  # after the head of an answer: nobody read the rest, which is no failure
+        if about.get(
+            "canceled"
+        ):  # after the head of an answer: nobody read the rest, which is no failure
             if not asked.status:
                 self.requests[number] = _changed(asked, why=GIVEN_UP)
             return

@@ -50,7 +50,7 @@ class Audit:
 
     def count(self, verdict: str) -> int:
         """Return how many packages have a verdict; waived ones are `waived`."""
-        return sum((one.waived and "waived" or one.verdict) == verdict for one in self.rows)
+        return sum(((one.waived and "waived") or one.verdict) == verdict for one in self.rows)
 
     @property
     def unknown(self) -> int:
@@ -63,7 +63,9 @@ class Audit:
         return not any(one.refused for one in self.rows)
 
 
-def audit(names: Iterable[str], read: Read, *, folder: str, config: Mapping[str, Any], today: date) -> Audit:
+def audit(
+    names: Iterable[str], read: Read, *, folder: str, config: Mapping[str, Any], today: date
+) -> Audit:
     """Return the audit of a folder.
 
     Args:
@@ -88,7 +90,9 @@ def audit(names: Iterable[str], read: Read, *, folder: str, config: Mapping[str,
         for package in read_lock(read(file), file):
             found.setdefault(package.purl, []).append(package)
     if len(found) > PACKAGES_LIMIT:
-        raise ToolInputError(f"There are {len(found)} packages; at most {PACKAGES_LIMIT} are read. Name a folder inside.")
+        raise ToolInputError(
+            f"There are {len(found)} packages; at most {PACKAGES_LIMIT} are read. Name a folder inside."
+        )
     policy, installed = policy_of(config), Installed(within, read)
     rows = tuple(_row(found[purl], installed, policy, today) for purl in sorted(found))
     parts = PurePosixPath(folder or files[0]).parts
@@ -99,7 +103,9 @@ def audit(names: Iterable[str], read: Read, *, folder: str, config: Mapping[str,
 def _files(names: Iterable[str]) -> tuple[str, ...]:
     """Return the lock files, and manifests only where no lock file beside them says more."""
     there = set(names)
-    found = [n for n in sorted(there) if reader_of(n) and not _SKIPPED & set(PurePosixPath(n).parts[:-1])]
+    found = [
+        n for n in sorted(there) if reader_of(n) and not _SKIPPED & set(PurePosixPath(n).parts[:-1])
+    ]
     return tuple(
         name
         for name in found

@@ -43,8 +43,17 @@ def _component(row: Row) -> dict[str, Any]:
     properties = [{"name": "deskmate:from", "value": file} for file in row.files]
     if row.licence.where:
         properties.append({"name": "deskmate:licence-from", "value": row.licence.where})
-    group, _, name = package.name.rpartition("/") if package.kind in ("npm", "composer") else ("", "", package.name)
-    found: dict[str, Any] = {"type": "library", "bom-ref": package.purl, "name": name, "purl": package.purl}
+    group, _, name = (
+        package.name.rpartition("/")
+        if package.kind in ("npm", "composer")
+        else ("", "", package.name)
+    )
+    found: dict[str, Any] = {
+        "type": "library",
+        "bom-ref": package.purl,
+        "name": name,
+        "purl": package.purl,
+    }
     found |= {"group": group} if group else {}
     found |= {"version": package.version} if package.version else {}
     found |= {"scope": "excluded"} if package.only_dev else {}
@@ -52,7 +61,9 @@ def _component(row: Row) -> dict[str, Any]:
         found["hashes"] = [{"alg": name, "content": value} for name, value in package.hashes]
     if row.licence.said:
         said = row.licence.said
-        found["licenses"] = [{"expression": said}] if row.licence.is_expression else [{"license": {"name": said}}]
+        found["licenses"] = (
+            [{"expression": said}] if row.licence.is_expression else [{"license": {"name": said}}]
+        )
     found["properties"] = properties
     return found
 
@@ -78,7 +89,9 @@ def _validator() -> Any:
 
 def schema_problems(bill: Mapping[str, Any]) -> Iterator[str]:
     """Yield where a bill is not valid by the schema of CycloneDX 1.6, at most 20 places."""
-    errors = sorted(_validator().iter_errors(bill), key=lambda one: [str(step) for step in one.absolute_path])
+    errors = sorted(
+        _validator().iter_errors(bill), key=lambda one: [str(step) for step in one.absolute_path]
+    )
     for error in errors[:PROBLEMS_LIMIT]:
         place = "/".join(map(str, error.absolute_path)) or "the top"
         yield f"{place}: {error.message[:160]}"
@@ -94,8 +107,8 @@ def verdict(audit: Audit) -> str:
     word = "FAILS" if not audit.passes else "OPEN" if audit.count("look") else "PASSES"
     denied = sum(row.refused for row in audit.rows)
     return (
-        f"{word}: {len(audit.rows)} packages; {denied} denied, {audit.count('waived')} waived, {audit.count('look')} to look at "
-        f"({audit.unknown} of unknown licence), {audit.count('allowed')} allowed."
+        f"{word}. Packages: {len(audit.rows)}; denied: {denied}, waived: {audit.count('waived')}, to look at: {audit.count('look')} "
+        f"(of unknown licence: {audit.unknown}), allowed: {audit.count('allowed')}."
     )
 
 

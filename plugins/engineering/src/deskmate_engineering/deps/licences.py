@@ -165,7 +165,11 @@ def _python_says(text: str) -> tuple[str, str]:
     version = fields.get("version", [""])[0]
     if found := fields.get("license-expression"):
         return version, found[0]
-    told = [one.rpartition(" :: ")[2] for one in fields.get("classifier", ()) if one.startswith("License :: ")]
+    told = [
+        one.rpartition(" :: ")[2]
+        for one in fields.get("classifier", ())
+        if one.startswith("License :: ")
+    ]
     told = [one for one in told if one != "OSI Approved"]
     if len(told) == 1:
         return version, _CLASSIFIERS.get(told[0], told[0])

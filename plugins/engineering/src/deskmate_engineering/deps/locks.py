@@ -21,6 +21,14 @@ _PINNED = re.compile(
 _NAMED = re.compile(r"(?P<name>[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)\s*(?:\[[^\]]*\])?")
 
 
+_DIGESTS = {
+    "sha512": ("SHA-512", 64),
+    "sha384": ("SHA-384", 48),
+    "sha256": ("SHA-256", 32),
+    "sha1": ("SHA-1", 20),
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Package:
     """A package as a file names it.
@@ -65,7 +73,9 @@ def read_lock(data: bytes, path: str) -> tuple[Package, ...]:
         return tuple(sorted(set(reader(text, path))))
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as problem:
         said = " ".join(str(problem).split())[:120]
-        raise ToolInputError(f"{path} cannot be read: {type(problem).__name__}: {said}.") from problem
+        raise ToolInputError(
+            f"{path} cannot be read: {type(problem).__name__}: {said}."
+        ) from problem
 
 
 def reader_of(path: str) -> Reader | None:
@@ -148,7 +158,9 @@ def _python_lock(text: str, path: str) -> Iterator[Package]:
         files = [*row.get("files", ()), *row.get("wheels", ()), *filter(None, [row.get("sdist")])]
         hashes = [m[1] for f in files if (m := _SHA256.fullmatch(str(f.get("hash", ""))))]
         groups = row.get("groups", ())
-        dev = row.get("category") == "dev" or (bool(groups) and not {"main", "default"} & set(groups))
+        dev = row.get("category") == "dev" or (
+            bool(groups) and not {"main", "default"} & set(groups)
+        )
         yield Package(
             kind="pypi", name=canonical(row["name"]), version=str(row.get("version", "")), file=path,
             hashes=_one_hash(hashes), only_dev=dev,
@@ -208,9 +220,10 @@ def _integrity(text: str) -> tuple[tuple[str, str], ...]:
     found = []
     for one in text.split():
         algorithm, _, value = one.partition("-")
-        name = {"sha512": "SHA-512", "sha384": "SHA-384", "sha256": "SHA-256", "sha1": "SHA-1"}.get(algorithm)
-        if name:
-            found.append((name, base64.b64decode(value.partition("?")[0], validate=True).hex()))
+        name, size = _DIGESTS.get(algorithm, ("", 0))
+        digest = base64.b64decode(value.partition("?")[0], validate=True) if name else b""
+        if name and len(digest) == size:
+            found.append((name, digest.hex()))
     return tuple(found)
 
 
@@ -235,7 +248,9 @@ def _pnpm_lock(text: str, path: str) -> Iterator[Package]:
             name, _, version = plain.rpartition("/")
         hashes = _integrity((row or {}).get("resolution", {}).get("integrity", ""))
         dev = bool((row or {}).get("dev"))
-        yield Package(kind="npm", name=name, version=version, file=path, hashes=hashes, only_dev=dev)
+        yield Package(
+            kind="npm", name=name, version=version, file=path, hashes=hashes, only_dev=dev
+        )
 
 
 # Others
@@ -260,9 +275,10 @@ def _go_mod(text: str, path: str) -> Iterator[Package]:
             within = True
         elif line == ")":
             within = False
-        elif match := re.fullmatch(r"(?:require\s+)?(\S+)\s+(v\d\S*)", line):
-            if within or line.startswith("require"):
-                yield Package(kind="golang", name=match[1], version=match[2], file=path)
+        elif (within or line.startswith("require")) and (
+            match := re.fullmatch(r"(?:require\s+)?(\S+)\s+(v\d\S*)", line)
+        ):
+            yield Package(kind="golang", name=match[1], version=match[2], file=path)
 
 
 def _go_sum(text: str, path: str) -> Iterator[Package]:

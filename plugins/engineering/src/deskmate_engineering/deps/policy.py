@@ -74,7 +74,9 @@ def policy_of(config: Mapping[str, Any]) -> Policy:
     for name, usual in (("allowed", ALLOWED), ("denied", DENIED)):
         rows = data.get(name, usual)
         if isinstance(rows, str) or not all(isinstance(row, str) for row in rows):
-            raise ToolInputError(f"licence_policy.{name} is a list of SPDX identifiers or patterns.")
+            raise ToolInputError(
+                f"licence_policy.{name} is a list of SPDX identifiers or patterns."
+            )
         lists[name] = tuple(rows)
     waivers = tuple(_waiver(row) for row in data.get("waivers", ()))
     return Policy(allowed=lists["allowed"], denied=lists["denied"], waivers=waivers)
@@ -82,7 +84,11 @@ def policy_of(config: Mapping[str, Any]) -> Policy:
 
 def _waiver(row: Any) -> Waiver:
     try:
-        waiver = Waiver(package=str(row["package"]), until=date.fromisoformat(str(row["until"])), why=str(row["why"]))
+        waiver = Waiver(
+            package=str(row["package"]),
+            until=date.fromisoformat(str(row["until"])),
+            why=str(row["why"]),
+        )
     except (KeyError, TypeError, ValueError) as problem:
         raise ToolInputError(
             "A waiver is { package, until = an ISO date, why }; one without an end is none."

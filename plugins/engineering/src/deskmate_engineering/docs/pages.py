@@ -9,7 +9,9 @@ from html import unescape
 
 _FENCE = re.compile(r"^(?P<indent> {0,3}|\s*)(?P<mark>`{3,}|~{3,})\s*(?P<info>[^`]*)$")
 _HEADING = re.compile(r"^ {0,3}(#{1,6})(?:\s+(.*?))?(?:\s+#+)?\s*$")
-_LINK = re.compile(r"!?\[(?:[^\[\]]|\[[^\[\]]*\]|!\[[^\]]*\]\([^)]*\))*\]\(\s*(<[^>]*>|[^\s()]*(?:\([^\s()]*\)[^\s()]*)*)(?:\s+[\"'(].*?[\"')])?\s*\)")
+_LINK = re.compile(
+    r"!?\[(?:[^\[\]]|\[[^\[\]]*\]|!\[[^\]]*\]\([^)]*\))*\]\(\s*(<[^>]*>|[^\s()]*(?:\([^\s()]*\)[^\s()]*)*)(?:\s+[\"'(].*?[\"')])?\s*\)"
+)
 _DEFINITION = re.compile(r"^ {0,3}\[([^\]]+)\]:\s*(<[^>]*>|\S+)")
 _REFERENCE = re.compile(r"!?\[([^\[\]]+)\]\[([^\[\]]*)\]")
 _HTML = re.compile(r"<(?:a|img)\b[^>]*?\b(?:href|src)\s*=\s*[\"']([^\"']+)", re.IGNORECASE)
@@ -72,7 +74,9 @@ def read_page(text: str) -> Page:
             continue
         links += [Link(target=unescape(t.strip("<>")), line=number) for t in _targets(line)]
         wanted += [(second or first, number) for first, second in _REFERENCE.findall(line)]
-    lost = [Link(target=name, line=n) for name, n in wanted if defined and _label(name) not in defined]
+    lost = [
+        Link(target=name, line=n) for name, n in wanted if defined and _label(name) not in defined
+    ]
     return Page(
         links=tuple(links), blocks=tuple(blocks), spans=tuple(spans),
         anchors=frozenset(anchors), lost=tuple(lost),
@@ -98,10 +102,11 @@ def _split(lines: list[str]) -> tuple[list[Block], list[tuple[int, str]]]:
     number, comment = 0, False
     while number < len(lines):
         line = lines[number]
-        if comment or "<!--" in line:
-            comment = "-->" not in line[line.find("<!--") if not comment else 0 :]
-            number += 1
-            continue
+        if comment:
+            _, mark, line = line.partition("-->")
+            comment = not mark
+        if not comment and "<!--" in (line := re.sub(r"<!--.*?-->", "", line)):
+            line, comment = line.partition("<!--")[0], True
         fence = _FENCE.match(line)
         if fence is None:
             prose.append((number + 1, line))
@@ -122,7 +127,11 @@ def _block(lines: list[str], start: int, fence: re.Match[str]) -> tuple[Block, i
     info = fence["info"].strip()
     language = re.split(r"[\s,{:]", info.lstrip("{."), maxsplit=1)[0].lower() if info else ""
     block = Block(
-        language=language, info=info, text="\n".join(inside), line=start + 2, closed=end < len(lines)
+        language=language,
+        info=info,
+        text="\n".join(inside),
+        line=start + 2,
+        closed=end < len(lines),
     )
     return block, end + 1
 

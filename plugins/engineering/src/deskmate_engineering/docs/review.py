@@ -18,9 +18,13 @@ from deskmate_engineering.docs.pages import Block, Link, Page, read_page
 
 PAGES = (".md", ".markdown")
 PAGES_LIMIT = 2_000
-SKIPPED = frozenset(("node_modules", ".git", ".venv", "venv", "site-packages", "vendor", "__pycache__"))
+SKIPPED = frozenset(
+    ("node_modules", ".git", ".venv", "venv", "site-packages", "vendor", "__pycache__")
+)
 _SCHEME = re.compile(r"^[a-z][a-z0-9+.-]*:", re.IGNORECASE)
-_NAMED = re.compile(r"^(?:\./)?(?:[\w.-]+/)+[\w.-]+\.(?:py|pyi|js|ts|tsx|jsx|go|rs|java|rb|c|h|cpp|sh|sql|toml|ya?ml|json|md|cfg|ini|txt|css|html)$")
+_NAMED = re.compile(
+    r"^(?:\./)?(?:[\w.-]+/)+[\w.-]+\.(?:py|pyi|js|ts|tsx|jsx|go|rs|java|rb|c|h|cpp|sh|sql|toml|ya?ml|json|md|cfg|ini|txt|css|html)$"
+)
 _PROMPT = re.compile(r"^(?:>>> |\$ |# |\.\.\. )", re.MULTILINE)
 _SHELLS = ("sh", "bash", "shell")
 
@@ -77,7 +81,9 @@ def review_docs(names: Iterable[str], read: Callable[[str], bytes], folder: str)
     return Review(
         pages=tuple(read_pages),
         links=len(links),
-        away=sum(bool(_SCHEME.match(link.target)) or link.target.startswith("//") for link in links),
+        away=sum(
+            bool(_SCHEME.match(link.target)) or link.target.startswith("//") for link in links
+        ),
         blocks=len(blocks),
         tried=sum(_parser(block) is not None for block in blocks),
         slips=tuple(sorted(set(slips))),
@@ -89,7 +95,9 @@ class _Desk:
 
     def __init__(self, there: frozenset[str], pages: Mapping[str, Page]) -> None:
         self._there, self._pages = there, pages
-        self._folders = {parent.as_posix() for name in there for parent in PurePosixPath(name).parents}
+        self._folders = {
+            parent.as_posix() for name in there for parent in PurePosixPath(name).parents
+        }
         self._tops = {PurePosixPath(name).parts[0] for name in there if "/" in name}
 
     def slips(self, name: str, page: Page) -> Iterator[Slip]:
@@ -125,7 +133,10 @@ class _Desk:
         wanted = unquote(anchor)
         if not wanted or re.fullmatch(r"L\d+(-L\d+)?|top", wanted) or wanted in page.anchors:
             return None
-        return "anchor", f"{target[:120]}: {PurePosixPath(name).name} has no heading that makes #{wanted[:80]}."
+        return (
+            "anchor",
+            f"{target[:120]}: {PurePosixPath(name).name} has no heading that makes #{wanted[:80]}.",
+        )
 
     def _stale(self, name: str, span: Link) -> str:
         """Return why a path in inline code is stale: it begins with a folder that is there, and leads to nothing."""
@@ -156,7 +167,9 @@ def _joined(name: str, path: str) -> str | None:
 
 def _code(name: str, block: Block) -> Iterator[Slip]:
     if not block.closed:
-        yield Slip(file=name, line=block.line - 1, kind="code", what="The block of code is not closed.")
+        yield Slip(
+            file=name, line=block.line - 1, kind="code", what="The block of code is not closed."
+        )
         return
     parser = _parser(block)
     if parser is None:
@@ -249,11 +262,14 @@ def as_markdown(title: str, review: Review) -> str:
 
 def verdict(review: Review) -> str:
     """Return the counts in one line."""
-    kinds = {kind: sum(slip.kind == kind for slip in review.slips) for kind in ("link", "anchor", "reference", "code", "stale")}
+    kinds = {
+        kind: sum(slip.kind == kind for slip in review.slips)
+        for kind in ("link", "anchor", "reference", "code", "stale")
+    }
     told = ", ".join(f"{count} {kind}" for kind, count in kinds.items() if count) or "none"
     return (
-        f"{len(review.pages)} pages, {review.links} links ({review.away} to other hosts, not followed), {review.blocks} blocks of code "
-        f"({review.tried} tried). Findings: {told}."
+        f"Pages: {len(review.pages)}. Links: {review.links} (to other hosts, not followed: {review.away}). "
+        f"Blocks of code: {review.blocks} (tried: {review.tried}). Findings: {told}."
     )
 
 

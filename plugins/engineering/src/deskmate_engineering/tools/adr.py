@@ -32,7 +32,9 @@ def adr_check(context: ToolContext, path: str = "") -> dict[str, Any]:
     folder = _folder(context, path)
     records = records_in(context, folder)
     if not records:
-        raise ToolInputError(f"There is no record in {folder}; records are named like 0001-title.md.")
+        raise ToolInputError(
+            f"There is no record in {folder}; records are named like 0001-title.md."
+        )
     slips = check_records(records)
     lines = [f"- {slip.level}: {slip.file}: {slip.what}" for slip in slips]
     return {
@@ -79,16 +81,29 @@ def adr_new(
     target.write_text(as_markdown(made, number, older), "utf-8")
     data = {"folder": folder, "number": number, "supersedes": supersedes}
     sources = {"older": older.path} if older else {}
-    deliverables = [_deliverable(context.name_of(target), f"Decision {number}: {made.title}", sources, data)]
+    deliverables = [
+        _deliverable(context.name_of(target), f"Decision {number}: {made.title}", sources, data)
+    ]
     if older and changed is not None:
         context.target(older.path).write_bytes(changed.encode())
-        deliverables.append(_deliverable(older.path, f"Decision {older.number}, superseded", sources, data))
-    errors = [asdict(one) for one in check_records(records_in(context, folder)) if one.level == "error"]
-    result = {"output": deliverables[0].path, "number": number, "superseded": older.path if older else "", "errors": errors}
+        deliverables.append(
+            _deliverable(older.path, f"Decision {older.number}, superseded", sources, data)
+        )
+    errors = [
+        asdict(one) for one in check_records(records_in(context, folder)) if one.level == "error"
+    ]
+    result = {
+        "output": deliverables[0].path,
+        "number": number,
+        "superseded": older.path if older else "",
+        "errors": errors,
+    }
     return ToolAnswer(result=result, deliverables=tuple(deliverables))
 
 
-def _deliverable(path: str, title: str, sources: dict[str, str], data: dict[str, Any]) -> Deliverable:
+def _deliverable(
+    path: str, title: str, sources: dict[str, str], data: dict[str, Any]
+) -> Deliverable:
     return Deliverable(path=path, title=title, role="decision", sources=sources, data=data)
 
 
@@ -133,7 +148,9 @@ def _folder(context: ToolContext, path: str) -> str:
     if len(found) == 1:
         return found[0]
     if not found:
-        raise ToolInputError("There is no folder of decision records; name one as path, such as docs/decisions.")
-    raise ToolInputError(f"There are several folders of records: {', '.join(found[:6])}. Name one as path.")
-
-
+        raise ToolInputError(
+            "There is no folder of decision records; name one as path, such as docs/decisions."
+        )
+    raise ToolInputError(
+        f"There are several folders of records: {', '.join(found[:6])}. Name one as path."
+    )

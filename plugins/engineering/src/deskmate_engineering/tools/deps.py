@@ -30,7 +30,7 @@ def deps_audit(context: ToolContext, path: str = "", output: str = "") -> ToolAn
 
     Returns:
         `output`, `sbom`, `packages`, `denied`, `waived`, `look`, `unknown`, `passes`; `denied_packages`: list of {package, version, licence,
-        where}; `summary`: the verdict in one line; `doubts`: what is not known.
+        where}; `denied_list`: the same, one a line; `summary`: the verdict in one line; `doubts`: what is not known.
 
     Raises:
         ToolInputError: no lock file there, one that cannot be read, or a policy of another shape.
@@ -99,6 +99,7 @@ def _told(found: Audit, made: tuple[Deliverable, ...]) -> dict[str, Any]:
             {"package": row.package.name, "version": row.package.version, "licence": row.said, "where": row.licence.where}
             for row in refused[:SHOWN]
         ],
+        "denied_list": "\n".join(f"- {row.package.name} {row.package.version}: {row.said}" for row in refused[:SHOWN]) or "none",
         "summary": verdict(found),
         "doubts": list(found.doubts),
     }  # fmt: skip

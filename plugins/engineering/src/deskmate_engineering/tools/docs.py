@@ -6,7 +6,13 @@ from dataclasses import asdict
 from pathlib import PurePosixPath
 
 from deskmate.plugin import Deliverable, ToolAnswer, ToolContext, ToolInputError
-from deskmate_engineering.docs.review import PAGES_LIMIT, as_markdown, pages_in, review_docs, verdict
+from deskmate_engineering.docs.review import (
+    PAGES_LIMIT,
+    as_markdown,
+    pages_in,
+    review_docs,
+    verdict,
+)
 from deskmate_engineering.tools.deps import names_below
 
 SHOWN = 100
@@ -34,7 +40,11 @@ def docs_check(context: ToolContext, path: str = "", output: str = "") -> ToolAn
         raise ToolInputError(f"{path} is not in the workspace.")
     names = list(names_below(context, ""))
     pages = pages_in(names, folder)
-    place = PurePosixPath(folder) if (context.workspace / folder).is_dir() else PurePosixPath(folder).parent
+    place = (
+        PurePosixPath(folder)
+        if (context.workspace / folder).is_dir()
+        else PurePosixPath(folder).parent
+    )
     if not folder and pages and "/" in pages[0]:
         place = PurePosixPath(pages[0]).parents[-2]
     target = context.target(output or (place / "docs check.md").as_posix())
@@ -63,6 +73,7 @@ def docs_check(context: ToolContext, path: str = "", output: str = "") -> ToolAn
         "count": len(review.slips),
         "slips": [asdict(slip) for slip in review.slips[:SHOWN]],
         "summary": verdict(review),
-        "list": "\n".join(f"- {s.file}:{s.line} {s.kind}: {s.what}" for s in review.slips[:SHOWN]) or "Nothing is wrong that the checks know of.",
+        "list": "\n".join(f"- {s.file}:{s.line} {s.kind}: {s.what}" for s in review.slips[:SHOWN])
+        or "Nothing is wrong that the checks know of.",
     }
     return ToolAnswer(result=result, deliverables=(deliverable,))

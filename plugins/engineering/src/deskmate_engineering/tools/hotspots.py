@@ -44,7 +44,9 @@ def hotspots(
     repository = opened(context, path, request)
     zone = zone_of(str(context.config.get("zone") or "UTC"))
     head = repository.commit(revision or "HEAD")
-    last = datetime.fromtimestamp(int(repository.git("show", "-s", "--format=%at", head).split()[0]), zone)
+    last = datetime.fromtimestamp(
+        int(repository.git("show", "-s", "--format=%at", head).split()[0]), zone
+    )
     end = last + timedelta(seconds=1)
     window = window_of(since or f"{last - timedelta(days=USUAL_DAYS):%Y-%m-%d}", until, "", end)
     found = map_of(repository, window, head)

@@ -160,7 +160,9 @@ def _visit(
     if "://" in page:
         parts = urlsplit(page)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
-            raise ToolInputError(f"{page[:80]!r} is no address that is opened: http or https, no name in it.")
+            raise ToolInputError(
+                f"{page[:80]!r} is no address that is opened: http or https, no name in it."
+            )
         return Visit(url=page, steps=done, width=size[0], height=size[1])
     name = context.name_of(context.file(page))
     if PurePosixPath(name).suffix.lower() not in PAGES:
@@ -209,11 +211,13 @@ def _picked(context: ToolContext, request: str) -> str:
     pages = [
         path.relative_to(context.workspace).as_posix()
         for path in sorted(context.workspace.rglob("*"))
-        if path.suffix.lower() in PAGES[:3]
-        and not skipped & set(path.parts)
-        and path.is_file()
+        if path.suffix.lower() in PAGES[:3] and not skipped & set(path.parts) and path.is_file()
     ]
-    named = [page for page in pages if re.search(rf"(?<![\w.-]){re.escape(PurePosixPath(page).name)}\b", request)]
+    named = [
+        page
+        for page in pages
+        if re.search(rf"(?<![\w.-]){re.escape(PurePosixPath(page).name)}\b", request)
+    ]
     exact = [page for page in pages if page in request]
     first = [page for page in pages if PurePosixPath(page).name == "index.html"]
     for choice in (exact, named, pages, first):

@@ -33,7 +33,10 @@ def _problems(deliverable: Deliverable, context: ValidationContext) -> Iterator[
     highest = max((one.number for one in before), default=0)
     new = [one for one in after if one.path not in {row.path for row in before}]
     if number != highest + 1 or [one.number for one in new] != [number]:
-        yield f"The next number is {highest + 1}; the new record has {', '.join(str(one.number) for one in new) or 'none'}.", ""
+        yield (
+            f"The next number is {highest + 1}; the new record has {', '.join(str(one.number) for one in new) or 'none'}.",
+            "",
+        )
     known = {(slip.file, slip.what) for slip in check_records(before)}
     for slip in check_records(after):
         if slip.level == "error" and (slip.file, slip.what) not in known:
@@ -64,11 +67,23 @@ def _only_status(deliverable: Deliverable, context: ValidationContext) -> Iterat
     if original is None:
         raise Missing(f"{deliverable.path} is not among the originals.")
     old, new = (file.read_bytes().split(b"\n") for file in (original, context.file))
-    changes = [code for code in SequenceMatcher(None, old, new, autojunk=False).get_opcodes() if code[0] != "equal"]
-    if len(changes) != 1 or changes[0][0] != "replace" or changes[0][2] - changes[0][1] != 1 or changes[0][4] - changes[0][3] != 1:
+    changes = [
+        code
+        for code in SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+        if code[0] != "equal"
+    ]
+    if (
+        len(changes) != 1
+        or changes[0][0] != "replace"
+        or changes[0][2] - changes[0][1] != 1
+        or changes[0][4] - changes[0][3] != 1
+    ):
         yield "More of the older record changed than the line of its status.", ""
     elif b"uperseded by [" not in new[changes[0][3]]:
-        yield "The line that changed does not say what it is superseded by.", f"line {changes[0][3] + 1}"
+        yield (
+            "The line that changed does not say what it is superseded by.",
+            f"line {changes[0][3] + 1}",
+        )
 
 
 def _is_record(name: str, folder: str) -> bool:

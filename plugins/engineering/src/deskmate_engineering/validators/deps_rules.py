@@ -63,7 +63,9 @@ def _bill(deliverable: Deliverable, context: ValidationContext) -> Iterator[Prob
     if context.file.stat().st_size > LIMIT_BYTES:
         raise ToolInputError("the bill is larger than 64 MiB.")
     said = json.loads(context.file.read_bytes())
-    yield from ((f"It is not valid CycloneDX 1.6: {problem}", "") for problem in schema_problems(said))
+    yield from (
+        (f"It is not valid CycloneDX 1.6: {problem}", "") for problem in schema_problems(said)
+    )
     true = bill_of(_again(deliverable, context))
     theirs, ours = _by_ref(said), _by_ref(true)
     for ref in sorted(ours.keys() - theirs.keys()):
@@ -73,12 +75,18 @@ def _bill(deliverable: Deliverable, context: ValidationContext) -> Iterator[Prob
     for ref in sorted(ours.keys() & theirs.keys()):
         for name in sorted(ours[ref].keys() | theirs[ref].keys()):
             if ours[ref].get(name) != theirs[ref].get(name):
-                yield f"{ref}: {name} is {_short(theirs[ref].get(name))}; the files say {_short(ours[ref].get(name))}.", ""
+                yield (
+                    f"{ref}: {name} is {_short(theirs[ref].get(name))}; the files say {_short(ours[ref].get(name))}.",
+                    "",
+                )
     if len(said.get("components", ())) != len(theirs):
         yield "A component stands there twice.", ""
     for name in sorted((said.keys() | true.keys()) - {"components"}):
         if said.get(name) != true.get(name):
-            yield f"{name} is {_short(said.get(name))}; the files give {_short(true.get(name))}.", name
+            yield (
+                f"{name} is {_short(said.get(name))}; the files give {_short(true.get(name))}.",
+                name,
+            )
 
 
 def _by_ref(bill: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -23,7 +23,9 @@ def docs_true(deliverable: Deliverable, context: ValidationContext) -> list[Find
 
     Source: CommonMark 0.31; house (SOURCES.md).
     """
-    return judged(RULE, "Make it again with docs_check; do not edit it.", deliverable, context, _problems)
+    return judged(
+        RULE, "Make it again with docs_check; do not edit it.", deliverable, context, _problems
+    )
 
 
 def _problems(deliverable: Deliverable, context: ValidationContext) -> Iterator[Problem]:

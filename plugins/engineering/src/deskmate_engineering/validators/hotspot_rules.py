@@ -24,7 +24,9 @@ def hotspots_true(deliverable: Deliverable, context: ValidationContext) -> list[
 
     Source: T. J. McCabe 1976; A. Tornhill, Your Code as a Crime Scene (2015); house (SOURCES.md).
     """
-    return judged(RULE, "Make it again with hotspots; do not edit it.", deliverable, context, _problems)
+    return judged(
+        RULE, "Make it again with hotspots; do not edit it.", deliverable, context, _problems
+    )
 
 
 def _problems(deliverable: Deliverable, context: ValidationContext) -> Iterator[Problem]:

@@ -60,7 +60,10 @@ def _pictures(file: Path, true: bytes) -> Iterator[Problem]:
     try:
         with Image.open(file, formats=["PNG"]) as said, Image.open(io.BytesIO(true)) as shown:
             if said.size != shown.size:
-                yield f"The picture is {said.size[0]} × {said.size[1]}; the page shows {shown.size[0]} × {shown.size[1]}.", ""
+                yield (
+                    f"The picture is {said.size[0]} × {said.size[1]}; the page shows {shown.size[0]} × {shown.size[1]}.",
+                    "",
+                )
                 return
             gap = ImageChops.difference(said.convert("RGB"), shown.convert("RGB")).convert("L")
             different = sum(gap.histogram()[_VISIBLE:])
@@ -68,5 +71,3 @@ def _pictures(file: Path, true: bytes) -> Iterator[Problem]:
         raise ToolInputError(f"the picture cannot be read ({type(problem).__name__}).") from problem
     if different > DIFFERENT_LIMIT * said.size[0] * said.size[1]:
         yield f"{different} pixels of the picture are not what the page shows.", ""
-
-
