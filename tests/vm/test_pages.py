@@ -15,7 +15,7 @@ from deskmate.types.files import Entry, Grant
 from deskmate.types.ids import ThreadId
 from deskmate.types.places import Places
 
-pytestmark = [pytest.mark.vm, pytest.mark.slow, pytest.mark.anyio, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.vm, pytest.mark.slow, pytest.mark.anyio, pytest.mark.timeout(1800)]
 _SPEC = SandboxSpec(
     thread=ThreadId("t-pages"),
     plugins=("engineering",),
@@ -48,7 +48,7 @@ async def test_a_page_is_looked_at_in_the_machine_and_again_in_the_clean_room(
         await machine.put_base(entries, blobs, lambda line: None)
         outcome = await machine.call(
             "engineering__page_check", {"page": "site/index.html", "steps": steps}, key="check",
-            timeout_s=300, on_progress=lambda line: None,
+            timeout_s=540, on_progress=lambda line: None,
         )  # fmt: skip
         assert not outcome.is_error, outcome.text
         changes = (await machine.difference(entries, blobs))[0].changes

@@ -11,7 +11,7 @@ from deskmate_engineering.browser.pipe import Gone
 from deskmate_engineering.browser.visits import KEYS, Flaw, Step
 from deskmate_engineering.browser.watching import Watcher
 
-FIND_S = 5.0
+FIND_S = 10.0
 _COVERED = """function (x, y) {
   let at = document.elementFromPoint(x, y);
   while (at && at.shadowRoot && at.shadowRoot.elementFromPoint(x, y) !== at && at.shadowRoot.elementFromPoint(x, y)) at = at.shadowRoot.elementFromPoint(x, y);

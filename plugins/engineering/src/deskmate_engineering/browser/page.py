@@ -15,8 +15,8 @@ from deskmate_engineering.browser.trees import accessible_lines, nameless
 from deskmate_engineering.browser.visits import Asked, Flaw, Seen, Visit
 from deskmate_engineering.browser.watching import GIVEN_UP, Watcher
 
-PAGE_S = 100.0
-"""For opening, all steps and looking; a start comes before."""
+PAGE_S = 300.0
+"""For opening, all steps and looking, without hardware help too; a start comes before."""
 FLAWS_LIMIT = 200
 NODES_LIMIT, LETTERS_LIMIT = 400, 6_000
 PICTURE_HEIGHT = 6_000

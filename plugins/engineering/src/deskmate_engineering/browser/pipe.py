@@ -19,7 +19,7 @@ from typing import Any, Self
 from deskmate.plugin import ToolError
 
 PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser")
-START_S = 90.0
+START_S = 180.0
 """A cold start under emulation reads some 200 MB."""
 MESSAGE_LIMIT_BYTES = 48 << 20
 _READ_BYTES = 1 << 16
@@ -214,8 +214,8 @@ class Chromium:
     def _take(self, message: Event) -> None:
         if "method" in message:
             self._on_event(message)
-        elif message.get("id") == self._waiting:
-            self._answers[self._waiting] = message  # answers to what was posted are not kept
+        elif (number := message.get("id")) == self._waiting and number is not None:
+            self._answers[number] = message  # answers to what was posted are not kept
 
 
 def attached(browser: Chromium, methods: Sequence[tuple[str, Mapping[str, Any]]]) -> str:

@@ -11,7 +11,7 @@ from deskmate_engineering.browser.answers import Answer, Files, answer, path_of
 from deskmate_engineering.browser.pipe import Chromium, Event, Gone
 from deskmate_engineering.browser.visits import Asked
 
-SETTLE_S, QUIET_S = 20.0, 0.4
+SETTLE_S, QUIET_S = 60.0, 0.4
 SAID_LIMIT, ASKED_LIMIT = 200, 500
 GIVEN_UP = "given up by the page"
 _SERIOUS = {"error": "error", "assert": "error", "warning": "warning"}
@@ -53,7 +53,7 @@ class Watcher:
             taker(event.get("params", {}))
 
     def settle(self) -> None:
-        """Wait until the page is loaded and asks for nothing more, or no longer than 20 s."""
+        """Wait until the page is loaded and asks for nothing more, or no longer than 60 s."""
         until = time.monotonic() + SETTLE_S
         while (now := time.monotonic()) < until:
             quiet = now - self._last

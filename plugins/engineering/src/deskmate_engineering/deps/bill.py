@@ -76,11 +76,11 @@ def as_json(audit: Audit) -> str:
 @cache
 def _validator() -> Any:
     from jsonschema import Draft7Validator  # noqa: PLC0415 - heavy
-    from referencing import Registry, Resource  # noqa: PLC0415
+    from referencing import Registry  # noqa: PLC0415
     from referencing.jsonschema import DRAFT7  # noqa: PLC0415
 
     bom, spdx, jsf = (json.loads((_SCHEMAS / name).read_text("utf-8")) for name in _FILES)
-    parts = [(one["$id"], Resource(contents=one, specification=DRAFT7)) for one in (bom, spdx, jsf)]
+    parts = [(one["$id"], DRAFT7.create_resource(one)) for one in (bom, spdx, jsf)]
     # the schema names its parts by the files of its own repository
     parts += [(f"http://cyclonedx.org/schema/{name}.SNAPSHOT.schema.json", parts[place][1])
               for place, name in ((1, "spdx"), (2, "jsf-0.82"))]  # fmt: skip

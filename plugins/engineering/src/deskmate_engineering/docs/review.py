@@ -111,8 +111,8 @@ class _Desk:
         for block in page.blocks:
             yield from _code(name, block)
         for span in page.spans:
-            if problem := self._stale(name, span):
-                yield Slip(file=name, line=span.line, kind="stale", what=problem)
+            if what := self._stale(name, span):
+                yield Slip(file=name, line=span.line, kind="stale", what=what)
 
     def _link(self, name: str, page: Page, target: str) -> tuple[str, str] | None:
         if _SCHEME.match(target) or target.startswith("//") or not target:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from deskmate.plugin import Deliverable, Finding, ToolInputError, ValidationContext
 from deskmate_documents.tables import decode
 from deskmate_engineering.browser.page import look
 from deskmate_engineering.browser.reports import as_markdown
-from deskmate_engineering.browser.visits import size_of, steps_of
+from deskmate_engineering.browser.visits import Seen, Visit, size_of, steps_of
 from deskmate_engineering.tools.page import visit_of
 from deskmate_engineering.validators.originals import Problem, judged, line_problems, original_file
 
 RULE = "ENG-PAGE-TRUE"
+ROLES = ("page-check", "page-picture")
 DIFFERENT_LIMIT = 0.002
 """Share of a picture's pixels that may differ: a caret that blinks is less."""
 _VISIBLE = 32
@@ -40,16 +42,33 @@ def _problems(deliverable: Deliverable, context: ValidationContext) -> Iterator[
     size = size_of(int(data["width"]), int(data["height"]))
     visit = visit_of(page, str(data["root"]), steps_of(data["steps"]), size)
 
-    def file(path: str) -> Path | None:
-        return context.others.get(path) or context.sources.file(path)
-
-    seen = look(visit, file, online=False)
+    seen = _seen(visit, _site(context))
     if deliverable.role == "page-picture":
         yield from _pictures(context.file, seen.picture)
         return
     said = decode(context.file.read_bytes(), deliverable.path).split("\n")
     true = as_markdown(page, visit, seen).split("\n")
     yield from line_problems(said, true)
+
+
+Site = tuple[tuple[str, str, int, int], ...]
+"""What a page may ask for: workspace path, real path, size and time of each file."""
+
+
+def _site(context: ValidationContext) -> Site:
+    """Return the originals, and in their place what the run presents."""
+    files = {path: file for path in context.sources if (file := context.sources.file(path))}
+    ours = {path for path, item in context.presented.items() if item.role in ROLES}
+    files |= {path: file for path, file in context.others.items() if path not in ours}
+    about = ((path, file, file.stat()) for path, file in sorted(files.items()))
+    return tuple((path, str(file), stat.st_size, stat.st_mtime_ns) for path, file, stat in about)
+
+
+@lru_cache(maxsize=1)
+def _seen(visit: Visit, site: Site) -> Seen:
+    """Look once for report and picture of the same visit."""
+    files = {path: Path(real) for path, real, _, _ in site}
+    return look(visit, files.get, online=False)
 
 
 def _pictures(file: Path, true: bytes) -> Iterator[Problem]:
