@@ -179,12 +179,18 @@ def _request(
 
 
 def probe_in_child(
-    plugin: InstalledPlugin, site: Path, *, deadline_s: float = 120.0, office: bool = False
+    plugin: InstalledPlugin,
+    site: Path,
+    *,
+    deadline_s: float = 120.0,
+    office: bool = False,
+    fuzz: int = FUZZ,
 ) -> ProbeReport:
     """Return what the probe sees of a plugin in a child process of this one. Blocks.
 
     For the tests of the plugin's own author, on the author's machine: the child has the rights of whoever runs it, so this is
-    never for code of somebody else. `office`: whether examples are tried that take what the office image has.
+    never for code of somebody else. `office`: whether examples are tried that take what the office image has. `fuzz`: odd
+    calls a tool, 0 for none.
 
     Raises PluginError if the child cannot be started.
     """
@@ -193,6 +199,7 @@ def probe_in_child(
         places = {"root": str(site), "wheels": str(Path(scratch, "wheels"))}
         request = _request(plugin, places, str(report), office=office)
         request = {**request, "deadline_s": deadline_s}
+        request["order"] = {**request["order"], "fuzz": fuzz}
         lib = str(Path(__file__).parents[3])
         environment = {
             k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "LANG", "TMPDIR")
