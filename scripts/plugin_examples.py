@@ -104,12 +104,14 @@ def repository() -> None:
 
         git("init", "-q", "-b", "main")
         commit(
-            {"cart.py": CART.replace(" - discount * len(prices)", ""), "README.md": "# Shop\n"},
+            {"cart.py": MENDED, "README.md": "# Shop\n"},
             "Add the cart",
             "2025-03-03T10:00:00Z",
         )
         commit(
-            {"cart.py": CART, "test_cart.py": TEST}, "Take a discount off", "2025-03-04T10:00:00Z"
+            {"cart.py": CART, "test_cart.py": TEST},
+            "Take the discount off each price",
+            "2025-03-04T10:00:00Z",
         )
         git("checkout", "-q", "-b", "feature")
         commit({"export.py": FEATURE}, "Export carts", "2025-03-05T10:00:00Z")

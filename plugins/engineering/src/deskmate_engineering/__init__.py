@@ -7,6 +7,7 @@ from typing import Any
 
 from deskmate.plugin import PluginContext, Prompt, SkillSource, Tool, Validator, hookimpl
 from deskmate_engineering.tools.adr import adr_check, adr_new
+from deskmate_engineering.tools.bisecting import bisect_run
 from deskmate_engineering.tools.deps import deps_audit
 from deskmate_engineering.tools.docs import docs_check
 from deskmate_engineering.tools.fix import fix_propose, run_tests
@@ -17,6 +18,7 @@ from deskmate_engineering.tools.review import review_diff, review_report
 from deskmate_engineering.tools.scan import secrets_scan
 from deskmate_engineering.tools.standup import standup_from_git
 from deskmate_engineering.validators.adr_rules import adr_sound
+from deskmate_engineering.validators.bisect_rules import bisect_true
 from deskmate_engineering.validators.deps_rules import licences_told, sbom_valid
 from deskmate_engineering.validators.docs_rules import docs_true
 from deskmate_engineering.validators.fix_rules import keeps_tests, patch_applies, proves_tests
@@ -44,6 +46,7 @@ _RULES: tuple[tuple[str, Any, str, str], ...] = (
     ("ENG-IMPACT-TIES", impact_ties, "postmortem", "Marks, spans, counts and severity of a post-mortem follow from its records."),
     ("ENG-CITED", cited, "postmortem", "Each line of a post-mortem names the lines that it rests on, and its figures stand there."),
     ("ENG-BLAMELESS", blameless, "postmortem", "A post-mortem blames nobody."),
+    ("ENG-BISECT-TRUE", bisect_true, "bisect", "A first bad commit fails, and its parent passes, when the search is made again."),
     ("ENG-PAGE-TRUE", page_true, "page-check page-picture", "A page, opened again from the originals, shows what its report and picture say."),
     ("ENG-SBOM-VALID", sbom_valid, "sbom", "A bill of materials keeps its schema and has each package of the original lock files, and no other."),
     ("ENG-LICENCES", licences_told, "licence-audit", "A licence audit has every package that is denied or to be looked at, and the verdict that follows."),
@@ -79,6 +82,7 @@ def deskmate_tools(context: PluginContext) -> Iterable[Tool]:
         Tool(function=page_look, risk="write", timeout_s=540, office="always"),
         Tool(function=page_check, risk="write", timeout_s=540, office="always"),
         Tool(function=deps_audit, risk="write", timeout_s=240),
+        Tool(function=bisect_run, risk="write", timeout_s=600),
         Tool(function=adr_new, risk="write"),
         Tool(function=adr_check),
         Tool(function=hotspots, risk="write", timeout_s=240),
