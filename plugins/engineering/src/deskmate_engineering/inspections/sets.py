@@ -11,8 +11,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from deskmate_engineering.changes import ChangeSet, FileChange, is_code, is_test
-from deskmate_engineering.checks.classes import Hit
-from deskmate_engineering.checks.migrations import is_migration
+from deskmate_engineering.inspections.classes import Hit
+from deskmate_engineering.inspections.migrations import is_migration
 
 Found = tuple[FileChange, Hit]
 LOCKS = {

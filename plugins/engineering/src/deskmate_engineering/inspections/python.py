@@ -6,15 +6,15 @@ import ast
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from deskmate_engineering.checks.classes import Hit
-from deskmate_engineering.checks.names import (
+from deskmate_engineering.inspections.classes import Hit
+from deskmate_engineering.inspections.names import (
     called,
     dotted,
     inner_nodes,
     is_constant_name,
     parents_of,
 )
-from deskmate_engineering.checks.sql import sql_hits
+from deskmate_engineering.inspections.sql import sql_hits
 
 _BROAD = {"Exception", "BaseException"}
 _MUTABLE_CALLS = {

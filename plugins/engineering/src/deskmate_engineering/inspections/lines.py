@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from deskmate_engineering.changes import FileChange, is_code, is_test
-from deskmate_engineering.checks.classes import Hit
+from deskmate_engineering.inspections.classes import Hit
 from deskmate_engineering.secrets import find_secrets
 
 _SCRIPT = (".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".vue", ".svelte")

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from deskmate_engineering.changes import ChangeSet, FileChange
-from deskmate_engineering.checks.classes import KINDS, OFF, SEVERITIES, Hit
-from deskmate_engineering.checks.lines import line_hits
-from deskmate_engineering.checks.migrations import migration_hits
-from deskmate_engineering.checks.python import python_hits
-from deskmate_engineering.checks.sets import set_hits
+from deskmate_engineering.inspections.classes import KINDS, OFF, SEVERITIES, Hit
+from deskmate_engineering.inspections.lines import line_hits
+from deskmate_engineering.inspections.migrations import migration_hits
+from deskmate_engineering.inspections.python import python_hits
+from deskmate_engineering.inspections.sets import set_hits
 from deskmate_engineering.secrets import masked
 
 

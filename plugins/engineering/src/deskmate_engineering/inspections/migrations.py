@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 
 from deskmate_engineering.changes import FileChange
-from deskmate_engineering.checks.classes import Hit
-from deskmate_engineering.checks.names import called
+from deskmate_engineering.inspections.classes import Hit
+from deskmate_engineering.inspections.names import called
 
 _PLACE = re.compile(r"(?:^|/)(?:migrations?|alembic/versions|versions|db/migrate|flyway|liquibase|changelogs?|schema)/|(?:^|/)V\d+__\w+\.sql$", re.IGNORECASE)  # fmt: skip
 _LOSS = re.compile(r"\bDROP\s+(?:TABLE|COLUMN|DATABASE|SCHEMA)\b|\bTRUNCATE\b|\bALTER\s+TABLE\b.*\bDROP\s+(?!CONSTRAINT|INDEX|DEFAULT|NOT)\w", re.IGNORECASE)  # fmt: skip

@@ -6,8 +6,8 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 
-from deskmate_engineering.checks.classes import Hit
-from deskmate_engineering.checks.names import called, is_constant_name
+from deskmate_engineering.inspections.classes import Hit
+from deskmate_engineering.inspections.names import called, is_constant_name
 
 _SQL = re.compile(
     r"^\s*(?:SELECT\b.*\bFROM\b|INSERT\s+INTO\b|UPDATE\b.*\bSET\b|DELETE\s+FROM\b|DROP\s+(?:TABLE|DATABASE|INDEX)\b|ALTER\s+TABLE\b"
