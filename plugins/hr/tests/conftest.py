@@ -11,6 +11,7 @@ import openpyxl
 import pytest
 
 from deskmate.plugin import Deliverable, Sources, ToolContext, ValidationContext
+from deskmate.testing.pytest_plugin import plugin_report as plugin_report
 
 Desk = Callable[..., ToolContext]
 Verdict = Callable[..., list[str]]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from deskmate.plugin import Deliverable, Sources, ToolContext, ValidationContext
+from deskmate.testing.pytest_plugin import plugin_report as plugin_report
 
 Desk = Callable[..., ToolContext]
 Verdict = Callable[..., list[str]]
