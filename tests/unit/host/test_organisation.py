@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,7 +57,7 @@ class Nobody(Approver):
         return None
 
 
-def house(places: Places, *lines: object) -> Host:
+def house(places: Places, *lines: tuple[tuple[str, Mapping[str, Any]], ...]) -> Host:
     sandbox = FakeSandbox({"lab": FakePlugin(), "other": FakePlugin()})
     return Host(places, sandbox=sandbox, model=ScriptedModel([*lines, "Done."]))
 

@@ -12,6 +12,7 @@ import anyio.abc
 
 from deskmate.agent.asking import one_line
 from deskmate.agent.context import tools_of
+from deskmate.agent.recall import THREAD_TOOLS
 from deskmate.agent.skills import Reading, read_skill
 from deskmate.errors import DeskmateError
 from deskmate.host import Host, RunOrder, RunResult
@@ -107,7 +108,8 @@ class ToolService:
 
     def tools(self) -> tuple[ToolSpec, ...]:
         """Return what can be called, sorted by name, the last word first."""
-        return (_FINISH, *(tool for tool in tools_of(self._registry) if tool.offered != ()))
+        offered = (tool for tool in tools_of(self._registry) if tool.offered != ())
+        return (_FINISH, *THREAD_TOOLS, *offered)
 
     def skills(self) -> tuple[SkillSpec, ...]:
         """Return the skills, in the order of the plugins."""
