@@ -41,8 +41,8 @@ class Clerk:
         self.asked += 1
         match self.asked:
             case 1:
-                row = {"op": "insert", "cells": "Plan!3:3"}
-                north = {"op": "set", "cells": "Plan!B2", "value": 12}
+                row: dict[str, Any] = {"op": "insert", "cells": "Plan!3:3"}
+                north: dict[str, Any] = {"op": "set", "cells": "Plan!B2", "value": 12}
                 return [self._use("office__sheet_edit", path=BOOK, edits=[row, north])]
             case n if n < 8:
                 return [self._use("workspace__read", path=f"docs/{n}.txt")]
@@ -71,8 +71,8 @@ def folder_of(root: Path) -> Path:
         sheet.write_row(3, 0, ["Total"])
         sheet.write_formula("B4", "=SUM(B2:B3)", None, 30)
     for number in range(2, 8):
-        line = f"Note {number}: the regions report their amounts at the end of each month. " * 4
-        (folder / f"{number}.txt").write_text(f"{line}\n" * 90)
+        note = f"Note {number}: the regions report their amounts at the end of each month. " * 4
+        (folder / f"{number}.txt").write_text(f"{note}\n" * 90)
     return folder
 
 

@@ -70,7 +70,8 @@ class ModelCaller:
         """Ask once; store the reply, or why there is none. A conversation that has grown too long is compacted instead."""
         journal, model = self._journal, self._world.model
         request = self._request()
-        if self._compactor.is_due(request) and await self._has_made_room(request, action):
+        size = size_of(request)
+        if self._compactor.is_due(request, size) and await self._has_made_room(request, action):
             return
         try:
             request = within_budget(journal.state, model, request)
@@ -88,7 +89,7 @@ class ModelCaller:
             turn=action.turn,
             model=model.name,
             request=digest_of(request),
-            size=size_of(request),
+            size=size,
         )
         await journal.record(asked)
         try:

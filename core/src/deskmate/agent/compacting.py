@@ -54,8 +54,8 @@ class Compactor:
         self._journal = journal
         self._ask = ask
 
-    def is_due(self, request: ModelRequest) -> bool:
-        """Say whether this request takes more of the model's window than it should, and the conversation is why.
+    def is_due(self, request: ModelRequest, size: int) -> bool:
+        """Say whether this request of so many characters takes more of the window than it should, and the talk is why.
 
         Where tools and prompts alone fill a small window, a summary a turn would help nobody.
         """
@@ -63,9 +63,10 @@ class Compactor:
         if window is None:
             return False
         limit = prompt_limit(window, request.max_tokens)
+        if tokens_of(state, size) <= limit:
+            return False
         talk = sum(blocks_size(message.content) for message in request.messages)
-        is_talk = talk > characters_of(state, int(limit * WORTH_CUTTING))
-        return is_talk and tokens_of(state, size_of(request)) > limit
+        return talk > characters_of(state, int(limit * WORTH_CUTTING))
 
     async def compact(self, request: ModelRequest, turn: int, *, by_rules: bool) -> bool:
         """Compact the conversation and store that; False where there is nothing that could be put away.

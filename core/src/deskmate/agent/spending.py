@@ -29,8 +29,10 @@ class Spending:
 
     async def permits(self, request: ModelRequest) -> bool:
         """Say whether the call may be made; if not, the run has ended and says why."""
-        estimate = self._world.model.estimate_cost_usd(request)
         limit, left = self._journal.state.rules.ask_usd, money_left(self._journal.state)
+        if limit is None and left is None and not self._journal.state.questions:
+            return True  # an estimate takes its time
+        estimate = self._world.model.estimate_cost_usd(request)
         asks = estimate is not None and limit is not None and estimate > limit
         shown = {
             "request": f"the next call of {self._world.model.name}",

@@ -31,7 +31,8 @@ def cost(session: Session, thread: str | None, calls: bool, as_json: bool) -> No
         say_json(found)
         return
     for run in found.runs:
-        say(f"{run.run}  {_calls(run.calls)}, {in_words(run.usage)}")
+        used = f"{_calls(run.calls)}, {in_words(run.usage)}" if run.calls else "no calls"
+        say(f"{run.run}  {used}")
         say(f"  {one_line(run.words, 90)}")
         for call in found.calls if calls else ():
             if call.run == run.run:
@@ -41,7 +42,8 @@ def cost(session: Session, thread: str | None, calls: bool, as_json: bool) -> No
             say(
                 f"  {run.unanswered} more brought no reply; what the server asks for them is not known here"
             )
-    say(f"{found.thread}  in all: {_calls(len(found.calls))}, {in_words(found.usage)}")
+    used = f"{_calls(len(found.calls))}, {in_words(found.usage)}" if found.calls else "no calls"
+    say(f"{found.thread}  in all: {used}")
     if found.unpriced:
         say(f"  of {found.unpriced} of them the price is not known; they are in no sum")
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from deskmate.host import Host, RunOrder
 from deskmate.models.anthropic import AnthropicModel
-from deskmate.models.bench import BareCall, bare_calls
+from deskmate.models.bench import BareCall, BareSdk, bare_sdk
 from deskmate.models.catalogue import ModelInfo, find_model
 from deskmate.ports import Delta, Progress
 from deskmate.testing.caching_server import CachingServer, Json
@@ -93,23 +93,32 @@ async def bench_agent(
     """Measure in a folder of its own below `data`, on the disk that threads are on; it is removed."""
     data.mkdir(parents=True, exist_ok=True)
     watch = _Watch()
+    first_s = first_token_ms / 1000
     with (
         tempfile.TemporaryDirectory(prefix=".bench-", dir=data) as own,
         tempfile.TemporaryDirectory(prefix="deskmate-bench-") as work,
+        CachingServer(_next, first_token_s=first_s) as server,
+        CachingServer(_next, first_token_s=first_s) as alone,
     ):
         _files(Path(work), turns)
-        with CachingServer(_next, first_token_s=first_token_ms / 1000) as server:
-            await bare_calls(server.url, [_warm_up()])  # the SDK's import is no turn's
-            server.served.clear()
-            await _thread(Path(own), Path(work), server.url, watch, turns, progress)
-            served = tuple(server.served)
-            share = server.read_share
-        progress("the same requests by the SDK alone")
-        with CachingServer(_next, first_token_s=first_token_ms / 1000) as alone:
-            await bare_calls(alone.url, [_warm_up()])
-            bare = await bare_calls(alone.url, [one.body for one in served])
-    prompt = sum(one.prompt for one in served)
-    return _figures(watch, bare, first_token_ms, len(served), prompt, share)
+        async with bare_sdk(alone.url) as bare:
+            await bare.send([_warm_up()])  # the SDK's import is no call's
+            bare.calls.clear()
+            measured = _Measured(server=server, watch=watch, bare=bare)
+            await _thread(Path(own), Path(work), measured, turns, progress)
+    prompt = sum(one.prompt for one in server.served)
+    return _figures(
+        watch, bare.calls, first_token_ms, len(server.served), prompt, server.read_share
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Measured:
+    """A thread's server, who notes the times, and the SDK that sends the same requests elsewhere."""
+
+    server: CachingServer
+    watch: _Watch
+    bare: BareSdk
 
 
 def _figures(
@@ -151,18 +160,23 @@ def _files(folder: Path, count: int) -> None:
 
 
 async def _thread(
-    own: Path, work: Path, url: str, watch: _Watch, turns: int, progress: Progress
+    own: Path, work: Path, measured: _Measured, turns: int, progress: Progress
 ) -> None:
-    model = AnthropicModel(bench_model(), api_key="none", base_url=url)
+    """Run after run, and after each the same requests by the SDK alone: what else the machine does meets both."""
+    model = AnthropicModel(bench_model(), api_key="none", base_url=measured.server.url)
     places = Places(data=own / "data", cache=own / "cache", config=own / "config")
     host = Host(places, environ={}, sandbox=FakeSandbox(), model=model)
     thread: ThreadId | None = None
     for number in range(max(turns // TURNS_A_RUN, 1)):
-        progress(f"a thread of {turns} turns: {number * TURNS_A_RUN}")
+        progress(
+            f"a thread of {turns} turns, and the same by the SDK alone: {number * TURNS_A_RUN}"
+        )
         grants = (Grant(name="work", folder=str(work)),) if thread is None else ()
         order = RunOrder(text=f"Read on, request {number}.", grants=grants)
-        result = await host.run(order, thread, observer=watch, approver=_Nobody())
+        sent = len(measured.server.served)
+        result = await host.run(order, thread, observer=measured.watch, approver=_Nobody())
         thread = result.thread
+        await measured.bare.send(one.body for one in measured.server.served[sent:])
     await model.aclose()
 
 
