@@ -166,7 +166,7 @@ function Edit({ row, close, saved }: { row: ProjectRow; close: () => void; saved
                   onChange={(event) => setNow({ ...now, plugins: event.currentTarget.checked ? [...now.plugins, plugin.name] : now.plugins.filter((one) => one !== plugin.name) })}
                 />
                 <span>
-                  {plugin.title} {plugin.wants.length > 0 && <span class="mut s12">(agree to what it wants in a new thread first)</span>}
+                  {plugin.title} {plugin.wants.length > 0 && <span class="mut s12">(agree first to what it wants, under Plugins and models)</span>}
                 </span>
               </label>
             ))}

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -162,14 +163,15 @@ def test_what_is_inside_must_be_a_document_and_no_bomb(context: ToolContext) -> 
 def test_odd_requests_are_refused(context: ToolContext) -> None:
     book(context.workspace / "pay.xlsx")
     (context.workspace / "words.xlsx").write_text("words")
-    for work, words in (
+    cases: tuple[tuple[Callable[[], object], str], ...] = (
         (lambda: document_unlock("pay.xlsx", "open.xlsx", context, "x"), "is not encrypted"),
         (lambda: document_unlock("words.xlsx", "open.xlsx", context, "x"), "not an Office file"),
         (lambda: document_unlock("pay.xlsx", "words.xlsx", context, "x"), "is there already"),
         (lambda: document_unlock("pay.xlsx", "open.docx", context, "x"), "must end in .xlsx"),
         (lambda: document_lock("pay.xlsx", "out.xlsx", "", context), "1 to 255 characters"),
         (lambda: document_lock("words.xlsx", "out.xlsx", "x", context), "not an Office file"),
-    ):
+    )
+    for work, words in cases:
         with pytest.raises(ToolInputError, match=words):
             work()
 

@@ -20,6 +20,7 @@ from deskmate.host.connectors import (
 from deskmate.host.memory import open_memory, tell_memory
 from deskmate.host.orders import RunOrder, RunResult
 from deskmate.host.standing import StandingApprover
+from deskmate.host.way_out import way_out_of
 from deskmate.ports import Approver, Delta, Observer
 from deskmate.types.connectors import ConnectorsSet
 from deskmate.types.events import (
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from deskmate.changes.apply import Outcome, Place
     from deskmate.connectors.redaction import Redactor
     from deskmate.host.projects import Joined
-    from deskmate.ports import MakeEgress
     from deskmate.store.thread import ThreadStore
     from deskmate.types.connectors import ConnectorEntry
     from deskmate.types.events import NetworkSet
@@ -105,7 +105,10 @@ class Job:
         world, setup = await self._build(plugins, events)
         memory = open_memory(self._adapters.memories(), events)
         world = replace(world, redact=redactor.value, memory=memory)
-        setup = replace(setup, egress=await self._egress(network))
+        way_out = await way_out_of(
+            self._adapters, network, await self._store.events(), self._progress
+        )
+        setup = replace(setup, egress=way_out)
         async with open_connectors(self._adapters, chosen, self._progress) as connectors:
             world = replace(world, connectors=connectors)
             setup = with_connectors(setup, chosen)
@@ -212,34 +215,6 @@ class Job:
         if record != (known or ConnectorsSet(connectors={})):
             await self._store.append(record)
         return chosen
-
-    async def _egress(self, network: NetworkSet) -> MakeEgress | None:
-        """Return what makes the broker of each machine, None where the thread may reach nothing."""
-        allowed = self._adapters.organisation().within(network.rules)
-        for rule in network.rules:
-            if rule not in allowed:
-                self._progress(Note(f"your organisation does not allow requests to {rule.host}"))
-        network = replace(network, rules=allowed)
-        if not network.rules:
-            return None
-        from deskmate.host.network import egress_for  # noqa: PLC0415
-
-        vault = await anyio.to_thread.run_sync(self._adapters.vault)
-        values: dict[tuple[str, str], str] = {}
-        for grant in network.secrets:
-            value = await anyio.to_thread.run_sync(vault.get, grant.plugin, grant.name)
-            if value is None:
-                named = f"{grant.plugin} {grant.name}"
-                self._progress(f"no secret {named} yet: deskmate secret set {named}")
-            else:
-                values[grant.plugin, grant.name] = value
-        return egress_for(
-            network,
-            self._adapters.outside(),
-            values,
-            models=self._adapters.model_hosts(),
-            before=[event.payload for event in await self._store.events()],
-        )
 
     async def _build(
         self, plugins: tuple[str, ...], events: Sequence[Event]
