@@ -25,7 +25,8 @@ from deskmate.types.probe import PROBE_LIMIT_BYTES, ProbeReport, SessionSeen
 from deskmate.types.registry import InstalledPlugin
 from deskmate.types.wire import LAYER, PLUGINS
 
-DEADLINE_S = 300.0
+DEADLINE_S = 530.0
+"""For all calls, gates and odd calls, twice; a shell of the machine may take ten minutes, no more."""
 OPEN_S = 180.0
 """A machine that loads the plugin is there by then, also on a busy host without hardware help."""
 FUZZ = 32
@@ -155,7 +156,7 @@ def _request(plugin: InstalledPlugin, places: Mapping[str, str], report: str) ->
 
 
 def probe_in_child(
-    plugin: InstalledPlugin, site: Path, *, deadline_s: float = 120.0
+    plugin: InstalledPlugin, site: Path, *, deadline_s: float = 300.0
 ) -> ProbeReport:
     """Return what the probe sees of a plugin in a child process of this one. Blocks.
 
