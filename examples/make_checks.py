@@ -21,7 +21,18 @@ import make_people
 import openpyxl
 
 from deskmate.plugin import ToolAnswer, ToolContext
-from deskmate_hr.tools import benchmark, equity, funnel, interview, offer, org, policy, report, walk
+from deskmate_hr.tools import (
+    benchmark,
+    equity,
+    funnel,
+    interview,
+    offer,
+    org,
+    policy,
+    report,
+    review,
+    walk,
+)
 from deskmate_ops.tools import capacity, changes, controls, measures, risks, sop, status, vendors
 
 ROOT = Path(__file__).parents[1]
@@ -184,6 +195,7 @@ HR = (
         lies={"HR-WALK-TIES": cell("Walk", "C2", 99), "HR-LIVE-FORMULAS": cell("Walk", "G2", 99)},
     ),
     Job(tool=funnel.hiring_funnel, arguments={"path": "candidates.csv", "group_by": ["Source"]}, lies={"HR-FUNNEL-TIES": cell("Funnel", "B2", 241)}),
+    Job(tool=review.review_lint, arguments={"path": "performance reviews.csv"}, lies={"HR-REVIEW-QUOTED": cell("Findings", "E2", "He is late.")}),
     Job(tool=org.org_chart, arguments={"path": "reporting lines.csv"}, lies={"HR-ORG-TRUE": cell("Findings", "A2", "none")}),
 )  # fmt: skip
 QUESTIONS = """Competency,Question,Interviewer,Weak,Good,Excellent

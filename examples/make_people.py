@@ -1,7 +1,7 @@
 """Write a folder with invented material for the jobs of HR: `python examples/make_people.py FOLDER`.
 
 A table of employees, three policies in Markdown, Word and an older version, an approved offer and one that is not, a template of
-an offer letter, a pay survey, two extracts for a headcount walk, candidates, reporting lines. All of it is made up; the same
+an offer letter, a pay survey, two extracts for a headcount walk, candidates, reporting lines, comments of reviews. All of it is made up; the same
 every time but for the days of the offers, which lie ahead of today.
 """
 
@@ -140,6 +140,14 @@ def lines() -> str:
     return "\n".join([*rows, "4,Person 4,Specialist,2"]) + "\n"
 
 
+REVIEWS = """Employee ID,Rating,Comments
+E001,4,"Closed 14 of 15 tickets in Q2; when the export failed in May, she traced it in a day and wrote the test that was missing."
+E002,2,"He is lazy and always late. Needs improvement."
+E003,3,"Good."
+E004,4,"She is too emotional for her age, but an outstanding colleague. People say that since having a baby she leaves early."
+"""
+
+
 def letter(file: Path) -> None:
     """Write the template of the letter."""
     document = Document()
@@ -172,6 +180,7 @@ def main(folder: Path) -> None:
     (folder / "offers.csv").write_text(offers(), "utf-8")
     for name, text in zip(("opening", "closing"), extracts(), strict=True):
         (folder / f"{name}.csv").write_text(text, "utf-8")
+    (folder / "performance reviews.csv").write_text(REVIEWS, "utf-8")
     (folder / "candidates.csv").write_text(candidates(), "utf-8")
     (folder / "reporting lines.csv").write_text(lines(), "utf-8")
     letter(folder / "offer template.docx")

@@ -23,6 +23,7 @@ from deskmate_hr.tools.offer import offer_letter
 from deskmate_hr.tools.org import org_chart
 from deskmate_hr.tools.policy import policy_answer, policy_lookup
 from deskmate_hr.tools.report import people_report
+from deskmate_hr.tools.review import review_lint
 from deskmate_hr.tools.walk import headcount_walk
 from deskmate_hr.validators.benchmark_rules import benchmark_ties, thin_data
 from deskmate_hr.validators.equity_rules import equity_ties
@@ -32,6 +33,7 @@ from deskmate_hr.validators.live import live_formulas
 from deskmate_hr.validators.offer_rules import letter_true, offer_approved
 from deskmate_hr.validators.org_rules import org_true
 from deskmate_hr.validators.policy_rules import policy_searched, quotes_verbatim
+from deskmate_hr.validators.review_rules import review_quoted
 from deskmate_hr.validators.rules import figures_tie, small_cells
 from deskmate_hr.validators.walk_rules import walk_ties
 
@@ -74,6 +76,7 @@ def deskmate_tools(context: PluginContext) -> Iterable[Tool]:
         Tool(function=people_report, risk="write", reads=("{path}", "people-report.*")),
         Tool(function=policy_answer, risk="write", reads=("{folder}", "policy-answer*")),
         Tool(function=policy_lookup, reads=("{folder}",)),
+        Tool(function=review_lint, risk="write", reads=("{path}", "review-lint.xlsx")),
     ]
 
 
@@ -108,6 +111,7 @@ _RULES: tuple[tuple[str, str, Check, tuple[str, ...]], ...] = (
             "headcount_walk",
             "hiring_funnel",
             "org_chart",
+            "review_lint",
         ),
     ),
     (
@@ -169,6 +173,12 @@ _RULES: tuple[tuple[str, str, Check, tuple[str, ...]], ...] = (
         "An organisation chart shows the table's lines of reporting, and names each circle, orphan and double manager.",
         org_true,
         ("org_chart", "org_picture", "org_deck"),
+    ),
+    (
+        "HR-REVIEW-QUOTED",
+        "Each finding of a review lint quotes its text and names rule and source; none is missing or made up.",
+        review_quoted,
+        ("review_lint",),
     ),
     (
         "HR-FUNNEL-TIES",

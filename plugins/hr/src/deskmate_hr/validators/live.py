@@ -16,6 +16,7 @@ from deskmate_hr.org_book import LAYERS
 from deskmate_hr.org_book import PEOPLE as ORG_PEOPLE
 from deskmate_hr.people import HIDDEN
 from deskmate_hr.publication import LIVE_SHARE, NOTES, SUMMARY
+from deskmate_hr.review_book import RULES_SHEET, TEXTS
 from deskmate_hr.survey import PERCENTILES
 from deskmate_hr.validators.findings import Problem, findings
 from deskmate_hr.walk_book import BRIDGE, WALK
@@ -37,6 +38,7 @@ def live_formulas(deliverable: Deliverable, context: ValidationContext) -> list[
         "headcount_walk": _walk,
         "hiring_funnel": _funnel,
         "org_chart": _org,
+        "review_lint": _review,
     }
     problems = kinds.get(deliverable.role, _people)(context.file, deliverable.path)
     return findings(RULE, problems, "Run the tool again; do not type over its formulas.")
@@ -86,6 +88,10 @@ def _walk(file: Path, name: str) -> Iterator[Problem]:
 def _org(file: Path, name: str) -> Iterator[Problem]:
     columns = {ORG_PEOPLE: (ORG_HEADER[6],), LAYERS: ("People", "Managers", "Reports per manager")}
     yield from live_problems(file, columns)
+
+
+def _review(file: Path, name: str) -> Iterator[Problem]:
+    yield from live_problems(file, {RULES_SHEET: ("Findings",), TEXTS: ("Findings",)})
 
 
 def _funnel(file: Path, name: str) -> Iterator[Problem]:
