@@ -26,6 +26,7 @@ from deskmate.types.memory import MemoryNote
 from deskmate.types.messages import Block, Message
 from deskmate.types.network import Sending
 from deskmate.types.registry import Registry, SkillSpec, ToolSpec
+from deskmate.types.waiting import Queued
 
 if TYPE_CHECKING:
     from anyio.abc import ByteStream
@@ -349,6 +350,19 @@ class Approver(Protocol):
 
     async def approve(self, tool: ToolSpec, arguments: Mapping[str, Any], why: str) -> bool | None:
         """Return the decision, or None when nobody can answer now (the run then parks)."""
+
+
+class Waiting(Protocol):
+    """What the user says to a run that is at work: it waits for the end of the step. Any process may add to it."""
+
+    async def messages(self) -> Sequence[Queued]:
+        """Return what waits, the oldest first."""
+
+    async def drop(self, message: str) -> bool:
+        """Forget a message by its id; False: it is gone already."""
+
+    async def take_pause(self) -> bool:
+        """Say whether the user wants the run to pause at the end of a step; that is said once."""
 
 
 class Clock(Protocol):

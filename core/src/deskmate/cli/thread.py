@@ -13,6 +13,7 @@ from deskmate.cli.output import Session, json_option, say, say_json
 from deskmate.cli.own_thread import COMMANDS, catalogue
 from deskmate.cli.project import projects
 from deskmate.cli.thread_files import FILE_COMMANDS
+from deskmate.cli.thread_queue import QUEUE_COMMANDS
 from deskmate.types.codec import to_json
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def command() -> None:
     """Find, show, resume, name, export and verify threads."""
 
 
-for own in (*COMMANDS, *FILE_COMMANDS, cost):
+for own in (*COMMANDS, *FILE_COMMANDS, *QUEUE_COMMANDS, cost):
     command.add_command(own)
 
 

@@ -108,7 +108,7 @@ ERASED = "[erased]"
 class UserSaid:
     """The user asked for something: a run begins, or a parked one goes on.
 
-    `model`: the model that this run uses, as the user named it.
+    `model`: the model that this run uses, as the user named it. `queued`: the message that had waited.
     """
 
     run: RunId
@@ -116,6 +116,7 @@ class UserSaid:
     model: str
     limits: Limits = field(default_factory=Limits)
     apply: ApplyMode = "review"
+    queued: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -125,8 +125,8 @@ class Viewer:
 def _plain(payload: log.Payload) -> page.Body | None:
     """Return the body of an event that needs nothing but itself."""
     match payload:
-        case log.UserSaid(text=text, model=model):
-            return page.Said(text=text, model=model)
+        case log.UserSaid(text=text, model=model, queued=queued):
+            return page.Said(text=text, model=model, queued=queued)
         case log.ToolStarted(tool_use_id=use):
             return page.Started(use=use)
         case log.ToolFinished() as result:
