@@ -1,6 +1,6 @@
 // The frame: threads on the left, the open one in the middle, its work and changes on the right.
 import type { ComponentType } from "preact"
-import { useEffect, useState } from "preact/hooks"
+import { useLayoutEffect, useState } from "preact/hooks"
 import { post } from "./api"
 import { Later } from "./Later"
 import { NewThread } from "./NewThread"
@@ -27,7 +27,8 @@ const LATER: Partial<Record<View, () => Promise<{ View: ComponentType }>>> = {
 }
 
 export function App() {
-  useEffect(() => {
+  // before the first picture: whoever sees the page may press its keys
+  useLayoutEffect(() => {
     const key = (event: KeyboardEvent) => {
       const command = event.ctrlKey || event.metaKey
       if (command && event.key.toLowerCase() === "k") {

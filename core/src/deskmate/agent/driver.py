@@ -17,6 +17,7 @@ from deskmate.agent.loop import (
     AskApproval,
     CallModel,
     CloseTools,
+    Compact,
     Finish,
     Idle,
     RecoverTools,
@@ -68,7 +69,7 @@ class Driver:
         self._bench = Workbench(world, setup, self._journal, self._keeper)
         self._beside = Beside(self._bench.drop, patience.idle_s)
         self._hearing = Hearing(world.waiting, self._journal)
-        self._model = ModelCaller(world, setup, self._journal, patience)
+        self._model = ModelCaller(world, setup, self._journal, self._keeper, patience)
         self._tools = Toolbox(world, setup, self._bench, self._journal)
         self._delivery = Delivery(world, setup, self._bench, self._journal)
 
@@ -127,6 +128,8 @@ class Driver:
         match action:
             case CallModel():
                 await self._beside.run(partial(self._model.call, action))
+            case Compact(turn=turn):
+                await self._beside.run(partial(self._model.make_room, turn))
             case RunTools(uses=uses):
                 await self._tools.run(uses)
             case RecoverTools(uses=uses):

@@ -12,6 +12,7 @@ from deskmate.ports import (
     Clock,
     Connector,
     MakeEgress,
+    Memory,
     Model,
     Sandbox,
     Store,
@@ -52,6 +53,7 @@ class World:
     """The adapters of the ports. `redact`: takes known secrets out of what a tool gave.
 
     `answers_by`: whose word the approver's last answer was, for the log. `waiting`: what the user says meanwhile.
+    `memory`: of the thread's project.
     """
 
     store: Store
@@ -64,6 +66,7 @@ class World:
     redact: Callable[[ToolOutcome], ToolOutcome] = lambda outcome: outcome
     answers_by: Callable[[], str] = lambda: "user"
     waiting: Waiting | None = None
+    memory: Memory | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,8 +23,8 @@ async def examine_all(places: Places, boot: Boot | None) -> tuple[Check, ...]:
 
 
 def own_checks(places: Places) -> tuple[Check, ...]:
-    """Return what is to be said of threads and plugins. Blocks."""
-    return check_threads(places), check_plugins(places)
+    """Return what is to be said of threads, plugins and the administrator's file. Blocks."""
+    return check_threads(places), check_plugins(places), check_organisation()
 
 
 def check_threads(places: Places) -> Check:
@@ -60,6 +60,19 @@ def check_plugins(places: Places) -> Check:
         cause=f"{len(labels)} with something to look at: {first}{more}",
         cure="deskmate plugin audit",
     )
+
+
+def check_organisation() -> Check:
+    """Say what the administrator's file allows."""
+    from deskmate.host.organisation import FILE, read_organisation  # noqa: PLC0415
+    from deskmate.sandbox.host_checks import Check  # noqa: PLC0415
+
+    try:
+        lines = read_organisation().lines
+    except DeskmateError as error:
+        return Check(name="organisation", state="fail", cause=error.message, cure=error.hint)
+    cause = f"{FILE} allows only: {'; '.join(lines)}" if lines else f"no limits in {FILE}"
+    return Check(name="organisation", state="ok", cause=cause)
 
 
 def cure_check(check: Check, places: Places, progress: Progress) -> str:

@@ -10,6 +10,7 @@ import socket
 import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import anyio
 import anyio.to_thread
@@ -157,12 +158,12 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def _end_when_told(server: uvicorn.Server, hub: Hub) -> None:
+async def _end_when_told(server: uvicorn.Server, wake: Callable[[], None]) -> None:
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async for _ in signals:
             server.force_exit = server.should_exit  # the second time it is meant
             server.should_exit = True
-            hub.wake()  # open streams end by themselves
+            wake()  # open streams end by themselves
 
 
 async def serve(host: Host, places: Places, own: socket.socket, door: Door, ready: Tell) -> None:
@@ -183,8 +184,21 @@ async def serve(host: Host, places: Places, own: socket.socket, door: Door, read
         tasks.start_soon(desk.hub.flush_often)
         tasks.start_soon(desk.keep_list)
         tasks.start_soon(keep_schedules, host, places, runs, LOG.info)
-        tasks.start_soon(_end_when_told, server, desk.hub)
+        tasks.start_soon(_end_when_told, server, desk.hub.wake)
         tasks.start_soon(_say_when, server, lambda: ready(f"http://{ADDRESS}:{port}/"))
+        await server.serve(sockets=[own])
+        tasks.cancel_scope.cancel()
+
+
+async def serve_app(app: Callable[..., Any], own: socket.socket, ready: Callable[[], None]) -> None:
+    """Serve another application on this machine until the process is told to end; `ready`: it answers."""
+    server = _Server(_config())
+    server.config.app = app
+    # streams that are open when it ends are cut, which is nobody's mistake
+    logging.getLogger("uvicorn.error").addFilter(lambda record: not server.should_exit)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_end_when_told, server, lambda: None)
+        tasks.start_soon(_say_when, server, ready)
         await server.serve(sockets=[own])
         tasks.cancel_scope.cancel()
 

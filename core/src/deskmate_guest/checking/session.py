@@ -32,6 +32,7 @@ from deskmate_guest.checking.cases import FOLDER, CallCase, Cases, GateCase, rea
 from deskmate_guest.checking.children import LATE, in_child
 from deskmate_guest.checking.fuzzing import odd_arguments
 from deskmate_guest.checking.observing import Recorder
+from deskmate_guest.checking.sameness import digest_of
 from deskmate_guest.layout import Layout, PluginPlace
 from deskmate_guest.loading import LoadedPlugin, PluginBroken, load_plugin
 from deskmate_guest.running import FAULT, Runner
@@ -46,7 +47,8 @@ Tell = Callable[[Any], None]
 class SessionOrder:
     """What a session does. `folder`: its own, below which all is laid out. `fuzz`: odd calls a tool, 0 for none.
 
-    `config`: the plugin's settings. `call_s`: seconds that one call may take.
+    `config`: the plugin's settings. `call_s`: seconds that one call may take. `office`: whether examples are tried that take
+    what the office image has.
     """
 
     name: str
@@ -58,6 +60,7 @@ class SessionOrder:
     config: Mapping[str, Any] = field(default_factory=dict)
     fuzz: int = 0
     call_s: float = 30.0
+    office: bool = False
 
     @property
     def place(self) -> PluginPlace:
@@ -99,10 +102,19 @@ class Session:
         except CorruptData as error:
             tell({"cases_problem": error.message})
             cases = Cases()
+        left: dict[str, None] = {}
         for number, case in enumerate(cases.call):
+            if case.office and not self._order.office:
+                left[case.tool] = None
+                continue
             tell({"calls": to_json(self._call(plugin, number, case))})
         for number, gate in enumerate(cases.gate):
+            if gate.office and not self._order.office:
+                left[gate.rule] = None
+                continue
             tell({"gates": to_json(self._gate(plugin, number, gate))})
+        if left:
+            tell({"left": list(left)})
         for name in plugin.tools if self._order.fuzz else ():
             tell({"fuzz": to_json(self._fuzz(plugin, name, cases))})
 
@@ -170,7 +182,7 @@ class Session:
             why = f"there is no tool {case.tool}"
             return CallSeen(number=number, tool=case.tool, outcome="fault", text=why)
         layout = self._room(f"call-{number}", case.files)
-        before = _tree(layout.workspace)
+        before = _tree(layout.workspace, digest_of)
 
         def work(tell: Tell) -> None:
             runner = self._runner(layout, plugin)
@@ -188,7 +200,7 @@ class Session:
                 number=number, tool=case.tool, outcome=outcome, text=ending, seconds=seconds
             )
         result, seen = told[0]
-        after = _tree(layout.workspace)
+        after = _tree(layout.workspace, digest_of)
         outcome = _outcome(result)
         return CallSeen(
             number=number,
@@ -275,7 +287,8 @@ class Session:
             made = result["_meta"].get(META_DELIVERABLES)
             if not made:
                 return f"{case.tool} made no deliverable: {_text(result)[:200]}"
-            evidence, deliverable = result["_meta"].get("deskmate/evidence", []), made[0]
+            evidence = result["_meta"].get("deskmate/evidence", [])
+            deliverable = next((one for one in made if one["role"] == case.role), made[0])
             content = (layout.workspace / deliverable["path"]).read_bytes()
         else:
             file = self._order.place.resources / FOLDER / case.file
@@ -361,9 +374,13 @@ def _cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def _tree(folder: Path) -> dict[str, str]:
+def _bytes_of(name: str, data: bytes) -> str:
+    return _digest(data)
+
+
+def _tree(folder: Path, digest: Callable[[str, bytes], str] = _bytes_of) -> dict[str, str]:
     return {
-        path.relative_to(folder).as_posix(): _digest(path.read_bytes())
+        path.relative_to(folder).as_posix(): digest(path.name, path.read_bytes())
         for path in sorted(folder.rglob("*"))
         if path.is_file() and not path.is_symlink()
     }
