@@ -20,7 +20,7 @@ from deskmate.types.probe import ProbeReport
 sys.path.insert(0, str(Path(__file__).parents[4]))
 
 from tests.attack.evil_wheels import REFUSED, Evil
-from tests.unit.testing.kit.evil_plugins import CASES, ODDITIES, SOUND, Odd
+from tests.unit.testing.kit.evil_plugins import CASES, MANIFEST, ODDITIES, SOUND, Odd
 
 Checked = Callable[[Path], Report]
 
@@ -61,6 +61,16 @@ def test_examples_that_are_missing_leave_a_plugin_at_loads(tmp_path: Path) -> No
     assert report.level == "loads"
     assert report["gates"].status == report["calls"].status == "open"
     assert "ODD-LOOK" in report["gates"].summary
+
+
+def test_odd_calls_of_a_slow_tool_are_fewer_and_no_fault(tmp_path: Path) -> None:
+    manifest = MANIFEST + "[limits]\ntimeout_s = 2\n"
+    slow = Odd(name="", check="", says="", body="import time; time.sleep(0.2)", manifest=manifest)
+    report = report_of(slow.write(tmp_path))
+    assert report.failures == ()
+    tried = int(report["fuzz"].summary.split()[0])
+    assert 1 <= tried < 32
+    assert report.level == "tested"
 
 
 OFFICE = CASES.replace('tool = "look"', 'tool = "look"\noffice = true').replace(
