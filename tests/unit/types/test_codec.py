@@ -1,5 +1,6 @@
 """Reading what was written gives the same; what does not fit is named by its place."""
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deskmate.errors import CorruptData
+from deskmate.types import codec
 from deskmate.types.codec import from_json, to_json
 from deskmate.types.events import Payload, ToolFinished, UserSaid
 from deskmate.types.ids import Digest, RunId, ToolUseId
@@ -114,3 +116,34 @@ def test_an_event_in_full_comes_back_equal() -> None:
     assert from_json(UserSaid, to_json(said, defaults=True)) == said
     done = ToolFinished(tool_use_id=ToolUseId("u"), tool="t", outcome="ok", text="", wrote=True)
     assert from_json(ToolFinished, to_json(done)) == done
+
+
+def test_threads_that_read_a_kind_for_the_first_time_together_all_read_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Fresh:
+        first: int = 0
+        second: int = 0
+
+    monkeypatch.setitem(globals(), "Fresh", Fresh)
+    usual, held, go = codec._exact, threading.Event(), threading.Event()
+
+    def slow(hint: Any) -> Any:
+        if threading.current_thread().name == "slow":
+            held.set()
+            go.wait(20)
+        return usual(hint)
+
+    monkeypatch.setattr(codec, "_exact", slow)
+    seen: list[Fresh] = []
+    data = {"first": 1, "second": 2}
+    thread = threading.Thread(target=lambda: seen.append(from_json(Fresh, data)), name="slow")
+    thread.start()
+    assert held.wait(20)
+    try:  # the other one is half way
+        assert from_json(Fresh, data) == Fresh(first=1, second=2)
+    finally:
+        go.set()
+        thread.join(20)
+    assert seen == [Fresh(first=1, second=2)]

@@ -111,16 +111,21 @@ def _reader(hint: Any) -> _Reader:
 
 
 def _object_reader(cls: type[Any]) -> _Reader:
-    readers: dict[str, _Reader] = {}
-    exact: dict[str, type[Any] | None] = {}
+    known: list[tuple[dict[str, _Reader], dict[str, type[Any] | None]]] = []
 
     def read(data: Any) -> Any:
         if type(data) is not dict:
             data = dict(_expect(data, Mapping))
-        if not readers:  # not sooner: a type may refer to itself
+        if not known:  # not sooner: a type may refer to itself
             hints = typing.get_type_hints(cls)
-            readers.update((field.name, _reader(hints[field.name])) for field in fields(cls))
-            exact.update((field.name, _exact(hints[field.name])) for field in fields(cls))
+            # whole or not at all: other threads read, too
+            known.append(
+                (
+                    {field.name: _reader(hints[field.name]) for field in fields(cls)},
+                    {field.name: _exact(hints[field.name]) for field in fields(cls)},
+                )
+            )
+        readers, exact = known[0]
         if not data.keys() <= readers.keys():
             unknown = sorted(data.keys() - readers.keys())
             raise _Misfit(f" has unknown fields {', '.join(unknown)}")
