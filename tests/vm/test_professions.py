@@ -284,7 +284,7 @@ def test_ops_maps_a_process_keeps_risks_and_scores_vendors(desk: Desk, tmp_path:
 @pytest.mark.slow
 def test_hr_walks_headcount_and_ops_plans_capacity(desk: Desk, tmp_path: Path) -> None:
     for plugin, maker in (("hr", "make_people.py"), ("ops", "make_operations.py")):
-        order = [sys.executable, ROOT / "examples" / maker, tmp_path / plugin]
+        order = [sys.executable, str(ROOT / "examples" / maker), str(tmp_path / plugin)]
         subprocess.run(order, check=True, timeout=60)
     gates = ("HR-WALK-TIES", "HR-LIVE-FORMULAS")
     done = work(desk, tmp_path / "hr", "hr", "Headcount walk.", *gates)
