@@ -5,8 +5,8 @@ import pytest
 from plugins.engineering.tests.engineering_repos import Repo, new_repo
 
 from deskmate.plugin import ToolContext, ToolInputError
-from deskmate_engineering.checks.classes import KINDS, SEVERITIES
 from deskmate_engineering.diffs import parse_diff
+from deskmate_engineering.inspections.classes import KINDS, SEVERITIES
 from deskmate_engineering.tools.review import review_diff, review_report
 from deskmate_engineering.validators.review_rules import anchors, review_complete
 from deskmate_engineering.validators.rules import no_secrets

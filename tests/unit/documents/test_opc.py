@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deskmate.errors import ToolInputError
-from deskmate_documents.opc import Package, parse_xml, resolve
+from deskmate_documents.opc import Package, parse_xml, resolve, without_times
 
 MakeDocx = Callable[..., Path]
 HELLO = "<w:p><w:r><w:t>Hello</w:t></w:r></w:p>"
@@ -180,3 +180,17 @@ def test_strict_documents_are_read_but_not_rewritten(make_docx: MakeDocx) -> Non
     assert root.tag.endswith("2006/main}document")
     with pytest.raises(ToolInputError, match="Strict"):
         package.write_xml("word/document.xml", root)
+
+
+def test_without_times_the_same_parts_are_the_same_bytes(tmp_path: Path) -> None:
+    parts = {"[Content_Types].xml": b"<Types/>", "word/document.xml": b"<w/>" * 50}
+    made = []
+    for name, year in (("a", 2020), ("b", 2025)):
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            for part, data in parts.items():
+                archive.writestr(zipfile.ZipInfo(part, (year, 1, 2, 3, 4, 6)), data)
+        without_times(tmp_path / name)
+        made.append((tmp_path / name).read_bytes())
+    assert made[0] == made[1]
+    with zipfile.ZipFile(tmp_path / "a") as archive:
+        assert {part: archive.read(part) for part in archive.namelist()} == parts

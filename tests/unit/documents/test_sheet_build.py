@@ -206,3 +206,9 @@ def test_a_formula_may_come_with_the_result_that_its_writer_computed(tmp_path: P
     for stored, expected in ((True, (2.5, "a")), (False, ("=1.5+1", '=IF(1=1,"a","b")'))):
         found = openpyxl.load_workbook(tmp_path / "a.xlsx", data_only=stored)["A"]
         assert (found["A2"].value, found["B2"].value) == expected
+
+
+def test_a_new_workbook_says_the_day_it_was_made_and_no_time(tmp_path: Path) -> None:
+    build_workbook(tmp_path / "a.xlsx", [SALES])
+    made = openpyxl.load_workbook(tmp_path / "a.xlsx").properties.created
+    assert (made.hour, made.minute, made.second) == (0, 0, 0)

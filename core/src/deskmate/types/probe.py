@@ -74,13 +74,17 @@ class GateSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionSeen:
-    """All that one process with the plugin in it saw. `problem`: why it did not come to its end."""
+    """All that one process with the plugin in it saw. `problem`: why it did not come to its end.
+
+    `left`: tools and rules of which an example was not tried, because it takes the office image and this machine has none.
+    """
 
     load: LoadSeen = field(default_factory=LoadSeen)
     calls: tuple[CallSeen, ...] = ()
     fuzz: tuple[FuzzSeen, ...] = ()
     gates: tuple[GateSeen, ...] = ()
     problem: str = ""
+    left: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,8 @@ def build_workbook(
     with tempfile.TemporaryDirectory(prefix="deskmate-build-") as folder:
         part = Path(folder) / target.name
         book = xlsxwriter.Workbook(str(part), {"strings_to_numbers": False})
+        # to the day: the same sheets give the same bytes, whoever makes them again
+        book.set_properties({"created": datetime.combine(datetime.now(UTC).date(), time())})
         writers = [_Writer(book, book.add_worksheet(name), name) for name in names]
         for writer, sheet in zip(writers, sheets, strict=True):
             try:

@@ -128,6 +128,7 @@ def _read(lines: list[bytes], late: bool) -> tuple[SessionSeen, str]:
     kinds: Mapping[str, Any] = {"calls": CallSeen, "fuzz": FuzzSeen, "gates": GateSeen}
     found: dict[str, list[Any]] = {kind: [] for kind in kinds}
     load, cases, ended = None, "", False
+    left: tuple[str, ...] = ()
     try:
         for line in lines:
             for kind, value in json.loads(line).items():
@@ -135,6 +136,8 @@ def _read(lines: list[bytes], late: bool) -> tuple[SessionSeen, str]:
                     load = from_json(LoadSeen, value)
                 elif kind in kinds:
                     found[kind].append(from_json(kinds[kind], value))
+                elif kind == "left":
+                    left = tuple(map(str, value))
                 elif kind == "cases_problem":
                     cases = str(value)
                 ended = ended or kind == "end"
@@ -148,7 +151,8 @@ def _read(lines: list[bytes], late: bool) -> tuple[SessionSeen, str]:
     elif not ended:
         problem = "did not come to its end in time" if late else "its process ended"
     seen = {kind: tuple(rows) for kind, rows in found.items()}
-    return SessionSeen(load=load or LoadSeen(error=problem), problem=problem, **seen), cases
+    load = load or LoadSeen(error=problem)
+    return SessionSeen(load=load, problem=problem, left=left, **seen), cases
 
 
 def main() -> int:

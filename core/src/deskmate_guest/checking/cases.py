@@ -22,7 +22,8 @@ _CASES_LIMIT = 500
 class CallCase:
     """A call that must answer. `files`: folder below `checks` that is the workspace. `expect`: part of the answer.
 
-    `refused`: it must be refused with a ToolError instead.
+    `refused`: it must be refused with a ToolError instead. `office`: it takes what the office image has (LibreOffice,
+    Chromium, OCR); where the check has no such machine it is left out, and said to be.
     """
 
     tool: str
@@ -30,6 +31,7 @@ class CallCase:
     files: str = "files"
     expect: Mapping[str, Any] = field(default_factory=dict)
     refused: bool = False
+    office: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +39,8 @@ class GateCase:
     """A result that a rule must let pass or refuse.
 
     Either `file`, below `checks`, with what would be said of it; or `tool` with `arguments`, whose first deliverable
-    it is, in which `find` was replaced by `replace`. `files`: folder of the workspace and of the originals.
+    it is - of several, the first of the `role` that is named - in which `find` was replaced by `replace`. `files`: folder
+    of the workspace and of the originals. `office`: as of a call.
     """
 
     rule: str
@@ -52,6 +55,7 @@ class GateCase:
     replace: str = ""
     files: str = "files"
     facts: Mapping[str, Any] = field(default_factory=dict)
+    office: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

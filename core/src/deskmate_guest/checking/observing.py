@@ -145,6 +145,8 @@ class Recorder:
             what = _text(arguments[0] or (words[0] if words else ""))
         else:
             what = _text(arguments[1] if event == "os.spawn" else arguments[0])
+        if what == sys.executable:
+            what = Path(what).name  # this very Python, wherever it lies
         self.note("process", what)
         return "" if self._programs else f"starting {what}"
 

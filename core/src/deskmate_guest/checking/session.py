@@ -47,7 +47,8 @@ Tell = Callable[[Any], None]
 class SessionOrder:
     """What a session does. `folder`: its own, below which all is laid out. `fuzz`: odd calls a tool, 0 for none.
 
-    `config`: the plugin's settings. `call_s`: seconds that one call may take.
+    `config`: the plugin's settings. `call_s`: seconds that one call may take. `office`: whether examples are tried that take
+    what the office image has.
     """
 
     name: str
@@ -59,6 +60,7 @@ class SessionOrder:
     config: Mapping[str, Any] = field(default_factory=dict)
     fuzz: int = 0
     call_s: float = 30.0
+    office: bool = False
 
     @property
     def place(self) -> PluginPlace:
@@ -100,10 +102,19 @@ class Session:
         except CorruptData as error:
             tell({"cases_problem": error.message})
             cases = Cases()
+        left: dict[str, None] = {}
         for number, case in enumerate(cases.call):
+            if case.office and not self._order.office:
+                left[case.tool] = None
+                continue
             tell({"calls": to_json(self._call(plugin, number, case))})
         for number, gate in enumerate(cases.gate):
+            if gate.office and not self._order.office:
+                left[gate.rule] = None
+                continue
             tell({"gates": to_json(self._gate(plugin, number, gate))})
+        if left:
+            tell({"left": list(left)})
         for name in plugin.tools if self._order.fuzz else ():
             tell({"fuzz": to_json(self._fuzz(plugin, name, cases))})
 
@@ -212,7 +223,11 @@ class Session:
 
         def work(tell: Tell) -> None:
             runner = self._runner(layout, plugin)
+            begin = time.monotonic()
             for arguments in tries:
+                # slow is not stuck: with half of the time gone no more are begun, and the report counts those that were
+                if time.monotonic() - begin > self._order.call_s / 2:
+                    break
                 tell(["begin", arguments])
                 result, seen = self._watched(
                     layout,
@@ -276,7 +291,8 @@ class Session:
             made = result["_meta"].get(META_DELIVERABLES)
             if not made:
                 return f"{case.tool} made no deliverable: {_text(result)[:200]}"
-            evidence, deliverable = result["_meta"].get("deskmate/evidence", []), made[0]
+            evidence = result["_meta"].get("deskmate/evidence", [])
+            deliverable = next((one for one in made if one["role"] == case.role), made[0])
             content = (layout.workspace / deliverable["path"]).read_bytes()
         else:
             file = self._order.place.resources / FOLDER / case.file

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from deskmate_engineering.changes import ChangeSet, changes_between, changes_of_patch
-from deskmate_engineering.checks.classes import KINDS, OFF, SEVERITIES, severities
-from deskmate_engineering.checks.run import findings_of
 from deskmate_engineering.diffs import FileDiff, parse_diff
+from deskmate_engineering.inspections.classes import KINDS, OFF, SEVERITIES, severities
+from deskmate_engineering.inspections.run import findings_of
 from deskmate_engineering.ranges import Span, files_of
 from deskmate_engineering.repository import Repository
 from deskmate_engineering.secrets import masked

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from deskmate_engineering.changes import ChangeSet, FileChange, is_test
-from deskmate_engineering.checks.lines import TESTS_OFF
+from deskmate_engineering.inspections.lines import TESTS_OFF
 
 Weak = tuple[str, str]
 """What is weaker, and the path."""

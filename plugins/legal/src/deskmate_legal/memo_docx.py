@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deskmate_documents.opc import without_times
 from deskmate_legal.memo import STATUS, Memo, Proposal, Row
 
 _COLUMNS = (1.1, 2.9, 1.75, 1.65)
@@ -150,6 +151,7 @@ def write_memo(planned: Plan, target: Path) -> None:
         _paragraph(document, line, before=3)
     _annex(document, planned)
     document.save(str(target))
+    without_times(target)
 
 
 def _head(document: Any, memo: Memo) -> None:

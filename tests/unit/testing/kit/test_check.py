@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -19,7 +20,7 @@ from deskmate.types.probe import ProbeReport
 sys.path.insert(0, str(Path(__file__).parents[4]))
 
 from tests.attack.evil_wheels import REFUSED, Evil
-from tests.unit.testing.kit.evil_plugins import ODDITIES, SOUND, Odd
+from tests.unit.testing.kit.evil_plugins import CASES, MANIFEST, ODDITIES, SOUND, Odd
 
 Checked = Callable[[Path], Report]
 
@@ -28,9 +29,10 @@ def quiet(line: str) -> None:
     """Show nothing."""
 
 
-def report_of(what: Path) -> Report:
+def report_of(what: Path, *, office: bool = False) -> Report:
     async def probe(subject: Subject) -> ProbeReport:
-        return await anyio.to_thread.run_sync(probe_in_child, subject.plugin, subject.site)
+        run = partial(probe_in_child, subject.plugin, subject.site, office=office)
+        return await anyio.to_thread.run_sync(run)
 
     with laid_out(what, quiet) as subject:
         return anyio.run(check_plugin, subject, probe, "child process")
@@ -59,6 +61,33 @@ def test_examples_that_are_missing_leave_a_plugin_at_loads(tmp_path: Path) -> No
     assert report.level == "loads"
     assert report["gates"].status == report["calls"].status == "open"
     assert "ODD-LOOK" in report["gates"].summary
+
+
+def test_odd_calls_of_a_slow_tool_are_fewer_and_no_fault(tmp_path: Path) -> None:
+    manifest = MANIFEST + "[limits]\ntimeout_s = 2\n"
+    slow = Odd(name="", check="", says="", body="import time; time.sleep(0.2)", manifest=manifest)
+    report = report_of(slow.write(tmp_path))
+    assert report.failures == ()
+    tried = int(report["fuzz"].summary.split()[0])
+    assert 1 <= tried < 32
+    assert report.level == "tested"
+
+
+OFFICE = CASES.replace('tool = "look"', 'tool = "look"\noffice = true').replace(
+    'verdict = "refuse"', 'verdict = "refuse"\noffice = true'
+)
+
+
+@pytest.mark.parametrize("office", [False, True])
+def test_examples_for_the_office_image_are_tried_there_and_named_elsewhere(
+    tmp_path: Path, office: bool
+) -> None:
+    report = report_of(Odd(name="", check="", says="", cases=OFFICE).write(tmp_path), office=office)
+    assert report.failures == ()
+    assert report.level == ("tested" if office else "loads")
+    if not office:
+        assert report["calls"].summary == "not tried without the office image: look"
+        assert report["gates"].summary == "not tried without the office image: ODD-LOOK"
 
 
 @pytest.mark.parametrize("evil", REFUSED[::4], ids=lambda evil: evil.name)

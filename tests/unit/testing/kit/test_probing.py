@@ -13,10 +13,10 @@ from typing import Any, cast
 
 import anyio
 import pytest
-from tests.unit.testing.kit.evil_plugins import SOUND
+from tests.unit.testing.kit.evil_plugins import CASES, SOUND, Odd
 
 from deskmate.errors import SandboxUnavailable
-from deskmate.ports import Sandbox, ToolOutcome
+from deskmate.ports import Sandbox, SandboxSpec, ToolOutcome
 from deskmate.testing.kit import probing
 from deskmate.testing.kit.check import laid_out
 from deskmate.testing.kit.probing import probe_in_machine
@@ -29,6 +29,7 @@ class Machine:
 
     text: str
     size: str = ""
+    flavour: str = ""
     asked: list[str] = field(default_factory=list)
 
     async def put_base(self, *arguments: object) -> None:
@@ -44,22 +45,28 @@ class Machine:
         return ToolOutcome(text=json.dumps({"exit_code": 0, "output": output}))
 
 
-def sandbox(machine: Machine | None, before: Callable[[], Any] | None = None) -> Sandbox:
+def sandbox(
+    machine: Machine | None, before: Callable[[], Any] | None = None, lacks: str = ""
+) -> Sandbox:
     class Double:
+        async def lacks(self, flavour: str) -> str:
+            return lacks
+
         @asynccontextmanager
-        async def open(self, *arguments: object) -> AsyncIterator[Machine]:
+        async def open(self, spec: SandboxSpec, *arguments: object) -> AsyncIterator[Machine]:
             if before is not None:
                 await before()
             if machine is None:
                 raise SandboxUnavailable("it gave up")
+            machine.flavour = spec.flavour
             yield machine
 
     return cast(Sandbox, Double())
 
 
-def probed(double: Sandbox, tmp_path: Path) -> ProbeReport:
+def probed(double: Sandbox, tmp_path: Path, odd: Odd = SOUND) -> ProbeReport:
     async def run() -> ProbeReport:
-        with laid_out(SOUND.write(tmp_path), lambda line: None) as subject:
+        with laid_out(odd.write(tmp_path), lambda line: None) as subject:
             return await probe_in_machine(double, subject.plugin, lambda line: None)
 
     return anyio.run(run)
@@ -105,3 +112,24 @@ def test_an_endless_import_ends_the_check(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(probing, "OPEN_S", 0.05)
     report = probed(sandbox(Machine(""), anyio.sleep_forever), tmp_path)
     assert "no virtual machine came up with it" in report.first.load.error
+
+
+@pytest.mark.parametrize(
+    ("cases", "lacks", "flavour"),
+    [
+        (CASES, "", "base"),
+        (CASES + "office = true\n", "", "office"),
+        (CASES + "office = true\n", "there is no such image", "base"),
+        ("[[call]]\noffice = 1\n[[gate", "", "base"),
+        ('call = ["office"]', "", "base"),
+    ],
+)
+def test_the_machine_is_of_the_office_image_where_an_example_takes_it(
+    tmp_path: Path, cases: str, lacks: str, flavour: str
+) -> None:
+    machine = Machine(packed(json.dumps({"first": {"left": ["look"]}})))
+    odd = Odd(name="", check="", says="", cases=cases)
+    report = probed(sandbox(machine, lacks=lacks), tmp_path, odd)
+    assert report.first.left == ("look",)
+    assert machine.flavour == flavour
+    assert f'"office": {str(flavour == "office").lower()}' in machine.asked[0]

@@ -157,7 +157,7 @@ def _calls(manifest: Manifest, seen: ProbeReport) -> Check:
         if manifest.tools
         else "there are no tools"
     )
-    missing = f"no example in checks/cases.toml for {', '.join(left)}" if left else ""
+    missing = _missing("no example in checks/cases.toml for", left, first)
     return check("calls", problems, words, open_words=missing)
 
 
@@ -229,8 +229,17 @@ def _gates(manifest: Manifest, first: SessionSeen) -> Check:
         if gates
         else "there are no gates"
     )
-    missing = f"no good and bad example for {', '.join(left)}" if left else ""
+    missing = _missing("no good and bad example for", left, first)
     return check("gates", problems, words, open_words=missing)
+
+
+def _missing(words: str, names: Sequence[str], first: SessionSeen) -> str:
+    """Return what has no example, and what has one that takes an image which is not here."""
+    none = [name for name in names if name not in first.left]
+    later = [name for name in names if name in first.left]
+    told = [f"{words} {', '.join(none)}"] if none else []
+    told += [f"not tried without the office image: {', '.join(later)}"] if later else []
+    return "; ".join(told)
 
 
 def _observed(first: SessionSeen) -> Iterator[tuple[str, Observed]]:

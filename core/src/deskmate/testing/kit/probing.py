@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import tomllib
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +19,7 @@ import anyio
 
 from deskmate.discovery.manifest import settings_of
 from deskmate.errors import CorruptData, PluginError, SandboxUnavailable
-from deskmate.ports import Machine, Progress, Sandbox, SandboxSpec
+from deskmate.ports import Flavour, Machine, Progress, Sandbox, SandboxSpec
 from deskmate.types.codec import from_json
 from deskmate.types.ids import Digest, ThreadId
 from deskmate.types.probe import PROBE_LIMIT_BYTES, ProbeReport, SessionSeen
@@ -29,8 +30,11 @@ DEADLINE_S = 530.0
 """For all calls, gates and odd calls, twice; a shell of the machine may take ten minutes, no more."""
 OPEN_S = 180.0
 """A machine that loads the plugin is there by then, also on a busy host without hardware help."""
+OFFICE_DEADLINE_S, OFFICE_CALL_S = 530.0, 120
+"""The same where examples take LibreOffice or Chromium."""
 FUZZ = 32
 """Odd calls a tool."""
+_CASES, _CASES_BYTES = "/checks/cases.toml", 1 << 18
 _PIECE = 24_000
 _LIB = f"{LAYER}/lib"
 _REPORT = "/tmp/deskmate-check"  # noqa: S108 - in the virtual machine
@@ -67,15 +71,18 @@ async def probe_in_machine(
 
     A plugin with which no machine comes up, or that never ends, is one that does not load. Raises SandboxMissing.
     """
-    spec = SandboxSpec(thread=ThreadId("plugin-check"), plugins=(plugin.name,))
+    office = wants_office(plugin) and not await sandbox.lacks("office")
+    deadline_s = OFFICE_DEADLINE_S if office else DEADLINE_S
+    flavour: Flavour = "office" if office else "base"
+    spec = SandboxSpec(thread=ThreadId("plugin-check"), plugins=(plugin.name,), flavour=flavour)
     progress("starting a virtual machine")
     try:
         with anyio.fail_after(OPEN_S) as scope:
             async with sandbox.open(spec, progress) as machine:
-                scope.deadline = anyio.current_time() + DEADLINE_S + 120
+                scope.deadline = anyio.current_time() + deadline_s + 120
                 await machine.put_base((), NoContent(), progress)
                 progress("trying its tools and gates")
-                return await _probed(machine, plugin)
+                return await _probed(machine, plugin, office=office)
     except TimeoutError:
         return _nothing(
             f"no virtual machine came up with it within {OPEN_S:g} s, or it never ended"
@@ -84,13 +91,25 @@ async def probe_in_machine(
         return _nothing(f"no virtual machine came up with it: {error.message}")
 
 
-async def _probed(machine: Machine, plugin: InstalledPlugin) -> ProbeReport:
-    request = json.dumps(_request(plugin, _places(plugin), f"{_REPORT}.json"))
+def wants_office(plugin: InstalledPlugin) -> bool:
+    """Say whether one of the plugin's examples takes the office image; what cannot be read wants nothing."""
+    file = next((real for path, real in plugin.files.items() if path.endswith(_CASES)), "")
+    try:
+        data = tomllib.loads(Path(file).read_bytes()[:_CASES_BYTES].decode()) if file else {}
+    except (OSError, ValueError, RecursionError):
+        return False  # the probe says what is wrong with it
+    rows = [row for kind in ("call", "gate") for row in data.get(kind, ())]
+    return any(isinstance(row, Mapping) and row.get("office") is True for row in rows)
+
+
+async def _probed(machine: Machine, plugin: InstalledPlugin, *, office: bool) -> ProbeReport:
+    order = _request(plugin, _places(plugin), f"{_REPORT}.json", office=office)
+    request, deadline_s = json.dumps(order), order["deadline_s"]
     script = (
         f"cat > {_REPORT}.in <<'DESKMATE-ORDER'\n{request}\nDESKMATE-ORDER\n"
         f'python3 -c "{_RUN}" {_LIB} < {_REPORT}.in && python3 -c "{_PACK}" && wc -c < {_REPORT}.b64'
     )
-    said = await _shell(machine, "probe", script, int(DEADLINE_S) + 60)
+    said = await _shell(machine, "probe", script, int(deadline_s) + 60)
     if not said.strip().isdigit():
         return _nothing(f"it did not come to its end: {said.strip()[-300:]}")
     pieces = []
@@ -142,33 +161,46 @@ def _places(plugin: InstalledPlugin) -> Mapping[str, str]:
     }
 
 
-def _request(plugin: InstalledPlugin, places: Mapping[str, str], report: str) -> dict[str, Any]:
+def _request(
+    plugin: InstalledPlugin, places: Mapping[str, str], report: str, *, office: bool
+) -> dict[str, Any]:
     order = {
         "name": plugin.name,
         "package": plugin.package,
         "version": plugin.version,
         "config": settings_of(plugin.name, plugin.manifest, {}),
         "fuzz": FUZZ,
-        "call_s": float(min(plugin.manifest.timeout_s, 60)),
+        # what the office image has starts slowly without hardware help
+        "call_s": float(min(plugin.manifest.timeout_s, OFFICE_CALL_S if office else 60)),
+        "office": office,
         **places,
     }
-    return {"order": order, "deadline_s": DEADLINE_S, "report": report}
+    deadline_s = OFFICE_DEADLINE_S if office else DEADLINE_S
+    return {"order": order, "deadline_s": deadline_s, "report": report}
 
 
 def probe_in_child(
-    plugin: InstalledPlugin, site: Path, *, deadline_s: float = 300.0
+    plugin: InstalledPlugin,
+    site: Path,
+    *,
+    deadline_s: float = 300.0,
+    office: bool = False,
+    fuzz: int = FUZZ,
 ) -> ProbeReport:
     """Return what the probe sees of a plugin in a child process of this one. Blocks.
 
     For the tests of the plugin's own author, on the author's machine: the child has the rights of whoever runs it, so this is
-    never for code of somebody else.
+    never for code of somebody else. `office`: whether examples are tried that take what the office image has. `fuzz`: odd
+    calls a tool, 0 for none.
 
     Raises PluginError if the child cannot be started.
     """
     with tempfile.TemporaryDirectory(prefix="deskmate-probe-") as scratch:
         report = Path(scratch, "report.json")
         places = {"root": str(site), "wheels": str(Path(scratch, "wheels"))}
-        request = {**_request(plugin, places, str(report)), "deadline_s": deadline_s}
+        request = _request(plugin, places, str(report), office=office)
+        request = {**request, "deadline_s": deadline_s}
+        request["order"] = {**request["order"], "fuzz": fuzz}
         lib = str(Path(__file__).parents[3])
         environment = {
             k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "LANG", "TMPDIR")

@@ -7,8 +7,8 @@ from typing import Any
 
 from deskmate.plugin import Deliverable, ToolAnswer, ToolContext, ToolInputError
 from deskmate_documents.tables import decode
-from deskmate_engineering.checks.classes import SEVERITIES
 from deskmate_engineering.diffs import as_json
+from deskmate_engineering.inspections.classes import SEVERITIES
 from deskmate_engineering.ranges import Span, span_of
 from deskmate_engineering.repository import Repository, open_repository, pick_repository
 from deskmate_engineering.reviews import (

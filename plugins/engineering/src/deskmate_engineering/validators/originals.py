@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from deskmate.plugin import Deliverable, Finding, ToolError, ToolInputError, ValidationContext
@@ -64,3 +64,16 @@ def original_repository(deliverable: Deliverable, context: ValidationContext) ->
     path = PurePosixPath(deliverable.sources["repository"])
     name = str(deliverable.data.get("name") or path.parent.name)
     return open_repository(head.parent, head.parents[len(path.parts) - 1], name, name)
+
+
+def line_problems(said: list[str], true: list[str], *, ordered: bool = True) -> Iterator[Problem]:
+    """Yield how a text differs from what it must be, line by line. `ordered`: whether their order counts."""
+    for number, line in enumerate(said, start=1):
+        if line not in true:
+            yield f"The originals do not give this: {line[:160]!r}.", f"line {number}"
+    for line in true:
+        if line not in said:
+            yield f"It leaves out: {line[:160]!r}.", ""
+    same = said == true if ordered else sorted(said) == sorted(true)
+    if not same and set(said) == set(true):
+        yield "Its lines stand in another order, or not as often as they should.", ""

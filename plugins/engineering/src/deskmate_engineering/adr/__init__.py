@@ -1,0 +1,1 @@
+"""Architecture decision records: read, written, numbered, linked and checked."""
