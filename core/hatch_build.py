@@ -57,7 +57,11 @@ def is_built() -> bool:
 
 def state_of_sources() -> str:
     """Return a digest of all that the page is built from."""
-    files = [*(SOURCES / part for part in _PARTS), *sorted((SOURCES / "src").rglob("*"))]
+    folders = (SOURCES / "public", SOURCES / "src")
+    files = [
+        *(SOURCES / part for part in _PARTS),
+        *(file for folder in folders for file in sorted(folder.rglob("*"))),
+    ]
     found = hashlib.sha256()
     for file in files:
         if file.is_file():

@@ -1,14 +1,15 @@
-"""Write a folder with invented material for the four jobs of HR: `python examples/make_people.py FOLDER`.
+"""Write a folder with invented material for the jobs of HR: `python examples/make_people.py FOLDER`.
 
 A table of employees, three policies in Markdown, Word and an older version, an approved offer and one that is not, a template of
-an offer letter, and a pay survey. All of it is made up; the same every time but for the days, which lie ahead of today.
+an offer letter, a pay survey, two extracts for a headcount walk, candidates, reporting lines, comments of reviews. All of it is made up; the same
+every time but for the days of the offers, which lie ahead of today.
 """
 
 from __future__ import annotations
 
 import random
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from docx import Document
@@ -86,6 +87,67 @@ def offers() -> str:
     )
 
 
+def extracts() -> tuple[str, str]:
+    """Return who was there at both ends of a quarter: some left, some came, some moved."""
+    chance = random.Random(12)  # noqa: S311 - invented material
+    sizes = {**DEPARTMENTS, "Board office": 2, "Lab": 3}
+    before, after, number = ["Employee ID,Department"], ["Employee ID,Department"], 0
+    for department, size in sizes.items():
+        for _ in range(size):
+            number += 1
+            before.append(f"E{number:03},{department}")
+            lot = chance.random()
+            if lot > 0.06:
+                now = chance.choice(list(DEPARTMENTS)) if lot > 0.95 else department
+                after.append(f"E{number:03},{now}")
+    after += [f"E{number + n:03},{chance.choice(list(DEPARTMENTS))}" for n in range(1, 9)]
+    return "\n".join(before) + "\n", "\n".join(after) + "\n"
+
+
+def candidates() -> str:
+    """Return candidates with the day on which they reached each stage."""
+    chance = random.Random(13)  # noqa: S311 - invented material
+    rows = ["Candidate ID,Source,Applied,Screen,Interview,Offer,Hired"]
+    for number in range(240):
+        day = date(2026, 1, 5) + timedelta(days=chance.randint(0, 150))
+        days = [str(day)]
+        for going_on in (0.5, 0.45, 0.4, 0.8):
+            if chance.random() > going_on:
+                break
+            day += timedelta(days=chance.randint(1, 20))
+            days.append(str(day))
+        source = chance.choice(("Referral", "Job board", "Agency"))
+        rows.append(f"C{number:03},{source},{','.join(days)}{',' * (5 - len(days))}")
+    return "\n".join(rows) + "\n"
+
+
+def lines() -> str:
+    """Return who reports to whom, with a circle, an orphan and a second manager in it."""
+    rows = ["Employee ID,Name,Job title,Manager ID", "1,Dana Petrov,Managing Director,"]
+    number = 1
+    for unit, teams in {"Engineering": (5, 4), "Sales": (4,), "Finance": ()}.items():
+        number += 1
+        head = number
+        rows.append(f"{head},Head of {unit},Director,1")
+        for size in teams:
+            number += 1
+            lead = number
+            rows.append(f"{lead},Lead {lead},Team lead,{head}")
+            for _ in range(size):
+                number += 1
+                rows.append(f"{number},Person {number},Specialist,{lead}")
+    rows += ["90,Ari One,Analyst,91", "91,Ari Two,Analyst,90", "92,Bo Orphan,Analyst,77"]
+    return "\n".join([*rows, "4,Person 4,Specialist,2"]) + "\n"
+
+
+REVIEWS = """Employee ID,Rating,Comments
+E001,4,"Closed 14 of 15 tickets in Q2; when the export failed in May, she traced it in a day and wrote the test that was missing."
+E002,2,"He is lazy and always late. Needs improvement."
+E003,3,"Good."
+E004,4,"She is too emotional for her age, but an outstanding colleague. People say that since having a baby she leaves early."
+"""
+
+
 def letter(file: Path) -> None:
     """Write the template of the letter."""
     document = Document()
@@ -116,6 +178,11 @@ def main(folder: Path) -> None:
     (folder / "employees.csv").write_text(staff(), "utf-8")
     (folder / "market survey.csv").write_text(SURVEY, "utf-8")
     (folder / "offers.csv").write_text(offers(), "utf-8")
+    for name, text in zip(("opening", "closing"), extracts(), strict=True):
+        (folder / f"{name}.csv").write_text(text, "utf-8")
+    (folder / "performance reviews.csv").write_text(REVIEWS, "utf-8")
+    (folder / "candidates.csv").write_text(candidates(), "utf-8")
+    (folder / "reporting lines.csv").write_text(lines(), "utf-8")
     letter(folder / "offer template.docx")
     (policies / "remote-work-2025.md").write_text(
         REMOTE.format(day="2025-01-01", days="two"), "utf-8"

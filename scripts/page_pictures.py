@@ -11,9 +11,12 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from playwright.sync_api import Page, expect, sync_playwright  # noqa: E402
-from tests.web.browser import CHROMIUM, DESK, PHONE, looking, served  # noqa: E402
+from tests.web.browser import CHROMIUM, DESK, PHONE, Served, looking, served  # noqa: E402
+from tests.web.places import TABLE, make_answers, make_project, make_schedules  # noqa: E402
 from tests.web.scene import make_folder  # noqa: E402
 from tests.web.test_browser import REQUEST, allow, begin  # noqa: E402
+
+from deskmate.types.places import Places  # noqa: E402
 
 TARGET = ROOT / "docs/images"
 
@@ -59,6 +62,17 @@ def main() -> None:
             page.mouse.move(0, 0)
             both(page, "page-review")
             address = page.url
+            around(server, above)
+            for view, name in (("inbox", "page-inbox"), (f"tables/{TABLE}", "page-table")):
+                page.goto(f"{server.origin}#/{view}")
+                expect(page.get_by_role("heading", level=1)).to_contain_text(
+                    re.compile("Inbox|What do")
+                )
+                both(page, name)
+            page.goto(f"{server.origin}#/schedules/monday-metrics-1")
+            expect(page.get_by_text("asleep")).to_be_visible()
+            page.emulate_media(color_scheme="light")
+            take(page, "page-schedule-light")
             page.get_by_role("link", name="New").first.click()
             page.get_by_label("Your request").fill("Review this NDA against our playbook.")
             page.get_by_role("checkbox", name=re.compile("legal", re.I)).first.check()
@@ -73,7 +87,21 @@ def main() -> None:
             page.goto(f"{address}/changes")
             expect(page.get_by_role("region", name="Change 1 of 3")).to_be_visible()
             both(page, "phone-review")
+            page.goto(f"{server.origin}#/inbox")
+            page.get_by_role("button", name=re.compile("Which exchange rate")).click()
+            expect(page.get_by_role("dialog")).to_be_visible()
+            both(page, "phone-sheet")
         browser.close()
+
+
+def around(server: Served, above: Path) -> None:
+    """Make what stands around threads."""
+    places = Places(
+        data=server.home / "data", cache=server.home / "cache", config=server.home / "config"
+    )
+    make_schedules(places)
+    make_answers(places, rows=120)
+    make_project(places, above / "contracts")
 
 
 if __name__ == "__main__":

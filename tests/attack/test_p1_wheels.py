@@ -137,9 +137,8 @@ def test_what_pip_let_run_is_named_by_the_audit_and_the_doctor(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With pip it is pip and Python that run code, not Deskmate: the audit says which."""
-    from deskmate.cli import doctor
-    from deskmate.cli.output import Session
     from deskmate.discovery.audit import audit
+    from deskmate.host.health import check_plugins
 
     python = venv_with_pip(tmp_path / "env")
     (site,) = (tmp_path / "env").glob("lib/python*/site-packages")
@@ -163,7 +162,7 @@ def test_what_pip_let_run_is_named_by_the_audit_and_the_doctor(
     assert not (tmp_path / "marker").exists(), "Deskmate ran nothing of it"
     places = Places(data=tmp_path / "d", cache=tmp_path / "c", config=tmp_path / "e")
     monkeypatch.setattr(sys, "path", [str(site)])
-    check = doctor._plugins(Session(places=places))
+    check = check_plugins(places)
     assert check.state == "warn"
     assert "zz_hook.pth runs at every start of Python" in check.cause
     assert "deskmate_evil 1.0: its build ran here" in check.cause

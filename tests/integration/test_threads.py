@@ -171,3 +171,24 @@ def test_threads_are_not_kept_where_a_service_rewrites_them(
     look = deskmate("doctor", "--quick", **there)
     assert "fail  threads:" in look.stdout
     assert not (tmp_path / "Dropbox/desk/data/threads").exists()
+
+
+def test_what_is_said_to_a_thread_waits_is_withdrawn_and_heard_by_its_next_run(
+    deskmate: Command, thread: str
+) -> None:
+    assert "Nothing waits" in deskmate("thread", "queue", thread).stdout
+    for words in ("Only clause nine.", "Never mind."):
+        read(deskmate("thread", "queue", thread, words, "--json"))
+    kept, gone = read(deskmate("thread", "queue", thread, "--json"))
+    left = read(deskmate("thread", "queue", thread, "--withdraw", gone["id"], "--json"))
+    assert left == [kept]
+    again = deskmate("thread", "queue", thread, "--withdraw", gone["id"])
+    assert (again.returncode, again.stderr.count("\n")) == (2, 2)
+    idle = deskmate("thread", "pause", thread)
+    assert (idle.returncode, "Nothing runs" in idle.stderr) == (2, True)
+    deskmate("run", "And now?", "--thread", thread, "--model", "offline")
+    log = deskmate("thread", "show", thread).stdout
+    assert log.index("And now?") < log.index("Only clause nine.")
+    assert "Never mind" not in log
+    assert read(deskmate("thread", "queue", thread, "--json")) == []
+    assert deskmate("thread", "verify", thread).returncode == 0

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from deskmate.host import Host
 from deskmate.host.running import Runs, running
+from deskmate.host.scheduling.by_hand import ByHand
 from deskmate.testing.fake_sandbox import FakeSandbox
 from deskmate.testing.scripted_model import Line, ScriptedModel
 from deskmate.types.places import Places
@@ -103,7 +104,7 @@ class Opened:
             running(self._host, self._places, desk) as runs,
             anyio.create_task_group() as tasks,
         ):
-            desk.open(runs)
+            desk.open(runs, ByHand(self._host, self._places, runs, tasks))
             tasks.start_soon(desk.hub.flush_often)
             tasks.start_soon(desk.keep_list)
             self._app = make_app(desk, self._sign_in, self._page, port=PORT)

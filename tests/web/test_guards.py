@@ -43,7 +43,19 @@ def every(places: Places, page: Page) -> list[tuple[str, str]]:
 
 
 def at(path: str) -> str:
-    return path.format(thread="t-abc", name="index-1.js", device="d")
+    return path.format(
+        thread="t-abc",
+        name="index-1.js",
+        device="d",
+        item="i-1",
+        message="q-1",
+        table="tb-1",
+        number="1",
+        schedule="s",
+        connector="c",
+        project="p",
+        upload="u-1",
+    )
 
 
 @pytest.fixture

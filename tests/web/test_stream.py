@@ -142,3 +142,19 @@ def test_unions_are_told_apart_by_their_kind() -> None:
         named = [get_args(get_type_hints(cls)["kind"]) for cls in get_args(union)]
         assert all(len(name) == 1 for name in named)
         assert len(set(named)) == len(named)
+
+
+async def test_a_stream_ends_as_soon_as_it_is_told_and_not_at_the_next_message() -> None:
+    hub, over, seen = Hub(), [False], list[object]()
+
+    async def listen() -> None:
+        async for item in hub.follow(hub.now(), idle_s=3600, over=lambda: over[0]):
+            seen.append(item)
+
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(listen)
+            await anyio.wait_all_tasks_blocked()
+            over[0] = True
+            hub.wake()
+    assert seen == []

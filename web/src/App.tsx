@@ -1,16 +1,34 @@
 // The frame: threads on the left, the open one in the middle, its work and changes on the right.
-import { useEffect } from "preact/hooks"
+import type { ComponentType } from "preact"
+import { useLayoutEffect, useState } from "preact/hooks"
+import { post } from "./api"
+import { Later } from "./Later"
 import { NewThread } from "./NewThread"
 import { Panel } from "./Panel"
 import { Search, searching } from "./Search"
-import { Settings } from "./Settings"
+import { PLACES, Settings } from "./Settings"
 import { Sidebar } from "./Sidebar"
 import { ThreadView } from "./ThreadView"
-import { Info, PenSquare, Settings2, Inbox } from "./icons"
-import { connection, go, notice, route, rows, spoken } from "./store"
+import { Info, Inbox, MessageSquare, PenSquare, Settings2 } from "./icons"
+import { connection, fail, go, LAST, loaded, notice, recall, route, spoken, type View } from "./store"
+import { inbox } from "./waits"
+import { when } from "./words"
+
+// views that are fetched when they are first looked at
+const LATER: Partial<Record<View, () => Promise<{ View: ComponentType }>>> = {
+  inbox: () => import("./Inbox"),
+  schedules: () => import("./Schedules"),
+  tables: () => import("./Tables"),
+  connectors: () => import("./Connectors"),
+  projects: () => import("./Projects"),
+  plugins: () => import("./Plugins"),
+  health: () => import("./Health"),
+  phone: () => import("./Phone"),
+}
 
 export function App() {
-  useEffect(() => {
+  // before the first picture: whoever sees the page may press its keys
+  useLayoutEffect(() => {
     const key = (event: KeyboardEvent) => {
       const command = event.ctrlKey || event.metaKey
       if (command && event.key.toLowerCase() === "k") {
@@ -29,6 +47,7 @@ export function App() {
   }, [])
   if (connection.value === "signed out") return <SignedOut />
   const { view, panel } = route.value
+  const later = LATER[view]
   return (
     <div class={`app at-${view}${panel ? " with-panel" : ""}`}>
       <Sidebar />
@@ -38,6 +57,7 @@ export function App() {
         {view === "thread" && <ThreadView />}
         {view === "new" && <NewThread />}
         {view === "settings" && <Settings />}
+        {later && <Later key={view} name={view} load={later} />}
         {view === "list" && <Empty />}
       </main>
       {view === "thread" && <Panel />}
@@ -58,16 +78,20 @@ function nextPane(by: number): void {
 
 function BottomBar() {
   const { view } = route.value
-  const waiting = rows.value.filter((row) => row.group === "needs you").length
+  const waiting = inbox.value?.length ?? 0
   return (
     <nav class="bottom" aria-label="Main">
       <a href="#/" class={view === "list" ? "on" : ""} aria-current={view === "list" ? "page" : undefined}>
-        <Inbox />
+        <MessageSquare />
         Threads
+      </a>
+      <a href="#/inbox" class={view === "inbox" ? "on" : ""} aria-current={view === "inbox" ? "page" : undefined}>
+        <Inbox />
+        Inbox
         {waiting > 0 && (
           <b class="badge">
             {waiting}
-            <span class="unseen"> need you</span>
+            <span class="unseen"> waiting for you</span>
           </b>
         )}
       </a>
@@ -75,9 +99,9 @@ function BottomBar() {
         <PenSquare />
         New
       </a>
-      <a href="#/settings" class={view === "settings" ? "on" : ""} aria-current={view === "settings" ? "page" : undefined}>
+      <a href="#/settings" class={PLACES.some(([one]) => one === view) || view === "settings" ? "on" : ""} aria-current={view === "settings" ? "page" : undefined}>
         <Settings2 />
-        Settings
+        More
       </a>
     </nav>
   )
@@ -100,11 +124,12 @@ function Notice() {
 }
 
 function Lost() {
+  const last = recall(LAST)
   return (
     <div class="notice attn">
       <Info />
       <p>
-        <b>Reconnecting.</b> Work goes on at your computer. This page catches up by itself; what you type is kept.
+        <b>Reconnecting.</b> {loaded.value ? "Work goes on at your computer. This page catches up by itself; what you type is kept." : `Your computer does not answer${last ? `; it was last there ${when(last)}` : ""}. This page goes on as soon as it does.`}
       </p>
     </div>
   )
@@ -126,6 +151,16 @@ function Empty() {
 }
 
 function SignedOut() {
+  const [code, setCode] = useState("")
+  const found = /[\w-]{32}$/.exec(code.trim())?.[0]
+  const enter = async () => {
+    try {
+      await post("/api/session", { code: found })
+      location.reload()
+    } catch (error) {
+      fail(error)
+    }
+  }
   return (
     <main class="alone">
       <div class="logo" aria-hidden="true">
@@ -136,6 +171,26 @@ function SignedOut() {
         On the computer that Deskmate runs on, type <code>deskmate serve</code> in a terminal. It opens this page signed
         in, or prints a link that signs one browser in.
       </p>
+      <form
+        class="enter"
+        onSubmit={(event) => {
+          event.preventDefault()
+          if (found) void enter()
+        }}
+      >
+        <label for="code">Or paste such a link here</label>
+        <div class="pathline">
+          <input id="code" autocomplete="off" value={code} onInput={(event) => setCode(event.currentTarget.value)} />
+          <button class="pri" disabled={!found}>
+            Sign in
+          </button>
+        </div>
+        {notice.value?.bad && code && (
+          <p role="alert" class="bad s13">
+            {notice.value.text}
+          </p>
+        )}
+      </form>
     </main>
   )
 }

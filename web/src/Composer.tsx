@@ -1,14 +1,16 @@
 // Where the user says more. What is typed is kept until it is stored.
 import { useEffect, useRef, useState } from "preact/hooks"
 import { post } from "./api"
-import type { Made } from "./contract.gen"
+import { AttachButton, AttachedFiles, useAttachments } from "./Attach"
+import type { Made, Queued } from "./contract.gen"
 import { ArrowUp, Lock } from "./icons"
-import { desk, draft, fail, keepDraft, open, type Open } from "./store"
+import { desk, draft, dropDraft, fail, keepDraft, open, spoken, type Open } from "./store"
 import { count, money } from "./words"
 
 export function Composer({ now }: { now: Open }) {
   const [text, setText] = useState(draft(now.id))
   const [model, setModel] = useState("")
+  const files = useAttachments()
   const field = useRef<HTMLTextAreaElement>(null)
   const { thread, story } = now
   const busy = thread.live !== null || thread.row.state === "working"
@@ -25,7 +27,19 @@ export function Composer({ now }: { now: Open }) {
   }, [story.said])
   const send = async () => {
     const words = text.trim()
-    if (!words || busy) return
+    if (!words || !files.ready) return
+    if (busy) {
+      if (files.files.length) return
+      try {
+        await post<Queued>(`/api/threads/${now.id}/queue`, { text: words })
+        dropDraft(now.id)
+        setText("")
+        spoken.value = "Queued. It is heard when this step is done."
+      } catch (error) {
+        fail(error)
+      }
+      return
+    }
     open.value = { ...now, sent: words }
     try {
       await post<Made>(`/api/threads/${now.id}/messages`, {
@@ -33,7 +47,9 @@ export function Composer({ now }: { now: Open }) {
         model: model || undefined,
         apply: thread.apply,
         budget_usd: thread.budget_usd,
+        attachments: files.ids,
       })
+      files.clear()
     } catch (error) {
       if (open.value?.id === now.id) open.value = { ...open.value, sent: "" }
       fail(error)
@@ -50,7 +66,13 @@ export function Composer({ now }: { now: Open }) {
           event.preventDefault()
           void send()
         }}
+        onDragOver={(event) => event.preventDefault()}
+        onDrop={(event) => {
+          event.preventDefault()
+          if (!busy) files.add([...(event.dataTransfer?.files ?? [])])
+        }}
       >
+        <AttachedFiles of={files} />
         <label class="unseen" for="say">
           Your message
         </label>
@@ -58,7 +80,7 @@ export function Composer({ now }: { now: Open }) {
           id="say"
           ref={field}
           rows={1}
-          placeholder={busy ? "Write the next request; send it when this has finished" : question ? "Your answer" : "Reply, or ask for more"}
+          placeholder={busy ? "Add something while it works" : question ? "Your answer" : "Reply, or ask for more"}
           value={text}
           onInput={(event) => {
             setText(event.currentTarget.value)
@@ -71,6 +93,7 @@ export function Composer({ now }: { now: Open }) {
           }}
         />
         <div class="bar">
+          <AttachButton to={files} disabled={busy || question} why={busy ? "Files can be attached when this has finished" : undefined} />
           <label class="unseen" for="next-model">
             Model
           </label>
@@ -84,7 +107,7 @@ export function Composer({ now }: { now: Open }) {
             ))}
           </select>
           <span class="mut s12">{thread.apply === "review" ? "Asks before it writes" : thread.apply === "new" ? "Writes new files by itself" : "Writes all but deletions by itself"}</span>
-          <button class="pri send icon" aria-label="Send" disabled={busy || !text.trim()}>
+          <button class="pri send icon" aria-label={busy ? "Send when this step is done" : "Send"} disabled={!text.trim() || !files.ready || (busy && files.files.length > 0)}>
             <ArrowUp />
           </button>
         </div>

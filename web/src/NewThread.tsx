@@ -1,7 +1,8 @@
 // What should be finished, with which files, by which profession, and what it may cost.
 import { useEffect, useRef, useState } from "preact/hooks"
-import { post } from "./api"
-import type { Made, Plugin } from "./contract.gen"
+import { get, post } from "./api"
+import { AttachButton, AttachedFiles, useAttachments } from "./Attach"
+import type { Made, Plugin, ProjectRow, Projects } from "./contract.gen"
 import { FolderPicker } from "./FolderPicker"
 import { Cross, Folder, Plus } from "./icons"
 import { desk, draft, dropDraft, fail, go, keepDraft, reloadDesk } from "./store"
@@ -17,16 +18,22 @@ export function NewThread() {
   const [model, setModel] = useState("")
   const [applies, setApplies] = useState("review")
   const [budget, setBudget] = useState("")
+  const [projects, setProjects] = useState<readonly ProjectRow[]>([])
+  const [project, setProject] = useState("")
   const [picking, setPicking] = useState(false)
   const [busy, setBusy] = useState(false)
+  const files = useAttachments()
   const field = useRef<HTMLTextAreaElement>(null)
-  useEffect(() => field.current?.focus(), [])
+  useEffect(() => {
+    field.current?.focus()
+    get<Projects>("/api/projects").then((all) => setProjects(all.rows), fail)
+  }, [])
   const here = desk.value
   const usd = Number(budget)
   const wrongBudget = budget !== "" && !(usd > 0)
   const chosen = here?.models.find((one) => one.name === (model || here.model))
   const waiting = here?.plugins.filter((plugin) => plugins.includes(plugin.name) && plugin.wants.length) ?? []
-  const ready = text.trim() !== "" && !busy && !wrongBudget && waiting.length === 0 && !chosen?.lacks
+  const ready = text.trim() !== "" && !busy && !wrongBudget && waiting.length === 0 && !chosen?.lacks && files.ready
   const send = async () => {
     if (!ready) return
     setBusy(true)
@@ -38,6 +45,8 @@ export function NewThread() {
         model: model || undefined,
         apply: applies,
         budget_usd: budget ? usd : null,
+        project,
+        attachments: files.ids,
       })
       dropDraft("new")
       go(`/t/${made.thread}`)
@@ -72,6 +81,24 @@ export function NewThread() {
           if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) void send()
         }}
       />
+      <div class="b" onDragOver={(event) => event.preventDefault()}>
+        <AttachButton to={files} />
+        <span class="mut s13">Attach single files, or give whole folders below.</span>
+      </div>
+      <AttachedFiles of={files} />
+      {projects.length > 0 && (
+        <>
+          <label for="project">Project</label>
+          <select id="project" value={project} onChange={(event) => setProject(event.currentTarget.value)}>
+            <option value="">None</option>
+            {projects.map((one) => (
+              <option key={one.id} value={one.id}>
+                {one.name}
+              </option>
+            ))}
+          </select>
+        </>
+      )}
       <fieldset>
         <legend>Folders</legend>
         <p class="mut s13">Deskmate works on copies. Nothing is written into a folder before you apply it.</p>

@@ -1,6 +1,7 @@
 // The right side: how far the work is, and what it wants to change.
 import { useState } from "preact/hooks"
 import { Check, Circle, Cross, Loader } from "./icons"
+import type { PlanEdit as PlanEditOf } from "./PlanEdit"
 import { Review } from "./Review"
 import { changes, go, open, route } from "./store"
 
@@ -54,6 +55,10 @@ export function Panel() {
 
 function Progress() {
   const { story, thread } = open.value!
+  const [Edit, setEdit] = useState<typeof PlanEditOf | null>(null)
+  const edit = () => import("./PlanEdit").then((views) => setEdit(() => views.PlanEdit)).catch(() => location.reload())
+  // an answer is wanted first: the plan would be taken for it
+  const asks = story.blocks.some((block) => block.type === "question" && block.open)
   const facts: [string, string][] = [
     ["Model", thread.model || "not chosen yet"],
     ["Folders", thread.folders.map((one) => `${one.folder} (${one.mode})`).join(", ") || "none"],
@@ -63,7 +68,15 @@ function Progress() {
   ]
   return (
     <div class="pad">
-      <h2>Plan</h2>
+      <div class="b">
+        <h2 class="t">Plan</h2>
+        {story.plan.some((step) => step.state !== "done") && !asks && (
+          <button class="sm ghost" onClick={edit}>
+            Edit plan
+          </button>
+        )}
+      </div>
+      {Edit && <Edit thread={open.value!.id} steps={story.plan} busy={thread.live !== null || thread.row.state === "working"} close={() => setEdit(null)} />}
       {story.plan.length === 0 ? (
         <p class="mut s13">No plan was made. The steps are in the conversation.</p>
       ) : (

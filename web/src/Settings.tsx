@@ -1,15 +1,35 @@
 // How the page looks, and which browsers may use it.
 import { remove } from "./api"
 import type { Device, Made } from "./contract.gen"
-import { connection, desk, fail, reloadDesk } from "./store"
+import { Calendar, ChevronRight, Health, Plug, Project, Shield, Smartphone, TableMark } from "./icons"
+import { connection, desk, fail, reloadDesk, type View } from "./store"
 import { setTheme, theme, type Theme } from "./theme"
 import { clock, day } from "./words"
+
+export const PLACES: [View, string, typeof Plug][] = [
+  ["projects", "Projects", Project],
+  ["schedules", "Schedules", Calendar],
+  ["tables", "Tables", TableMark],
+  ["connectors", "Connectors", Plug],
+  ["plugins", "Plugins and models", Shield],
+  ["phone", "Phone", Smartphone],
+  ["health", "This computer", Health],
+]
 
 export function Settings() {
   const here = desk.value
   return (
     <section class="form">
       <h1>Settings</h1>
+      <nav class="places" aria-label="More">
+        {PLACES.map(([view, title, Mark]) => (
+          <a key={view} class="row" href={`#/${view}`}>
+            <Mark />
+            <span class="t">{title}</span>
+            <ChevronRight size={14} />
+          </a>
+        ))}
+      </nav>
       <fieldset>
         <legend>Appearance</legend>
         <div class="seg" role="radiogroup" aria-label="Appearance">

@@ -1,9 +1,11 @@
 // The threads, by what they want of the user.
 import { useState } from "preact/hooks"
 import type { Row } from "./contract.gen"
-import { Loader, Plus, Search as SearchIcon, Settings2 } from "./icons"
+import { Inbox, Loader, Plus, Search as SearchIcon, Settings2 } from "./icons"
 import { searching } from "./Search"
+import { PLACES } from "./Settings"
 import { desk, isUnseen, loaded, open, route, rows } from "./store"
+import { inbox } from "./waits"
 
 const DAY = 86_400_000
 
@@ -27,6 +29,7 @@ export function Sidebar() {
   const all = rows.value
   const old = all.filter((row) => row.group === "archived")
   const { view } = route.value
+  const waiting = inbox.value?.length ?? 0
   return (
     <nav class="side" aria-label="Threads" tabIndex={-1} data-pane>
       <header class="ws">
@@ -49,6 +52,16 @@ export function Sidebar() {
         <span class="t">Search or jump to…</span>
         <kbd>Ctrl K</kbd>
       </button>
+      <a class={`row box-link${view === "inbox" ? " on" : ""}`} href="#/inbox" aria-current={view === "inbox" ? "page" : undefined}>
+        <Inbox />
+        <span class="t">Inbox</span>
+        {waiting > 0 && (
+          <b class="n due">
+            {waiting}
+            <span class="unseen"> waiting for you</span>
+          </b>
+        )}
+      </a>
       <div class="rows">
         {groups(all).map(([title, members]) =>
           members.length ? (
@@ -81,6 +94,12 @@ export function Sidebar() {
         )}
       </div>
       <div class="foot">
+        {PLACES.map(([place, title, Mark]) => (
+          <a key={place} class={`row${view === place ? " on" : ""}`} href={`#/${place}`} aria-current={view === place ? "page" : undefined}>
+            <Mark />
+            <span class="t">{title}</span>
+          </a>
+        ))}
         <a class={`row${view === "settings" ? " on" : ""}`} href="#/settings">
           <Settings2 />
           <span class="t">Settings</span>

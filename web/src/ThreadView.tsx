@@ -1,13 +1,17 @@
 // One thread: its head, what was said and done, and the place to say more.
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks"
-import { patch, post } from "./api"
+import { patch, post, remove } from "./api"
 import { BlockView } from "./Blocks"
 import { Composer } from "./Composer"
 import type { Made } from "./contract.gen"
 import { Dialog } from "./Dialog"
-import { Alert, ArrowLeft, Ellipsis, Folder, ListChecks, Loader, Shield, Square } from "./icons"
+import { Alert, ArrowLeft, Ellipsis, Folder, Hand, ListChecks, Loader, Shield, Square } from "./icons"
+import type { Sheet as SheetOf } from "./Inbox"
 import { Markdown } from "./markdown"
 import { catchUp, changes, fail, go, loaded, open, opening, route, rows, tell, type Open } from "./store"
+import type { Move as MoveOf } from "./Projects"
+import type { Rules as RulesOf } from "./Rules"
+import { inbox } from "./waits"
 import { count } from "./words"
 
 export function ThreadView() {
@@ -29,7 +33,26 @@ export function ThreadView() {
     <>
       <Head now={now} />
       <Transcript key={now.id} now={now} />
+      <AskBar key={`a${now.id}`} id={now.id} />
       <Composer key={`c${now.id}`} now={now} />
+    </>
+  )
+}
+
+// On a phone what the run asks stays in reach above the keyboard, however far the conversation is scrolled.
+function AskBar({ id }: { id: string }) {
+  const [Sheet, setSheet] = useState<typeof SheetOf | null>(null)
+  const item = inbox.value?.find((one) => one.thread === id && (one.kind === "approval" || one.kind === "question"))
+  if (!item) return null
+  const show = () => import("./Inbox").then((views) => setSheet(() => views.Sheet)).catch(() => go("/inbox"))
+  return (
+    <>
+      <button class="askbar" aria-haspopup="dialog" onClick={show}>
+        <Hand />
+        <span class="t">{item.kind === "approval" ? `May this be done: ${item.sentence}?` : item.text}</span>
+        <b>Answer</b>
+      </button>
+      {Sheet && <Sheet key={item.id} item={item} close={() => setSheet(null)} />}
     </>
   )
 }
@@ -54,10 +77,21 @@ function Head({ now }: { now: Open }) {
   const { thread } = now
   const [menu, setMenu] = useState(false)
   const [naming, setNaming] = useState(false)
+  const [Rules, setRules] = useState<typeof RulesOf | null>(null)
+  const [Move, setMove] = useState<typeof MoveOf | null>(null)
   const id = now.id
   const set = changes.value?.thread === id ? changes.value.set : null
   const waiting = set && !set.discarded ? set.items.filter((item) => item.standing === "open").length : 0
   const stop = () => post<Made>(`/api/threads/${id}/stop`).catch(fail)
+  const pause = async () => {
+    setMenu(false)
+    try {
+      await post<Made>(`/api/threads/${id}/pause`)
+      tell("It pauses when this step is done.")
+    } catch (error) {
+      fail(error)
+    }
+  }
   const change = async (body: object, done: string) => {
     setMenu(false)
     try {
@@ -112,6 +146,7 @@ function Head({ now }: { now: Open }) {
           </button>
           {menu && (
             <div class="pop" onKeyDown={(e) => e.key === "Escape" && setMenu(false)}>
+              {busy && <button onClick={pause}>Finish this step, then pause</button>}
               <button
                 onClick={() => {
                   setMenu(false)
@@ -125,10 +160,31 @@ function Head({ now }: { now: Open }) {
                 {row.archived ? "Take out of the archive" : "Archive"}
               </button>
               <button onClick={fork}>Fork with its files</button>
+              <button
+                onClick={() => {
+                  setMenu(false)
+                  import("./Rules").then((views) => setRules(() => views.Rules)).catch(() => location.reload())
+                }}
+              >
+                What it may do…
+              </button>
+              <a class="btn" href={`/api/threads/${id}/record`} download>
+                Save its record
+              </a>
+              <button
+                onClick={() => {
+                  setMenu(false)
+                  import("./Projects").then((views) => setMove(() => views.Move)).catch(() => go("/projects"))
+                }}
+              >
+                Project…
+              </button>
             </div>
           )}
         </div>
       </div>
+      {Rules && <Rules thread={id} hosts={thread.hosts} close={() => setRules(null)} />}
+      {Move && <Move thread={id} project={row.project} close={() => setMove(null)} />}
       {naming && (
         <Rename
           title={row.title}
@@ -199,6 +255,7 @@ function Transcript({ now }: { now: Open }) {
           </div>
         )}
         {thread.live && <Doing now={now} />}
+        {thread.queued.length > 0 && <Queue now={now} busy={busy} />}
         {!busy && thread.trouble && (
           <div class="card bad" role="alert">
             <Alert />
@@ -210,6 +267,32 @@ function Transcript({ now }: { now: Open }) {
         {!busy && <Resume now={now} />}
       </div>
     </div>
+  )
+}
+
+function Queue({ now, busy }: { now: Open; busy: boolean }) {
+  const asks = now.story.blocks.some((block) => (block.type === "question" && block.open) || (block.type === "ask" && block.allow === null))
+  const said = !busy ? "Not heard yet" : asks ? "Heard after your answer above" : "Heard when this step is done"
+  const path = `/api/threads/${now.id}/queue`
+  return (
+    <ul class="queue" aria-label="Messages that wait">
+      {now.thread.queued.map((message) => (
+        <li class="me" key={message.id}>
+          <p>{message.text}</p>
+          <div class="b">
+            <span class="mut s12">{said}</span>
+            {!busy && !asks && (
+              <button class="sm ghost" onClick={() => post<Made>(`${path}/${message.id}/send`).catch(fail)}>
+                Send now
+              </button>
+            )}
+            <button class="sm ghost" onClick={() => remove<Made>(`${path}/${message.id}`).catch(fail)}>
+              Withdraw
+            </button>
+          </div>
+        </li>
+      ))}
+    </ul>
   )
 }
 

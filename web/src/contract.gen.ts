@@ -30,6 +30,12 @@ export interface Asked {
   kind: "asked"
 }
 
+export interface Brief {
+  status: "open" | "checked" | "quoted" | "not_found" | "disputed" | "failed"
+  value: string
+  unit: string
+}
+
 export interface Call {
   id: string
   tool: string
@@ -38,6 +44,18 @@ export interface Call {
   question: string
   choices: string[]
   steps: Step[]
+}
+
+export interface Cell {
+  column: string
+  status: "open" | "checked" | "quoted" | "not_found" | "disputed" | "failed"
+  value: string
+  unit: string
+  quote: string
+  page: number | null
+  paragraph: number | null
+  why: string
+  by: string
 }
 
 export interface Changes {
@@ -49,11 +67,34 @@ export interface Changes {
   past: Past[]
 }
 
+export interface CheckRow {
+  name: string
+  state: "ok" | "warn" | "fail"
+  cause: string
+  cure: string
+  curable: boolean
+}
+
 export interface Checked {
   passed: boolean
   rules: number
   findings: Finding[]
   kind: "checked"
+}
+
+export interface ConnectorRow {
+  name: string
+  url: string
+  server: string
+  categories: string[]
+  of: string
+  login: "" | "in" | "out"
+  secrets: string[]
+  tools: ToolRow[]
+}
+
+export interface Connectors {
+  rows: ConnectorRow[]
 }
 
 export interface Desk {
@@ -88,6 +129,12 @@ export interface Entry {
   seq: number
   time: string
   body: Body
+}
+
+export interface Evidence {
+  number: number
+  path: string
+  cells: Cell[]
 }
 
 export interface Failure {
@@ -138,6 +185,26 @@ export interface Found {
   snippet: string
 }
 
+export interface Granted {
+  folder: string
+  mode: "ro" | "rw" | "rw-no-delete"
+}
+
+export interface Heading {
+  name: string
+  question: string
+  kind: "text" | "number" | "money" | "date" | "yes_no" | "choice"
+}
+
+export interface Health {
+  checks: CheckRow[]
+  did: string
+}
+
+export interface Inbox {
+  items: Waits[]
+}
+
 export interface Item {
   path: string
   operation: "create" | "modify" | "delete" | "mkdir" | "rmdir" | "mode"
@@ -148,6 +215,13 @@ export interface Item {
   size: number | null
   was: number | null
   is_file: boolean
+}
+
+export interface Line {
+  number: number
+  document: string
+  state: "open" | "done"
+  cells: Brief[]
 }
 
 export interface Listed {
@@ -192,6 +266,13 @@ export interface Pages {
   more: boolean
 }
 
+export interface Pairing {
+  name: string
+  port: number
+  rows: string[]
+  seconds: number
+}
+
 export interface Past {
   plan: string
   time: string
@@ -223,12 +304,42 @@ export interface Plugin {
   problem: string
 }
 
+export interface Policy {
+  mode: "ask" | "auto-read" | "auto"
+  rules: Rule[]
+  budget_usd: number | null
+}
+
 export interface Progress {
   thread: string
   text: string
   done: number
   total: number
   kind: "progress"
+}
+
+export interface ProjectRow {
+  id: string
+  name: string
+  instructions: string
+  folders: Granted[]
+  plugins: string[]
+}
+
+export interface Projects {
+  rows: ProjectRow[]
+}
+
+export interface Queue {
+  thread: string
+  messages: Queued[]
+  kind: "queue"
+}
+
+export interface Queued {
+  id: string
+  text: string
+  time: string
 }
 
 export interface Replied {
@@ -255,13 +366,45 @@ export interface Row {
   pending: number
   pinned: boolean
   archived: boolean
+  project: string
   problem: string
+}
+
+export interface Rule {
+  decision: "allow" | "ask" | "deny"
+  tool: string
+  where: Record<string, string>
 }
 
 export interface Said {
   text: string
   model: string
+  queued: string
   kind: "said"
+}
+
+export interface ScheduleRow {
+  id: string
+  name: string
+  state: "draft" | "active" | "paused" | "over"
+  why: string
+  when: string
+  zone: string
+  text: string
+  next: string[]
+  last: Turn | null
+}
+
+export interface ScheduleRows {
+  served: boolean
+  rows: ScheduleRow[]
+}
+
+export interface ScheduleWhole {
+  row: ScheduleRow
+  facts: Record<string, string>
+  history: Turn[]
+  may_agree: boolean
 }
 
 export interface Shown {
@@ -305,6 +448,32 @@ export interface Streamed {
   kind: "streamed"
 }
 
+export interface TableRow {
+  id: string
+  question: string
+  made: string
+  model: string
+  rows: number
+  done: number
+  cells: Record<string, number>
+  cost_usd: number
+  budget_usd: number | null
+  calls: number
+  working: boolean
+}
+
+export interface TableRows {
+  rows: TableRow[]
+}
+
+export interface Tested {
+  server: string
+  tools: number
+  added: string[]
+  gone: string[]
+  changed: string[]
+}
+
 export interface Thread {
   row: Row
   entries: Entry[]
@@ -319,10 +488,20 @@ export interface Thread {
   live: Live | null
   trouble: Trouble | null
   forked_from: string
+  queued: Queued[]
 }
 
 export interface Threads {
   rows: Row[]
+}
+
+export interface ToolRow {
+  name: string
+  about: string
+  decision: string
+  risk: "read" | "write" | "send"
+  says: string
+  off: string
 }
 
 export interface Trouble {
@@ -330,9 +509,53 @@ export interface Trouble {
   hint: string
 }
 
+export interface Turn {
+  due: string
+  until: string
+  count: number
+  trigger: "time" | "late" | "change" | "hand" | "dry run"
+  state: "claimed" | "running" | "waiting" | "succeeded" | "failed" | "skipped"
+  why: string
+  note: string
+  thread: string
+  deadline: string
+}
+
 export interface Unlisted {
   thread: string
   kind: "unlisted"
+}
+
+export interface Upload {
+  id: string
+  name: string
+  size: number
+  received: number
+}
+
+export interface Waits {
+  id: string
+  kind: "approval" | "question" | "failure" | "deliverable"
+  thread: string
+  title: string
+  text: string
+  since: string
+  deadline: string
+  schedule: string
+  sentence: string
+  why: string
+  shown: string[]
+  choices: string[]
+  use: string
+  arguments: string
+  sends: boolean
+}
+
+export interface Window {
+  table: TableRow
+  columns: Heading[]
+  after: number
+  lines: Line[]
 }
 
 export interface Working {
@@ -351,4 +574,4 @@ export interface Written {
 
 export type Body = Said | Replied | Started | Finished | Asked | Answered | Staged | Checked | Ended | Applied | Noted
 
-export type Message = Reset | Stored | Streamed | Progress | Working | Listed | Unlisted
+export type Message = Reset | Stored | Streamed | Progress | Working | Listed | Unlisted | Queue

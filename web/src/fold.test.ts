@@ -15,7 +15,7 @@ const finished = (use: string, outcome: "ok" | "error" = "ok"): Body => ({
 
 describe("fold", () => {
   const entries = [
-    at(2, { kind: "said", text: "Compare", model: "offline" }),
+    at(2, { kind: "said", text: "Compare", model: "offline", queued: "" }),
     at(4, replied("I will read.", call("a", "reading x/a.txt"), call("b", "reading x/b.txt"))),
     at(5, { kind: "started", use: "a" }),
     at(6, finished("a")),
@@ -58,7 +58,7 @@ describe("fold", () => {
     const question = { ...call("q", "asking you something", "workspace__ask"), question: "Which?", choices: ["A", "B"] }
     const open = fold(nothing, [at(1, replied("", question))])
     expect(open.blocks).toMatchObject([{ type: "question", open: true, choices: ["A", "B"] }])
-    expect(fold(open, [at(2, { kind: "said", text: "A", model: "" })]).blocks[0]).toMatchObject({ open: false })
+    expect(fold(open, [at(2, { kind: "said", text: "A", model: "", queued: "" })]).blocks[0]).toMatchObject({ open: false })
   })
 
   it("takes the plan from the last word on it, and ends it with the run", () => {

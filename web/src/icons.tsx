@@ -4,6 +4,7 @@ import {
   type IconNode,
   ArrowLeft as ArrowLeftIcon,
   ArrowUp as ArrowUpIcon,
+  CalendarClock as CalendarIcon,
   Check as CheckIcon,
   ChevronRight as ChevronRightIcon,
   Circle as CircleIcon,
@@ -13,27 +14,34 @@ import {
   Ellipsis as EllipsisIcon,
   FileText as FileTextIcon,
   Folder as FolderIcon,
+  FolderKanban as ProjectIcon,
   GitFork as ForkIcon,
   Hand as HandIcon,
+  HeartPulse as HealthIcon,
   Inbox as InboxIcon,
   Info as InfoIcon,
   ListChecks as ListChecksIcon,
   LoaderCircle as LoaderIcon,
   Lock as LockIcon,
+  MessageSquare as MessageSquareIcon,
+  Paperclip as PaperclipIcon,
+  Plug as PlugIcon,
   Plus as PlusIcon,
   Search as SearchIcon,
   Settings2 as Settings2Icon,
   ShieldCheck as ShieldIcon,
   Sheet as SheetIcon,
+  Smartphone as SmartphoneIcon,
   Square as SquareIcon,
   SquarePen as PenIcon,
+  Table2 as TableIcon,
   Undo2 as UndoIcon,
   X as XIcon,
 } from "lucide"
 
 type Props = { class?: string; size?: number }
 
-function named(icon: IconNode) {
+export function named(icon: IconNode) {
   return ({ class: extra = "", size = 16 }: Props) => (
     <svg
       class={`i ${extra}`}
@@ -70,6 +78,7 @@ export const Info = named(InfoIcon)
 export const ListChecks = named(ListChecksIcon)
 export const Loader = named(LoaderIcon)
 export const Lock = named(LockIcon)
+export const MessageSquare = named(MessageSquareIcon)
 export const Plus = named(PlusIcon)
 export const Search = named(SearchIcon)
 export const Settings2 = named(Settings2Icon)
@@ -79,3 +88,10 @@ export const Square = named(SquareIcon)
 export const PenSquare = named(PenIcon)
 export const Undo = named(UndoIcon)
 export const Cross = named(XIcon)
+export const Calendar = named(CalendarIcon)
+export const Project = named(ProjectIcon)
+export const Health = named(HealthIcon)
+export const Plug = named(PlugIcon)
+export const TableMark = named(TableIcon)
+export const Paperclip = named(PaperclipIcon)
+export const Smartphone = named(SmartphoneIcon)

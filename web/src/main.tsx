@@ -24,7 +24,15 @@ async function begin(): Promise<void> {
 
 void begin()
 
+// so that an installed page opens while its computer is asleep; the one policy that there is names just this script
+function keepPage(): void {
+  const worker = "/assets/worker.js"
+  const trusted = window.trustedTypes?.createPolicy("worker", { createScriptURL: () => worker })
+  navigator.serviceWorker?.register((trusted?.createScriptURL("") ?? worker) as string, { scope: "/" }).catch(() => undefined)
+}
+
 // the letters come after the page, which is readable without them
 addEventListener("load", () => {
   void import("./letters")
+  keepPage()
 })

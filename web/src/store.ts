@@ -3,6 +3,7 @@ import { batch, signal } from "@preact/signals"
 import { get, Refused } from "./api"
 import type { Changes, Desk, Message, Row, Thread, Threads } from "./contract.gen"
 import { fold, nothing, type Story } from "./fold"
+import { loadInbox, lookAgain } from "./waits"
 
 export interface Open {
   id: string
@@ -15,7 +16,10 @@ export interface Open {
   sent: string
 }
 
-export type Route = { view: "list" | "new" | "settings" | "thread"; thread: string; panel: boolean }
+const VIEWS = ["new", "settings", "inbox", "schedules", "tables", "connectors", "projects", "plugins", "health", "phone"] as const
+export type View = "list" | "thread" | (typeof VIEWS)[number]
+// `item`: what is open in a view other than a thread
+export type Route = { view: View; thread: string; panel: boolean; item: string }
 export type Connection = "live" | "lost" | "signed out"
 
 export const desk = signal<Desk | null>(null)
@@ -31,8 +35,8 @@ export const opening = signal("")
 
 function read(): Route {
   const [view, thread, panel] = location.hash.replace(/^#\/?/, "").split("/")
-  if (view === "t" && thread) return { view: "thread", thread, panel: panel === "changes" }
-  return { view: view === "new" || view === "settings" ? view : "list", thread: "", panel: false }
+  if (view === "t" && thread) return { view: "thread", thread, panel: panel === "changes", item: "" }
+  return { view: VIEWS.find((one) => one === view) ?? "list", thread: "", panel: false, item: decodeURIComponent(thread ?? "") }
 }
 
 export function go(path: string): void {
@@ -48,6 +52,11 @@ addEventListener("hashchange", () => {
 export function fail(error: unknown): void {
   if (error instanceof Refused) {
     if (error.status === 401) connection.value = "signed out"
+    // no answer at all: the page says so at its top, with when it was last there
+    if (error.status === 0) {
+      connection.value = "lost"
+      return
+    }
     notice.value = { text: error.message, hint: error.hint, bad: true }
     spoken.value = error.message
   } else {
@@ -69,6 +78,8 @@ export async function load(): Promise<void> {
       loaded.value = true
       connection.value = "live"
     })
+    keep(LAST, new Date().toISOString())
+    void loadInbox()
     await show(true)
   } catch (error) {
     fail(error)
@@ -175,6 +186,7 @@ export function apply(message: Message): void {
       return
     case "unlisted":
       rows.value = rows.value.filter((row) => row.id !== message.thread)
+      lookAgain()
       return
   }
   if (opening.value === message.thread) early.push(message)
@@ -186,7 +198,8 @@ export function apply(message: Message): void {
       const story = fold(now.story, [message.entry])
       const over = body.kind === "replied" || body.kind === "noted"
       open.value = { ...now, story, said: over ? "" : now.said, sent: body.kind === "said" ? "" : now.sent }
-      if (body.kind === "said") dropDraft(now.id)
+      if (body.kind === "said" && body.queued) heard(body.queued)
+      else if (body.kind === "said") dropDraft(now.id)
       // what the run was given stands in the log by now
       if (body.kind === "said" || (body.kind === "started" && !now.thread.isolation)) void refresh(now.id)
       if (body.kind === "asked") spoken.value = `Approval needed: ${body.title}`
@@ -201,6 +214,9 @@ export function apply(message: Message): void {
       }
       break
     }
+    case "queue":
+      open.value = { ...now, thread: { ...now.thread, queued: message.messages } }
+      break
     case "progress":
       open.value = { ...now, doing: message.text, done: message.done, total: message.total }
       break
@@ -217,8 +233,16 @@ export function apply(message: Message): void {
   }
 }
 
+function heard(message: string): void {
+  const now = open.value
+  if (now) open.value = { ...now, thread: { ...now.thread, queued: now.thread.queued.filter((one) => one.id !== message) } }
+}
+
 function list(row: Row): void {
   const known = rows.value.findIndex((one) => one.id === row.id)
+  const was = rows.value[known]
+  const mark = (one?: Row) => one && [one.group, one.state, one.fact, one.title, one.archived].join()
+  if (mark(was) !== mark(row)) lookAgain()
   rows.value = known < 0 ? [row, ...rows.value] : rows.value.map((one) => (one.id === row.id ? row : one))
   const now = open.value
   if (now?.id !== row.id) return
@@ -229,6 +253,7 @@ function list(row: Row): void {
 
 // what was seen, and drafts: they belong to this browser
 
+export const LAST = "last"
 const SEEN = "seen:"
 const DRAFT = "draft:"
 

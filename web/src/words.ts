@@ -25,3 +25,10 @@ export function took(from: string, to: string): string {
 export const name = (path: string) => path.slice(path.lastIndexOf("/") + 1)
 
 export const count = (many: number, one: string, more = `${one}s`) => `${many} ${many === 1 ? one : more}`
+
+// A moment as people say it: the clock for today, else day and clock; nothing for what is no moment.
+export function when(time: string): string {
+  const at = new Date(time)
+  if (Number.isNaN(at.getTime())) return ""
+  return at.toDateString() === new Date().toDateString() ? `today, ${clock(time)}` : `${day(time)}, ${clock(time)}`
+}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from deskmate.types.events import Event, Payload
 from deskmate.types.files import (
@@ -22,9 +22,11 @@ from deskmate.types.files import (
 from deskmate.types.findings import Finding
 from deskmate.types.ids import Digest, ThreadId
 from deskmate.types.limits import Usage
+from deskmate.types.memory import MemoryNote
 from deskmate.types.messages import Block, Message
 from deskmate.types.network import Sending
 from deskmate.types.registry import Registry, SkillSpec, ToolSpec
+from deskmate.types.waiting import Queued
 
 if TYPE_CHECKING:
     from anyio.abc import ByteStream
@@ -35,7 +37,10 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRequest:
-    """One call of a model. `system`: stable blocks first, in the order they are sent."""
+    """One call of a model. `system`: stable blocks first, in the order they are sent.
+
+    `shared`: how many of them are the same in every thread with these plugins; those after them are the project's.
+    """
 
     model: str
     system: tuple[str, ...]
@@ -43,6 +48,7 @@ class ModelRequest:
     messages: tuple[Message, ...]
     max_tokens: int = 16_000
     skills: tuple[SkillSpec, ...] = ()
+    shared: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +77,15 @@ class Model(Protocol):
 
     def estimate_cost_usd(self, request: ModelRequest) -> float | None:
         """Return an upper estimate of the call's price in US dollars, None where it is unknown."""
+
+
+@runtime_checkable
+class Windowed(Protocol):
+    """A model that knows the size of its context window."""
+
+    @property
+    def context_tokens(self) -> int | None:
+        """Tokens that the prompt and the reply may have together, None where nobody has said it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -316,11 +331,38 @@ class Store(Protocol):
         """Return all events with a `seq` greater than `after`, in order."""
 
 
+class Memory(Protocol):
+    """The notes of one project, which the user can read, change and remove."""
+
+    @property
+    def project(self) -> str:
+        """The project's id."""
+
+    async def notes(self) -> tuple[MemoryNote, ...]:
+        """Return them as they are now, by name."""
+
+    async def write(self, note: MemoryNote) -> None:
+        """Store a note durably; one of the same name is replaced. Raises ToolInputError for one that cannot be."""
+
+
 class Approver(Protocol):
     """The person, or what decides for them."""
 
     async def approve(self, tool: ToolSpec, arguments: Mapping[str, Any], why: str) -> bool | None:
         """Return the decision, or None when nobody can answer now (the run then parks)."""
+
+
+class Waiting(Protocol):
+    """What the user says to a run that is at work: it waits for the end of the step. Any process may add to it."""
+
+    async def messages(self) -> Sequence[Queued]:
+        """Return what waits, the oldest first."""
+
+    async def drop(self, message: str) -> bool:
+        """Forget a message by its id; False: it is gone already."""
+
+    async def take_pause(self) -> bool:
+        """Say whether the user wants the run to pause at the end of a step; that is said once."""
 
 
 class Clock(Protocol):

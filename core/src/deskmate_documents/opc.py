@@ -36,6 +36,8 @@ TYPES_PART = "[Content_Types].xml"
 _RELS_TYPE = "application/vnd.openxmlformats-package.relationships+xml"
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+"""The name of the stream that holds the document; names of streams in a compound file are UTF-16."""
 _STRICT = (
     (b"http://purl.oclc.org/ooxml/wordprocessingml/main",
      b"http://schemas.openxmlformats.org/wordprocessingml/2006/main"),
@@ -425,6 +427,16 @@ def _copy(info: zipfile.ZipInfo) -> zipfile.ZipInfo:
     return fresh
 
 
+def is_encrypted(path: Path) -> bool:
+    """Say whether a file is a compound file with an encrypted Office document in it."""
+    try:
+        with path.open("rb") as stream:
+            raw = stream.read(FILE_LIMIT_BYTES + 1)
+    except OSError as error:
+        raise ToolInputError(f"{path.name} cannot be read ({error.strerror}).") from error
+    return raw.startswith(_OLE) and _ENCRYPTED in raw
+
+
 def _read_bounded(path: Path) -> bytes:
     """Return the file's bytes, or the error that says why it cannot be an open package."""
     try:
@@ -437,9 +449,10 @@ def _read_bounded(path: Path) -> bytes:
     except OSError as error:
         raise ToolInputError(f"{path.name} cannot be read ({error.strerror}).") from error
     if raw.startswith(_OLE):
-        # The names of streams in a compound file are UTF-16.
-        if "EncryptedPackage".encode("utf-16-le") in raw:
-            raise ToolInputError(f"{path.name} is encrypted with a password.")
+        if _ENCRYPTED in raw:
+            raise ToolInputError(
+                f"{path.name} is encrypted with a password; document_unlock opens a copy with the one the user gives."
+            )
         raise ToolInputError(
             f"{path.name} is an old binary Office file (.doc, .xls or .ppt); save it as .docx, .xlsx or .pptx first."
         )

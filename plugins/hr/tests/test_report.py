@@ -161,6 +161,7 @@ def test_a_walk_from_opening_to_closing_balances_and_gives_the_rate(tmp_path: Pa
         ("Team,Attrition\n", {}, "no employees"),
         ("Id,Attrition\n" + "\n".join(f"e{n},No" for n in range(99)), {"group_by": ["Id"]}, "coarser"),
         ("Colour,Attrition\nred,No\n", {}, "say by which column"),
+        ("Team,Attrition\nA,No\n", {"group_by": [""]}, "A group has no column"),
         ("Team,Hire Date,Leave Date\nA,2022-01-01,2021-01-01\n", {"settings": {"from": "2021-01-01", "to": "2021-12-31"}}, "before the hire"),
     ],
 )  # fmt: skip

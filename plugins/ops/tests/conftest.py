@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from deskmate.plugin import Deliverable, Sources, ToolContext, ValidationContext
+from deskmate.testing.pytest_plugin import plugin_report as plugin_report
 
 Desk = Callable[..., ToolContext]
 Verdict = Callable[..., list[str]]
@@ -51,3 +52,38 @@ def verdict() -> Verdict:
         return [finding.message for finding in rule(item, room)]
 
     return judge
+
+
+@pytest.fixture
+def change() -> Callable[..., None]:
+    """Return a function that types a value into a cell; formulas keep what they show."""
+    import openpyxl
+
+    def typed(file: Path, sheet: str, cell: str, value: Any) -> None:
+        book = openpyxl.load_workbook(file, data_only=True)
+        book[sheet][cell] = value
+        book.save(file)
+
+    return typed
+
+
+@pytest.fixture
+def lies(verdict: Verdict, change: Any) -> Callable[..., None]:
+    """Type one lie after the other into a workbook; the rule must find each, by words that say what is wrong."""
+    import re
+
+    def told(
+        rule: Any,
+        item: Deliverable,
+        context: ToolContext,
+        cells: Sequence[tuple[str, str, Any, str]],
+    ) -> None:
+        file = context.workspace / item.path
+        whole = file.read_bytes()
+        for sheet, cell, value, says in cells:
+            change(file, sheet, cell, value)
+            found = verdict(rule, item, context)
+            assert any(re.search(says, message) for message in found), (sheet, cell, found)
+            file.write_bytes(whole)
+
+    return told

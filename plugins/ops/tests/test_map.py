@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from deskmate.plugin import ToolInputError
+from deskmate_documents.scenes import _ascii
 from deskmate_ops.bpmn import MODEL
 from deskmate_ops.layers import lay_out
-from deskmate_ops.scenes import _ascii
 from deskmate_ops.tools.measures import process_map
 from deskmate_ops.validators.rules import map_true
 

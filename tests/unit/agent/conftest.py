@@ -28,6 +28,7 @@ from deskmate.ports import (
     SandboxSpec,
     ToolOutcome,
     ValidationRequest,
+    Waiting,
 )
 from deskmate.testing.fake_sandbox import FakeMachine, FakePlugin, FakeSandbox
 from deskmate.testing.fake_workspace import Tree
@@ -296,6 +297,7 @@ class Lab:
     egress: MakeEgress | None = None
     listed_only: bool = False
     redact: Callable[[ToolOutcome], ToolOutcome] = lambda outcome: outcome
+    waiting: Waiting | None = None
     taken: list[str] = field(default_factory=list)
 
     @property
@@ -352,6 +354,7 @@ class Lab:
             clock=self.clock,
             connectors=self.connectors,
             redact=self.redact,
+            waiting=self.waiting,
         )
         setup = Setup(
             registry=registry,

@@ -80,7 +80,8 @@ def test_the_prefix_does_not_depend_on_the_order_of_installation_or_the_conversa
     assert (one.system, one.tools) == (two.system, two.tools)
     assert one.system[1:4] == ("Z.", "A.", "B.")
     assert one.system[4].endswith("- one: First.\n- two: Second.")
-    assert [spec.name for spec in one.tools] == ["a__y", "b__x", "skill__read"]
+    own = ["thread__read", "thread__search"]
+    assert [spec.name for spec in one.tools] == [*own, "a__y", "b__x", "skill__read"]
 
 
 def test_the_date_stands_in_the_conversation_and_not_in_the_prefix(make_log: MakeLog) -> None:
@@ -100,5 +101,5 @@ def test_a_skill_is_found_by_its_name() -> None:
 
 def test_without_skills_there_is_no_tool_for_them(make_log: MakeLog) -> None:
     request = build_request(make_log(said("A")), Registry(lock=NONE), "m")
-    assert request.tools == ()
+    assert [tool.name for tool in request.tools] == ["thread__read", "thread__search"]
     assert len(request.system) == 1

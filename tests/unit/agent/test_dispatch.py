@@ -113,13 +113,14 @@ def test_tools_that_are_off_are_never_called_but_connectors_are() -> None:
 
 
 def test_a_short_result_stays_whole() -> None:
-    assert bound("é", 2, MemoryBlobs()) == ("é", None)
+    assert bound("é", 2, MemoryBlobs(), ref="toolu_1") == ("é", None)
 
 
 def test_a_long_result_is_cut_between_characters_and_kept() -> None:
     blobs = MemoryBlobs()
-    text, full = bound("éé", 3, blobs)
-    assert text.startswith("é\n[cut: the first 3 of 4 bytes")
+    text, full = bound("éé", 3, blobs, ref="toolu_1")
+    assert text.startswith("é\n[cut: the first 1 of 2 characters")
+    assert text.endswith("read on with thread__read, ref toolu_1, start 1]")
     assert full is not None
     assert blobs.read(full) == "éé".encode()
 

@@ -129,7 +129,7 @@ async def test_known_tools_off_offers_no_tools_and_tells_the_model(make_lab: Mak
     model = ScriptedModel([(READ,), "I cannot."])
     lab = make_lab(model, tools_off="No QEMU.")
     await lab.say("Go")
-    assert model.requests[0].tools == ()
+    assert {tool.plugin for tool in model.requests[0].tools} == {"thread"}
     assert "Tools are off: No QEMU." in model.requests[0].system[-1]
     assert lab.store.of(Refused)
     assert lab.results == [("workspace__read", "error", True)]

@@ -14,6 +14,7 @@ from deskmate.agent.loop import (
     AskApproval,
     CallModel,
     CloseTools,
+    Compact,
     Finish,
     Idle,
     RecoverTools,
@@ -29,6 +30,7 @@ from deskmate.types.events import (
     ChangesDiscarded,
     ChangesStaged,
     CheckpointMade,
+    Compacted,
     Event,
     ModelAsked,
     ModelFailed,
@@ -250,7 +252,31 @@ def test_closed_uses_of_a_cut_reply_go_back_to_the_model(make_log: MakeLog) -> N
     assert decide(make_log(*events)) == CallModel(turn=2)
 
 
-@pytest.mark.parametrize("stop", ["refusal", "model_context_window_exceeded", "new"])
+TOO_LONG = "model_context_window_exceeded"
+COMPACTED = Compacted(turn=1, by="rules", kept_run=RUN, kept_turn=1, kept_turns=1, retrievable=0)
+
+
+def test_what_is_too_long_is_told_in_short_once_and_then_asked_again(make_log: MakeLog) -> None:
+    refused = ModelFailed(turn=1, error="too long", retryable=False, too_long=True)
+    for bad in (replied("x", stop=TOO_LONG), refused):
+        assert isinstance(decide(make_log(SAID, bad)), Compact)
+        assert isinstance(decide(make_log(SAID, bad, COMPACTED)), CallModel)
+        action = decide(make_log(SAID, bad, COMPACTED, bad))
+        assert isinstance(action, Finish)
+        assert action.reason == "failed"
+
+
+def test_uses_of_a_reply_that_was_too_long_are_closed_before_it_is_asked_for_again(
+    make_log: MakeLog,
+) -> None:
+    cut = replied(use(), stop=TOO_LONG)
+    assert isinstance(decide(make_log(SAID, cut)), CloseTools)
+    closed = done(synthetic=True)
+    assert isinstance(decide(make_log(SAID, cut, closed)), Compact)
+    assert isinstance(decide(make_log(SAID, cut, closed, COMPACTED)), CallModel)
+
+
+@pytest.mark.parametrize("stop", ["refusal", "new"])
 def test_a_bad_end_fails_the_run_and_a_new_request_is_heard(stop: str, make_log: MakeLog) -> None:
     bad = (SAID, replied("x", stop=stop))
     action = decide(make_log(*bad))

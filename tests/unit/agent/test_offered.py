@@ -36,7 +36,11 @@ REGISTRY = Registry(
 
 
 def names(events: tuple[Event, ...], model: str = "sonnet") -> list[str]:
-    return [t.name.removeprefix("p__") for t in build_request(events, REGISTRY, model).tools]
+    offered = [tool.name for tool in build_request(events, REGISTRY, model).tools]
+    if model != "offline":
+        assert offered[:2] == ["thread__read", "thread__search"]
+        offered = offered[2:]
+    return [name.removeprefix("p__") for name in offered]
 
 
 def said() -> UserSaid:

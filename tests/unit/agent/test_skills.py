@@ -66,7 +66,7 @@ def test_up_to_fifty_skills_are_listed_by_name(make_log: MakeLog) -> None:
     registry = Registry(lock=NONE, skills=tuple(foreign(f"a:s{n}") for n in range(50)))
     request = build_request(make_log(said("Hi")), registry, "m")
     assert request.system[-1].count("\n- a:s") == 50
-    assert [tool.name for tool in request.tools] == ["skill__read"]
+    assert [tool.name for tool in request.tools][2:] == ["skill__read"]
     assert "skill" not in str(request.messages[0].content[0])
 
 
@@ -75,7 +75,7 @@ def test_many_skills_leave_the_prompt_small_and_those_that_fit_are_named_with_th
 ) -> None:
     request = build_request(make_log(said("Please compare the vendors")), many(5_000), "m")
     assert len("".join(request.system)) < 4_000
-    assert [tool.name for tool in request.tools] == ["skill__read", "skill__search"]
+    assert [tool.name for tool in request.tools][2:] == ["skill__read", "skill__search"]
     circumstances, beside, words = [
         block.text for block in request.messages[0].content if isinstance(block, Text)
     ]

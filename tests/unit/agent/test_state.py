@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from deskmate.agent.state import State, add_usage, advance, fold
+from deskmate.agent.state import State, advance, fold
 from deskmate.types.events import (
     BaseTaken,
     ChangesStaged,
@@ -22,7 +22,7 @@ from deskmate.types.events import (
 )
 from deskmate.types.files import Deliverable
 from deskmate.types.ids import Digest, RunId, ThreadId, ToolUseId
-from deskmate.types.limits import Usage
+from deskmate.types.limits import Usage, add_usage
 from deskmate.types.messages import ToolUse
 
 MakeLog = Callable[..., tuple[Event, ...]]

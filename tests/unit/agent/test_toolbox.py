@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
-from deskmate.agent import toolbox
+from deskmate.agent import elsewhere, toolbox
 from deskmate.ports import ToolOutcome
 from deskmate.testing.scripted_model import ScriptedModel
 from deskmate.types.events import RunFinished, ToolFinished, ToolStarted
@@ -108,7 +108,7 @@ async def test_a_connector_without_an_answer_in_time_has_an_unknown_outcome(
             await anyio.sleep_forever()
             raise AssertionError
 
-    monkeypatch.setattr(toolbox, "GRACE_S", -4.9)
+    monkeypatch.setattr(elsewhere, "GRACE_S", -4.9)
     lab = make_lab(
         ScriptedModel([(("mail__list", {}),), "Ok."]),
         connectors={"mail": Silent()},

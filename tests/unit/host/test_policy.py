@@ -42,6 +42,7 @@ def test_rules_are_made_listed_and_revoked(tmp_path: Path) -> None:
     assert json.loads(text)["rules"] == {
         "mode": "auto",
         "budget_usd": None,
+        "ask_usd": None,
         "rules": [{"decision": "deny", "tool": "mail__draft", "where": {"folder": "Drafts"}}],
     }
     assert run(tmp_path, "revoke", thread, "mail__draft")[0] != 0
@@ -58,3 +59,17 @@ def test_rules_are_made_listed_and_revoked(tmp_path: Path) -> None:
 def test_a_target_is_an_argument_and_a_value(tmp_path: Path) -> None:
     code, _ = run(tmp_path, "allow", "t-x", "mail__draft", "Drafts")
     assert code != 0
+
+
+def test_a_call_above_a_price_is_asked_about_until_that_is_taken_back(tmp_path: Path) -> None:
+    import anyio
+
+    async def make() -> str:
+        return await create_thread(tmp_path / "data/threads", "T", version="0")
+
+    thread = anyio.run(make)
+    code, text = run(tmp_path, "ask-above", thread, "0.5")
+    assert code == 0
+    assert "asks before a call that may cost more than 0.50 USD" in text
+    assert json.loads(run(tmp_path, "list", thread, "--json")[1])["rules"]["ask_usd"] == 0.5
+    assert "asks before" not in run(tmp_path, "ask-above", thread)[1]

@@ -16,6 +16,7 @@ from deskmate.types.events import (
     ApplyFinished,
     ApplyStarted,
     CheckpointMade,
+    Compacted,
     EgressAsked,
     EgressEnded,
     ModelAsked,
@@ -73,6 +74,10 @@ def limited(**limits: object) -> UserSaid:
 
 
 BEGUN = (SAID, ASKED, replied(USE))
+COMPACTED = Compacted(
+    turn=1, by="m", kept_run=RUN, kept_turn=1, kept_turns=1, retrievable=0,
+    usage=Usage(cost_usd=1.5),
+)  # fmt: skip
 KEPT: dict[str, tuple[Payload, ...]] = {
     "answered": (*BEGUN, started(), FINISHED, DONE),
     "a question waits": (*BEGUN, RunFinished(run=RUN, reason="needs_you")),
@@ -80,6 +85,9 @@ KEPT: dict[str, tuple[Payload, ...]] = {
     "a read is run again": (*BEGUN, opened(), started(), RESUMED, opened(), FINISHED, DONE),
     "tried twice": (SAID, ASKED, ModelFailed(turn=1, error="x", retryable=True), ASKED,
                     replied(reason="end_turn"), DONE),
+    "summarised by the model": (SAID, ASKED, COMPACTED, ASKED, replied(reason="end_turn"), DONE),
+    "summarised by rules": (SAID, replace(COMPACTED, by="rules"), ASKED, replied(reason="end_turn"), DONE),
+    "read again by the host": (SAID, ASKED, replied(USE), replace(FINISHED, tool="thread__read"), DONE),
     "the machine's own answer": (*BEGUN, opened(), started(), POST, ENDED, FINISHED, DONE),
     "asked of the user": (SAID, ASKED, replied(USE), replace(FINISHED, tool="workspace__ask"), DONE),
     "one call over the budget": (limited(cost_usd=1.0), ASKED, replied(cost=1.5, reason="end_turn"),
@@ -96,6 +104,8 @@ BROKEN: list[tuple[str, str, tuple[Payload, ...]]] = [
     ("I3", "ModelReplied without ModelAsked", (SAID, replied())),
     ("I3", "ModelReplied without ModelAsked", (SAID, ASKED, replied(), replied())),
     ("I3", "ModelFailed without ModelAsked", (SAID, ModelFailed(turn=1, error="", retryable=True))),
+    ("I3", "Compacted without ModelAsked", (SAID, ASKED, replied(), COMPACTED)),
+    ("I13", "1.5 of 1 USD of the run", (limited(cost_usd=1.0), ASKED, COMPACTED, ASKED)),
     ("I3", "never started: toolu_1", (*BEGUN, FINISHED)),
     ("I3", "never started: toolu_1", (*BEGUN, replace(FINISHED, outcome="error"))),
     ("I3", "ApplyFinished without ApplyStarted", (ApplyFinished(plan=DIGEST, applied=True),)),

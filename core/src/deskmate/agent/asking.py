@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import anyio
 
 from deskmate.agent.beside import IDLE_S
+from deskmate.agent.compacting import Compactor
 from deskmate.agent.context import build_request
 from deskmate.agent.journal import Journal
 from deskmate.agent.limits import within_budget
 from deskmate.agent.loop import CallModel
 from deskmate.agent.manifests import digest_of
+from deskmate.agent.sending import RequestKeeper
+from deskmate.agent.spending import Spending
+from deskmate.agent.window import output_limit, size_of, window_of
 from deskmate.agent.world import Setup, World
 from deskmate.errors import DeskmateError, LimitExceeded, ModelRejected, ModelUnavailable
 from deskmate.ports import ModelReply, ModelRequest
@@ -45,42 +49,53 @@ class ModelCaller:
     """Calls the model of one run."""
 
     def __init__(
-        self, world: World, setup: Setup, journal: Journal, patience: Patience | None = None
+        self,
+        world: World,
+        setup: Setup,
+        journal: Journal,
+        keeper: RequestKeeper,
+        patience: Patience | None = None,
     ) -> None:
+        """`keeper`: asks the user where a call may cost much."""
         self._world = world
         self._setup = setup
         self._journal = journal
         self._patience = patience or Patience()
         self._retry_after_s: float | None = None
         self._heard = 0.0
+        self._spending = Spending(world, journal, keeper)
+        self._compactor = Compactor(world, setup, journal, self._ask_quietly)
 
     async def call(self, action: CallModel) -> None:
-        """Ask once; store the reply, or why there is none."""
+        """Ask once; store the reply, or why there is none. A conversation that has grown too long is compacted instead."""
         journal, model = self._journal, self._world.model
-        request = build_request(
-            journal.events, self._setup.registry, model.name, tools_off=self._setup.tools_off
-        )
+        request = self._request()
+        size = size_of(request)
+        if self._compactor.is_due(request, size) and await self._has_made_room(request, action):
+            return
         try:
             request = within_budget(journal.state, model, request)
         except LimitExceeded as error:
             text = one_line(error)
             await journal.record(RunFinished(run=journal.run, reason="over_budget", text=text))
             return
+        if not action.attempt and not await self._spending.permits(request):
+            return
         if action.attempt:
             await self._back_off(action.attempt)
         else:
             self._heard = anyio.current_time()
-        asked = ModelAsked(turn=action.turn, model=model.name, request=digest_of(request))
+        asked = ModelAsked(
+            turn=action.turn,
+            model=model.name,
+            request=digest_of(request),
+            size=size,
+        )
         await journal.record(asked)
         try:
-            reply = await self._reply(request)
+            reply = await self._reply(request, self._hear)
         except (ModelUnavailable, ModelRejected) as error:
-            retryable = False
-            if isinstance(error, ModelUnavailable):
-                retryable = not self._is_silent_for_good()
-                self._retry_after_s = error.retry_after_s
-            failed = ModelFailed(turn=action.turn, error=one_line(error), retryable=retryable)
-            await journal.record(failed)
+            await self._failed(action.turn, error)
             return
         await journal.record(
             ModelReplied(
@@ -93,14 +108,61 @@ class ModelCaller:
             )
         )
 
-    async def _reply(self, request: ModelRequest) -> ModelReply:
+    async def make_room(self, turn: int) -> None:
+        """Compact a conversation that the model refused as too long; end the run where nothing can be put away."""
+        if not await self._compactor.compact(self._request(), turn, by_rules=True):
+            text = "What was asked for does not fit the model's context window; ask for less at once, or use a larger model."
+            await self._journal.record(
+                RunFinished(run=self._journal.run, reason="failed", text=text)
+            )
+
+    def _request(self) -> ModelRequest:
+        request = build_request(
+            self._journal.events,
+            self._setup.registry,
+            self._world.model.name,
+            tools_off=self._setup.tools_off,
+        )
+        limit = output_limit(window_of(self._world.model), request.max_tokens)
+        return replace(request, max_tokens=limit)
+
+    async def _has_made_room(self, request: ModelRequest, action: CallModel) -> bool:
+        """Compact; say whether something was stored of it, so that what is next must be decided anew."""
+        self._heard = anyio.current_time()
+        try:
+            return await self._compactor.compact(request, action.turn, by_rules=action.attempt > 0)
+        except (ModelUnavailable, ModelRejected) as error:
+            # the next attempt compacts by rules, which takes no server
+            failed = ModelFailed(turn=action.turn, error=one_line(error), retryable=True)
+            await self._journal.record(failed)
+            return True
+
+    async def _failed(self, turn: int, error: ModelUnavailable | ModelRejected) -> None:
+        retryable = False
+        if isinstance(error, ModelUnavailable):
+            retryable = not self._is_silent_for_good()
+            self._retry_after_s = error.retry_after_s
+        await self._journal.record(
+            ModelFailed(
+                turn=turn,
+                error=one_line(error),
+                retryable=retryable,
+                too_long=isinstance(error, ModelRejected) and is_too_long(error),
+            )
+        )
+
+    async def _ask_quietly(self, request: ModelRequest) -> ModelReply:
+        """Return a reply that is not for the user's eyes."""
+        return await self._reply(request, lambda text: self._hear(""))
+
+    async def _reply(self, request: ModelRequest, hear: Callable[[str], None]) -> ModelReply:
         """Return the reply. Raises ModelUnavailable also for one that takes or says nothing too long."""
         model, patience = self._world.model, self._patience
         with anyio.move_on_after(patience.reply_s):
             try:
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(self._watch_silence, tasks.cancel_scope)
-                    reply = await model.reply(request, self._hear)
+                    reply = await model.reply(request, hear)
                     tasks.cancel_scope.cancel()
                     return reply
             except BaseExceptionGroup as group:
@@ -151,6 +213,17 @@ class ModelCaller:
         line = f"asking {name} again in {wait:.1f} s (try {attempt + 1})"
         self._journal.progress(Note(line))
         await self._world.clock.sleep(wait)
+
+
+_TOO_LONG = ("too long", "context window", "context length", "context size", "maximum context")
+
+
+def is_too_long(error: ModelRejected) -> bool:
+    """Say whether a server refused the request because of its length; each says so in words of its own."""
+    said = error.message.lower()
+    return error.status == 413 or (
+        error.status == 400 and any(words in said for words in _TOO_LONG)
+    )
 
 
 def one_line(error: DeskmateError) -> str:

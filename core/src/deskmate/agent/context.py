@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 
 from deskmate.agent.conversation import messages_of
+from deskmate.agent.memory import MEMORY_TOOLS, project_in
+from deskmate.agent.recall import THREAD_TOOLS
 from deskmate.agent.skills import READ, catalogue, skill_tools, suggestions
 from deskmate.ports import ModelRequest
 from deskmate.types.events import Event, KindsSeen, ModelReplied, ProjectSet, ToolFinished
@@ -40,12 +42,14 @@ def build_request(
     `tools_off`: why there is no virtual machine; then only connectors' tools are offered, and the model is told.
     """
     log = tuple(events)
+    shared = _system(registry, tools_off)
     return ModelRequest(
         model=model,
-        system=(*_system(registry, tools_off), *_instructions(log)),
-        tools=_outside(registry) if tools_off else _tools(log, registry, model),
-        messages=messages_of(log, suggestions(registry)),
+        system=(*shared, *_instructions(log)),
+        tools=_tools(log, registry, model, bool(tools_off)),
+        messages=messages_of(log, suggestions(registry), whole=model == "offline"),
         skills=registry.skills,
+        shared=len(shared),
     )
 
 
@@ -95,9 +99,12 @@ def _kinds(events: Iterable[Event]) -> Iterator[frozenset[str]]:
                     yield frozenset(f".{name}" for name in names)
 
 
-def _tools(events: Iterable[Event], registry: Registry, model: str) -> tuple[ToolSpec, ...]:
+def _tools(log: Sequence[Event], registry: Registry, model: str, off: bool) -> tuple[ToolSpec, ...]:
     """Return the tools of a request; a model that follows rules picks from all, and reads none of them."""
-    return tools_of(registry) if model == "offline" else offered_tools(events, registry)
+    if model == "offline":
+        return _outside(registry) if off else tools_of(registry)
+    offered = _outside(registry) if off else offered_tools(log, registry)
+    return (*THREAD_TOOLS, *(MEMORY_TOOLS if project_in(log) else ()), *offered)
 
 
 def _system(registry: Registry, tools_off: str) -> tuple[str, ...]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
+from deskmate.agent.compaction import anchor_of, head_of, last_compaction
+from deskmate.agent.memory import in_words
+from deskmate.agent.recall import READ
 from deskmate.agent.state import ASK
 from deskmate.types.events import (
     ApplyFinished,
@@ -13,6 +16,7 @@ from deskmate.types.events import (
     ChangesDiscarded,
     Event,
     GrantsSet,
+    MemoryTold,
     ModelReplied,
     Payload,
     SandboxOpened,
@@ -24,6 +28,7 @@ from deskmate.types.files import Grant
 from deskmate.types.findings import Finding
 from deskmate.types.ids import Digest, ToolUseId
 from deskmate.types.messages import NOTE, Block, Message, Text, ToolResult, tool_uses_of
+from deskmate.types.policy import SPENDING
 
 CUT = f"{NOTE}Your reply was cut at the output limit. Go on from where it stopped, more briefly."
 GO_ON = f"{NOTE}Go on."
@@ -35,6 +40,9 @@ APPLIED = f"{NOTE}The user applied the changes; the folders now hold them."
 UNDONE = f"{NOTE}The user undid an applied change set; look at the files before you rely on them."
 ALLOWED = f"{NOTE}The user allowed the request {{request}}. Make it again now, exactly as it was."
 REFUSED = f"{NOTE}The request {{request}} is not allowed. Do not try it again, nor in another way."
+SAME = "[the same, to the last character, as the result of {use} above; {read} gives it again]"
+REPEATED = 2_000
+"""Characters from which on a result is not told a second time."""
 DISCARDED = f"{NOTE}The user discarded the changes; the workspace is as the user's folders are."
 
 
@@ -52,6 +60,32 @@ class _Talk:
         self.machines = 0
         self.requests: dict[Digest, str] = {}
         self.applying = APPLIED
+        self.known: dict[str, ToolUseId] = {}
+        self.time = ""
+        self.memory: MemoryTold | None = None
+        self.memory_told: MemoryTold | None = None
+
+    def begin_anew(self, head: Sequence[Message]) -> None:
+        """Go on from what stands in place of all messages so far."""
+        self.messages = list(head)
+        self.order, self.questions, self.results, self.texts = [], [], {}, []
+        self.known = {}
+
+    def recall_notes(self) -> None:
+        """Tell the project's notes where they are not what was told last."""
+        if self.memory is not None and self.memory != self.memory_told:
+            self.say(in_words(self.memory))
+        self.memory_told = self.memory
+
+    def finished(self, payload: ToolFinished, *, whole: bool) -> None:
+        """Take in a result; one that the model has before its eyes already is told by reference, unless `whole`."""
+        text = payload.text
+        if not whole and len(text) >= REPEATED:
+            first = self.known.setdefault(text, payload.tool_use_id)
+            if first != payload.tool_use_id:
+                text = SAME.format(use=first, read=READ)
+        use = payload.tool_use_id
+        self.results[use] = ToolResult(tool_use_id=use, text=text, is_error=payload.outcome != "ok")
 
     def say(self, text: str) -> None:
         self.texts.append(Text(text=text))
@@ -85,9 +119,15 @@ class _Talk:
 
     def note(self, payload: Payload) -> None:
         """Take in what the model has to be told about and did not cause by a call."""
+        if isinstance(payload, GrantsSet):
+            self.grants = payload.grants
+        elif isinstance(payload, MemoryTold):
+            self.memory = payload
+        else:
+            self._hear(payload)
+
+    def _hear(self, payload: Payload) -> None:
         match payload:
-            case GrantsSet(grants=grants):
-                self.grants = grants
             case SandboxOpened():
                 self.machines += 1
                 if self.machines > 1:
@@ -98,10 +138,14 @@ class _Talk:
                 self.say(self.applying)
             case ChangesDiscarded():
                 self.say(DISCARDED)
-            case ApprovalAsked(tool_use_id="", arguments=arguments, shown=shown):
+            case ApprovalAsked(tool_use_id="", tool=tool, arguments=arguments, shown=shown) if (
+                tool != SPENDING
+            ):
                 self.requests[arguments] = str(shown.get("request", ""))
-            case ApprovalGiven(tool_use_id="", arguments=arguments, allow=allow) if not self.order:
-                request = self.requests.get(arguments, "")
+            case ApprovalGiven(tool_use_id="", arguments=arguments, allow=allow) if (
+                not self.order and arguments in self.requests
+            ):
+                request = self.requests[arguments]
                 self.say((ALLOWED if allow else REFUSED).format(request=request))
             case Validated(passed=False, findings=findings):
                 self.say(findings_text(findings))
@@ -123,7 +167,7 @@ def _nothing(text: str) -> str:
 
 
 def messages_of(
-    events: Iterable[Event], beside: Callable[[str], str] = _nothing
+    events: Iterable[Event], beside: Callable[[str], str] = _nothing, *, whole: bool = False
 ) -> tuple[Message, ...]:
     """Return the conversation so far, users and assistants in turn, ready to be sent.
 
@@ -133,21 +177,29 @@ def messages_of(
     Args:
         events: the log.
         beside: what to tell the model together with these words of the user; the same for the same words.
+        whole: tell each result as it is, for a model that follows rules and reads results as data.
     """
-    talk = _Talk()
-    for event in events:
+    talk, log = _Talk(), tuple(events)
+    compacted = last_compaction(log)
+    anchor = anchor_of(log, compacted)
+    for index, event in enumerate(log):
+        if index == anchor and compacted is not None:
+            now = [_circumstances(talk.time, talk.grants)]
+            now += [in_words(talk.memory_told)] if talk.memory_told is not None else []
+            talk.begin_anew(head_of(log[:index], compacted, now))
         match event.payload:
             case UserSaid(text=text):
+                talk.time = event.time
                 if not talk.has_open_question():
                     talk.say(_circumstances(event.time, talk.grants))
+                    talk.recall_notes()
                     if note := beside(text):
                         talk.say(NOTE + note)
                     talk.say(text)
             case ModelReplied() as payload:
                 talk.reply(payload)
-            case ToolFinished(tool_use_id=use, text=text, outcome=outcome):
-                result = ToolResult(tool_use_id=use, text=text, is_error=outcome != "ok")
-                talk.results[use] = result
+            case ToolFinished() as payload:
+                talk.finished(payload, whole=whole)
             case payload:
                 talk.note(payload)
     return talk.finish()

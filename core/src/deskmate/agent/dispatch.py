@@ -9,7 +9,10 @@ from typing import Any
 
 from deskmate.agent.context import tools_of
 from deskmate.agent.manifests import digest_of_call
+from deskmate.agent.memory import MEMORY_TOOLS
 from deskmate.agent.policy import Exposure, is_over, judge, later
+from deskmate.agent.recall import READ as RECALL_READ
+from deskmate.agent.recall import THREAD_TOOLS, Recall
 from deskmate.agent.skills import READ, SEARCH, Reading, read_skill, search_skills
 from deskmate.agent.state import Use
 from deskmate.errors import ToolDenied, ToolError, ToolInputError
@@ -24,11 +27,12 @@ MAX_ERRORS_SHOWN = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A use that may run now. `outside`: at a connector, not in the VM."""
+    """A use that may run now. `outside`: at a connector, not in the VM. `here`: by the host itself."""
 
     use: Use
     spec: ToolSpec
     outside: bool
+    here: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +41,8 @@ class Dispatcher:
 
     `exposure`: what the conversation has seen. `now`: the time, for approvals that expire. `config`: the plugins'
     settings, which texts of skills may name. `thread`: its id. `connected`: what texts may call a connector → its name.
+    `recall`: reads the thread's log again, at most `result_limit` characters at once. `remembers`: the thread is
+    in a project.
     """
 
     registry: Registry
@@ -48,6 +54,9 @@ class Dispatcher:
     config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     thread: str = ""
     connected: Mapping[str, str] = field(default_factory=dict)
+    recall: Recall | None = None
+    remembers: bool = False
+    result_limit: int = 40_000
 
     def prepare(self, use: Use) -> Call | ApprovalAsked | ToolFinished:
         """Return the call to make, the approval to ask for, or the result where none is needed."""
@@ -63,7 +72,12 @@ class Dispatcher:
     def call_of(self, use: Use) -> Call | None:
         """Return the call of a use that was started before, None if its tool is gone since."""
         spec = self._spec(use.use.name)
-        return Call(use=use, spec=spec, outside=spec.plugin in self.connectors) if spec else None
+        if spec is None:
+            return None
+        here = spec in MEMORY_TOOLS
+        return Call(
+            use=use, spec=spec, outside=not here and spec.plugin in self.connectors, here=here
+        )
 
     def asked_anew(self, call: Call, asked: ApprovalAsked) -> ApprovalAsked | None:
         """Return the question to ask in place of one that is about another definition of its tool, None if it holds."""
@@ -77,7 +91,9 @@ class Dispatcher:
         )
 
     def _spec(self, name: str) -> ToolSpec | None:
-        return next((tool for tool in tools_of(self.registry) if tool.name == name), None)
+        own = (*THREAD_TOOLS, *(MEMORY_TOOLS if self.remembers else ()))
+        known = (*own, *tools_of(self.registry))
+        return next((tool for tool in known if tool.name == name), None)
 
     def _check(self, use: Use) -> Call | ApprovalAsked | ToolFinished:
         call = self.call_of(use)
@@ -86,6 +102,8 @@ class Dispatcher:
         check_arguments(call.spec, use.use.input)
         if call.spec.name in (READ, SEARCH) and call.spec.plugin == "skill":
             return self._about_skills(use)
+        if call.spec in THREAD_TOOLS and self.recall is not None:
+            return self._recalled(use, self.recall)
         judgement = judge(
             call.spec,
             self.rules,
@@ -97,7 +115,7 @@ class Dispatcher:
             raise ToolDenied(f"Denied: {judgement.why}")
         if judgement.decision == "ask" and (asked := self._question(call, judgement.why)):
             return asked
-        if self.tools_off and not call.outside:
+        if self.tools_off and not (call.outside or call.here):
             raise ToolInputError(f"Tools are off: {self.tools_off}")
         return call
 
@@ -122,6 +140,17 @@ class Dispatcher:
             arguments=arguments,
             why=why,
             expires=later(self.now, WAIT_S),
+        )
+
+    def _recalled(self, use: Use, recall: Recall) -> ToolFinished:
+        item = recall.answer(use.use.name, use.use.input, self.result_limit)
+        return ToolFinished(
+            tool_use_id=use.use.id,
+            tool=use.use.name,
+            outcome="ok",
+            text=item.text,
+            untrusted=item.untrusted,
+            private=item.private,
         )
 
     def _about_skills(self, use: Use) -> ToolFinished:
@@ -177,7 +206,7 @@ def finished(
     text = outcome.text
     if outcome.structured is not None and (as_json or not text):
         text = json.dumps(outcome.structured, ensure_ascii=False)
-    text, full = bound(text, limit_bytes, blobs)
+    text, full = bound(text, limit_bytes, blobs, ref=use.use.id)
     return ToolFinished(
         tool_use_id=use.use.id,
         tool=use.use.name,
@@ -192,13 +221,16 @@ def finished(
     )
 
 
-def bound(text: str, limit_bytes: int, blobs: Blobs) -> tuple[str, Digest | None]:
-    """Return the text, cut to about `limit_bytes` of UTF-8 and saying so, and the blob of the whole."""
+def bound(text: str, limit_bytes: int, blobs: Blobs, *, ref: str) -> tuple[str, Digest | None]:
+    """Return the text, or a window on its beginning that says how to read on, and the blob of the whole."""
     data = text.encode("utf-8", "replace")
     if len(data) <= limit_bytes:
         return text, None
     head = data[:limit_bytes].decode("utf-8", "ignore")
-    note = f"\n[cut: the first {limit_bytes:,} of {len(data):,} bytes; ask for a smaller part]"
+    note = (
+        f"\n[cut: the first {len(head):,} of {len(text):,} characters; ask for a smaller part, or read on with "
+        f"{RECALL_READ}, ref {ref}, start {len(head)}]"
+    )
     return head + note, blobs.put(data)
 
 

@@ -10,12 +10,14 @@ from deskmate.agent.asking import ModelCaller, Patience, one_line
 from deskmate.agent.beside import Beside
 from deskmate.agent.delivery import Delivery
 from deskmate.agent.dispatch import closed
+from deskmate.agent.hearing import Hearing
 from deskmate.agent.journal import Journal
 from deskmate.agent.loop import (
     Action,
     AskApproval,
     CallModel,
     CloseTools,
+    Compact,
     Finish,
     Idle,
     RecoverTools,
@@ -42,6 +44,7 @@ from deskmate.types.events import (
 from deskmate.types.messages import NOT_FINISHED
 from deskmate.types.policy import VALID_S
 
+PAUSED = "Paused after its step, as you wanted; the thread can go on at any time."
 CLOSING_S = 20.0
 """How long the last events of a stopped run may take to be stored."""
 
@@ -65,7 +68,8 @@ class Driver:
         patience = patience or Patience()
         self._bench = Workbench(world, setup, self._journal, self._keeper)
         self._beside = Beside(self._bench.drop, patience.idle_s)
-        self._model = ModelCaller(world, setup, self._journal, patience)
+        self._hearing = Hearing(world.waiting, self._journal)
+        self._model = ModelCaller(world, setup, self._journal, self._keeper, patience)
         self._tools = Toolbox(world, setup, self._bench, self._journal)
         self._delivery = Delivery(world, setup, self._bench, self._journal)
 
@@ -77,6 +81,7 @@ class Driver:
         on. Raises CorruptData if the record is damaged; StorageFailed or OSError if it cannot be written.
         """
         await self._journal.load()
+        await self._hearing.begin()
         if not await self._begin(said):
             return None
         try:
@@ -112,7 +117,10 @@ class Driver:
         with anyio.move_on_after(left) as scope:
             async with self._beside, self._bench:
                 while not isinstance(action := next_action(self._journal.state), Idle):
-                    await self._perform(action)
+                    if await self._hearing.pauses(action):
+                        await self._end("stopped", PAUSED)
+                    elif not await self._hearing.take(action):
+                        await self._perform(action)
         if scope.cancelled_caught:
             await self._end("over_budget", f"The run used its {seconds:g} seconds.")
 
@@ -120,6 +128,8 @@ class Driver:
         match action:
             case CallModel():
                 await self._beside.run(partial(self._model.call, action))
+            case Compact(turn=turn):
+                await self._beside.run(partial(self._model.make_room, turn))
             case RunTools(uses=uses):
                 await self._tools.run(uses)
             case RecoverTools(uses=uses):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from deskmate.agent.limits import calls_exceeded, exceeded
-from deskmate.agent.state import RUNNABLE, State, Use, fold
+from deskmate.agent.state import RUNNABLE, TOO_LONG, State, Use, fold
 from deskmate.types.events import Event, FinishReason
 from deskmate.types.messages import GAVE_UP, text_of
 
@@ -29,6 +29,13 @@ class CallModel:
 
     turn: int
     attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compact:
+    """The model has no room for the conversation: tell it what came before in short, then ask again."""
+
+    turn: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +88,7 @@ class Finish:
 Action = (
     Idle
     | CallModel
+    | Compact
     | RunTools
     | RecoverTools
     | CloseTools
@@ -102,6 +110,8 @@ def next_action(state: State) -> Action:
         return Idle()
     if state.open_uses:
         return _with_open_uses(state, state.open_uses)
+    if _has_no_room(state) and not state.squeezed:
+        return Compact(turn=state.turn + 1)
     if state.failure is not None and not state.failure.retryable:
         return Finish(reason="failed", text=state.failure.error)
     if state.failure is not None and state.failures >= MAX_ATTEMPTS:
@@ -111,6 +121,12 @@ def next_action(state: State) -> Action:
     if state.reply is None or (state.uses and state.reply.stop_reason in RUNNABLE):
         return _call(state)
     return _after_words(state, state.reply.stop_reason)
+
+
+def _has_no_room(state: State) -> bool:
+    if state.failure is not None:
+        return state.failure.too_long
+    return state.reply is not None and state.reply.stop_reason == TOO_LONG
 
 
 def _call(state: State) -> Action:
@@ -167,10 +183,8 @@ def _after_words(state: State, stop_reason: str) -> Action:
     match stop_reason:
         case "refusal":
             return Finish(reason="failed", text="The model declined to answer this request.")
-        case "model_context_window_exceeded":
-            text = (
-                "The conversation no longer fits the model's context window. Go on in a new thread."
-            )
+        case _ if stop_reason == TOO_LONG:
+            text = "The conversation does not fit the model's context window, even in short. Go on in a new thread."
             return Finish(reason="failed", text=text)
         case "max_tokens" if state.cuts > MAX_CUTS:
             text = f"The model's reply hit the output limit {state.cuts} times in a row."

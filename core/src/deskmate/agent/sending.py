@@ -17,7 +17,7 @@ from deskmate.errors import ToolDenied
 from deskmate.types.events import ApprovalAsked, ApprovalGiven, ApprovalUsed
 from deskmate.types.ids import Digest, ToolUseId
 from deskmate.types.network import READING, Sending
-from deskmate.types.policy import NETWORK, VALID_S, WAIT_S
+from deskmate.types.policy import NETWORK, SPENDING, VALID_S, WAIT_S
 from deskmate.types.registry import ToolSpec
 
 UNSEEN = "an opaque host is not reached from a thread that holds your data: nobody could see what goes out"
@@ -28,6 +28,14 @@ NETWORK_REQUEST = ToolSpec(
     description="A program in the virtual machine sends something outside.",
     input_schema={},
     risk="send",
+)
+MODEL_CALL = ToolSpec(
+    plugin=SPENDING,
+    name=SPENDING,
+    title="A call of the model",
+    description="The next call may cost more than the user wants to spend unasked.",
+    input_schema={},
+    risk="read",
 )
 
 
@@ -87,13 +95,15 @@ class RequestKeeper:
     async def ask_again(self) -> None:
         """Ask about each request that nobody answered yet; those that waited too long are refused."""
         for asked in tuple(self._journal.state.questions.values()):
-            await self.ask(asked)
+            if asked.tool == NETWORK:  # a call of the model is asked about when it is due
+                await self.ask(asked)
 
     async def ask(self, asked: ApprovalAsked) -> bool:
         """Ask the user, store the answer if there is one, and say whether it is yes."""
         answer, by = False, "deadline"
         if not is_over(asked.expires, self._world.clock.now()):
-            given = await self._world.approver.approve(NETWORK_REQUEST, asked.shown, asked.why)
+            about = NETWORK_REQUEST if asked.tool == NETWORK else MODEL_CALL
+            given = await self._world.approver.approve(about, asked.shown, asked.why)
             if given is None:
                 return False
             answer, by = given, self._world.answers_by()

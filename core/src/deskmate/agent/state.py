@@ -17,11 +17,14 @@ from deskmate.types.events import (
     ChangesDiscarded,
     ChangesStaged,
     CheckpointMade,
+    Compacted,
     ContentTaken,
     EgressAsked,
     EgressEnded,
     Event,
     GrantsSet,
+    MemoryTold,
+    ModelAsked,
     ModelFailed,
     ModelReplied,
     PolicySet,
@@ -38,7 +41,7 @@ from deskmate.types.events import (
 )
 from deskmate.types.files import Deliverable, Grant
 from deskmate.types.ids import Digest, ThreadId, ToolUseId
-from deskmate.types.limits import Limits, Usage
+from deskmate.types.limits import Limits, Usage, add_usage
 from deskmate.types.messages import ToolUse, tool_uses_of
 from deskmate.types.network import READING
 from deskmate.types.policy import Rules
@@ -46,6 +49,8 @@ from deskmate.types.policy import Rules
 ASK = "workspace__ask"
 """The tool whose result is the user's next message."""
 
+TOO_LONG = "model_context_window_exceeded"
+"""Stop reason of a reply that the context window has no room for."""
 RUNNABLE = ("tool_use", "end_turn", "stop_sequence", "")
 """Stop reasons after which a reply's tool uses are whole and may run. Some servers send none."""
 
@@ -97,6 +102,8 @@ class State:
     `foreign`: the machine holds what others may have written. `exposure`: what the conversation has seen.
     `calls`: tool calls that were begun in the run. `spent_usd`: known prices of all runs of the thread.
     `questions`: requests of the machine that wait for the user, and `permits`: those that may go, by digest.
+    `asked_size`: characters of the last request; `measured`: those of the last that was answered, and its tokens as
+    the server counted them. `squeezed`: the conversation was compacted since the last reply.
     `answered`: the model has seen the verdict. `tools_off`: why there was no machine in this run. `deliverables`: by path, not yet applied.
     """
 
@@ -139,6 +146,9 @@ class State:
     exposure: Exposure = field(default_factory=Exposure)
     calls: int = 0
     spent_usd: float = 0.0
+    asked_size: int = 0
+    measured: tuple[int, int] | None = None
+    squeezed: bool = False
     questions: Mapping[Digest, ApprovalAsked] = field(default_factory=dict)
     permits: Mapping[Digest, ApprovalGiven] = field(default_factory=dict)
 
@@ -217,6 +227,12 @@ def _grants(state: State, payload: GrantsSet) -> dict[str, Any]:
     return {"grants": payload.grants, "rebase": True}
 
 
+def _memory(state: State, payload: MemoryTold) -> dict[str, Any]:
+    """What the user wrote down for a project is the user's data."""
+    private = state.exposure.private or bool(payload.notes)
+    return {"exposure": replace(state.exposure, private=private)}
+
+
 def _said(state: State, payload: UserSaid) -> dict[str, Any]:
     changes: dict[str, Any] = {
         "run": payload,
@@ -289,8 +305,28 @@ def _opened(state: State, payload: SandboxOpened) -> dict[str, Any]:
     return {"uses": uses}
 
 
+def _asked_model(state: State, payload: ModelAsked) -> dict[str, Any]:
+    return {"asked_size": payload.size}
+
+
+def _compacted(state: State, payload: Compacted) -> dict[str, Any]:
+    changes: dict[str, Any] = {
+        "usage": add_usage(state.usage, payload.usage),
+        "spent_usd": state.spent_usd + (payload.usage.cost_usd or 0.0),
+        "squeezed": True,
+        "failures": 0,
+        "failure": None,
+    }
+    if state.reply is not None and state.reply.stop_reason == TOO_LONG:
+        changes |= {"reply": None, "uses": ()}  # asked anew, in less room
+    return changes
+
+
 def _replied(state: State, payload: ModelReplied) -> dict[str, Any]:
+    prompt = payload.usage.prompt_tokens
     return {
+        "measured": (state.asked_size, prompt) if state.asked_size and prompt else state.measured,
+        "squeezed": state.squeezed and payload.stop_reason == TOO_LONG,
         "reply": payload,
         "uses": tuple(Use(use=use) for use in tool_uses_of(payload.content)),
         "turn": state.turn + 1,
@@ -301,21 +337,6 @@ def _replied(state: State, payload: ModelReplied) -> dict[str, Any]:
         "cuts": state.cuts + 1 if payload.stop_reason == "max_tokens" else 0,
         "answered": state.verdict is not None,
     }
-
-
-def add_usage(left: Usage, right: Usage) -> Usage:
-    """Return the sum; the price is None only as long as nothing priced was added.
-
-    An unknown price stays out of the sum: `limits` refuses a money limit for such a model.
-    """
-    prices = [usage.cost_usd for usage in (left, right) if usage.cost_usd is not None]
-    return Usage(
-        input_tokens=left.input_tokens + right.input_tokens,
-        output_tokens=left.output_tokens + right.output_tokens,
-        cache_read_tokens=left.cache_read_tokens + right.cache_read_tokens,
-        cache_write_tokens=left.cache_write_tokens + right.cache_write_tokens,
-        cost_usd=sum(prices) if prices else None,
-    )
 
 
 def _failed(state: State, payload: ModelFailed) -> dict[str, Any]:
@@ -445,12 +466,15 @@ _HANDLERS: Mapping[type, Callable[[State, Any], dict[str, Any]]] = {
     ThreadCreated: _created,
     ThreadForked: _forked,
     GrantsSet: _grants,
+    MemoryTold: _memory,
     UserSaid: _said,
     RunResumed: _resumed,
     RunFinished: _finished_run,
     BaseTaken: _base,
     ContentTaken: _content,
     SandboxOpened: _opened,
+    ModelAsked: _asked_model,
+    Compacted: _compacted,
     ModelReplied: _replied,
     ModelFailed: _failed,
     ApprovalAsked: _approval_asked,

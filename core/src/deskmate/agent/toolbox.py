@@ -12,8 +12,11 @@ import anyio
 from deskmate.agent.asking import one_line
 from deskmate.agent.contents import needed
 from deskmate.agent.dispatch import Call, Dispatcher, closed, finished
+from deskmate.agent.elsewhere import GRACE_S, UNKNOWN, Elsewhere, begin
 from deskmate.agent.journal import Journal
+from deskmate.agent.recall import Recall
 from deskmate.agent.state import Use
+from deskmate.agent.window import result_limit, window_of
 from deskmate.agent.workbench import Workbench
 from deskmate.agent.world import Setup, World
 from deskmate.errors import (
@@ -21,24 +24,17 @@ from deskmate.errors import (
     ProtocolError,
     SandboxMissing,
     SandboxUnavailable,
-    ToolError,
     ToolInputError,
 )
 from deskmate.ports import Machine, ToolOutcome
-from deskmate.types.events import ApprovalAsked, Refused, ToolFinished, ToolStarted
+from deskmate.types.events import ApprovalAsked, Refused, ToolFinished
 from deskmate.types.progress import Note
 
 PARALLEL_READS = 4
 MOST_MISSES = 5
 """How often a call that only reads is made again because a file was not there yet."""
-GRACE_S = 30.0
-"""How much longer than the guest the host waits for a call before it takes the answer for lost."""
 RULES_ONLY_RESULT_BYTES = 4 << 20
 """A model that follows rules needs whole results, and its context costs nothing."""
-UNKNOWN = (
-    "Outcome unknown: the call was sent and its answer was lost. It may have had its effect. "
-    "It is not repeated by itself; ask the user what to do."
-)
 
 
 class Toolbox:
@@ -51,6 +47,7 @@ class Toolbox:
         self._journal = journal
         self._tools_off = setup.tools_off
         self._not_supplied = 0
+        self._elsewhere = Elsewhere(world, journal)
 
     @property
     def dispatcher(self) -> Dispatcher:
@@ -66,6 +63,16 @@ class Toolbox:
             config=self._setup.config,
             thread=str(state.thread),
             connected=self._setup.connected,
+            recall=Recall(self._journal.events, self._world.blobs),
+            result_limit=self._limit,
+            remembers=self._world.memory is not None,
+        )
+
+    @property
+    def _limit(self) -> int:
+        """How many bytes of one result the model sees at once."""
+        return result_limit(
+            window_of(self._world.model), self._journal.state.limits.max_result_bytes
         )
 
     async def run(self, uses: Sequence[Use]) -> None:
@@ -89,7 +96,9 @@ class Toolbox:
         calls: list[Call] = []
         for use in uses:
             call = self.dispatcher.call_of(use)
-            if use.sent and not self._bench.is_open:
+            if call is not None and call.here:
+                calls.append(call)
+            elif use.sent and not self._bench.is_open:
                 await self._journal.record(closed(use, "unknown", UNKNOWN))
             elif call is None:
                 await self._journal.record(closed(use, "error", "Its tool is no longer there."))
@@ -104,8 +113,8 @@ class Toolbox:
         results = []
         for use in uses:
             call = self.dispatcher.call_of(use)
-            outside = call is not None and call.outside
-            unknown = use.started is not None and (use.sent or outside)
+            leaves = call is not None and (call.outside or call.here)
+            unknown = use.started is not None and (use.sent or leaves)
             results.append(
                 closed(use, "unknown", UNKNOWN) if unknown else closed(use, "interrupted", why)
             )
@@ -114,11 +123,11 @@ class Toolbox:
 
     async def _run_calls(self, calls: Iterable[Call]) -> None:
         """Run in order; neighbouring reads together."""
-        for (outside, reads), group in groupby(
-            calls, lambda call: (call.outside, call.spec.risk == "read")
+        for (outside, here, reads), group in groupby(
+            calls, lambda call: (call.outside, call.here, call.spec.risk == "read")
         ):
             batch = list(group)
-            if not outside:
+            if not (outside or here):
                 machine = await self._machine(batch)
                 if machine is None:
                     return
@@ -130,7 +139,7 @@ class Toolbox:
                     return
             else:
                 for call in batch:
-                    await self._run_outside(call)
+                    await self._elsewhere.run(call, self._limit)
 
     async def _machine(self, batch: Sequence[Call]) -> Machine | None:
         """Return the machine; if there is none to be had, give the batch results that say so."""
@@ -223,14 +232,14 @@ class Toolbox:
         return None
 
     async def _run_inside(self, machine: Machine, call: Call) -> ToolOutcome:
-        key = await self._start(call)
+        key = await begin(self._journal, call)
         return await self._outcome(machine, call, key)
 
     async def _with_content(
         self, machine: Machine, call: Call, outcome: ToolOutcome
     ) -> ToolOutcome:
         """Bring the files that a call did not find; a call that only reads is then made again."""
-        key = await self._start(call)
+        key = await begin(self._journal, call)
         lost: Mapping[str, str] = {}
         for attempt in range(1, MOST_MISSES + 1):
             if not outcome.needs:
@@ -255,8 +264,7 @@ class Toolbox:
 
     async def _store(self, call: Call, outcome: ToolOutcome) -> None:
         as_json = self._world.model.name == "offline"
-        limit = self._journal.state.limits.max_result_bytes
-        limit = max(limit, RULES_ONLY_RESULT_BYTES) if as_json else limit
+        limit = max(self._limit, RULES_ONLY_RESULT_BYTES) if as_json else self._limit
         result = finished(
             call.use,
             outcome,
@@ -292,37 +300,6 @@ class Toolbox:
                 return self._world.redact(outcome)
         except TimeoutError as error:
             raise SandboxUnavailable(f"{call.spec.name} gave no answer in time.") from error
-
-    async def _start(self, call: Call) -> str:
-        if call.use.started is not None:
-            return call.use.started.key
-        key = f"{self._journal.state.thread}:{call.use.use.id}"
-        started = ToolStarted(tool_use_id=call.use.use.id, tool=call.spec.name, key=key)
-        await self._journal.record(started)
-        return key
-
-    async def _run_outside(self, call: Call) -> None:
-        await self._start(call)
-        connector = self._world.connectors[call.spec.plugin]
-        try:
-            with anyio.fail_after(call.spec.timeout_s + GRACE_S):
-                answer = await connector.call(
-                    call.spec.name,
-                    call.use.use.input,
-                    record=self._journal.record,
-                    on_progress=self._journal.progress,
-                )
-                outcome = self._world.redact(answer)
-        except ToolError as error:
-            told = self._world.redact(ToolOutcome(text=error.message, is_error=True))
-            await self._journal.record(closed(call.use, "error", told.text, untrusted=True))
-            return
-        except (OutcomeUnknown, TimeoutError):
-            await self._journal.record(closed(call.use, "unknown", UNKNOWN))
-            return
-        limit = self._journal.state.limits.max_result_bytes
-        result = finished(call.use, outcome, self._world.blobs, limit, untrusted=True, private=True)
-        await self._journal.record(result)
 
 
 async def _together(

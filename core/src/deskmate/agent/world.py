@@ -12,10 +12,12 @@ from deskmate.ports import (
     Clock,
     Connector,
     MakeEgress,
+    Memory,
     Model,
     Sandbox,
     Store,
     ToolOutcome,
+    Waiting,
 )
 from deskmate.types.files import Entry
 from deskmate.types.ids import Digest
@@ -50,7 +52,8 @@ def _take_nothing(wanted: Sequence[Entry]) -> Taken:
 class World:
     """The adapters of the ports. `redact`: takes known secrets out of what a tool gave.
 
-    `answers_by`: whose word the approver's last answer was, for the log.
+    `answers_by`: whose word the approver's last answer was, for the log. `waiting`: what the user says meanwhile.
+    `memory`: of the thread's project.
     """
 
     store: Store
@@ -62,6 +65,8 @@ class World:
     connectors: Mapping[str, Connector] = field(default_factory=dict)
     redact: Callable[[ToolOutcome], ToolOutcome] = lambda outcome: outcome
     answers_by: Callable[[], str] = lambda: "user"
+    waiting: Waiting | None = None
+    memory: Memory | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -238,3 +238,39 @@ def tables_(session: Session, rows: int, as_json: bool) -> None:
     say(f"  more than after a tenth        {figures.memory_growth_mib:.1f} MiB")
     say(f"{figures.rows:,} rows as JSON             {figures.export_s:.2f} s")
     say(f"targets                          {'met' if figures.targets_met else 'not met'}")
+
+
+@command.command("agent", short_help="Time a thread's turns beside the bare SDK; cached tokens.")
+@click.option("--turns", default=50, show_default=True, type=click.IntRange(5, 1_000))
+@click.option(
+    "--first-token-ms",
+    default=300.0,
+    show_default=True,
+    type=click.FloatRange(0, 10_000),
+    help="How long the server takes to begin to answer.",
+)
+@json_option
+@click.pass_obj
+def agent_(session: Session, turns: int, first_token_ms: float, as_json: bool) -> None:
+    """Let a thread read files, turn by turn, from a server on this machine that caches prompts; no machine is used."""
+    from deskmate.testing.bench_agent import AgentFigures, bench_agent  # noqa: PLC0415
+
+    async def measure(progress: Progress) -> AgentFigures:
+        return await bench_agent(
+            session.places.data, progress, turns=turns, first_token_ms=first_token_ms
+        )
+
+    with shown_progress(as_json=as_json) as progress:
+        figures = anyio.run(measure, progress)
+    if remembered(session, "agent", figures, as_json=as_json):
+        return
+    say(f"prompt tokens of {figures.turns} turns        {figures.prompt_tokens:,}")
+    say(f"  of them read from the cache    {100 * figures.read_share:.1f} %")
+    say(f"a call by the SDK alone          {figures.bare_ms:.1f} ms")
+    say(f"a turn with its tool call        {figures.turn_ms:.1f} ms")
+    say(f"what the agent adds              {figures.overhead_ms:.1f} ms")
+    say(f"first text by the SDK alone      {figures.bare_first_ms:.1f} ms")
+    say(
+        f"first text after a result        {figures.first_ms:.1f} ms, {figures.first_ratio:.3f} times"
+    )
+    say(f"targets                          {'met' if figures.targets_met else 'not met'}")

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 @click.pass_obj
 def command(session: Session, quick: bool, fix: bool, as_json: bool) -> int:
     """Say what works on this machine, what does not, and the cure. Exit code 1 if something fails."""
+    from deskmate.host.health import own_checks  # noqa: PLC0415 - only commands need it
+
     checks, done = anyio.run(_look, session, quick, fix)
-    checks = (*checks, _threads(session), _plugins(session))
+    checks = (*checks, *own_checks(session.places))
     failed = any(check.state == "fail" for check in checks)
     if as_json:
         say_json({"ok": not failed, "checks": checks, "fixed": done})
@@ -37,43 +39,6 @@ def command(session: Session, quick: bool, fix: bool, as_json: bool) -> int:
         if check.cure:
             say(f"      cure: {check.cure}")
     return int(failed)
-
-
-def _threads(session: Session) -> Check:
-    """Say whether threads can be kept where they would be."""
-    from deskmate.sandbox.host_checks import Check  # noqa: PLC0415
-    from deskmate.store.synced import check_not_synced, sync_service  # noqa: PLC0415
-
-    threads = session.places.threads
-    try:
-        check_not_synced(threads)
-    except DeskmateError as error:
-        return Check(name="threads", state="fail", cause=error.message, cure=error.hint)
-    if found := sync_service(threads):
-        cause = f"{found[0]} rewrites {found[1]}, which destroys databases; you accepted that"
-        return Check(name="threads", state="warn", cause=cause, cure="Set DESKMATE_HOME elsewhere")
-    return Check(name="threads", state="ok", cause=f"kept in {threads}")
-
-
-def _plugins(session: Session) -> Check:
-    """Say in short what `plugin audit` says at length."""
-    from deskmate.discovery.audit import WORST_FIRST, audit  # noqa: PLC0415
-    from deskmate.sandbox.host_checks import Check  # noqa: PLC0415
-
-    notes = sorted(
-        audit(store=session.places.plugins), key=lambda note: WORST_FIRST.index(note.kind)
-    )
-    if not notes:
-        return Check(name="plugins", state="ok", cause="nothing of them ran or changed here")
-    labels = list(dict.fromkeys(note.distribution for note in notes))
-    first = "; ".join(f"{note.distribution}: {note.what}" for note in notes[:3])
-    more = f"; and {len(notes) - 3} more" if len(notes) > 3 else ""
-    return Check(
-        name="plugins",
-        state="warn",
-        cause=f"{len(labels)} with something to look at: {first}{more}",
-        cure="deskmate plugin audit",
-    )
 
 
 async def _look(session: Session, quick: bool, fix: bool) -> tuple[tuple[Check, ...], list[str]]:

@@ -11,6 +11,7 @@ from deskmate.types.events import (
     ModelFailed,
     Payload,
     Refused,
+    Remembered,
     RunFinished,
     RunResumed,
     SandboxOpened,
@@ -35,6 +36,9 @@ def lines_of(payload: Payload) -> tuple[Line, ...]:
     match payload:
         case ChangesStaged() as staged:
             return _staged(staged)
+        case Remembered(confirmed=confirmed) as note:
+            mark, colour = ("•", "cyan") if confirmed else ("?", "yellow")
+            return (Line(mark, f"{note.in_short} {note.text}", colour),)
         case Validated(passed=True, rules=rules):
             return (Line("✓", f"checked in a clean room: {', '.join(rules)}", "green"),)
         case Validated(findings=findings):

@@ -14,14 +14,17 @@ from deskmate.types.events import (
     ApplyStarted,
     ChangesDiscarded,
     ChangesStaged,
+    Compacted,
     EgressAsked,
     EgressEnded,
     GrantsSet,
     KindsSeen,
+    MemoryTold,
     NetworkSet,
     Payload,
     PluginsSet,
     ProjectSet,
+    Remembered,
     SandboxOpened,
     TextTaken,
     ThreadCreated,
@@ -82,6 +85,8 @@ def _text(payload: Payload) -> str:
             return text
         case ThreadForked(parent=parent, seq=seq):
             return f"from {parent} at event {seq}"
+        case Compacted() as made:
+            return made.in_short
         case Validated(findings=findings, passed=passed):
             return f"{'passed' if passed else 'not passed'}, {len(findings)} findings"
         case _:
@@ -97,6 +102,10 @@ def _settings(payload: Payload) -> str:
     match payload:
         case ProjectSet(name=name):
             return name or "in no project"
+        case MemoryTold(notes=notes):
+            return ", ".join(note.name for note in notes) or "no notes"
+        case Remembered(name=name, confirmed=confirmed, text=text):
+            return f"{name}{'' if confirmed else ' (waits for your word)'}: {text}"
         case GrantsSet(grants=grants):
             return ", ".join(f"{grant.folder} ({grant.mode})" for grant in grants)
         case ChangesStaged(created=created, modified=modified, deleted=deleted):

@@ -10,6 +10,7 @@ import click
 from deskmate.cli.foreign import add_command, say_foreign, update_command
 from deskmate.cli.output import Session, json_option, progress, say, say_json
 from deskmate.cli.permissions import agree
+from deskmate.cli.plugin_bundle import bundle_command
 from deskmate.cli.plugin_kit import (
     check_command,
     new_command,
@@ -46,6 +47,7 @@ command.add_command(new_command)
 command.add_command(pack_command)
 command.add_command(check_command)
 command.add_command(verify_command)
+command.add_command(bundle_command)
 command.add_command(lock_command)
 command.add_command(revoke_command)
 command.add_command(rollback_command)

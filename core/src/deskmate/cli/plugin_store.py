@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 import click
 
 from deskmate.cli.output import Session, json_option, progress, say, say_json
+from deskmate.cli.plugin_bundle import is_bundle, order_of
 from deskmate.cli.plugin_upkeep import say_upgrade
 from deskmate.discovery.permissions import permission_lines
+from deskmate.errors import UserError
 
 if TYPE_CHECKING:
     from deskmate.discovery.installing import InstallResult
 
 
 @click.command("install", short_help="Install wheels as data: nothing of them runs here.")
-@click.argument("what", nargs=-1, required=True, metavar="NAME|WHEEL...")
+@click.argument("what", nargs=-1, required=True, metavar="NAME|WHEEL|BUNDLE...")
 @click.option(
     "--wheelhouse",
     type=click.Path(exists=True, file_okay=False, resolve_path=True, path_type=Path),
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     multiple=True,
     metavar="sha256:HEX",
     help="Refuse a wheel with another hash.",
+)
+@click.option(
+    "--signer", default="", help="The key that must have signed a bundle (64 hex digits)."
 )
 @click.option(
     "--cooldown",
@@ -45,6 +50,7 @@ def install_command(
     what: tuple[str, ...],
     wheelhouse: Path | None,
     hashes: tuple[str, ...],
+    signer: str,
     cooldown: int | None,
     diff: bool,
     as_json: bool,
@@ -55,6 +61,7 @@ def install_command(
     deskmate plugin install ./deskmate_acme-1.2-py3-none-any.whl --hash sha256:…
     deskmate plugin install deskmate-acme==1.2 --wheelhouse ~/wheels
     deskmate plugin install deskmate-acme
+    deskmate plugin install deskmate-acme-1.2.bundle.zip --signer KEY
 
     A wheel is data: it is looked at, unpacked beside Deskmate and never on Python's path. A source
     archive, a start-up hook, a command, compiled code, or a file that RECORD does not know is refused.
@@ -70,10 +77,16 @@ def install_command(
     from deskmate.discovery.upgrade import upgrades_of  # noqa: PLC0415
     from deskmate.models.settings import read_settings  # noqa: PLC0415
 
-    days = cooldown_days(read_settings(session.places.config)) if cooldown is None else cooldown
-    order = InstallOrder(what=what, wheelhouse=wheelhouse, hashes=hashes, cooldown_days=days)
     store = PluginStore(session.places.plugins)
-    results = install(order, store, progress())
+    if any(is_bundle(one) for one in what):
+        with order_of(what, signer, hashes) as order:
+            results = install(order, store, progress())
+    elif signer:
+        raise UserError("Only bundles are signed.", hint="Pin a wheel by its hash: --hash sha256:…")
+    else:
+        days = cooldown_days(read_settings(session.places.config)) if cooldown is None else cooldown
+        order = InstallOrder(what=what, wheelhouse=wheelhouse, hashes=hashes, cooldown_days=days)
+        results = install(order, store, progress())
     if as_json:
         rows = [
             {"new": result.new, "upgrades": upgrades_of(result.stored, store), **_row(result)}

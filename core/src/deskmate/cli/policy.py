@@ -119,6 +119,21 @@ def budget_command(session: Session, thread: str, usd: float | None, as_json: bo
     _change(session, thread, lambda rules: replace(rules, budget_usd=usd), as_json=as_json)
 
 
+@command.command("ask-above", short_help="Be asked before a call of the model that may cost much.")
+@click.argument("thread")
+@click.argument("usd", type=click.FloatRange(min=0), required=False)
+@json_option
+@click.pass_obj
+def ask_above_command(session: Session, thread: str, usd: float | None, as_json: bool) -> None:
+    """Be asked before each call of the model that may cost more than USD; without USD never.
+
+    What a call may cost is an upper estimate: nothing read from the cache, the reply as long as it may be.
+    """
+    from dataclasses import replace  # noqa: PLC0415
+
+    _change(session, thread, lambda rules: replace(rules, ask_usd=usd), as_json=as_json)
+
+
 def _change(
     session: Session, thread: str, change: Callable[[Rules], Rules], *, as_json: bool
 ) -> None:
@@ -135,6 +150,8 @@ def _say_rules(rules: Rules) -> None:
     say(f"mode {rules.mode}")
     if rules.budget_usd is not None:
         say(f"budget {rules.budget_usd:.2f} USD")
+    if rules.ask_usd is not None:
+        say(f"asks before a call that may cost more than {rules.ask_usd:.2f} USD")
     for rule in rules.rules:
         say(f"{_shown(rule)}  {_WORDS[rule.decision]}")
 

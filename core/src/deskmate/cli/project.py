@@ -10,6 +10,7 @@ import anyio
 import click
 
 from deskmate.cli.output import Session, json_option, say, say_json
+from deskmate.cli.project_memory import memory
 from deskmate.errors import UserError
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ def command() -> None:
     What a project holds is in each of its threads from the thread's next run on.
     """
 
+
+command.add_command(memory)
 
 _folders = click.option(
     "--folder",
@@ -148,9 +151,14 @@ def change(
 @click.pass_obj
 def delete(session: Session, project: str) -> None:
     """Delete a project. Its threads stay, and keep what they have of it."""
+    from deskmate.store.memory import Memories  # noqa: PLC0415 - only commands need it
+
     found = projects(session).get(project)
     projects(session).delete(found)
     say(f"The project {found.name} is deleted.")
+    notes = Memories(session.places.data).folder(found.id)
+    if notes.is_dir() and any(notes.iterdir()):
+        say(f"  its notes stay in {notes}; remove them there")
     for line in _threads(session).get(found.id, []):
         say(f"  stays    {line}")
 

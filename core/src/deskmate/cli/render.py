@@ -18,6 +18,7 @@ from deskmate.types.events import (
     ModelReplied,
     Payload,
     Refused,
+    Remembered,
     RunFinished,
     RunResumed,
     SandboxOpened,
@@ -132,6 +133,9 @@ def _one_line(payload: Payload) -> tuple[str, str, str] | None:
             return "✗", f"tools are off: {why}", "red"
         case Refused(what=what, why=why):
             return "✗", f"refused: {what}: {why}", "yellow"
+        case Remembered(confirmed=confirmed) as note:
+            mark, colour = ("•", "cyan") if confirmed else ("?", "yellow")
+            return mark, f"{note.in_short} {_short(note.text, 300)}", colour
         case RunResumed():
             return "•", "going on where it stopped", "cyan"
         case RunFinished(reason=reason, text=text):

@@ -277,6 +277,10 @@ def show_result(result: RunResult, *, streamed: bool = False) -> None:
     if result.reason != "done" and not streamed:
         why = "" if result.text == result.answer else f": {result.text}"
         say(f"{result.reason.replace('_', ' ')}{why}")
+    if result.usage.prompt_tokens:
+        from deskmate.host.costs import in_words  # noqa: PLC0415 - not for --help
+
+        say(f"used {in_words(result.usage)}")
     say(f"thread {result.thread}")
     if result.reason in _RESUMABLE:
         say(f"Go on with: deskmate thread resume {result.thread}")

@@ -22,22 +22,33 @@ if TYPE_CHECKING:
     help="Default: the one of the last time; the first time any that is free.",
 )
 @click.option("--no-browser", is_flag=True, help="Only print the link that signs a browser in.")
+@click.option(
+    "--name",
+    help="Let devices in that reach this page under a name, over HTTPS that a proxy of yours ends here; `none`: no more.",
+)
 @click.pass_obj
-def command(session: Session, port: int | None, no_browser: bool) -> int:
+def command(session: Session, port: int | None, no_browser: bool, name: str | None) -> int:
     """Serve the page and open it in the browser, signed in.
 
     It listens on 127.0.0.1 only. What you begin in the page goes on while this runs, with the window closed too; Ctrl-C
     stops it, and nothing is lost. Where the page is served already, this only opens it in one more browser.
 
     The link that is printed signs one browser in, once, within two minutes.
+
+    For a phone: `tailscale serve --bg PORT`, and once `deskmate serve --name laptop.tail1234.ts.net`. The page itself is
+    never served to a network.
     """
     from deskmate.web.page import Page  # noqa: PLC0415 - the help must stay light
     from deskmate.web.serving import Door, listen, serve  # noqa: PLC0415
 
     Page()  # says so if it was never built
     door = Door(session.places)
+    if name is not None:
+        door.set_name(name)
     if door.is_served():
-        say("The page is served already.")
+        say(
+            "The page is served already." + (" The name holds from its next start." if name else "")
+        )
         _show(door, no_browser=no_browser)
         return 0
     from deskmate.host import Host  # noqa: PLC0415

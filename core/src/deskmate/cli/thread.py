@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 import anyio
 import click
 
+from deskmate.cli.cost import cost
 from deskmate.cli.opening import choose_thread, open_for_reading
 from deskmate.cli.output import Session, json_option, say, say_json
 from deskmate.cli.own_thread import COMMANDS, catalogue
 from deskmate.cli.project import projects
 from deskmate.cli.thread_files import FILE_COMMANDS
+from deskmate.cli.thread_queue import QUEUE_COMMANDS
 from deskmate.types.codec import to_json
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ def command() -> None:
     """Find, show, resume, name, export and verify threads."""
 
 
-for own in (*COMMANDS, *FILE_COMMANDS):
+for own in (*COMMANDS, *FILE_COMMANDS, *QUEUE_COMMANDS, cost):
     command.add_command(own)
 
 

@@ -14,6 +14,7 @@ from deskmate.ports import Approver, Clock, Model, Observer, Progress, Sandbox
 from deskmate.types.events import PluginsSet
 from deskmate.types.ids import ThreadId
 from deskmate.types.places import Places
+from deskmate.types.registry import Registry
 
 if TYPE_CHECKING:
     from deskmate.connectors.egress.outside import Outside
@@ -81,6 +82,11 @@ class Host:
         """While this lasts, machines are restored ahead of need, also for the runs after this one."""
         return self._adapters.sandbox().pooled()
 
+    async def registry(self, plugins: Sequence[str], progress: Progress) -> Registry:
+        """Return what these plugins bring, as their machine reports it. Raises PluginError, SandboxMissing."""
+        self._adapters.check_plugins(plugins)
+        return await self._adapters.sandbox().registry(plugins, progress)
+
     async def create_thread(self, title: str, thread: ThreadId | None = None) -> ThreadId:
         """Make an empty thread and return its id, `thread` where that was chosen before."""
         from deskmate.store.making import create_thread  # noqa: PLC0415
@@ -104,13 +110,21 @@ class Host:
             grants += beside(project.grants, grants)
             plugins += project.plugins
         check_grants(grants)
+        organisation = self._adapters.organisation()
+        organisation.check_folders(grants)
+        organisation.check_hosts(order.hosts)
+        organisation.check_apply(order.apply)
         self._adapters.check_plugins(plugins)
         self._adapters.check_consent(plugins)
         for name in order.connectors:
-            self._adapters.connectors().get(name)
+            organisation.check_connector(self._adapters.connectors().get(name).url)
         self._adapters.plugin_settings(plugins)
         if order.model or new:
             self._adapters.model(order.model)
+        if order.attachments:
+            from deskmate.host.attachments import Uploads  # noqa: PLC0415
+
+            Uploads(self._adapters.places).check(order.attachments)
 
 
 async def set_thread_plugins(

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from deskmate.connectors.redaction import Redactor
     from deskmate.connectors.vault import Vault
     from deskmate.discovery.installed import Catalogue
+    from deskmate.host.organisation import Organisation
     from deskmate.store.blobs import BlobStore
+    from deskmate.store.memory import Memories
     from deskmate.store.projects import Projects
 
 
@@ -86,6 +88,12 @@ class Adapters:
 
         return Projects(self.places.data)
 
+    def memories(self) -> Memories:
+        """Return the notes of the user's projects."""
+        from deskmate.store.memory import Memories  # noqa: PLC0415
+
+        return Memories(self.places.data)
+
     def digests(self) -> Digests:
         """Return what is known of files that were read before."""
         from deskmate.changes.digests import Digests  # noqa: PLC0415
@@ -110,12 +118,22 @@ class Adapters:
         return self._sandbox
 
     def model(self, name: str | None, record: Path | None = None) -> Model:
-        """Return the model of this name, or the one that the settings ask for."""
+        """Return the model of this name, or the one that the settings ask for. Raises UserError if it is not allowed."""
         if self._model is not None:
             return self._model
-        from deskmate.models.choose import choose_model  # noqa: PLC0415
+        from deskmate.models.choose import choose_model, server_of  # noqa: PLC0415
 
-        return choose_model(name, self._environ, self.settings(), record=record)
+        settings = self.settings()
+        model = choose_model(name, self._environ, settings, record=record)
+        server = server_of(model.name, self._environ, settings)
+        self.organisation().check_model(model.name, [server] if server else [])
+        return model
+
+    def organisation(self) -> Organisation:
+        """Return what this machine's administrator allows. Raises ConfigError."""
+        from deskmate.host.organisation import read_organisation  # noqa: PLC0415
+
+        return read_organisation()
 
     @property
     def own_folders(self) -> tuple[Path, ...]:
@@ -123,7 +141,8 @@ class Adapters:
         return (self.places.data, self.places.cache, self.places.config)
 
     def check_plugins(self, names: Sequence[str]) -> None:
-        """Raise PluginError if one of these is missing or broken."""
+        """Raise PluginError if one of these is missing or broken, UserError if it is not allowed."""
+        self.organisation().check_plugins(names)
         if names and not self._brings_own_plugins:
             catalogue = self.catalogue()
             for name in names:
@@ -209,8 +228,9 @@ class Adapters:
     async def choose_plugins(self, names: Sequence[str], progress: Progress) -> PluginsSet:
         """Return the fact that these plugins are enabled, locked to what is installed now.
 
-        Raises PluginError if one is missing or broken.
+        Raises PluginError if one is missing or broken, UserError if it is not allowed.
         """
+        self.organisation().check_plugins(names)
         if self._brings_own_plugins:
             return PluginsSet(lock=Digest(""), versions=dict.fromkeys(names, ""))
         from deskmate.discovery.consent import permissions_digest  # noqa: PLC0415

@@ -18,7 +18,7 @@ SLOWER = 1.25
 """A figure this many times the usual one is told: less is the weather of a shared machine."""
 _COMPARED = 5
 _KEPT = 500
-_GROWING = ("ratio",)
+_GROWING = ("ratio", "read_share")
 """Figures of which more is better; of all other measured ones less is."""
 _SETTINGS = (
     "isolation",
@@ -31,6 +31,8 @@ _SETTINGS = (
     "rows",
     "appends",
     "events",
+    "turns",
+    "first_token_ms",
 )
 """What was asked for, not measured: only runs that agree in it are compared."""
 

@@ -12,6 +12,7 @@ import anyio.to_thread
 
 from deskmate.errors import DeskmateError, UserError
 from deskmate.types.events import (
+    Compacted,
     Event,
     RunFinished,
     RunResumed,
@@ -73,7 +74,7 @@ async def erase_events(places: Places, thread: str, choice: Choice, why: str) ->
         events = await store.events()
         _check_is_settled(events, thread)
         seqs = chosen(events, choice)
-        seqs |= titles_of(events, seqs)
+        seqs |= titles_of(events, seqs) | summaries_of(events, seqs)
         for copy in await anyio.to_thread.run_sync(copies_of, places.threads, thread, seqs):
             if reason := _why_not(copy, thread):
                 left += [_left(copy, reason, why)] if copy.seqs or copy.problem else []
@@ -103,7 +104,8 @@ async def _erase_fork(
             return ()
         events = await store.events()
         _check_is_settled(events, thread)
-        return (await store.erase({*seqs, *titles_of(events, seqs)}, why)).seqs
+        more = titles_of(events, seqs) | summaries_of(events, seqs)
+        return (await store.erase({*seqs, *more}, why)).seqs
 
 
 def _check_is_settled(events: Sequence[Event], thread: str) -> None:
@@ -176,6 +178,16 @@ def titles_of(events: Sequence[Event], seqs: Collection[int]) -> frozenset[int]:
         if event.seq not in seqs
         and isinstance(event.payload, ThreadCreated | ThreadRenamed)
         and any(text.startswith(_FORK.sub("", event.payload.title).rstrip("…")) for text in said)
+    )
+
+
+def summaries_of(events: Sequence[Event], seqs: Collection[int]) -> frozenset[int]:
+    """Return the summaries that were made after the first of the chosen events: they may tell what it said."""
+    first = min(seqs, default=0)
+    return frozenset(
+        event.seq
+        for event in events
+        if first and event.seq > first and isinstance(event.payload, Compacted)
     )
 
 

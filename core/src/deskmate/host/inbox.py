@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -11,6 +11,7 @@ import anyio.to_thread
 
 from deskmate.errors import DeskmateError, UserError
 from deskmate.host.orders import RunOrder, RunResult, Unattended
+from deskmate.host.wording import sentence_of
 from deskmate.ports import Approver, Observer
 from deskmate.store.listing import ThreadSummary
 from deskmate.types.ids import Digest, ThreadId
@@ -33,7 +34,8 @@ class Item:
     """One thing that waits. `id`: stays the same while it does. `text`: what it is, in one line.
 
     `deadline`: from then on the answer is no, empty: none. `schedule`: whose run it is, empty: of nobody.
-    `shown`: of an approval, the whole call. `arguments`: its digest.
+    `shown`: of an approval, the whole call. `arguments`: its digest. `use`: the call that waits; empty: a request of
+    the virtual machine. `sentence`, `why`: what an approval is for, in human words. `choices`: offered with a question.
     """
 
     id: str
@@ -46,10 +48,17 @@ class Item:
     schedule: str = ""
     shown: tuple[str, ...] = ()
     arguments: Digest | None = None
+    use: str = ""
+    sentence: str = ""
+    why: str = ""
+    choices: tuple[str, ...] = ()
 
 
-async def list_inbox(places: Places) -> tuple[Item, ...]:
-    """Return what waits: questions first, then what failed, then what is finished; the oldest question first."""
+async def list_inbox(places: Places, asking: Collection[str] = ()) -> tuple[Item, ...]:
+    """Return what waits: questions first, then what failed, then what is finished; the oldest question first.
+
+    `asking`: threads whose runs are under way and wait for an answer.
+    """
     from deskmate.store.catalogue import Catalogue  # noqa: PLC0415
     from deskmate.store.schedules import Schedules  # noqa: PLC0415
 
@@ -64,7 +73,7 @@ async def list_inbox(places: Places) -> tuple[Item, ...]:
     for summary in summaries:
         if summary.archived:
             continue
-        if summary.state == "needs you":
+        if summary.state == "needs you" or summary.thread in asking:
             asked = await _questions(places, summary, store)
             items += asked
             if summary.pending and not asked:
@@ -147,7 +156,12 @@ def _asked(state: State, summary: ThreadSummary, due: Due | None) -> Iterator[It
     for use in state.open_uses:
         if use.is_question and use.answer is None:
             key = ("question", summary.thread, use.use.id)
-            yield _question(summary, key, question_of(use), due)
+            choices = use.use.input.get("choices")
+            yield replace(
+                _question(summary, key, question_of(use), due),
+                use=use.use.id,
+                choices=tuple(map(str, choices)) if isinstance(choices, list) else (),
+            )
         elif use.asked is not None and use.decision is None:
             yield replace(
                 _question(
@@ -158,6 +172,9 @@ def _asked(state: State, summary: ThreadSummary, due: Due | None) -> Iterator[It
                 deadline=min(filter(None, (until, use.asked.expires)), default=""),
                 shown=tuple(f"{name}: {value}" for name, value in use.use.input.items()),
                 arguments=use.asked.arguments,
+                use=use.use.id,
+                sentence=sentence_of(use.asked.tool, use.use.input),
+                why=use.asked.why,
             )
     for asked in state.questions.values():
         yield replace(
@@ -167,6 +184,8 @@ def _asked(state: State, summary: ThreadSummary, due: Due | None) -> Iterator[It
             deadline=min(filter(None, (until, asked.expires)), default=""),
             shown=tuple(f"{name}: {value}" for name, value in asked.shown.items()),
             arguments=asked.arguments,
+            sentence="sending something to the network",
+            why=asked.why,
         )
 
 

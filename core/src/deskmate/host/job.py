@@ -10,14 +10,17 @@ import anyio.to_thread
 
 from deskmate.errors import DeskmateError, SandboxMissing, UserError
 from deskmate.host.adapters import Adapters
+from deskmate.host.attaching import attach, is_lost, with_attached
 from deskmate.host.connectors import (
     choose_connectors,
     connectors_set,
     open_connectors,
     with_connectors,
 )
+from deskmate.host.memory import open_memory, tell_memory
 from deskmate.host.orders import RunOrder, RunResult
 from deskmate.host.standing import StandingApprover
+from deskmate.host.way_out import way_out_of
 from deskmate.ports import Approver, Delta, Observer
 from deskmate.types.connectors import ConnectorsSet
 from deskmate.types.events import (
@@ -43,7 +46,6 @@ if TYPE_CHECKING:
     from deskmate.changes.apply import Outcome, Place
     from deskmate.connectors.redaction import Redactor
     from deskmate.host.projects import Joined
-    from deskmate.ports import MakeEgress
     from deskmate.store.thread import ThreadStore
     from deskmate.types.connectors import ConnectorEntry
     from deskmate.types.events import NetworkSet
@@ -71,6 +73,7 @@ class Job:
         self._blobs = adapters.blobs()
         self._grants: tuple[Grant, ...] = ()
         self._joined: Joined | None = None
+        self._attached: tuple[str, ...] = ()
 
     async def carry_out(self) -> RunResult:
         """Run, apply, and return how it ended. No known secret gets into the log, a result or an error."""
@@ -88,15 +91,24 @@ class Job:
 
         await self._recover()
         await self._join_project()
+        self._order, self._attached = await attach(
+            self._adapters.places, self._store.thread, self._order
+        )
         events = await self._store.events()
         await self._set_grants(events)
         await self._see_kinds(events)
         plugins = await self._set_plugins(events)
+        if told := await tell_memory(self._adapters.memories(), events, self._progress):
+            await self._store.append(told)
         network = await self._set_network(plugins)
         chosen = await self._set_connectors(events, plugins)
         world, setup = await self._build(plugins, events)
-        world = replace(world, redact=redactor.value)
-        setup = replace(setup, egress=await self._egress(network))
+        memory = open_memory(self._adapters.memories(), events)
+        world = replace(world, redact=redactor.value, memory=memory)
+        way_out = await way_out_of(
+            self._adapters, network, await self._store.events(), self._progress
+        )
+        setup = replace(setup, egress=way_out)
         async with open_connectors(self._adapters, chosen, self._progress) as connectors:
             world = replace(world, connectors=connectors)
             setup = with_connectors(setup, chosen)
@@ -126,7 +138,10 @@ class Job:
 
         known = last(events, GrantsSet)
         had = known.grants if known is not None else ()
-        gone = self._joined.gone_folders if self._joined else ()
+        gone = set(self._joined.gone_folders if self._joined else ())
+        for grant in filter(is_lost, had):
+            gone.add(grant.folder)
+            self._progress(Note(f"{grant.name}: these attachments are not here any more"))
         by_folder = {grant.folder: grant for grant in had if grant.folder not in gone}
         for grant in self._order.grants:
             same = by_folder.get(grant.folder)
@@ -135,6 +150,7 @@ class Job:
             by_folder[grant.folder] = replace(grant, name=name)
         self._grants = tuple(by_folder.values())
         check_grants(self._grants)
+        self._adapters.organisation().check_folders(self._grants)
         if self._grants != had:
             await self._store.append(GrantsSet(grants=self._grants))
 
@@ -193,39 +209,19 @@ class Job:
         )
         for line in gone:
             self._progress(Note(line))
+        for entry in chosen:
+            self._adapters.organisation().check_connector(entry.url)
         record = connectors_set(chosen)
         if record != (known or ConnectorsSet(connectors={})):
             await self._store.append(record)
         return chosen
-
-    async def _egress(self, network: NetworkSet) -> MakeEgress | None:
-        """Return what makes the broker of each machine, None where the thread may reach nothing."""
-        if not network.rules:
-            return None
-        from deskmate.host.network import egress_for  # noqa: PLC0415
-
-        vault = await anyio.to_thread.run_sync(self._adapters.vault)
-        values: dict[tuple[str, str], str] = {}
-        for grant in network.secrets:
-            value = await anyio.to_thread.run_sync(vault.get, grant.plugin, grant.name)
-            if value is None:
-                named = f"{grant.plugin} {grant.name}"
-                self._progress(f"no secret {named} yet: deskmate secret set {named}")
-            else:
-                values[grant.plugin, grant.name] = value
-        return egress_for(
-            network,
-            self._adapters.outside(),
-            values,
-            models=self._adapters.model_hosts(),
-            before=[event.payload for event in await self._store.events()],
-        )
 
     async def _build(
         self, plugins: tuple[str, ...], events: Sequence[Event]
     ) -> tuple[World, Setup]:
         from deskmate.agent.asking import one_line  # noqa: PLC0415
         from deskmate.agent.world import Setup, World  # noqa: PLC0415
+        from deskmate.store.waiting import Listening, WaitingMessages  # noqa: PLC0415
 
         sandbox = self._adapters.sandbox()
         tools_off = ""
@@ -246,6 +242,7 @@ class Job:
             blobs=self._blobs,
             clock=self._adapters.clock,
             answers_by=lambda: self._standing.by if self._standing else "user",
+            waiting=Listening(WaitingMessages(self._adapters.places.threads, self._store.thread)),
         )
         setup = Setup(
             registry=registry,
@@ -289,10 +286,11 @@ class Job:
             return None
         return UserSaid(
             run=new_run_id(),
-            text=self._order.text,
+            text=with_attached(self._order.text, self._grants, self._attached),
             model=model,
             limits=self._order.limits,
             apply=self._order.apply,
+            queued=self._order.queued,
         )
 
     async def _recover(self) -> None:
@@ -315,6 +313,10 @@ class Job:
             return ""
         if state.run.apply == "review" or not state.dirty:
             return ""
+        try:
+            self._adapters.organisation().check_apply(state.run.apply)
+        except UserError as error:
+            return f"nothing was written: {error.message}"
         verdict = last(events, Validated)
         if state.deliverables and not (verdict and verdict.passed):  # perhaps of an earlier run
             return "nothing was written: the output checks refused the results"

@@ -161,7 +161,7 @@ async def past_changes(places: Places, thread: str, paths: Sequence[str] = ()) -
     said = {
         str(event.payload.run): event.payload.text
         for event in events
-        if isinstance(event.payload, UserSaid)
+        if isinstance(event.payload, UserSaid) and not event.payload.queued
     }
     found = [_past(applied, said) for applied in history(events, BlobStore(places.blobs))]
     return tuple(

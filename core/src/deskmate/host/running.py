@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
@@ -21,7 +21,10 @@ from deskmate.types.progress import Counted
 from deskmate.types.registry import ToolSpec
 
 if TYPE_CHECKING:
+    from deskmate.agent.state import State
     from deskmate.host import Host
+    from deskmate.store.waiting import WaitingMessages
+    from deskmate.types.waiting import Queued
 
 LOG = logging.getLogger("deskmate")
 STOP_S = 30.0
@@ -164,6 +167,10 @@ class Runs:
         """Return why the thread's last run in this process could not begin or broke off."""
         return self._problems.get(ThreadId(thread))
 
+    def check(self, order: RunOrder) -> None:
+        """Refuse folders, plugins and such that no run could have. Blocks. Raises as `Host.check`."""
+        self._host.check(order, new=False)
+
     async def start(self, order: RunOrder, thread: str | None = None) -> ThreadId:
         """Begin a run, in a new thread without `thread`, and return whose it is; it goes on by itself.
 
@@ -176,12 +183,15 @@ class Runs:
         self._begin(known, order, {})
         return known
 
-    def _check_free(self, thread: str) -> None:
+    def _is_busy(self, thread: str) -> bool:
         from deskmate.store.lock import is_locked  # noqa: PLC0415
         from deskmate.store.thread import LOCK_FILE, thread_folder  # noqa: PLC0415
 
         folder = thread_folder(self._places.threads, thread)
-        if ThreadId(thread) in self._live or is_locked(folder / LOCK_FILE):
+        return ThreadId(thread) in self._live or is_locked(folder / LOCK_FILE)
+
+    def _check_free(self, thread: str) -> None:
+        if self._is_busy(thread):
             raise UserError(
                 "This thread is at work.", hint="Wait until it has finished, or stop it first."
             )
@@ -221,6 +231,9 @@ class Runs:
                 self._problems[thread] = problem
             live.over.set()
             self._listener.ended(thread, problem)
+        with suppress(DeskmateError, OSError):  # it stays in the queue, and is shown there
+            if problem is None:
+                await self._go_on_with_waiting(thread)
         await self._tidy_up()
 
     async def _watch(self, thread: ThreadId, live: _Live) -> None:
@@ -289,17 +302,69 @@ class Runs:
     async def _decide_parked(
         self, thread: ThreadId, use: ToolUseId, digest: Digest, *, allow: bool
     ) -> None:
-        from deskmate.agent.state import fold  # noqa: PLC0415
-        from deskmate.store.thread import open_thread  # noqa: PLC0415
-
         self._check_free(thread)
-        async with open_thread(self._places.threads, thread, write=False) as store:
-            state = fold(await store.events())
+        state = await self._state(thread)
         asked = [item.asked for item in state.open_uses if item.asked and item.decision is None]
         asked += state.questions.values()
         if not any(one.tool_use_id == use and one.arguments == digest for one in asked):
             raise _nothing_waits()
         self._begin(thread, RunOrder(), {digest: allow})
+
+    def asking(self) -> frozenset[ThreadId]:
+        """Return the threads whose runs here wait for the user's answer."""
+        return frozenset(thread for thread, live in self._live.items() if live.waits)
+
+    async def say_later(self, thread: str, text: str) -> Queued:
+        """Keep a message for a thread that is at work, durably; its run hears it when its step is done.
+
+        A thread that has finished meanwhile begins with it. Raises UserError, StorageFailed.
+        """
+        messages = self._messages(thread)
+        queued = await anyio.to_thread.run_sync(messages.put, text)
+        if not self._is_busy(thread):
+            await self._go_on_with_waiting(ThreadId(thread))
+        return queued
+
+    async def say_now(self, thread: str, message: str) -> None:
+        """Begin a run with a message that waits in a thread where nothing is under way. Raises UserError."""
+        self._check_free(thread)
+        waiting = await anyio.to_thread.run_sync(self._messages(thread).all)
+        found = [queued for queued in waiting if queued.id == message]
+        if not found:
+            raise UserError("This message does not wait any more.", hint="See the thread again.")
+        order = RunOrder(text=found[0].text, queued=message)
+        if (last := (await self._state(thread)).run) is not None:
+            # it was said to a run of these bounds
+            order = replace(order, limits=last.limits, apply=last.apply)
+        await anyio.to_thread.run_sync(self.check, order)
+        self._begin(ThreadId(thread), order, {})
+
+    async def pause(self, thread: str) -> None:
+        """Have the thread's run pause when its step is done, wherever it runs. Raises UserError if none does."""
+        if not self._is_busy(thread):
+            raise UserError("Nothing runs in this thread.")
+        await anyio.to_thread.run_sync(self._messages(thread).ask_pause)
+
+    def _messages(self, thread: str) -> WaitingMessages:
+        from deskmate.store.waiting import WaitingMessages  # noqa: PLC0415
+
+        return WaitingMessages(self._places.threads, thread)
+
+    async def _state(self, thread: str) -> State:
+        from deskmate.agent.state import fold  # noqa: PLC0415
+        from deskmate.store.thread import open_thread  # noqa: PLC0415
+
+        async with open_thread(self._places.threads, thread, write=False) as store:
+            return fold(await store.events())
+
+    async def _go_on_with_waiting(self, thread: ThreadId) -> None:
+        """Begin a run with the oldest message that waits, where the last one has ended and nothing else is open."""
+        waiting = await anyio.to_thread.run_sync(self._messages(thread).all)
+        if not waiting or self._is_busy(thread):
+            return
+        ended = (await self._state(thread)).ended
+        if ended is not None and ended.reason in ("done", "rejected"):
+            await self.say_now(thread, waiting[0].id)
 
     def cancel(self) -> None:
         """End all runs as stopped; their threads go on later."""

@@ -20,6 +20,7 @@ from deskmate.types.events import (
     ApprovalGiven,
     ChangesDiscarded,
     ChangesStaged,
+    Compacted,
     DeliverableSigned,
     EgressAsked,
     Event,
@@ -28,6 +29,7 @@ from deskmate.types.events import (
     ModelReplied,
     PluginsSet,
     Refused,
+    Remembered,
     RunFinished,
     ThreadCreated,
     ThreadForked,
@@ -141,6 +143,10 @@ def _section(event: Event, facts: _Facts, blobs: BlobReader) -> str:
             return _box(event, "ok" if verdict.passed else "bad", _verdict(verdict))
         case DeliverableSigned() as signed:
             return _box(event, "ok", _signature(signed))
+        case Remembered() as note:
+            return _box(event, "line", escaped(f"{note.in_short} {note.text}"))
+        case Compacted() as made:
+            return _box(event, "line", escaped(f"Compacted: {made.in_short}."))
         case RunFinished(reason=reason, text=text) if reason != "done":
             return _box(event, "attention", f"<b>{_words(reason)}</b> {escaped(text)}")
     line = _line(event, facts)

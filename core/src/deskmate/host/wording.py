@@ -11,6 +11,10 @@ from deskmate.shown import one_line
 LIMIT = 100
 _FIELD = re.compile(r"\{(\w+)\}")
 _SENTENCES = {
+    "memory__read": "reading the note {name}",
+    "memory__remember": "remembering {name}",
+    "thread__read": "reading {ref} again",
+    "thread__search": "searching the thread for {words}",
     "workspace__read": "reading {path}",
     "workspace__write": "writing {path}",
     "workspace__edit": "editing {path}",

@@ -64,6 +64,11 @@ class AnthropicModel:
         """What the catalogue says of it."""
         return self._info
 
+    @property
+    def context_tokens(self) -> int | None:
+        """Tokens that prompt and reply may have together, as the catalogue or the user says."""
+        return self._info.context_tokens
+
     def estimate_cost_usd(self, request: ModelRequest) -> float | None:
         """Return an upper estimate: nothing cached, the output as long as it may be."""
         body = request_body(request, self._info)

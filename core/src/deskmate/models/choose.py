@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 from deskmate.errors import ConfigError
 from deskmate.models.anthropic import ANTHROPIC_URL, AnthropicModel
 from deskmate.models.catalogue import FREE, MODELS, find_model
+from deskmate.models.client import NAME as CLIENT
+from deskmate.models.client import ClientModel
 from deskmate.models.offline import OfflineModel
 from deskmate.models.record import RecordingModel
 from deskmate.models.replay import ReplayModel
@@ -45,6 +47,8 @@ def choose_model(
 def _find(name: str, environ: Mapping[str, str], config: Mapping[str, Any]) -> Model:
     if name == "offline":
         return OfflineModel()
+    if name == CLIENT:  # its program has gone: the run that it left is checked and staged
+        return ClientModel()
     if name.startswith("replay:"):
         return ReplayModel(Path(name.removeprefix("replay:")).expanduser())
     if name == "local" or name.startswith("local:"):
@@ -59,6 +63,15 @@ def default_name(environ: Mapping[str, str], config: Mapping[str, Any]) -> str:
     if environ.get(KEY):
         return "sonnet"
     return "local" if _server(environ, config) else "offline"
+
+
+def server_of(name: str, environ: Mapping[str, str], config: Mapping[str, Any]) -> str:
+    """Return the host that the model of this name is asked at, empty for one that asks nobody."""
+    if name in ("offline", CLIENT) or name.startswith("replay:"):
+        return ""
+    if name == "local" or name.startswith("local:"):
+        return urlsplit(_server(environ, config)).hostname or ""
+    return urlsplit(environ.get("ANTHROPIC_BASE_URL") or ANTHROPIC_URL).hostname or ""
 
 
 def _server(environ: Mapping[str, str], config: Mapping[str, Any]) -> str:

@@ -9,34 +9,32 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from deskmate.errors import DeskmateError, ModelRejected, ModelUnavailable
+from deskmate.models.caching import MOST, mark_messages, mark_prefix
 from deskmate.models.catalogue import ModelInfo
 from deskmate.ports import ModelRequest
 from deskmate.types.messages import Message, Text, block_to_json
 from deskmate.types.registry import ToolSpec
 
-_CACHE = {"cache_control": {"type": "ephemeral"}}
-_CACHEABLE = ("text", "tool_use", "tool_result")
 _PASSING = ("overloaded_error", "rate_limit_error", "api_error", "timeout_error")
 """Error types that go by, also where they come in a stream whose status was 200."""
 
 
 def request_body(request: ModelRequest, info: ModelInfo) -> dict[str, Any]:
-    """Return the request's JSON.
-
-    Cache breakpoints: the end of the system blocks, of the tools, and of the last two user messages,
-    so that each turn reads what the turn before has written.
-    """
+    """Return the request's JSON, with cache breakpoints where the next request will look for them."""
+    tools = [_tool(tool) for tool in request.tools]
+    system: list[dict[str, Any]] = [{"type": "text", "text": text} for text in request.system]
+    messages = [_message(message) for message in request.messages]
+    taken = mark_prefix(tools, system, request.shared) if tools or system else 0
+    mark_messages(messages, MOST - taken)
     body: dict[str, Any] = {
         "model": info.id,
         "max_tokens": min(request.max_tokens, info.max_output_tokens),
-        "messages": _with_breakpoints([_message(message) for message in request.messages]),
+        "messages": messages,
     }
-    if request.system:
-        system: list[dict[str, Any]] = [{"type": "text", "text": text} for text in request.system]
-        body["system"] = [*system[:-1], {**system[-1], **_CACHE}]
-    if request.tools:
-        tools = [_tool(tool) for tool in request.tools]
-        body["tools"] = [*tools[:-1], {**tools[-1], **_CACHE}]
+    if system:
+        body["system"] = system
+    if tools:
+        body["tools"] = tools
     return body
 
 
@@ -56,15 +54,6 @@ def _message(message: Message) -> dict[str, Any]:
     ]
     # The API takes neither an empty text nor a message without blocks.
     return {"role": message.role, "content": content or [{"type": "text", "text": "(no words)"}]}
-
-
-def _with_breakpoints(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    users = [message for message in messages if message["role"] == "user"]
-    for message in users[-2:]:
-        last = message["content"][-1]
-        if last["type"] in _CACHEABLE:
-            message["content"][-1] = {**last, **_CACHE}
-    return messages
 
 
 def wire_errors() -> tuple[type[Exception], ...]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from deskmate.models.replay import FORMAT, shape_of
-from deskmate.ports import Model, ModelReply, ModelRequest
+from deskmate.ports import Model, ModelReply, ModelRequest, Windowed
 from deskmate.types.codec import to_json
 
 
@@ -23,6 +23,11 @@ class RecordingModel:
     def name(self) -> str:
         """The other model's name."""
         return self._model.name
+
+    @property
+    def context_tokens(self) -> int | None:
+        """The other model's window."""
+        return self._model.context_tokens if isinstance(self._model, Windowed) else None
 
     async def reply(self, request: ModelRequest, on_text: Callable[[str], None]) -> ModelReply:
         """Return the other model's reply, recorded. Raises what it raises, and OSError."""

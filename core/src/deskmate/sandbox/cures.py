@@ -21,6 +21,11 @@ _QEMU_PACKAGES = ("qemu-system-x86",)
 _INSTALL_S = 1800
 
 
+def is_curable(check: Check) -> bool:
+    """Say whether something can be done about a check from here."""
+    return check.state != "ok" and check.name in _CURES
+
+
 def cure(check: Check, places: Places, progress: Progress) -> str:
     """Try to cure one check; return what was done, "" if nothing can be done from here.
 

@@ -15,6 +15,7 @@ from deskmate.types.events import (
     ApplyFinished,
     ApplyStarted,
     CheckpointMade,
+    Compacted,
     EgressAsked,
     EgressEnded,
     Event,
@@ -37,7 +38,13 @@ from deskmate.types.network import READING
 
 RUNNABLE = ("tool_use", "end_turn", "stop_sequence", "")
 """Stop reasons after which a reply's tool uses may run; some servers send none."""
-_BY_THE_HOST = ("workspace__ask", "skill__read")
+_BY_THE_HOST = (
+    "workspace__ask",
+    "skill__read",
+    "skill__search",
+    "thread__read",
+    "thread__search",
+)
 """Tools that the host answers itself: nothing is dispatched, so there is no intent."""
 
 Checker = Callable[[Sequence[Event]], Iterator[str]]
@@ -80,33 +87,42 @@ def _needs_results(payload: Any) -> bool:
     return isinstance(payload, ModelAsked)
 
 
-_INTENTS: Mapping[type, type] = {
-    ModelReplied: ModelAsked,
-    ModelFailed: ModelAsked,
-    ApplyFinished: ApplyStarted,
-}
-"""Outcome → the intent it must follow; each intent allows one outcome."""
+def _intent_of(payload: Any) -> tuple[type, object] | None:
+    """Return the intent that an outcome must follow; each intent allows one outcome."""
+    match payload:
+        case ModelReplied(turn=key) | ModelFailed(turn=key):
+            return ModelAsked, key
+        case Compacted(turn=key, by=by) if by != "rules":
+            return ModelAsked, key
+        case ApplyFinished(plan=key):
+            return ApplyStarted, key
+    return None
 
 
-def check_intents(events: Iterable[Event]) -> Iterator[str]:
+def check_intents(events: Sequence[Event]) -> Iterator[str]:
     """I3: no outcome without its intent before it, and one at most."""
     open_: Counter[tuple[type, object]] = Counter()
     started: set[str] = set()
-    sending: set[str] = set()
     for event in events:
         payload = event.payload
         match payload:
             case ModelAsked(turn=key) | ApplyStarted(plan=key):
                 open_[type(payload), key] += 1
-            case ModelReplied(turn=key) | ModelFailed(turn=key) | ApplyFinished(plan=key):
-                intent = _INTENTS[type(payload)]
-                if not open_[intent, key]:
-                    yield f"event {event.seq}: {event.kind} without {intent.__name__}"
-                open_[intent, key] = max(0, open_[intent, key] - 1)
             case ToolStarted(tool_use_id=use):
                 started.add(use)
             case ToolFinished(tool_use_id=use) if not _had_intent(payload, started):
                 yield f"event {event.seq}: a tool finished that was never started: {use}"
+        if intent := _intent_of(payload):
+            if not open_[intent]:
+                yield f"event {event.seq}: {event.kind} without {intent[0].__name__}"
+            open_[intent] = max(0, open_[intent] - 1)
+    yield from _check_requests(events)
+
+
+def _check_requests(events: Iterable[Event]) -> Iterator[str]:
+    sending: set[str] = set()
+    for event in events:
+        match event.payload:
             case EgressAsked(request=request, allowed=True):
                 sending.add(request)
             case EgressEnded(request=request):
@@ -191,7 +207,7 @@ def check_replies(events: Iterable[Event]) -> Iterator[str]:
         match event.payload:
             case ModelAsked():
                 asking = True
-            case ModelFailed() | UserSaid() | RunResumed() | RunFinished():
+            case ModelFailed() | Compacted() | UserSaid() | RunResumed() | RunFinished():
                 asking = False
             case ModelReplied(content=content, stop_reason=reason):
                 asking = False
@@ -218,8 +234,8 @@ class _Spent:
         if said.run != self.run:
             self.run, self.turns, self.calls, self.tokens, self.cost = said.run, 0, 0, 0, 0.0
 
-    def add(self, usage: Usage) -> None:
-        self.turns += 1
+    def add(self, usage: Usage, *, turns: int = 1) -> None:
+        self.turns += turns
         self.tokens += usage.input_tokens + usage.output_tokens
         self.tokens += usage.cache_read_tokens + usage.cache_write_tokens
         self.cost += usage.cost_usd or 0.0
@@ -253,6 +269,8 @@ def check_budgets(events: Iterable[Event]) -> Iterator[str]:
                 yield f"event {event.seq}: the model was asked although {over}"
             case ModelReplied(usage=usage):
                 spent.add(usage)
+            case Compacted(usage=usage):
+                spent.add(usage, turns=0)
             case ToolStarted(tool_use_id=use):
                 spent.calls += 1
                 if spent.calls > spent.limits.max_calls:

@@ -20,8 +20,10 @@ _TEXTS: Mapping[str, tuple[str, ...]] = {
     "ThreadCreated": ("title",),
     "ThreadRenamed": ("title",),
     "ProjectSet": ("name", "instructions"),
+    "Remembered": ("name", "text"),
     "UserSaid": ("text",),
     "ModelFailed": ("error",),
+    "Compacted": ("summary",),
     "ApprovalAsked": ("arguments", "why"),
     "ApprovalGiven": ("arguments",),
     "ApprovalUsed": ("arguments",),
@@ -35,6 +37,7 @@ _TEXTS: Mapping[str, tuple[str, ...]] = {
 }
 """Kind → fields whose text is personal. Digests of arguments are, too: few arguments can be tried out."""
 _LEFT_OUT: Mapping[str, tuple[str, ...]] = {
+    "MemoryTold": ("notes",),
     "ApprovalAsked": ("shown",),
     "ToolFinished": ("evidence", "deliverables", "full"),
     "ChangesStaged": ("refused", "deliverables"),

@@ -78,6 +78,12 @@ class Spans:
             self._put("chat", names.OUTPUT_MESSAGES, said)
         self._close("chat", time)
 
+    def _on_Compacted(self, payload: Mapping[str, Any], time: str) -> None:
+        usage = payload.get("usage", {})
+        self._put("chat", names.INPUT_TOKENS, int(usage.get("input_tokens", 0)))
+        self._put("chat", names.OUTPUT_TOKENS, int(usage.get("output_tokens", 0)))
+        self._close("chat", time)
+
     def _on_ModelFailed(self, payload: Mapping[str, Any], time: str) -> None:
         self._close("chat", time, error="model_failed")
 

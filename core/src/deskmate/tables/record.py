@@ -92,9 +92,9 @@ class TableRecord:
             raise UserError(f"The table {self.about.id} has no row {number}.")
         return row_of(found[0])
 
-    def rows(self, *, only_open: bool = False) -> Iterator[Row]:
-        """Yield the rows in order, a few hundred at a time in memory."""
-        state, after = ("open" if only_open else "%"), 0
+    def rows(self, *, only_open: bool = False, after: int = 0) -> Iterator[Row]:
+        """Yield the rows in order from the one after `after`, a few hundred at a time in memory."""
+        state = "open" if only_open else "%"
         while found := self._all(
             "select * from rows where state like ? and number > ? order by number limit 500",
             state,

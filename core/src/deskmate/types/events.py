@@ -2,7 +2,8 @@
 
 An event's kind is its class name in the log. The log is the only truth; all else is computed from it.
 Intent first: what has an effect outside (`ModelAsked`, `ToolStarted`, `ApplyStarted`) is stored before
-the effect, its outcome after.
+the effect, its outcome after. Here are the facts of runs, and all kinds together; those of the thread itself
+are in `thread_events`, those about files in `file_events`.
 """
 
 from __future__ import annotations
@@ -12,13 +13,87 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from deskmate.types.connectors import ConnectorsSet
-from deskmate.types.files import ApplyMode, Deliverable, Evidence, Grant
-from deskmate.types.findings import Finding
-from deskmate.types.ids import Digest, RunId, ThreadId, ToolUseId
+from deskmate.types.file_events import (
+    ApplyFinished,
+    ApplyStarted,
+    BaseTaken,
+    ChangesDiscarded,
+    ChangesStaged,
+    CheckpointMade,
+    ContentTaken,
+    DeliverableSigned,
+    Validated,
+)
+from deskmate.types.files import ApplyMode, Deliverable, Evidence
+from deskmate.types.ids import Digest, RunId, ToolUseId
 from deskmate.types.limits import Limits, Usage
 from deskmate.types.messages import Block
-from deskmate.types.network import NetworkRule, SecretGrant
-from deskmate.types.policy import Rules
+from deskmate.types.thread_events import (
+    Erased,
+    GrantsSet,
+    KindsSeen,
+    MemoryTold,
+    NetworkSet,
+    PluginsSet,
+    PolicySet,
+    ProjectSet,
+    Remembered,
+    TextTaken,
+    ThreadCreated,
+    ThreadForked,
+    ThreadMarked,
+    ThreadRenamed,
+)
+
+__all__ = [
+    "ERASED",
+    "KINDS",
+    "ApplyFinished",
+    "ApplyStarted",
+    "ApprovalAsked",
+    "ApprovalGiven",
+    "ApprovalUsed",
+    "BaseTaken",
+    "ChangesDiscarded",
+    "ChangesStaged",
+    "CheckpointMade",
+    "Compacted",
+    "ConnectorsSet",
+    "ContentTaken",
+    "DeliverableSigned",
+    "EgressAsked",
+    "EgressEnded",
+    "Erased",
+    "Event",
+    "FinishReason",
+    "GrantsSet",
+    "KindsSeen",
+    "MemoryTold",
+    "ModelAsked",
+    "ModelFailed",
+    "ModelReplied",
+    "NetworkSet",
+    "Outcome",
+    "Payload",
+    "PluginsSet",
+    "PolicySet",
+    "ProjectSet",
+    "Refused",
+    "Remembered",
+    "RunFinished",
+    "RunResumed",
+    "SandboxOpened",
+    "StopReason",
+    "TextTaken",
+    "ThreadCreated",
+    "ThreadForked",
+    "ThreadMarked",
+    "ThreadRenamed",
+    "ToolFinished",
+    "ToolStarted",
+    "UserSaid",
+    "Validated",
+]
 
 StopReason = str
 Outcome = Literal["ok", "error", "denied", "timeout", "interrupted", "unknown"]
@@ -30,103 +105,10 @@ ERASED = "[erased]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ThreadCreated:
-    """The first event of every thread."""
-
-    thread: ThreadId
-    title: str
-    version: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ThreadForked:
-    """The first event of a fork: `parent`'s events up to `seq` follow, with their times, in this log.
-
-    `head`: the hash of the last of them in the parent's log. What comes after them is the fork's own.
-    """
-
-    thread: ThreadId
-    parent: ThreadId
-    seq: int
-    head: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ThreadRenamed:
-    """The user gave the thread another title."""
-
-    title: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ThreadMarked:
-    """Where the user wants the thread in lists: pinned on top, or archived out of sight."""
-
-    pinned: bool = False
-    archived: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PluginsSet:
-    """The thread's enabled plugins from now on. `lock`: digest of the set; `versions`: name → version.
-
-    `permissions`: name → digest of what the user let it do.
-    """
-
-    lock: Digest
-    versions: Mapping[str, str]
-    permissions: Mapping[str, Digest] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GrantsSet:
-    """The thread's folders from now on."""
-
-    grants: tuple[Grant, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KindsSeen:
-    """Kinds of files that are in the thread's folders and were not known before: suffixes such as `.pdf`.
-
-    `*`: there are more files than were looked at, so that any kind may be there.
-    """
-
-    kinds: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TextTaken:
-    """The words of a document, taken out of it in the machine for the search. `words`: blob of text, bounded.
-
-    `sha256`: of the document, whose words do not change.
-    """
-
-    path: str
-    sha256: Digest
-    words: Digest
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProjectSet:
-    """The thread's project from now on; an empty `project`: none.
-
-    `instructions`: as they hold from now on. `grants`, `plugins`: what the thread has from the project, and
-    not from the user directly.
-    """
-
-    project: str
-    name: str = ""
-    instructions: str = ""
-    grants: tuple[Grant, ...] = ()
-    plugins: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class UserSaid:
     """The user asked for something: a run begins, or a parked one goes on.
 
-    `model`: the model that this run uses, as the user named it.
+    `model`: the model that this run uses, as the user named it. `queued`: the message that had waited.
     """
 
     run: RunId
@@ -134,6 +116,7 @@ class UserSaid:
     model: str
     limits: Limits = field(default_factory=Limits)
     apply: ApplyMode = "review"
+    queued: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,28 +124,6 @@ class RunResumed:
     """A run goes on after its process ended early."""
 
     run: RunId
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BaseTaken:
-    """The granted folders were listed. `manifest`: blob with the entries; small folders' content is in blobs."""
-
-    manifest: Digest
-    files: int
-    size: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContentTaken:
-    """Files of the base were read when first needed. `manifest`: blob with their entries as they then were.
-
-    These replace the base's. `lost`: path → why it could not be read; it is no longer in the base.
-    """
-
-    manifest: Digest
-    files: int
-    size: int
-    lost: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,11 +138,17 @@ class SandboxOpened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelAsked:
-    """Intent: a request is about to be sent. `request`: digest of the canonical request."""
+    """Intent: a request is about to be sent. `request`: digest of the canonical request.
+
+    `size`: its characters, by which the tokens of later ones are estimated; 0 in old logs. `purpose`: `compact`
+    where it asks for a summary of the conversation, else empty.
+    """
 
     turn: int
     model: str
     request: Digest
+    size: int = 0
+    purpose: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,18 +165,46 @@ class ModelReplied:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFailed:
-    """An attempt ended without a complete reply; nothing of it is history."""
+    """An attempt ended without a complete reply; nothing of it is history.
+
+    `too_long`: the conversation does not fit the model's context window.
+    """
 
     turn: int
     error: str
     retryable: bool
+    too_long: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PolicySet:
-    """What the user decided for the thread's tools from now on."""
+class Compacted:
+    """From now on the model is told in short what came before the reply `kept_turn` of the run `kept_run`.
 
-    rules: Rules
+    The log still has all of it: `retrievable` results can be read again with `thread__read`. What the user said is
+    always told in full. `by`: who summarised, `rules` or a model; `summary`: its words. `kept_turns`: replies that are
+    told as they were. `tokens_before`, `tokens_after`: of a request, estimated. `usage`: what the summary took.
+    """
+
+    turn: int
+    by: str
+    kept_run: RunId
+    kept_turn: int
+    kept_turns: int
+    retrievable: int
+    summary: str = ""
+    tokens_before: int = 0
+    tokens_after: int = 0
+    usage: Usage = field(default_factory=Usage)
+
+    @property
+    def in_short(self) -> str:
+        """What was done, in a few words for people."""
+        by = "by rules" if self.by == "rules" else f"summary by {self.by}"
+        kept = f"{self.kept_turns} turn{'' if self.kept_turns == 1 else 's'} kept as they were"
+        return (
+            f"{self.tokens_before:,} to {self.tokens_after:,} tokens, {by}; {kept}, "
+            f"{self.retrievable} results can be read again"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,53 +276,6 @@ class ToolFinished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CheckpointMade:
-    """The overlay's difference and the home folder are in blobs. `manifest`: blob with their list."""
-
-    manifest: Digest
-    files: int
-    size: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangesStaged:
-    """The run's change set. `difference`: blob; counts for people."""
-
-    run: RunId
-    difference: Digest
-    created: int
-    modified: int
-    deleted: int
-    refused: Mapping[str, str] = field(default_factory=dict)
-    deliverables: tuple[Deliverable, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Validated:
-    """The clean room's verdict. `inputs`: digest over deliverables, sources and rules."""
-
-    run: RunId
-    inputs: Digest
-    rules: tuple[str, ...]
-    findings: tuple[Finding, ...] = ()
-    passed: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeliverableSigned:
-    """A person signed a deliverable: these very bytes, no other version. `path`: in the workspace.
-
-    `name`, `role`: as they gave them; who sits at the machine is not known to it. `run`: whose deliverable it is.
-    """
-
-    run: RunId
-    path: str
-    sha256: Digest
-    name: str
-    role: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RunFinished:
     """The run's honest end. `text`: one line for the user."""
 
@@ -337,67 +285,11 @@ class RunFinished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ApplyStarted:
-    """Intent: a plan of file changes is about to be carried out. `plan`: blob.
-
-    `by`: `user`, or `policy` where the thread's mode applies without a review; empty in old logs.
-    """
-
-    plan: Digest
-    undo_of: Digest | None = None
-    by: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApplyFinished:
-    """The plan was carried out whole (`applied`) or not at all. `text`: why not.
-
-    `left`: how many changes of the set stay staged; None for an undo, and in old logs.
-    """
-
-    plan: Digest
-    applied: bool
-    text: str = ""
-    left: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangesDiscarded:
-    """The user threw a change set away, or these paths of it; its content stays in blobs until collected.
-
-    `left`: how many changes of the set stay staged, None where that is not known.
-    """
-
-    difference: Digest
-    paths: tuple[str, ...] = ()
-    left: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
     """Something was asked for and not done: policy, grant, protocol, limit."""
 
     what: str
     why: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Erased:
-    """The user had what is personal in these events removed for good. `why`: as the user put it."""
-
-    seqs: tuple[int, ...]
-    why: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NetworkSet:
-    """What the thread may reach from now on, as the user agreed; everything else is refused.
-
-    Byte budgets begin anew with it.
-    """
-
-    rules: tuple[NetworkRule, ...]
-    secrets: tuple[SecretGrant, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -445,6 +337,8 @@ Payload = (
     | KindsSeen
     | TextTaken
     | ProjectSet
+    | MemoryTold
+    | Remembered
     | UserSaid
     | RunResumed
     | BaseTaken
@@ -453,6 +347,7 @@ Payload = (
     | ModelAsked
     | ModelReplied
     | ModelFailed
+    | Compacted
     | PolicySet
     | ApprovalAsked
     | ApprovalGiven

@@ -27,3 +27,23 @@ class Usage:
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
     cost_usd: float | None = None
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Tokens of the whole prompt, wherever they came from."""
+        return self.input_tokens + self.cache_read_tokens + self.cache_write_tokens
+
+
+def add_usage(left: Usage, right: Usage) -> Usage:
+    """Return the sum; the price is None only as long as nothing priced was added.
+
+    An unknown price stays out of the sum: a money limit is refused for such a model.
+    """
+    prices = [usage.cost_usd for usage in (left, right) if usage.cost_usd is not None]
+    return Usage(
+        input_tokens=left.input_tokens + right.input_tokens,
+        output_tokens=left.output_tokens + right.output_tokens,
+        cache_read_tokens=left.cache_read_tokens + right.cache_read_tokens,
+        cache_write_tokens=left.cache_write_tokens + right.cache_write_tokens,
+        cost_usd=sum(prices) if prices else None,
+    )

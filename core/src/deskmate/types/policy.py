@@ -11,6 +11,8 @@ MODES: tuple[Mode, ...] = ("ask", "auto-read", "auto")
 Decision = Literal["allow", "ask", "deny"]
 NETWORK = "network"
 """The name under which requests of a virtual machine are asked about; no tool has it."""
+SPENDING = "spending"
+"""The name under which a call of the model is asked about; no tool has it."""
 WAIT_S = 24 * 3600.0
 """How long a question waits for its answer; then it counts as refused."""
 VALID_S = 15 * 60.0
@@ -30,9 +32,11 @@ class Rule:
 class Rules:
     """What holds for a thread. `mode` is about connectors: work inside the virtual machine is staged.
 
-    `budget_usd`: what all its runs together may cost; None: no limit.
+    `budget_usd`: what all its runs together may cost; None: no limit. `ask_usd`: the user is asked before a call of the
+    model that may cost more; None: never.
     """
 
     mode: Mode = "auto-read"
     rules: tuple[Rule, ...] = ()
     budget_usd: float | None = None
+    ask_usd: float | None = None

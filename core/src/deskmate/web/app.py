@@ -19,9 +19,18 @@ from deskmate.web.desk import Desk
 from deskmate.web.guard import Guard
 from deskmate.web.page import Page
 from deskmate.web.routes_changes import ChangeRoutes
+from deskmate.web.routes_connectors import ConnectorRoutes
 from deskmate.web.routes_desk import DeskRoutes
 from deskmate.web.routes_files import FileRoutes
+from deskmate.web.routes_health import HealthRoutes
+from deskmate.web.routes_inbox import InboxRoutes
+from deskmate.web.routes_pairing import PairingRoutes
+from deskmate.web.routes_policy import PolicyRoutes
+from deskmate.web.routes_projects import ProjectRoutes
+from deskmate.web.routes_schedules import ScheduleRoutes
+from deskmate.web.routes_tables import TableRoutes
 from deskmate.web.routes_threads import ThreadRoutes
+from deskmate.web.routes_uploads import UploadRoutes
 from deskmate.web.signin import SignIn
 
 LOG = logging.getLogger("deskmate")
@@ -38,12 +47,18 @@ def make_app(
     files: Page,
     *,
     port: int,
+    name: str = "",
     over: Callable[[], bool] = lambda: False,
 ) -> ASGIApp:
-    """Return the whole application. `over`: says whether the server is about to end."""
+    """Return the whole application.
+
+    `name`: under which other devices reach it through HTTPS that ends on this machine. `over`: says whether the server
+    is about to end.
+    """
     cookie = cookie_name(port)
-    hosts = frozenset({f"127.0.0.1:{port}", f"localhost:{port}"})
-    app = Starlette(routes=routes(desk, sign_in, files, cookie, over))
+    hosts = frozenset({f"127.0.0.1:{port}", f"localhost:{port}", *([name] if name else [])})
+    every = routes(desk, sign_in, files, cookie, over, port=port, name=name)
+    app = Starlette(routes=every)
     app.add_exception_handler(DeskmateError, _on_error)
     app.add_exception_handler(HTTPException, _on_status)
     app.add_exception_handler(Exception, _on_fault)
@@ -51,15 +66,31 @@ def make_app(
 
 
 def routes(
-    desk: Desk, sign_in: SignIn, files: Page, cookie: str, over: Callable[[], bool]
+    desk: Desk,
+    sign_in: SignIn,
+    files: Page,
+    cookie: str,
+    over: Callable[[], bool],
+    *,
+    port: int = 0,
+    name: str = "",
 ) -> list[Route]:
-    """Return every route there is."""
+    """Return every route there is; the tests of the guard try each."""
     threads = ThreadRoutes(desk)
     return [
         *DeskRoutes(desk, sign_in, files, cookie=cookie, over=over).routes(),
         *threads.routes(),
         *ChangeRoutes(desk, threads).routes(),
         *FileRoutes(desk, threads).routes(),
+        *InboxRoutes(desk, threads).routes(),
+        *PolicyRoutes(desk, threads).routes(),
+        *ScheduleRoutes(desk).routes(),
+        *TableRoutes(desk).routes(),
+        *ConnectorRoutes(desk).routes(),
+        *ProjectRoutes(desk, threads).routes(),
+        *HealthRoutes(desk).routes(),
+        *UploadRoutes(desk).routes(),
+        *PairingRoutes(sign_in, port=port, name=name).routes(),
     ]
 
 

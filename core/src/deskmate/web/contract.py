@@ -18,6 +18,21 @@ from deskmate.web.contract_changes import Differences as Differences
 from deskmate.web.contract_changes import Item as Item
 from deskmate.web.contract_changes import Pages as Pages
 from deskmate.web.contract_changes import Written as Written
+from deskmate.web.contract_desk import Connectors as Connectors
+from deskmate.web.contract_desk import Evidence as Evidence
+from deskmate.web.contract_desk import Health as Health
+from deskmate.web.contract_desk import Inbox as Inbox
+from deskmate.web.contract_desk import Pairing as Pairing
+from deskmate.web.contract_desk import Policy as Policy
+from deskmate.web.contract_desk import Projects as Projects
+from deskmate.web.contract_desk import Queued as Queued
+from deskmate.web.contract_desk import ScheduleRows as ScheduleRows
+from deskmate.web.contract_desk import ScheduleWhole as ScheduleWhole
+from deskmate.web.contract_desk import TableRows as TableRows
+from deskmate.web.contract_desk import Tested as Tested
+from deskmate.web.contract_desk import Upload as Upload
+from deskmate.web.contract_desk import Waits as Waits
+from deskmate.web.contract_desk import Window as Window
 
 Group = Literal["needs you", "working", "pinned", "other", "archived"]
 StepState = Literal["todo", "doing", "done"]
@@ -58,10 +73,11 @@ class File:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """The user asked for something."""
+    """The user asked for something. `queued`: the message that had waited for it, if one did."""
 
     text: str
     model: str
+    queued: str
     kind: Literal["said"] = "said"
 
 
@@ -203,7 +219,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A thread in the list. `fact`: what is to know of it in a word or two. `events`: length of its log."""
+    """A thread in the list. `fact`: what is to know of it in a word or two. `events`: length of its log.
+
+    `project`: the id of its project, empty without one.
+    """
 
     id: str
     title: str
@@ -215,6 +234,7 @@ class Row:
     pending: int
     pinned: bool
     archived: bool
+    project: str
     problem: str
 
 
@@ -248,7 +268,7 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thread:
-    """A thread whole, or what is new in it. `next`: ask for what comes after this event."""
+    """A thread whole, or what is new in it. `next`: ask for what comes after this event. `queued`: not heard yet."""
 
     row: Row
     entries: tuple[Entry, ...]
@@ -263,6 +283,7 @@ class Thread:
     live: Live | None
     trouble: Trouble | None
     forked_from: str
+    queued: tuple[Queued, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -432,7 +453,16 @@ class Unlisted:
     kind: Literal["unlisted"] = "unlisted"
 
 
-Message = Reset | Stored | Streamed | Progress | Working | Listed | Unlisted
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """What waits in a thread to be heard by its run."""
+
+    thread: str
+    messages: tuple[Queued, ...]
+    kind: Literal["queue"] = "queue"
+
+
+Message = Reset | Stored | Streamed | Progress | Working | Listed | Unlisted | Queue
 
 ROOTS = (
     Entry,
@@ -446,6 +476,19 @@ ROOTS = (
     Pages,
     Listing,
     Desk,
+    Inbox,
+    ScheduleRows,
+    ScheduleWhole,
+    TableRows,
+    Window,
+    Evidence,
+    Connectors,
+    Tested,
+    Projects,
+    Health,
+    Upload,
+    Pairing,
+    Policy,
     Failure,
 )
 """What routes answer; with `Message` all that the page has to know."""

@@ -20,7 +20,9 @@ from deskmate.web.hub import Hub
 from deskmate.web.views import Viewer
 
 if TYPE_CHECKING:
+    from deskmate.host.scheduling.by_hand import ByHand
     from deskmate.store.listing import ThreadSummary
+    from deskmate.store.waiting import WaitingMessages
 
 LOOK_S = 1.0
 """How often the list of threads is compared with the logs, which other processes write too."""
@@ -41,6 +43,7 @@ class Desk:
     def __init__(self, places: Places, hub: Hub) -> None:
         self.places, self.hub = places, hub
         self._runs: running.Runs | None = None
+        self.by_hand: ByHand | None = None
         self._viewers: dict[ThreadId, Viewer] = {}
         self._said: dict[ThreadId, int] = {}
         self._rows: dict[str, page.Row] = {}
@@ -52,9 +55,9 @@ class Desk:
         assert self._runs is not None, "the desk is open only while the server runs"
         return self._runs
 
-    def open(self, runs: running.Runs) -> None:
-        """Begin to serve with these runs."""
-        self._runs = runs
+    def open(self, runs: running.Runs, by_hand: ByHand | None = None) -> None:
+        """Begin to serve with these runs. `by_hand`: begins runs of schedules."""
+        self._runs, self.by_hand = runs, by_hand
 
     # what runs tell
 
@@ -93,6 +96,17 @@ class Desk:
         self._said.pop(thread, None)
         self.hub.publish(page.Working(thread=thread, working=False, trouble=trouble_of(problem)))
         self.look()
+
+    def messages(self, thread: str) -> WaitingMessages:
+        """Return what waits to be heard in a thread."""
+        from deskmate.store.waiting import WaitingMessages  # noqa: PLC0415
+
+        return WaitingMessages(self.places.threads, thread)
+
+    async def tell_queue(self, thread: str) -> None:
+        """Tell every page what waits in a thread."""
+        waiting = await anyio.to_thread.run_sync(self.messages(thread).all)
+        self.hub.publish(page.Queue(thread=thread, messages=waiting))
 
     # the list
 
@@ -145,6 +159,7 @@ class Desk:
             pending=summary.pending,
             pinned=summary.pinned,
             archived=summary.archived,
+            project=summary.project,
             problem=summary.problem,
         )
 

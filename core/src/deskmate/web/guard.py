@@ -24,7 +24,7 @@ ASSETS = "/assets/"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; font-src 'self'; "
     "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
-    "require-trusted-types-for 'script'; trusted-types 'none'"
+    "require-trusted-types-for 'script'; trusted-types worker"
 )
 _HEADERS = {
     "content-security-policy": POLICY,
@@ -136,7 +136,7 @@ def _is_same_origin(request: _Request, host: str) -> bool:
     if request.doubled & {"origin", "sec-fetch-site", "sec-fetch-mode", "sec-fetch-dest", "cookie"}:
         return False
     origin = request.headers.get("origin")
-    if origin is not None and origin not in (f"http://{host}", f"https://{host}"):
+    if origin is not None and origin not in _origins(host):
         return False
     site = request.headers.get("sec-fetch-site", "none")
     if request.method in CHANGING:
@@ -148,6 +148,13 @@ def _is_same_origin(request: _Request, host: str) -> bool:
     return (
         request.path == SHELL and is_visit and request.headers.get("sec-fetch-dest") == "document"
     )
+
+
+def _origins(host: str) -> tuple[str, ...]:
+    """Return what a page of ours says that it comes from: from another machine over HTTPS only."""
+    if host.partition(":")[0] in ("127.0.0.1", "localhost"):
+        return (f"http://{host}", f"https://{host}")
+    return (f"https://{host}",)
 
 
 def _cookie_of(request: _Request, wanted: str) -> str:

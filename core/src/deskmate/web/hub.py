@@ -56,6 +56,10 @@ class Hub:
     def _push(self, message: Message) -> None:
         self._ring.append(message)
         self._last += 1
+        self.wake()
+
+    def wake(self) -> None:
+        """Have every listener look whether it is over."""
         news, self._news = self._news, anyio.Event()
         news.set()
 

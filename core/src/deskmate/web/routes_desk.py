@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -27,6 +28,9 @@ AGREE = closed(("version",), version=WORD)
 EMPTY = closed()
 FOLDERS_SHOWN = 1_000
 _FOREVER = "public, max-age=31536000, immutable"
+_HASHED = re.compile(r"-[\w-]{8}\.\w+$")
+"""Ends the names of files that never change: the build puts a digest into them."""
+WORKER = "worker.js"
 
 
 class DeskRoutes:
@@ -59,10 +63,14 @@ class DeskRoutes:
 
     async def asset(self, request: Request) -> Response:
         """A file of the page, by its name."""
-        found = self._files.assets.get(request.path_params["name"])
+        name = str(request.path_params["name"])
+        found = self._files.assets.get(name)
         if found is None:
             raise HTTPException(404, "There is no such file.")
-        return _file(request, found, _FOREVER)
+        response = _file(request, found, _FOREVER if _HASHED.search(name) else "no-cache")
+        if name == WORKER:
+            response.headers["service-worker-allowed"] = "/"
+        return response
 
     async def enter(self, request: Request) -> Response:
         """Sign this browser in with a code that is valid once."""
@@ -98,6 +106,7 @@ class DeskRoutes:
         device = str(request.path_params["device"])
         if not await anyio.to_thread.run_sync(self._sign_in.revoke, device):
             raise HTTPException(404, "There is no such browser any more.")
+        self._desk.hub.wake()  # its stream ends now, not at the next message
         return answer(page.Made(thread=""))
 
     async def show(self, request: Request) -> Response:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal, cast
 from urllib.parse import quote
 
+import anyio.to_thread
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -40,6 +41,7 @@ class FileRoutes:
         return [
             Route(f"{changes}/file", self.file, methods=["GET"]),
             Route(f"{changes}/pages", self.pages, methods=["GET"]),
+            Route("/api/threads/{thread}/record", self.record, methods=["GET"]),
         ]
 
     async def file(self, request: Request) -> Response:
@@ -81,6 +83,21 @@ class FileRoutes:
         )
         return answer(
             page.Pages(first=int(first), pictures=shown, more=len(shown) == PAGES_AT_ONCE)
+        )
+
+    async def record(self, request: Request) -> Response:
+        """Who asked, what ran, what was allowed and what changed: one page to keep, which needs nothing else."""
+        from deskmate.host.thread_page import thread_page  # noqa: PLC0415
+        from deskmate.store.thread import open_thread  # noqa: PLC0415
+
+        thread, blobs = self._threads.named(request), self._parts()[1]
+        async with open_thread(self._desk.places.threads, thread, write=False) as store:
+            events = await store.events()
+        content = await anyio.to_thread.run_sync(lambda: "".join(thread_page(events, blobs)))
+        return Response(
+            content.encode("utf-8", "replace"),
+            media_type="application/octet-stream",
+            headers={"content-disposition": f'attachment; filename="{thread}.html"'},
         )
 
     async def _version(self, request: Request) -> viewing.Version:

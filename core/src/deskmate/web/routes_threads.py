@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,13 +36,16 @@ if TYPE_CHECKING:
 _APPLY = {"enum": ["review", "new", "all"]}
 _BUDGET = {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 100_000}
 _FOLDER = closed(("folder", "mode"), folder=WORD, mode={"enum": ["ro", "rw", "rw-no-delete"]})
+FOLDERS: dict[str, Any] = {"type": "array", "items": _FOLDER, "maxItems": 50}
 _ORDER: dict[str, Any] = {
     "text": TEXT,
     "model": WORD,
     "plugins": PATHS,
-    "folders": {"type": "array", "items": _FOLDER, "maxItems": 50},
+    "folders": FOLDERS,
     "apply": _APPLY,
     "budget_usd": _BUDGET,
+    "project": WORD,
+    "attachments": {"type": "array", "items": WORD, "maxItems": 20},
 }
 NEW = closed(("text",), **_ORDER)
 SAY = closed(("text",), **_ORDER)
@@ -174,8 +178,11 @@ class ThreadRoutes:
         summary = await anyio.to_thread.run_sync(
             lambda: running_state(summary_of(threads / thread), threads)
         )
+        waiting = await anyio.to_thread.run_sync(self._desk.messages(thread).all)
         seq = int(after) if after.isdecimal() and len(after) < 20 else 0
-        return answer(self._whole(summary, events, seq))
+        heard = {e.payload.queued for e in events if isinstance(e.payload, UserSaid)}
+        whole = self._whole(summary, events, seq)
+        return answer(replace(whole, queued=tuple(m for m in waiting if m.id not in heard)))
 
     def _whole(self, summary: ThreadSummary, events: tuple[Event, ...], after: int) -> page.Thread:
         thread, runs = summary.thread, self._desk.runs
@@ -193,6 +200,7 @@ class ThreadRoutes:
             next=len(events),
             live=live,
             trouble=trouble_of(runs.problem(thread)),
+            queued=(),
             **facts,
         )
 
@@ -215,15 +223,16 @@ def _order(body: dict[str, Any]) -> RunOrder:
         model=body.get("model") or None,
         plugins=tuple(body.get("plugins", ())),
         grants=tuple(
-            grant_for(_absolute(entry["folder"]), entry["mode"])
-            for entry in body.get("folders", ())
+            grant_for(absolute(entry["folder"]), entry["mode"]) for entry in body.get("folders", ())
         ),
         limits=Limits(cost_usd=budget) if budget is not None else Limits(),
         apply=body.get("apply", "review"),
+        project=body.get("project", ""),
+        attachments=tuple(body.get("attachments", ())),
     )
 
 
-def _absolute(folder: str) -> Path:
+def absolute(folder: str) -> Path:
     """Return a folder's path. Raises UserError unless it is whole: the server's own folder is nobody's business."""
     path = Path(folder)
     if not path.is_absolute() or "\0" in folder:

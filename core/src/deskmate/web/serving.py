@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import signal
 import socket
 import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import anyio
 import anyio.to_thread
@@ -17,6 +19,7 @@ import uvicorn
 from deskmate.errors import UserError
 from deskmate.host import Host
 from deskmate.host.running import running
+from deskmate.host.scheduling.by_hand import ByHand
 from deskmate.host.scheduling.serving import keep_schedules
 from deskmate.store.blobs import write_file
 from deskmate.store.lock import WriterLock, is_locked
@@ -29,6 +32,10 @@ from deskmate.web.signin import SignIn
 
 LOG = logging.getLogger("deskmate")
 ADDRESS = "127.0.0.1"
+_NAME = re.compile(
+    r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z](?:[a-z0-9-]*[a-z0-9])?(?::[0-9]{2,5})?"
+)
+"""A name with a dot in it: no address, and nothing that means this machine itself."""
 _BACKLOG = 128
 _CONNECTIONS = 400
 _GRACE_S = 2
@@ -70,6 +77,20 @@ class Door:
         """Note the port, so that the page stays where bookmarks and open tabs look for it."""
         write_file(self._port, str(port).encode())
 
+    def name(self) -> str:
+        """Return the name under which other devices reach the page, empty if none does."""
+        with suppress(OSError, ValueError, UserError):
+            return checked_name((self.folder / "name").read_text("ascii"))
+        return ""
+
+    def set_name(self, name: str) -> None:
+        """Remember that name, or with `none` that there is none. Raises UserError for what is no name."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if name == "none":
+            (self.folder / "name").unlink(missing_ok=True)
+        else:
+            write_file(self.folder / "name", checked_name(name).encode())
+
     def link(self) -> str:
         """Return the address that signs one browser in, once, within two minutes."""
         return f"http://{ADDRESS}:{self.port()}/#code={self.sign_in.issue()}"
@@ -88,6 +109,21 @@ class Door:
         with suppress(webbrowser.Error):
             return webbrowser.open(file.as_uri())
         return False
+
+
+def checked_name(name: str) -> str:
+    """Return a name that a browser elsewhere can ask for. Raises UserError for what is none, and for an address."""
+    words = name.strip().lower().removeprefix("https://").rstrip("/")
+    if (
+        not _NAME.fullmatch(words)
+        or len(words) > 253
+        or words.partition(":")[0].endswith(".localhost")
+    ):
+        raise UserError(
+            f"{name!r} is no name that another device could reach.",
+            hint="Name the one that your proxy with HTTPS has, such as laptop.tail1234.ts.net",
+        )
+    return words
 
 
 def listen(port: int, *, kept: int = 0) -> socket.socket:
@@ -122,11 +158,12 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def _end_when_told(server: uvicorn.Server) -> None:
+async def _end_when_told(server: uvicorn.Server, wake: Callable[[], None]) -> None:
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async for _ in signals:
             server.force_exit = server.should_exit  # the second time it is meant
             server.should_exit = True
+            wake()  # open streams end by themselves
 
 
 async def serve(host: Host, places: Places, own: socket.socket, door: Door, ready: Tell) -> None:
@@ -138,16 +175,30 @@ async def serve(host: Host, places: Places, own: socket.socket, door: Door, read
     files = Page()
     desk = Desk(places, Hub())
     server = _Server(_config())
-    app = make_app(desk, door.sign_in, files, port=port, over=lambda: server.should_exit)
+    name = await anyio.to_thread.run_sync(door.name)
+    app = make_app(desk, door.sign_in, files, port=port, name=name, over=lambda: server.should_exit)
     server.config.app = app
     await anyio.to_thread.run_sync(door.remember, port)
     async with running(host, places, desk) as runs, anyio.create_task_group() as tasks:
-        desk.open(runs)
+        desk.open(runs, ByHand(host, places, runs, tasks))
         tasks.start_soon(desk.hub.flush_often)
         tasks.start_soon(desk.keep_list)
         tasks.start_soon(keep_schedules, host, places, runs, LOG.info)
-        tasks.start_soon(_end_when_told, server)
+        tasks.start_soon(_end_when_told, server, desk.hub.wake)
         tasks.start_soon(_say_when, server, lambda: ready(f"http://{ADDRESS}:{port}/"))
+        await server.serve(sockets=[own])
+        tasks.cancel_scope.cancel()
+
+
+async def serve_app(app: Callable[..., Any], own: socket.socket, ready: Callable[[], None]) -> None:
+    """Serve another application on this machine until the process is told to end; `ready`: it answers."""
+    server = _Server(_config())
+    server.config.app = app
+    # streams that are open when it ends are cut, which is nobody's mistake
+    logging.getLogger("uvicorn.error").addFilter(lambda record: not server.should_exit)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_end_when_told, server, lambda: None)
+        tasks.start_soon(_say_when, server, ready)
         await server.serve(sockets=[own])
         tasks.cancel_scope.cancel()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from deskmate.host.wording import sentence_of
 from deskmate.shown import one_line
@@ -12,6 +12,7 @@ from deskmate.types import events as log
 from deskmate.types.files import Deliverable
 from deskmate.types.ids import Digest, ToolUseId
 from deskmate.types.messages import ToolUse, text_of, tool_uses_of
+from deskmate.types.policy import SPENDING
 from deskmate.web import contract as page
 
 TEXT_LIMIT = 4_000
@@ -25,6 +26,7 @@ HIDDEN = frozenset(
         "TextTaken",
         "BaseTaken",
         "ContentTaken",
+        "MemoryTold",
         "ModelAsked",
         "ApprovalUsed",
         "CheckpointMade",
@@ -68,6 +70,11 @@ class Viewer:
                 return self._replied(reply)
             case log.ApprovalAsked() as asked:
                 return self._asked(asked)
+            case log.Remembered() as note:
+                level: Literal["quiet", "attention"] = "quiet" if note.confirmed else "attention"
+                return page.Noted(text=one_line(f"{note.in_short} {note.text}", 500), level=level)
+            case log.Compacted() as made:
+                return page.Noted(text=f"The conversation was compacted: {made.in_short}.")
             case log.ApplyStarted() as started:
                 self._plans[started.plan] = started
             case log.ApplyFinished() as finished:
@@ -92,13 +99,14 @@ class Viewer:
         use = self._uses.get(asked.tool_use_id)
         shown = use.input if use is not None else asked.shown
         sentence = sentence_of(asked.tool, shown) if use else "sending something to the network"
+        spends = asked.tool == SPENDING
         return page.Asked(
             use=asked.tool_use_id,
             arguments=asked.arguments,
-            title=sentence,
+            title=str(asked.shown.get("request", "")) if spends else sentence,
             why=asked.why,
             shown={name: _value(value) for name, value in shown.items()},
-            sends=not asked.tool_use_id,
+            sends=not asked.tool_use_id and not spends,
             expires=asked.expires,
         )
 
@@ -117,8 +125,8 @@ class Viewer:
 def _plain(payload: log.Payload) -> page.Body | None:
     """Return the body of an event that needs nothing but itself."""
     match payload:
-        case log.UserSaid(text=text, model=model):
-            return page.Said(text=text, model=model)
+        case log.UserSaid(text=text, model=model, queued=queued):
+            return page.Said(text=text, model=model, queued=queued)
         case log.ToolStarted(tool_use_id=use):
             return page.Started(use=use)
         case log.ToolFinished() as result:

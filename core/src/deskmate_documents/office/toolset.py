@@ -12,6 +12,7 @@ from deskmate_documents.office import (
     deck_tools,
     docx_tools,
     evidence_tools,
+    password_tools,
     pdf_edits,
     pdf_tools,
     render_tools,
@@ -24,8 +25,9 @@ from deskmate_documents.office import (
 WORD = (".docx", ".docm", ".dotx")
 SHEETS = (".xlsx", ".xlsm", ".xltx", ".xltm")
 DECKS = (".pptx", ".pptm", ".potx")
+OFFICE = (*WORD, *SHEETS, *DECKS)
 PDF = (".pdf",)
-SHOWN = (*WORD, *SHEETS, *DECKS, *PDF)
+SHOWN = (*OFFICE, *PDF)
 _PATH = ("{path}",)
 _BOTH = ("{before}", "{after}")
 
@@ -47,6 +49,8 @@ def _any_thread() -> Iterator[Tool]:
     yield Tool(function=tools.document_quote, reads=())
     yield Tool(function=evidence_tools.document_figure, reads=_PATH)
     yield Tool(function=evidence_tools.document_present, reads=())
+    yield _writer(password_tools.document_unlock, OFFICE)
+    yield _writer(password_tools.document_lock, OFFICE)
     yield Tool(function=docx_tools.docx_build, risk="write", reads=())
     yield Tool(function=sheet_build_tool.sheet_build, risk="write", reads=())
     yield Tool(function=deck_tools.deck_build, risk="write", reads=())

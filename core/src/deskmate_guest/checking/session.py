@@ -32,6 +32,7 @@ from deskmate_guest.checking.cases import FOLDER, CallCase, Cases, GateCase, rea
 from deskmate_guest.checking.children import LATE, in_child
 from deskmate_guest.checking.fuzzing import odd_arguments
 from deskmate_guest.checking.observing import Recorder
+from deskmate_guest.checking.sameness import digest_of
 from deskmate_guest.layout import Layout, PluginPlace
 from deskmate_guest.loading import LoadedPlugin, PluginBroken, load_plugin
 from deskmate_guest.running import FAULT, Runner
@@ -181,7 +182,7 @@ class Session:
             why = f"there is no tool {case.tool}"
             return CallSeen(number=number, tool=case.tool, outcome="fault", text=why)
         layout = self._room(f"call-{number}", case.files)
-        before = _tree(layout.workspace)
+        before = _tree(layout.workspace, digest_of)
 
         def work(tell: Tell) -> None:
             runner = self._runner(layout, plugin)
@@ -199,7 +200,7 @@ class Session:
                 number=number, tool=case.tool, outcome=outcome, text=ending, seconds=seconds
             )
         result, seen = told[0]
-        after = _tree(layout.workspace)
+        after = _tree(layout.workspace, digest_of)
         outcome = _outcome(result)
         return CallSeen(
             number=number,
@@ -377,9 +378,13 @@ def _cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def _tree(folder: Path) -> dict[str, str]:
+def _bytes_of(name: str, data: bytes) -> str:
+    return _digest(data)
+
+
+def _tree(folder: Path, digest: Callable[[str, bytes], str] = _bytes_of) -> dict[str, str]:
     return {
-        path.relative_to(folder).as_posix(): _digest(path.read_bytes())
+        path.relative_to(folder).as_posix(): digest(path.name, path.read_bytes())
         for path in sorted(folder.rglob("*"))
         if path.is_file() and not path.is_symlink()
     }

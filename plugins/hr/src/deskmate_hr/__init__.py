@@ -17,17 +17,25 @@ from deskmate.plugin import (
 )
 from deskmate_hr.tools.benchmark import comp_benchmark
 from deskmate_hr.tools.equity import pay_equity
+from deskmate_hr.tools.funnel import hiring_funnel
 from deskmate_hr.tools.interview import interview_plan
 from deskmate_hr.tools.offer import offer_letter
+from deskmate_hr.tools.org import org_chart
 from deskmate_hr.tools.policy import policy_answer, policy_lookup
 from deskmate_hr.tools.report import people_report
+from deskmate_hr.tools.review import review_lint
+from deskmate_hr.tools.walk import headcount_walk
 from deskmate_hr.validators.benchmark_rules import benchmark_ties, thin_data
 from deskmate_hr.validators.equity_rules import equity_ties
+from deskmate_hr.validators.funnel_rules import funnel_ties
 from deskmate_hr.validators.interview_rules import interview_sound
 from deskmate_hr.validators.live import live_formulas
 from deskmate_hr.validators.offer_rules import letter_true, offer_approved
+from deskmate_hr.validators.org_rules import org_true
 from deskmate_hr.validators.policy_rules import policy_searched, quotes_verbatim
+from deskmate_hr.validators.review_rules import review_quoted
 from deskmate_hr.validators.rules import figures_tie, small_cells
+from deskmate_hr.validators.walk_rules import walk_ties
 
 Check = Callable[[Deliverable, ValidationContext], Iterable[Finding]]
 
@@ -51,16 +59,24 @@ def deskmate_tools(context: PluginContext) -> Iterable[Tool]:
             risk="write",
             reads=("{survey}", "{employees}", "compensation-benchmark.xlsx"),
         ),
+        Tool(
+            function=headcount_walk,
+            risk="write",
+            reads=("{path}", "{closing}", "{moves}", "headcount-walk.*"),
+        ),
+        Tool(function=hiring_funnel, risk="write", reads=("{path}", "hiring-funnel.*")),
         Tool(function=interview_plan, risk="write", reads=("{path}", "interview-plan.docx")),
         Tool(
             function=offer_letter,
             risk="write",
             reads=("{record}", "{template}", "{approvals}", "offer letter - *"),
         ),
+        Tool(function=org_chart, risk="write", reads=("{path}", "org-chart.*")),
         Tool(function=pay_equity, risk="write", reads=("{path}", "pay-equity.xlsx")),
         Tool(function=people_report, risk="write", reads=("{path}", "people-report.*")),
         Tool(function=policy_answer, risk="write", reads=("{folder}", "policy-answer*")),
         Tool(function=policy_lookup, reads=("{folder}",)),
+        Tool(function=review_lint, risk="write", reads=("{path}", "review-lint.xlsx")),
     ]
 
 
@@ -76,7 +92,7 @@ _RULES: tuple[tuple[str, str, Check, tuple[str, ...]], ...] = (
         "HR-SMALL-CELLS",
         "No count of 1 to 4 people is shown or can be worked out within or across the tables.",
         small_cells,
-        ("people_report",),
+        ("people_report", "hiring_funnel"),
     ),
     (
         "HR-FIGURES-TIE",
@@ -88,7 +104,15 @@ _RULES: tuple[tuple[str, str, Check, tuple[str, ...]], ...] = (
         "HR-LIVE-FORMULAS",
         "Shares, rates and totals of a workbook are formulas that give what they show.",
         live_formulas,
-        ("people_report", "comp_benchmark", "pay_equity"),
+        (
+            "people_report",
+            "comp_benchmark",
+            "pay_equity",
+            "headcount_walk",
+            "hiring_funnel",
+            "org_chart",
+            "review_lint",
+        ),
     ),
     (
         "HR-QUOTES-VERBATIM",
@@ -137,6 +161,30 @@ _RULES: tuple[tuple[str, str, Check, tuple[str, ...]], ...] = (
         "Each estimate, gap and rate of a pay equity analysis is computed again from the employee table.",
         equity_ties,
         ("pay_equity",),
+    ),
+    (
+        "HR-WALK-TIES",
+        "A headcount walk is what its sources give, ties to zero in each unit, and shows no unit of few people.",
+        walk_ties,
+        ("headcount_walk", "headcount_picture"),
+    ),
+    (
+        "HR-ORG-TRUE",
+        "An organisation chart shows the table's lines of reporting, and names each circle, orphan and double manager.",
+        org_true,
+        ("org_chart", "org_picture", "org_deck"),
+    ),
+    (
+        "HR-REVIEW-QUOTED",
+        "Each finding of a review lint quotes its text and names rule and source; none is missing or made up.",
+        review_quoted,
+        ("review_lint",),
+    ),
+    (
+        "HR-FUNNEL-TIES",
+        "Each count, share and time of a hiring funnel is counted again from the extract.",
+        funnel_ties,
+        ("hiring_funnel", "funnel_picture"),
     ),
 )
 """Rule, what it makes sure of, the function that does, and the results that it looks at."""

@@ -71,7 +71,10 @@ def _parts(table: Table, wanted: str) -> list[str]:
 
 
 def _column(table: Table, name: str) -> str:
-    return find_column(table, (), name) or name
+    found = find_column(table, (), name)
+    if found is None:
+        raise ToolInputError(f"A group has no column; name one of {', '.join(table.columns)}.")
+    return found
 
 
 def _sorted(table: Table, column: str, limits: Sequence[Decimal] | None) -> Grouping:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 
+from deskmate_documents.scenes import Box, Line, Point, Scene, Text
 from deskmate_ops.clock import Clock
 from deskmate_ops.events import Log
 from deskmate_ops.flows import END, START, Flow, Move, Node
 from deskmate_ops.layers import Layout, lay_out
 from deskmate_ops.metrics import hours, measure, median, shown
-from deskmate_ops.scenes import Box, Line, Point, Scene, Text
 
 BOX, HEIGHT, STEP, MARGIN, HEAD = 210.0, 48.0, 118.0, 40.0, 84.0
 LABEL = 78.0

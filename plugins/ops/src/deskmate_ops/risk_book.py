@@ -8,11 +8,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from deskmate_documents.scenes import Box, Scene, Text
 from deskmate_documents.xlsx.build import Computed
 from deskmate_ops.books import Page, Value, column, total_of
 from deskmate_ops.risks import CLOSED, NOT_NAMED, Risk, gaps_of
 from deskmate_ops.scale import Scale
-from deskmate_ops.scenes import Box, Scene, Text
 
 HEADER = (
     "ID",

@@ -26,7 +26,8 @@ from deskmate.types.probe import PROBE_LIMIT_BYTES, ProbeReport, SessionSeen
 from deskmate.types.registry import InstalledPlugin
 from deskmate.types.wire import LAYER, PLUGINS
 
-DEADLINE_S = 300.0
+DEADLINE_S = 530.0
+"""For all calls, gates and odd calls, twice; a shell of the machine may take ten minutes, no more."""
 OPEN_S = 180.0
 """A machine that loads the plugin is there by then, also on a busy host without hardware help."""
 OFFICE_DEADLINE_S, OFFICE_CALL_S = 530.0, 120
@@ -182,7 +183,7 @@ def probe_in_child(
     plugin: InstalledPlugin,
     site: Path,
     *,
-    deadline_s: float = 120.0,
+    deadline_s: float = 300.0,
     office: bool = False,
     fuzz: int = FUZZ,
 ) -> ProbeReport:

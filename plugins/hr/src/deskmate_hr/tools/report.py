@@ -62,7 +62,7 @@ def people_report(
     )
     table = read_table(context.file(path), name=path)
     given = settings or {}
-    options = {**_asked_period(request), **_asked_measures(request, given), **given}
+    options = {**asked_period(request), **_asked_measures(request, given), **given}
     groups = list(group_by or _asked(table, request))
     report = people_tables(table, groups, options, least_of(context.config))
     deliverables = []
@@ -142,7 +142,7 @@ def _asked_measures(request: str, settings: Mapping[str, str]) -> dict[str, str]
     return {"measures": ", ".join(asked)} if asked and "measures" not in settings else {}
 
 
-def _asked_period(request: str) -> dict[str, str]:
+def asked_period(request: str) -> dict[str, str]:
     """Return the period that the request names: two ISO dates, a quarter, a half or a whole year."""
     days = re.findall(r"(?<![\d-])\d{4}-\d{2}-\d{2}(?![\d-])", request)
     if len(days) == 2:
@@ -165,7 +165,7 @@ def _asked_period(request: str) -> dict[str, str]:
 def _asked(table: Table, request: str) -> list[str]:
     said = " ".join(request.lower().replace("_", " ").split())
     taken = {find_column(table, known) for known in (LEFT, LEFT_DATES, TENURE, PAY)}
-    named = [c for c in table.columns if c not in taken and _says(said, c)]
+    named = [c for c in table.columns if c not in taken and names_column(said, c)]
     if named:
         return named
     usual = find_column(table, USUAL)
@@ -176,7 +176,7 @@ def _asked(table: Table, request: str) -> list[str]:
     return [usual]
 
 
-def _says(said: str, column: str) -> bool:
+def names_column(said: str, column: str) -> bool:
     """Say whether a request names a column, also a name such as JobRole in two words."""
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", column.replace("_", " ")).lower()
     names = {words, words.replace(" ", "")}

@@ -14,6 +14,7 @@ from deskmate_hr.people import HIDDEN, figures_of, people_tables
 from deskmate_hr.publication import Published, headlines, read_report, summary_rows
 from deskmate_hr.tools.report import TITLE, least_of, source_note
 from deskmate_hr.validators.findings import Problem, findings, unheld
+from deskmate_hr.validators.funnel_rules import funnel_exposed
 from deskmate_hr.validators.recount import parsed_settings, roll_of, table_problems
 
 SMALL, TIE = "HR-SMALL-CELLS", "HR-FIGURES-TIE"
@@ -29,6 +30,9 @@ def small_cells(deliverable: Deliverable, context: ValidationContext) -> list[Fi
 
     Source: threshold 5 and complementary suppression after statistical disclosure control; house (SOURCES.md).
     """
+    if deliverable.role == "hiring_funnel":
+        fix = "Run hiring_funnel again, with coarser groups if it asks for them; do not edit its sheets."
+        return findings(SMALL, funnel_exposed(deliverable, context), fix)
     return findings(SMALL, _exposed(deliverable, context), FIX)
 
 

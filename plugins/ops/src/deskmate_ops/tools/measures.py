@@ -8,6 +8,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from deskmate.plugin import ToolAnswer, ToolContext, ToolInputError
+from deskmate_documents.delivery import TABLES, deliver_book, presented, target_of
+from deskmate_documents.scenes import Scene
 from deskmate_documents.tables import pick_file
 from deskmate_ops.bpmn import bpmn_of
 from deskmate_ops.clock import Clock
@@ -26,8 +28,6 @@ from deskmate_ops.metrics import (
 )
 from deskmate_ops.metrics_book import metrics_pages
 from deskmate_ops.process_map import draw_map
-from deskmate_ops.scenes import Scene
-from deskmate_ops.tools.delivery import TABLES, deliver_book, presented, target_of
 from deskmate_ops.xes import ENDINGS
 
 BOOK = "process-metrics.xlsx"

@@ -9,11 +9,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from deskmate.plugin import ToolAnswer, ToolContext, ToolInputError
+from deskmate_documents.delivery import TABLES, deliver_book, presented, target_of
 from deskmate_documents.tables import pick_file, read_table
 from deskmate_ops.risk_book import heat_scene, ranked, register_pages
 from deskmate_ops.risks import Risk, gaps_of, read_risks
 from deskmate_ops.scale import Scale
-from deskmate_ops.tools.delivery import TABLES, deliver_book, presented, target_of
 
 BOOK, MAP = "risk-register.xlsx", "risk-heat-map"
 SHOWN = 100
@@ -52,7 +52,7 @@ def risk_register(
     )
     file = context.file(path)
     name = context.name_of(file)
-    today = _day(as_of) if as_of else datetime.now(UTC).date()
+    today = day_said(as_of) if as_of else datetime.now(UTC).date()
     data: dict[str, Any] = {"settings": dict(settings or {}), "as_of": today.isoformat()}
     scale = Scale.of(context.config)
     risks = risks_of(file, name, data["settings"], scale)
@@ -77,7 +77,8 @@ def risks_of(file: Path, name: str, settings: Mapping[str, str], scale: Scale) -
     return read_risks(table, settings, scale)
 
 
-def _day(text: str) -> date:
+def day_said(text: str) -> date:
+    """Return the day that a call names. Raises ToolInputError."""
     try:
         return date.fromisoformat(text.strip())
     except ValueError as problem:

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from deskmate.plugin import ToolAnswer, ToolContext, ToolInputError
+from deskmate_documents.delivery import TABLES, deliver_book, target_of
 from deskmate_documents.tables import find_files, parse_amounts, pick_file
 from deskmate_ops.card import Card, card_pages, check_card
 from deskmate_ops.costs import (
@@ -20,7 +21,6 @@ from deskmate_ops.costs import (
     settings_of,
 )
 from deskmate_ops.metrics import shown
-from deskmate_ops.tools.delivery import TABLES, deliver_book, target_of
 from deskmate_ops.vendors import DATABASES, read_figures, read_sources, weights_of
 
 BOOK = "vendor-scorecard.xlsx"

@@ -17,6 +17,19 @@ LIVE: Mapping[str, Mapping[str, Sequence[str]]] = {
         "Sensitivity": ("First",),
         "TCO": ("*",),
     },
+    "capacity_plan": {
+        "Summary": ("*",),
+        "Utilisation": ("*",),
+        "Capacity": ("*",),
+        "Demand": ("*",),
+        "Gap": ("*",),
+        "What-if": ("Highest", "Periods over"),
+    },
+    "control_matrix": {
+        "Coverage": ("Controls", "Working", "Coverage"),
+        "Controls": ("Holds until", "State"),
+    },
+    "change_check": {"Changes": ("Open points", "Verdict")},
     "risk_register": {"Register": ("Score", "Band", "Residual score", "Residual band")},
 }
 """Role → sheet → columns in which every figure is a formula; `*`: all but the first. Rows called Total are so everywhere."""

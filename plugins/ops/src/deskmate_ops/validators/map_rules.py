@@ -17,28 +17,6 @@ BEGIN, FINISH = "(begin)", "(end)"
 KINDS = frozenset({"startEvent", "endEvent", "task", "exclusiveGateway", "sequenceFlow"})
 
 
-def picture_problems(file: Path, drawn: bytes) -> Iterator[Problem]:
-    """Yield a message if a picture is not the one that the log gives. `drawn`: the picture made again."""
-    if file.suffix.lower() == ".svg":
-        if file.read_bytes() != drawn:
-            yield "The picture is not the one that its source gives.", ""
-        return
-    from io import BytesIO  # noqa: PLC0415
-
-    from PIL import Image, ImageChops, UnidentifiedImageError  # noqa: PLC0415 - heavy
-
-    try:
-        with Image.open(file) as shown, Image.open(BytesIO(drawn)) as right:
-            alike = (
-                shown.size == right.size
-                and not ImageChops.difference(shown.convert("RGB"), right.convert("RGB")).getbbox()
-            )
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as problem:
-        raise ToolInputError("The picture is not a readable PNG.") from problem
-    if not alike:
-        yield "The picture is not the one that its source gives.", ""
-
-
 def counted_moves(log: Log) -> Counter[tuple[str, str]]:
     """Return how often which activity follows which, with begin and end, by one walk over the events in time."""
     last: dict[str, str] = {}

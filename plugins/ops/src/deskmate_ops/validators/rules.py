@@ -8,6 +8,7 @@ from typing import Any
 
 from deskmate.plugin import Deliverable, Finding, ToolInputError, ValidationContext
 from deskmate_documents.days import day_of
+from deskmate_documents.scenes import picture_problems
 from deskmate_documents.tables import decode, read_sheets
 from deskmate_ops.card import Card
 from deskmate_ops.events import read_log
@@ -20,7 +21,7 @@ from deskmate_ops.tools.risks import risks_of
 from deskmate_ops.tools.vendors import card_of
 from deskmate_ops.validators.card_rules import card_problems, weight_problems
 from deskmate_ops.validators.log_rules import log_problems
-from deskmate_ops.validators.map_rules import bpmn_problems, picture_problems
+from deskmate_ops.validators.map_rules import bpmn_problems
 from deskmate_ops.validators.risk_rules import owner_problems, score_problems
 from deskmate_ops.validators.sop_rules import owner_problems as sop_owner_problems
 
@@ -36,7 +37,7 @@ def step_owners(deliverable: Deliverable, context: ValidationContext) -> list[Fi
 
     Source: house (SOURCES.md).
     """
-    return _judged(STEP_OWNERS, deliverable, context, "notes", _steps)
+    return judged(STEP_OWNERS, deliverable, context, "notes", _steps)
 
 
 def _steps(deliverable: Deliverable, context: ValidationContext, source: Path) -> Iterator[Problem]:
@@ -61,7 +62,7 @@ def sums_tie(deliverable: Deliverable, context: ValidationContext) -> list[Findi
 
     Source: house (SOURCES.md).
     """
-    return _judged(SUMS, deliverable, context, "source", _sums)
+    return judged(SUMS, deliverable, context, "source", _sums)
 
 
 def map_true(deliverable: Deliverable, context: ValidationContext) -> list[Finding]:
@@ -69,7 +70,7 @@ def map_true(deliverable: Deliverable, context: ValidationContext) -> list[Findi
 
     Source: BPMN 2.0 (OMG formal/2011-01-03), 10.3 to 10.6 and 12; house (SOURCES.md).
     """
-    return _judged(MAP, deliverable, context, "source", _map)
+    return judged(MAP, deliverable, context, "source", _map)
 
 
 def risk_scores(deliverable: Deliverable, context: ValidationContext) -> list[Finding]:
@@ -77,7 +78,7 @@ def risk_scores(deliverable: Deliverable, context: ValidationContext) -> list[Fi
 
     Source: house (SOURCES.md), after ISO 31000:2018, 6.4 to 6.6.
     """
-    return _judged(SCORES, deliverable, context, "source", _scores)
+    return judged(SCORES, deliverable, context, "source", _scores)
 
 
 def risk_owners(deliverable: Deliverable, context: ValidationContext) -> list[Finding]:
@@ -85,7 +86,7 @@ def risk_owners(deliverable: Deliverable, context: ValidationContext) -> list[Fi
 
     Source: house (SOURCES.md).
     """
-    return _judged(OWNERS, deliverable, context, "source", _owners)
+    return judged(OWNERS, deliverable, context, "source", _owners)
 
 
 def weights_hold(deliverable: Deliverable, context: ValidationContext) -> list[Finding]:
@@ -93,10 +94,10 @@ def weights_hold(deliverable: Deliverable, context: ValidationContext) -> list[F
 
     Source: house (SOURCES.md).
     """
-    return _judged(WEIGHTS, deliverable, context, "source", _weights)
+    return judged(WEIGHTS, deliverable, context, "source", _weights)
 
 
-def _judged(
+def judged(
     rule: str,
     deliverable: Deliverable,
     context: ValidationContext,
@@ -120,7 +121,7 @@ def _sums(deliverable: Deliverable, context: ValidationContext, source: Path) ->
     shown = read_sheets(context.file, name=deliverable.path)
     path = deliverable.sources["source"]
     if deliverable.role == "process_metrics":
-        settings = _texts(deliverable.data.get("settings"))
+        settings = texts_of(deliverable.data.get("settings"))
         log = read_log(source, path, settings)
         yield from log_problems(shown, log, clock_of(settings, context.config))
     else:
@@ -143,9 +144,9 @@ def _card(deliverable: Deliverable, context: ValidationContext, source: Path) ->
         files["costs"] = costs
     lower = deliverable.data.get("lower_is_better")
     data = {
-        "weights": _texts(deliverable.data.get("weights")),
+        "weights": texts_of(deliverable.data.get("weights")),
         "lower_is_better": [str(name) for name in lower] if isinstance(lower, list | tuple) else [],
-        "settings": _texts(deliverable.data.get("settings")),
+        "settings": texts_of(deliverable.data.get("settings")),
     }
     return card_of(files, deliverable.sources, data, context.config)
 
@@ -153,7 +154,7 @@ def _card(deliverable: Deliverable, context: ValidationContext, source: Path) ->
 def _map(deliverable: Deliverable, context: ValidationContext, source: Path) -> Iterator[Problem]:
     path = deliverable.sources["source"]
     data: dict[str, Any] = {
-        "settings": _texts(deliverable.data.get("settings")),
+        "settings": texts_of(deliverable.data.get("settings")),
         "coverage": str(deliverable.data.get("coverage", "")),
     }
     log = read_log(source, path, data["settings"])
@@ -171,7 +172,7 @@ def _scores(
     scale = Scale.of(context.config)
     day = day_of(deliverable.data, context.facts)
     path = deliverable.sources["source"]
-    risks = risks_of(source, path, _texts(deliverable.data.get("settings")), scale)
+    risks = risks_of(source, path, texts_of(deliverable.data.get("settings")), scale)
     if deliverable.role == "risk_register":
         yield from score_problems(
             read_sheets(context.file, name=deliverable.path), risks, scale, day
@@ -190,7 +191,8 @@ def _owners(
     yield from owner_problems(read_sheets(context.file, name=deliverable.path), scale, day)
 
 
-def _texts(value: object) -> dict[str, str]:
+def texts_of(value: object) -> dict[str, str]:
+    """Return settings as texts; nothing for what is none."""
     return {str(k): str(v) for k, v in value.items()} if isinstance(value, Mapping) else {}
 
 

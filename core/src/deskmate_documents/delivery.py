@@ -1,4 +1,4 @@
-"""What the profession's tools share: which file is meant, where a result goes, and how it is presented."""
+"""What tools share: which file is meant, where a result goes, and how it is presented."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from deskmate.plugin import Deliverable, ToolContext, ToolInputError
-from deskmate_ops.books import Page, write_book
+from deskmate_documents.scenes import Scene
+from deskmate_documents.xlsx.pages import Page, write_book
 
 TABLES = (".csv", ".tsv", ".xlsx", ".xlsm")
 
@@ -56,3 +57,21 @@ def presented(
     title = role.replace("_", " ").capitalize()
     name = context.name_of(target)
     return Deliverable(path=name, title=title, role=role, sources=sources, data=data)
+
+
+def deliver_picture(
+    context: ToolContext,
+    stem: Path,
+    scene: Scene,
+    *,
+    role: str,
+    sources: Mapping[str, str],
+    data: Mapping[str, Any],
+) -> list[Deliverable]:
+    """Write a picture as SVG and PNG and return both as results. `stem`: their path without an ending."""
+    results = []
+    for ending, content in ((".svg", scene.svg().encode()), (".png", scene.png())):
+        file = stem.with_name(stem.name + ending)
+        file.write_bytes(content)
+        results.append(presented(context, file, role=role, sources=sources, data=data))
+    return results

@@ -1,0 +1,211 @@
+"""The other way round: tools and skills offered to any MCP client, over stdio or HTTP on this machine."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+
+import anyio
+
+from deskmate.errors import DeskmateError
+from deskmate.ports import Progress
+from deskmate.types.registry import SkillSpec, ToolSpec
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from mcp.server.context import ServerRequestContext
+    from mcp.server.lowlevel import Server
+
+PATH = "/mcp"
+TELL_S = 1.0
+"""How often a client hears how a call goes."""
+SESSIONS = 20
+BODY_LIMIT_BYTES = 4 << 20
+_SKILL_ARGUMENTS = "arguments"
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class Answered(Protocol):
+    """What a call gave."""
+
+    @property
+    def text(self) -> str:
+        """The answer for a model."""
+
+    @property
+    def is_error(self) -> bool:
+        """Say whether the call failed."""
+
+
+class Offer(Protocol):
+    """What is offered."""
+
+    @property
+    def instructions(self) -> str:
+        """Return what the client's model should know first."""
+
+    def tools(self) -> Sequence[ToolSpec]:
+        """Return the tools."""
+
+    def skills(self) -> Sequence[SkillSpec]:
+        """Return the skills; clients get them as prompts."""
+
+    def skill(self, name: str, arguments: str) -> str:
+        """Return a skill's text. Raises DeskmateError."""
+
+    async def call(self, tool: str, arguments: Mapping[str, Any], told: Progress) -> Answered:
+        """Make one call."""
+
+
+def make_server(offer: Offer, version: str) -> Server[Any]:
+    """Return the SDK's server over an offer."""
+    import mcp_types as types  # noqa: PLC0415 - half a second of imports
+    from mcp.server.lowlevel import Server  # noqa: PLC0415
+    from mcp.shared.exceptions import MCPError  # noqa: PLC0415
+
+    async def list_tools(ctx: Any, params: Any) -> types.ListToolsResult:
+        return types.ListToolsResult(tools=[_tool(spec) for spec in offer.tools()])
+
+    async def call_tool(ctx: ServerRequestContext[Any], params: Any) -> types.CallToolResult:
+        answer = await _called(offer, ctx, params.name, params.arguments or {})
+        text = types.TextContent(type="text", text=answer.text)
+        return types.CallToolResult(content=[text], is_error=answer.is_error)
+
+    async def list_prompts(ctx: Any, params: Any) -> types.ListPromptsResult:
+        return types.ListPromptsResult(prompts=[_prompt(skill) for skill in offer.skills()])
+
+    async def get_prompt(ctx: Any, params: Any) -> types.GetPromptResult:
+        try:
+            text = offer.skill(params.name, (params.arguments or {}).get(_SKILL_ARGUMENTS, ""))
+        except DeskmateError as error:
+            raise MCPError(types.INVALID_PARAMS, error.message) from error
+        block = types.TextContent(type="text", text=text)
+        return types.GetPromptResult(messages=[types.PromptMessage(role="user", content=block)])
+
+    return Server(
+        "deskmate",
+        version=version,
+        title="Deskmate",
+        instructions=offer.instructions,
+        on_list_tools=list_tools,
+        on_call_tool=call_tool,
+        on_list_prompts=list_prompts,
+        on_get_prompt=get_prompt,
+    )
+
+
+async def _called(
+    offer: Offer, ctx: ServerRequestContext[Any], tool: str, arguments: Mapping[str, Any]
+) -> Answered:
+    """Make a call, and tell the client meanwhile how it goes."""
+    line = ""
+
+    def told(text: str) -> None:
+        nonlocal line
+        line = text
+
+    async def tell() -> None:
+        said, steps = "", 0
+        while True:
+            await anyio.sleep(TELL_S)
+            if line != said:
+                said, steps = line, steps + 1
+                await ctx.session.report_progress(steps, message=said)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(tell)
+        answer = await offer.call(tool, arguments, told)
+        tasks.cancel_scope.cancel()
+    return answer
+
+
+def _tool(spec: ToolSpec) -> Any:
+    import mcp_types as types  # noqa: PLC0415
+
+    # what a tool writes stays in the machine until the user applies it
+    notes = types.ToolAnnotations(
+        read_only_hint=spec.risk == "read",
+        destructive_hint=spec.risk == "send",
+        open_world_hint=spec.risk == "send",
+    )
+    return types.Tool(
+        name=spec.name,
+        title=spec.title or None,
+        description=spec.description,
+        input_schema=dict(spec.input_schema),
+        annotations=notes,
+    )
+
+
+def _prompt(skill: SkillSpec) -> Any:
+    import mcp_types as types  # noqa: PLC0415
+
+    argument = types.PromptArgument(
+        name=_SKILL_ARGUMENTS, description="What the skill is to be used for.", required=False
+    )
+    return types.Prompt(name=skill.name, description=skill.description, arguments=[argument])
+
+
+async def serve_stdio(server: Server[Any]) -> None:
+    """Serve the program at the other end of stdin and stdout until it closes them."""
+    from mcp.server.stdio import stdio_server  # noqa: PLC0415
+
+    async with stdio_server() as (reader, writer):
+        await server.run(reader, writer, server.create_initialization_options())
+
+
+@asynccontextmanager
+async def http_app(
+    server: Server[Any], token: str
+) -> AsyncIterator[Callable[[Scope, Receive, Send], Awaitable[None]]]:
+    """Yield an ASGI application that serves who knows the token, at `/mcp`, on this machine's own names only."""
+    from mcp.server.streamable_http_manager import StreamableHTTPSessionManager  # noqa: PLC0415
+    from mcp.server.transport_security import TransportSecuritySettings  # noqa: PLC0415
+
+    own = [f"{name}:*" for name in ("127.0.0.1", "localhost")]
+    manager = StreamableHTTPSessionManager(
+        server,
+        security_settings=TransportSecuritySettings(
+            enable_dns_rebinding_protection=True,
+            allowed_hosts=own,
+            allowed_origins=[f"http://{name}" for name in own],
+        ),
+        max_request_body_size=BODY_LIMIT_BYTES,
+        max_sessions=SESSIONS,
+    )
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        if not _is_known(scope, token):
+            await _refuse(
+                send,
+                401,
+                b"Send the token that deskmate mcp serve shows: Authorization: Bearer TOKEN",
+            )
+        elif scope["path"] != PATH:
+            await _refuse(send, 404, b"It is served at /mcp.")
+        else:
+            await manager.handle_request(scope, receive, send)
+
+    async with manager.run():
+        yield app
+
+
+def _is_known(scope: Scope, token: str) -> bool:
+    said = [value for name, value in scope["headers"] if name.lower() == b"authorization"]
+    return len(said) == 1 and hmac.compare_digest(said[0], f"Bearer {token}".encode())
+
+
+async def _refuse(send: Send, status: int, words: bytes) -> None:
+    headers = [(b"content-type", b"text/plain; charset=utf-8")]
+    if status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": words})

@@ -1,0 +1,54 @@
+// Keeps the page itself for when the computer it comes from is asleep. What the page shows is never kept: no /api/.
+const KEPT = "page"
+const HASHED = /-[\w-]{8}\.\w+$/
+
+self.addEventListener("install", (event) => event.waitUntil(fill().then(() => self.skipWaiting())))
+self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()))
+self.addEventListener("fetch", (event) => {
+  const { method, mode, url } = event.request
+  const { origin, pathname } = new URL(url)
+  if (method !== "GET" || origin !== self.location.origin) return
+  if (mode === "navigate" && pathname === "/") event.respondWith(shell(event.request))
+  else if (pathname.startsWith("/assets/")) event.respondWith(asset(event.request, pathname))
+})
+
+// all that the page needs to come up, so that one visit is enough
+async function fill() {
+  const kept = await caches.open(KEPT)
+  const fresh = await fetch("/")
+  const files = [...(await fresh.clone().text()).matchAll(/(?:src|href)="(\/assets\/[^"]+)"/g)]
+  await kept.addAll(files.map((found) => found[1]))
+  await kept.put("/", fresh)
+}
+
+async function shell(request) {
+  const kept = await caches.open(KEPT)
+  try {
+    const fresh = await fetch(request)
+    if (fresh.ok) {
+      const before = await kept.match("/")
+      // another build: nothing of the old one is needed, what is wanted of the new one comes as it is asked for
+      if (before && (await before.text()) !== (await fresh.clone().text())) await caches.delete(KEPT)
+      await (await caches.open(KEPT)).put("/", fresh.clone())
+    }
+    return fresh
+  } catch (error) {
+    const old = await kept.match("/")
+    if (old) return old
+    throw error
+  }
+}
+
+async function asset(request, pathname) {
+  const kept = await caches.open(KEPT)
+  const old = await kept.match(request)
+  if (old && HASHED.test(pathname)) return old
+  try {
+    const fresh = await fetch(request)
+    if (fresh.ok) await kept.put(request, fresh.clone())
+    return fresh
+  } catch (error) {
+    if (old) return old
+    throw error
+  }
+}

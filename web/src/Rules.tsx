@@ -1,0 +1,84 @@
+// What a thread may do unasked, what was decided for good, and what all its runs together may cost.
+import { useEffect, useState } from "preact/hooks"
+import { get, patch, remove } from "./api"
+import type { Policy, Rule } from "./contract.gen"
+import { Dialog } from "./Dialog"
+import { Cross } from "./icons"
+import { fail, tell } from "./store"
+import "./views.css"
+
+const MODES: [Policy["mode"], string][] = [
+  ["ask", "Ask before anything"],
+  ["auto-read", "Read by themselves, ask before they change anything"],
+  ["auto", "Read and change by themselves"],
+]
+const WORDS: Record<Rule["decision"], string> = { allow: "runs unasked", ask: "is always asked about", deny: "never runs" }
+
+export function Rules({ thread, hosts, close }: { thread: string; hosts: readonly string[]; close: () => void }) {
+  const [now, setNow] = useState<Policy | null>(null)
+  const [budget, setBudget] = useState("")
+  const path = `/api/threads/${thread}/policy`
+  const take = (policy: Policy) => {
+    setNow(policy)
+    setBudget(policy.budget_usd === null ? "" : String(policy.budget_usd))
+  }
+  useEffect(() => void get<Policy>(path).then(take).catch(fail), [])
+  const change = async (work: Promise<Policy>) => {
+    try {
+      take(await work)
+      tell("Kept. It holds from the next run on.")
+    } catch (error) {
+      fail(error)
+    }
+  }
+  const usd = Number(budget)
+  const wrong = budget.trim() !== "" && !(usd >= 0)
+  return (
+    <Dialog title="What this thread may do" close={close} wide>
+      {!now && <div class="bone late" />}
+      {now && (
+        <div class="edit">
+          <label for="r-mode">Connectors of this thread</label>
+          <select id="r-mode" value={now.mode} onChange={(event) => change(patch<Policy>(path, { mode: event.currentTarget.value }))}>
+            {MODES.map(([mode, words]) => (
+              <option key={mode} value={mode}>
+                {words}
+              </option>
+            ))}
+          </select>
+          <p class="mut s13">Whatever is chosen: what sends outside is asked about each time, and files are written only when you apply them.</p>
+          <form
+            onSubmit={(event) => {
+              event.preventDefault()
+              if (!wrong) void change(patch<Policy>(path, { budget_usd: budget.trim() ? usd : null }))
+            }}
+          >
+            <label for="r-budget">All runs together may cost, in US dollars</label>
+            <div class="pathline">
+              <input id="r-budget" inputMode="decimal" placeholder="No limit" value={budget} aria-invalid={wrong} onInput={(event) => setBudget(event.currentTarget.value)} />
+              <button disabled={wrong}>Keep</button>
+            </div>
+          </form>
+          <fieldset>
+            <legend>Decided for good</legend>
+            {now.rules.length === 0 && <p class="mut s13">Nothing: each call is asked about as above.</p>}
+            {now.rules.map((rule) => {
+              const target = Object.entries(rule.where).map(([name, value]) => `${name} = ${value}`).join(", ")
+              return (
+                <div class="granted" key={rule.tool + target}>
+                  <span class="t">
+                    <b>{rule.tool}</b> {target && <span class="mut">with {target}</span>} {WORDS[rule.decision]}
+                  </span>
+                  <button class="icon ghost" aria-label={`Forget the rule on ${rule.tool}`} onClick={() => change(remove<Policy>(`${path}/rules`, { tool: rule.tool, where: rule.where }))}>
+                    <Cross />
+                  </button>
+                </div>
+              )
+            })}
+          </fieldset>
+          <p class="mut s13">{hosts.length ? `Network: ${hosts.join(", ")}, and nothing else.` : "Its virtual machine reaches no network."}</p>
+        </div>
+      )}
+    </Dialog>
+  )
+}
