@@ -194,7 +194,7 @@ HR = (
         arguments={"path": "opening.csv", "closing": "closing.csv"},
         lies={"HR-WALK-TIES": cell("Walk", "C2", 99), "HR-LIVE-FORMULAS": cell("Walk", "G2", 99)},
     ),
-    Job(tool=funnel.hiring_funnel, arguments={"path": "candidates.csv", "group_by": ["Source"]}, lies={"HR-FUNNEL-TIES": cell("Funnel", "B2", 241)}),
+    Job(tool=funnel.hiring_funnel, arguments={"path": "applications.csv", "group_by": ["Source"]}, lies={"HR-FUNNEL-TIES": cell("Funnel", "B2", 241)}),
     Job(tool=review.review_lint, arguments={"path": "performance reviews.csv"}, lies={"HR-REVIEW-QUOTED": cell("Findings", "E2", "He is late.")}),
     Job(tool=org.org_chart, arguments={"path": "reporting lines.csv"}, lies={"HR-ORG-TRUE": cell("Findings", "A2", "none")}),
 )  # fmt: skip

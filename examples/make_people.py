@@ -181,7 +181,7 @@ def main(folder: Path) -> None:
     for name, text in zip(("opening", "closing"), extracts(), strict=True):
         (folder / f"{name}.csv").write_text(text, "utf-8")
     (folder / "performance reviews.csv").write_text(REVIEWS, "utf-8")
-    (folder / "candidates.csv").write_text(candidates(), "utf-8")
+    (folder / "applications.csv").write_text(candidates(), "utf-8")
     (folder / "reporting lines.csv").write_text(lines(), "utf-8")
     letter(folder / "offer template.docx")
     (policies / "remote-work-2025.md").write_text(

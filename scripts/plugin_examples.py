@@ -177,6 +177,25 @@ def patches() -> None:
     (bad / "weaker.patch").write_text(weaker)
 
 
+def searched() -> None:
+    """Write reports of a bisect and of a page, which take long to make: good ones, and each with one line changed."""
+    from deskmate_engineering.tools.bisecting import bisect_run  # noqa: PLC0415
+    from deskmate_engineering.tools.page import page_check  # noqa: PLC0415
+
+    context = desk("engineering")
+    test = "test_cart.py::test_discount_is_taken_once"
+    bisect = bisect_run(context, [test], good="main~1", path="shop.git", output="bisect.md")
+    page = page_check(context, "site/index.html", width=400, height=400)
+    for made, name, find, put in (
+        (bisect.deliverables[0], "bisect.md", "Take the discount off each price", "Add the cart"),
+        (page.deliverables[0], "index check.md", "console-error", "console-warning"),
+    ):
+        print(made.role, dict(made.sources), dict(made.data))
+        text = (context.workspace / made.path).read_text()
+        (checks("engineering") / "good" / name).write_text(text)
+        (checks("engineering") / "bad" / name).write_text(text.replace(find, put))
+
+
 def model() -> None:
     """Write a model of four years in which one formula holds a typed growth."""
     import openpyxl  # noqa: PLC0415
@@ -299,5 +318,6 @@ def legal() -> None:
 if __name__ == "__main__":
     repository()
     patches()
+    searched()
     finance()
     legal()

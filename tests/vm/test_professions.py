@@ -281,6 +281,23 @@ def test_ops_maps_a_process_keeps_risks_and_scores_vendors(desk: Desk, tmp_path:
     assert rows_of(material / "vendor-scorecard.xlsx", "Scores")[1][1] == "Harbour Systems"
 
 
+@pytest.mark.slow
+def test_hr_walks_headcount_and_ops_plans_capacity(desk: Desk, tmp_path: Path) -> None:
+    for plugin, maker in (("hr", "make_people.py"), ("ops", "make_operations.py")):
+        order = [sys.executable, str(ROOT / "examples" / maker), str(tmp_path / plugin)]
+        subprocess.run(order, check=True, timeout=60)
+    gates = ("HR-WALK-TIES", "HR-LIVE-FORMULAS")
+    done = work(desk, tmp_path / "hr", "hr", "Headcount walk.", *gates)
+    assert "102 + 8 hires − 12 leavers = 98" in done["answer"]
+    first = rows_of(tmp_path / "hr/headcount-walk.xlsx", "Walk")[1]
+    assert first[:7] == ("Engineering", 46, 0, 0, 5, 1, "=B2+C2+D2-E2-F2")
+    gates = ("OPS-CAPACITY-TIES", "OPS-LIVE-FORMULAS")
+    done = work(desk, tmp_path / "ops", "ops", "Capacity plan with 20 % more demand.", *gates)
+    assert "Bottleneck: Logistics." in done["answer"]
+    assert "Demand +20 %" in done["answer"]
+    assert (tmp_path / "ops/capacity-plan.png").read_bytes().startswith(b"\x89PNG")
+
+
 class Nobody:
     """No person is there."""
 

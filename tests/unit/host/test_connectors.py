@@ -202,7 +202,8 @@ async def test_connectors_work_where_there_is_no_virtual_machine(scene: Scene) -
     scene.keep(settings=READS)
     scene.sandbox = NoMachine({})
     done = await scene.run(FIND, "Ok.")
-    assert [spec.name for spec in scene.model.requests[0].tools] == ["crm__find", "crm__send"]
+    offered = [spec.name for spec in scene.model.requests[0].tools]
+    assert offered == ["thread__read", "thread__search", "crm__find", "crm__send"]
     assert [one.text for one in await scene.facts(done.thread, ToolFinished)] == ["found it"]
 
 

@@ -9,8 +9,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from deskmate.plugin import ToolAnswer, ToolContext, ToolInputError
-from deskmate_documents.delivery import TABLES, deliver_book, deliver_picture, target_of
-from deskmate_documents.tables import pick_file, read_table
+from deskmate_documents.delivery import deliver_book, deliver_picture, target_of
+from deskmate_documents.tables import read_table
 from deskmate_ops.capacity import (
     SETTINGS,
     Limits,
@@ -23,6 +23,7 @@ from deskmate_ops.capacity import (
     usual_scenarios,
 )
 from deskmate_ops.capacity_book import capacity_pages, capacity_scene, summary_row
+from deskmate_ops.tools.picking import picked
 
 BOOK = "capacity-plan.xlsx"
 STRESS = "0.1"
@@ -137,9 +138,7 @@ def _sources(context: ToolContext, capacity: str, demand: str, request: str) -> 
     given = {"capacity": capacity, "demand": demand}
     found = {}
     for kind, words in hints.items():
-        path = given[kind] or pick_file(
-            context.workspace, TABLES, what=kind, hints=words, request=request, made=BOOK
-        )
+        path = given[kind] or picked(context, what=kind, hints=words, request=request)
         found[kind] = context.name_of(context.file(path))
     return found
 

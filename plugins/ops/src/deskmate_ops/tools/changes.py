@@ -10,9 +10,10 @@ from typing import Any
 
 from deskmate.plugin import ToolAnswer, ToolContext, ToolInputError
 from deskmate_documents.delivery import TABLES, deliver_book, deliver_picture, target_of
-from deskmate_documents.tables import find_files, pick_file, read_table
+from deskmate_documents.tables import find_files, read_table
 from deskmate_ops.change_book import Checked, change_pages, change_scene
 from deskmate_ops.changes import READY, Rules, day_start, read_changes, read_freezes
+from deskmate_ops.tools.picking import picked
 from deskmate_ops.tools.risks import day_said
 
 BOOK = "change-check.xlsx"
@@ -117,14 +118,7 @@ def _sources(context: ToolContext, path: str, calendar: str, request: str) -> di
         path = (
             rest[0]
             if len(rest) == 1
-            else pick_file(
-                context.workspace,
-                TABLES,
-                what="list of changes",
-                hints=("change", "rfc"),
-                request=request,
-                made=BOOK,
-            )
+            else picked(context, what="list of changes", hints=("change", "rfc"), request=request)
         )
     found = {"changes": context.name_of(context.file(path))}
     if calendar and calendar != path:

@@ -9,8 +9,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from deskmate.plugin import ToolAnswer, ToolContext, ToolInputError
-from deskmate_documents.delivery import TABLES, deliver_book, deliver_picture, target_of
-from deskmate_documents.tables import pick_file, read_table
+from deskmate_documents.delivery import deliver_book, deliver_picture, target_of
+from deskmate_documents.tables import read_table
 from deskmate_ops.control_book import control_pages, control_scene
 from deskmate_ops.controls import (
     BARE,
@@ -23,6 +23,7 @@ from deskmate_ops.controls import (
     proof_of,
     read_matrix,
 )
+from deskmate_ops.tools.picking import picked
 from deskmate_ops.tools.risks import day_said
 
 BOOK = "control-matrix.xlsx"
@@ -120,14 +121,7 @@ def _sources(
 ) -> dict[str, str]:
     found = {}
     for kind, given, hints in (("controls", controls, ("control",)), ("risks", risks, ("risk",))):
-        path = given or pick_file(
-            context.workspace,
-            TABLES,
-            what=f"list of {kind}",
-            hints=hints,
-            request=request,
-            made=BOOK,
-        )
+        path = given or picked(context, what=f"list of {kind}", hints=hints, request=request)
         found[kind] = context.name_of(context.file(path))
     folder = context.target(evidence) if evidence else context.workspace / "evidence"
     if evidence and not folder.is_dir():

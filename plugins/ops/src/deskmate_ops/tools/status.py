@@ -9,7 +9,7 @@ from typing import Any
 
 from deskmate.plugin import ToolAnswer, ToolContext, ToolInputError
 from deskmate_documents.delivery import TABLES, presented, target_of
-from deskmate_documents.tables import find_files, pick_file, read_table
+from deskmate_documents.tables import find_files, read_table
 from deskmate_ops.status import TASK_COLUMNS, Limits, kpi_state, read_kpis, read_tasks, streams_of
 from deskmate_ops.status_pages import (
     Status,
@@ -19,6 +19,7 @@ from deskmate_ops.status_pages import (
     write_deck,
     write_page,
 )
+from deskmate_ops.tools.picking import picked
 from deskmate_ops.tools.risks import day_said
 
 PAGE = "status-report.docx"
@@ -125,9 +126,8 @@ def _sources(context: ToolContext, tasks: str, kpis: str, request: str) -> dict[
         tasks = (
             rest[0]
             if len(rest) == 1
-            else pick_file(
-                context.workspace,
-                TABLES,
+            else picked(
+                context,
                 what="task list",
                 hints=("task", "action", "tracker", "plan", "backlog", "milestone", "register"),
                 request=request,
