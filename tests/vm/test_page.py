@@ -69,6 +69,7 @@ def test_an_nda_is_reviewed_in_the_page_applied_and_undone(link: str, tmp_path: 
             picker = page.get_by_role("dialog", name="Choose a folder")
             picker.get_by_label("Path of the folder").fill(str(folder))
             picker.get_by_role("button", name="Use this folder").click()
+            expect(page.get_by_text(str(folder)).first).to_be_visible()
             page.get_by_role("checkbox", name=re.compile("legal", re.I)).first.check()
             page.get_by_label("Model", exact=True).select_option("offline")
             page.get_by_role("button", name="Start").click()

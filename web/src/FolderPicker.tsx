@@ -16,10 +16,12 @@ export function FolderPicker({ start, pick, close }: Props) {
   const [problem, setProblem] = useState("")
   useEffect(() => {
     let wanted = true
+    const before = typed
     look(path).then((found) => {
       if (!wanted || !found) return
       setListing(found)
-      setTyped(found.path)
+      // what somebody typed meanwhile stays: it is the folder that they mean
+      setTyped((now) => (now === before ? found.path : now))
     })
     return () => {
       wanted = false
