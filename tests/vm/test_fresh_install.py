@@ -27,6 +27,8 @@ pytestmark = pytest.mark.vm
 ROOT = Path(__file__).parents[2]
 PLUGINS = ("engineering", "finance", "hr", "legal", "ops")
 BUILT_IN = {"office", "workspace"}
+OWN = BUILT_IN | {"skill", "thread"}
+"""Whose tools every thread has: office brings a skill, so there are those that read skills, and those that read the thread."""
 LEGAL_GATES = {"LEGAL-REJECT-ALL", "LEGAL-ACCEPT-ALL", "LEGAL-EDIT-REASON", "LEGAL-COVERAGE"}
 _DEADLINE_S = 240
 
@@ -344,7 +346,7 @@ def test_a_plugin_enabled_in_the_middle_of_a_thread_is_there_at_its_next_turn_an
     other = say("Good evening.", "--folder", f"{folder}:rw")["thread"]
     for request in ears.requests:
         tools, system = heard(request)
-        assert owners(tools) == BUILT_IN | {"skill"}  # office brings a skill
+        assert owners(tools) == OWN
         assert "playbook" not in system
 
     fresh.pip("install", wheels["deskmate-legal"])
@@ -380,7 +382,7 @@ def test_a_plugin_enabled_in_the_middle_of_a_thread_is_there_at_its_next_turn_an
     ]
     say("Do what you can.", "--thread", other)
     tools, system = heard(ears.requests[-1])
-    assert owners(tools) == BUILT_IN | {"skill"}  # office brings a skill
+    assert owners(tools) == OWN
     assert "playbook" not in system
     refused = next(
         block
@@ -396,6 +398,6 @@ def test_a_plugin_enabled_in_the_middle_of_a_thread_is_there_at_its_next_turn_an
     desk.call("plugin", "disable", "legal", "--thread", thread)
     say("What now?", "--thread", thread)
     tools, system = heard(ears.requests[-1])
-    assert owners(tools) == BUILT_IN | {"skill"}  # office brings a skill
+    assert owners(tools) == OWN
     assert "playbook" not in system
     assert "review-contract" not in system
