@@ -33,6 +33,18 @@ def test_the_hour_of_making_is_no_difference_also_in_a_package_within() -> None:
     assert digest_of("a.pptx", decks[0]) == digest_of("a.pptx", decks[1])
 
 
+def test_the_hour_of_a_tracked_change_is_no_difference_and_its_day_and_words_are() -> None:
+    def letter(when: str, words: str = "x", part: str = "word/document.xml") -> str:
+        change = f'<w:ins w:author="A" w:date="{when}">{words}</w:ins>'
+        return digest_of("a.docx", package({part: change}))
+
+    assert letter("2026-01-02T03:04:05Z") == letter("2026-01-02T23:00:00Z")
+    assert letter("2026-01-02T03:04:05Z") != letter("2026-01-03T03:04:05Z")
+    assert letter("2026-01-02T03:04:05Z") != letter("2026-01-02T03:04:05Z", "y")
+    other = "customXml/item1.xml"
+    assert letter("2026-01-02T03:04:05Z", part=other) != letter("2026-01-02T23:00:00Z", part=other)
+
+
 @pytest.mark.parametrize("other", [book(cell="2"), book(title="b"), b"PK no package", b""])
 def test_any_other_difference_counts(other: bytes) -> None:
     assert digest_of("a.xlsx", book()) != digest_of("a.xlsx", other)

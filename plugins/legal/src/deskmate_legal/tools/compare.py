@@ -33,7 +33,7 @@ def contract_compare(before: str, after: str, context: ToolContext, target: str 
     if context.target(result) == older:
         raise ToolInputError(f"{result} is one of the versions; give the result another name.")
     author = str(context.config.get("author") or "Deskmate")
-    now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT00:00:00Z")
+    now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     done = compare(older, newer, context.target(result), author=author, date=now)
     changes: list[dict[str, Any]] = [
         {

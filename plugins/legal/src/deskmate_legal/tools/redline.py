@@ -51,7 +51,7 @@ def contract_redline(
         context.target(result),
         [Edit(**edit) for edit in listed],
         author=author,
-        date=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT00:00:00Z"),
+        date=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     )
     shown = f"{done.applied} tracked change{'' if done.applied == 1 else 's'}"
     return ToolAnswer(
