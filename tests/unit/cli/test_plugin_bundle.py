@@ -158,3 +158,20 @@ def test_a_member_that_says_less_than_it_holds_is_not_unpacked(empty: Path) -> N
     lying = out.getvalue().replace(size.to_bytes(4, "little"), (10).to_bytes(4, "little"))
     (empty / BUNDLE).write_bytes(lying)
     refusal(call(empty, "install", BUNDLE))
+
+
+def test_a_full_disk_is_an_error_and_leaves_the_bundle_of_before(
+    empty: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(empty)
+    before = (empty / BUNDLE).read_bytes()
+
+    def full(*arguments: object) -> None:
+        (empty / "dist/.deskmate-acme-0.1.0.bundle.zip.part").write_bytes(b"half")
+        raise OSError(28, "No space left on device", "dist")
+
+    monkeypatch.setattr(bundle, "_pack", full)
+    result = call(empty, "bundle", "deskmate-acme")
+    assert isinstance(result.exception, OSError)
+    assert (empty / BUNDLE).read_bytes() == before
+    assert [file.name for file in (empty / "dist").glob(".*")] == []

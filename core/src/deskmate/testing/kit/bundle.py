@@ -97,16 +97,23 @@ def make_bundle(
     out.mkdir(parents=True, exist_ok=True)
     target = out / f"{stored.name}-{stored.version}{SUFFIX}"
     part = target.with_name(f".{target.name}.part")
-    with zipfile.ZipFile(part, "w") as package:
-        texts = {ABOUT: _text(to_json(about, defaults=True)), **texts}
+    texts = {ABOUT: _text(to_json(about, defaults=True)), **texts}
+    try:
+        _pack(part, texts, parts)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+    return target, about
+
+
+def _pack(target: Path, texts: Mapping[str, bytes], parts: Mapping[str, Path]) -> None:
+    with zipfile.ZipFile(target, "w") as package:
         for name, text in texts.items():
             package.writestr(zipfile.ZipInfo(name, _TIME), text)
         for name, file in sorted(parts.items()):
             with package.open(zipfile.ZipInfo(name, _TIME), "w") as sink, file.open("rb") as source:
                 while piece := source.read(_PIECE):
                     sink.write(piece)
-    part.replace(target)
-    return target, about
 
 
 @contextmanager
