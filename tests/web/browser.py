@@ -13,13 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 ROOT = Path(__file__).parents[2]
 AXE = ROOT / "web/node_modules/axe-core/axe.min.js"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 DESK = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
+# how long anything may take to appear, in ms: a busy machine is not a failure
+PATIENCE = 30_000
+expect.set_options(timeout=PATIENCE)
 
 
 @dataclass(slots=True)
@@ -88,6 +91,7 @@ class Looked:
 
     def axe(self, what: str, *, colours_only: bool = False) -> None:
         """Assert that nothing on the page is out of reach for anybody. `colours_only`: all else was looked at before."""
+        self.settle()
         if not self.page.evaluate("'axe' in window"):
             self.page.evaluate(AXE.read_text("utf-8"))
         every = "['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']"
@@ -101,6 +105,11 @@ class Looked:
             for node in hit["nodes"]
         ]
         assert told == [], f"{what}:\n" + "\n".join(told)
+
+    def settle(self) -> None:
+        """Wait until the view that was asked for stands: what is being fetched is not looked at."""
+        expect(self.page.locator(".bone")).to_have_count(0)
+        expect(self.page.locator("h1")).not_to_have_count(0)
 
     def fits(self, what: str) -> None:
         """Assert that nothing has to be moved sideways to be read."""
@@ -119,7 +128,7 @@ def looking(
         reduced_motion="reduce",
         has_touch=size is PHONE,
     )
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE)
     page = context.new_page()
     origin = link.partition("#")[0]
     looked = Looked(page, origin, [], [])

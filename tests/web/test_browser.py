@@ -14,7 +14,6 @@ from tests.web.scene import CHANGED, MEMO, NOTE, ORIGINAL, make_folder
 
 from deskmate.web.page import STATIC
 
-expect.set_options(timeout=20_000)  # a machine may be busy; nothing here is timed
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no chromium: make setup installs it on Debian"),
     pytest.mark.skipif(not AXE.is_file(), reason="the page was not built here: make setup"),
@@ -160,6 +159,7 @@ def test_nobody_is_kept_from_a_view(browser: Browser, server: Served) -> None:
         page.get_by_role("button", name="More").click()
         held_everywhere(looked, "an approval, and a menu")
         page.get_by_role("button", name="Rename").click()
+        expect(page.get_by_role("dialog")).to_be_visible()
         held_everywhere(looked, "a dialog")
         page.keyboard.press("Escape")
         allow(page)
@@ -173,9 +173,12 @@ def test_nobody_is_kept_from_a_view(browser: Browser, server: Served) -> None:
         page.goto(f"{server.origin}#/new")
         page.get_by_role("checkbox", name=re.compile("legal", re.I)).first.check()
         page.get_by_role("button", name="Add a folder").click()
+        picker = page.get_by_role("dialog", name="Choose a folder")
+        expect(picker.get_by_role("button", name="contracts", exact=True)).to_be_visible()
         held_everywhere(looked, "a new thread and the folder picker")
         page.keyboard.press("Escape")
         page.goto(f"{server.origin}#/")
+        expect(page.get_by_role("heading", name="What should be finished?")).to_be_visible()
         held_everywhere(looked, "the list")
         assert looked.complaints == []
 
@@ -192,7 +195,7 @@ def test_a_thread_goes_on_while_nobody_looks_and_on_a_second_browser(
         row = page.get_by_role("link", name=re.compile("Compare the MSA"))
         expect(row).to_contain_text("Approve")
         row.click()
-        assert page.url == address
+        expect(page).to_have_url(address)
         allow(page)
         expect(page.get_by_role("log")).to_contain_text("All changes are staged for review")
         page.get_by_role("link", name="All threads").click()

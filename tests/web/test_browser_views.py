@@ -67,6 +67,7 @@ def test_what_waits_is_answered_from_the_inbox_and_on_a_phone_from_a_sheet(
         expect(page.get_by_text("Answered. The work goes on.").first).to_be_visible()
         page.get_by_role("button", name=re.compile("May this be done")).click()
         sheet = page.get_by_role("dialog", name=re.compile("May this"))
+        expect(sheet.get_by_role("heading", level=2)).to_be_focused()
         held(looked, "an approval's sheet")
         page.keyboard.press("Escape")  # closing decides nothing
         expect(page.get_by_role("button", name=re.compile("May this be done"))).to_be_visible()
@@ -105,6 +106,7 @@ def test_what_is_said_while_it_works_waits_in_sight_and_is_heard(
         page.get_by_role("tab", name="Progress").click()
         page.get_by_role("button", name="Edit plan").click()
         plan = page.get_by_role("dialog", name="Edit the plan")
+        expect(plan).to_be_visible()
         held(looked, "the plan being edited")
         plan.get_by_label("Step 1", exact=True).fill("Show the summary here instead")
         plan.get_by_role("button", name="Use this plan").click()
@@ -154,11 +156,12 @@ def test_the_pages_around_threads_are_for_everybody(
     with looking(browser, server.link, DESK) as looked:
         page = looked.page
 
-        def go(path: str) -> None:
+        def go(path: str, heading: str) -> None:
             page.goto(f"{server.origin}#/{path}")
+            expect(page.get_by_role("heading", level=1)).to_have_text(heading)
 
         for empty in ("schedules", "tables", "connectors", "projects"):
-            go(empty)
+            go(empty, empty.capitalize())
             expect(page.get_by_role("heading", level=2)).to_contain_text("yet")
             held(looked, f"no {empty}")
         make_schedules(home)
@@ -166,8 +169,9 @@ def test_the_pages_around_threads_are_for_everybody(
         make_connector(home)
         make_project(home, tmp_path / "contracts")
 
-        go("schedules")
+        go("schedules", "Schedules")
         page.reload()
+        expect(page.get_by_role("link", name=re.compile("Monday metrics"))).to_be_visible()
         held_everywhere(looked, "schedules")
         page.get_by_role("link", name=re.compile("Monday metrics")).click()
         expect(page.get_by_text("asleep")).to_be_visible()
@@ -175,7 +179,7 @@ def test_the_pages_around_threads_are_for_everybody(
         page.get_by_role("button", name="Pause").click()
         expect(page.get_by_role("button", name="Go on")).to_be_visible()
 
-        go("tables")
+        go("tables", "Tables")
         page.get_by_role("link", name=re.compile("supplier agreements")).click()
         sheet = page.get_by_role("region", name="The sheet")
         expect(sheet).to_contain_text("England and Wales")
@@ -193,27 +197,28 @@ def test_the_pages_around_threads_are_for_everybody(
             page.get_by_role("link", name="Workbook").click()
         assert taken.value.suggested_filename == f"{TABLE}.xlsx"
 
-        go("connectors")
+        go("connectors", "Connectors")
         page.get_by_text("2 tools").click()
         page.get_by_label("Whether find_customer may run").select_option("Allowed")
         expect(page.get_by_text("find_customer: kept.").first).to_be_visible()
         held_everywhere(looked, "connectors")
 
-        go("projects")
+        go("projects", "Projects")
         page.get_by_role("button", name="Change Harbour deal").click()
+        expect(page.get_by_label("Name")).to_be_visible()
         held_everywhere(looked, "a project")
         page.get_by_label("Name").fill("Harbour")
         page.get_by_role("button", name="Keep", exact=True).click()
         expect(page.get_by_role("heading", name="Harbour", exact=True)).to_be_visible()
 
-        go("plugins")
+        go("plugins", "Plugins and models")
         expect(page.get_by_role("region", name="Models")).to_contain_text("offline")
         held_everywhere(looked, "plugins and models")
 
-        go("health")
+        go("health", "This computer")
         expect(page.get_by_role("main")).to_contain_text("kept in")
         held_everywhere(looked, "this computer")
-        go("phone")
+        go("phone", "Phone")
         expect(page.get_by_text("tailscale serve --bg")).to_be_visible()
         held_everywhere(looked, "a phone")
         assert (looked.outside, looked.complaints) == ([], [])

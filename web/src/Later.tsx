@@ -30,7 +30,8 @@ export function Later({ name, load }: { name: string; load: () => Promise<Module
     )
   }
   return (
-    <div class="form late" aria-hidden="true">
+    <div class="form late" aria-busy="true">
+      <h1 class="unseen">Opening…</h1>
       <div class="bone" />
       <div class="bone" />
       <div class="bone" />
