@@ -34,6 +34,7 @@ from deskmate.store.lock import WriterLock
 from deskmate.store.rows import (
     INSERT_UNDER,
     SELECT,
+    Row,
     as_record,
     checked_rows,
     erase_rows,
@@ -71,6 +72,7 @@ class ThreadStore:
         self._folder = folder
         self._held = held
         self._db = db
+        db.isolation_level = None  # a transaction begins where we say so
         self._writes = writes
         self._now = now
         self._limiter = anyio.CapacityLimiter(1)
@@ -164,7 +166,7 @@ class ThreadStore:
             return int(self._db.execute("select token from lease").fetchone()[0])
 
     def _append(
-        self, payloads: Sequence[Payload], also: Callable[[], None] = lambda: None
+        self, payloads: Sequence[Payload], also: Callable[[], None] | None = None
     ) -> tuple[Event, ...]:
         """`also`: what is done to the database in the same transaction."""
         if not self._writes:
@@ -207,7 +209,7 @@ class ThreadStore:
         return erased
 
     def _insert(
-        self, payloads: Sequence[Payload], also: Callable[[], None] = lambda: None
+        self, payloads: Sequence[Payload], also: Callable[[], None] | None = None
     ) -> tuple[Event, ...]:
         connection = self._db
         if not self._events:  # afterwards nobody else writes, and we keep what we wrote
@@ -221,22 +223,32 @@ class ThreadStore:
             head = event.hash
             fresh.append(event)
             rows.append(row)
-        connection.execute("begin immediate")
-        try:
-            # the lock is the operating system's; the token also holds where its locks do not (NFS)
-            also()
-            stored = connection.executemany(INSERT_UNDER, [(*row, self._token) for row in rows])
-            if rows and stored.rowcount < len(rows):
-                raise UserError(f"Another Deskmate took over thread {self.thread}.")
-            _reach(fresh, "before")
-            connection.execute("commit")
-        except BaseException:
-            with suppress(sqlite3.Error):
-                connection.rollback()
-            raise
+        _reach(fresh, "before")
+        if len(rows) == 1 and not also:
+            self._store(rows)  # a statement is a transaction, and cheaper than one around it
+        else:
+            self._store_together(rows, also)
         self._events += fresh
         _reach(fresh, "after")
         return tuple(fresh)
+
+    def _store(self, rows: Sequence[Row]) -> None:
+        # the lock is the operating system's; the token also holds where its locks do not (NFS)
+        stored = self._db.executemany(INSERT_UNDER, [(*row, self._token) for row in rows])
+        if rows and stored.rowcount < len(rows):
+            raise UserError(f"Another Deskmate took over thread {self.thread}.")
+
+    def _store_together(self, rows: Sequence[Row], also: Callable[[], None] | None) -> None:
+        self._db.execute("begin immediate")
+        try:
+            if also:
+                also()
+            self._store(rows)
+            self._db.execute("commit")
+        except BaseException:
+            with suppress(sqlite3.Error):
+                self._db.rollback()
+            raise
 
     def _refresh(self) -> None:
         with self._mutex:
@@ -279,8 +291,9 @@ class ThreadStore:
 
 
 def _reach(events: Iterable[Event], side: str) -> None:
-    for event in events if failpoints.are_named() else ():
-        failpoints.hit(f"log:{event.kind}:{side}")
+    if failpoints.are_named():
+        for event in events:
+            failpoints.hit(f"log:{event.kind}:{side}")
 
 
 @contextmanager
