@@ -27,9 +27,17 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "work"
 
 
-def call(folder: Path, *arguments: str, home: str = "home") -> Result:
+def call(
+    folder: Path,
+    *arguments: str,
+    home: str = "home",
+    group: str = "plugin",
+    standalone_mode: bool = True,
+) -> Result:
     environ = {"DESKMATE_HOME": str(folder.parent / home), "PATH": ""}
-    return CliRunner().invoke(root, ["plugin", *arguments], env=environ)
+    return CliRunner().invoke(
+        root, [group, *arguments], env=environ, standalone_mode=standalone_mode
+    )
 
 
 def said(result: Result) -> str:

@@ -28,6 +28,7 @@ COMMANDS = {
     "doctor": "Say what works on this machine, what does not, and the cure.",
     "image": "Build and look after the virtual machine's image.",
     "inbox": "See and answer what waits for you in all threads.",
+    "index": "Publish plugins for others: pinned versions in a signed folder.",
     "mcp": "Offer plugins' tools to other programs that speak MCP.",
     "model": "List and test models.",
     "plugin": "Install, find, enable and disable plugins.",

@@ -63,7 +63,7 @@ def bundle_command(
     from deskmate.testing.kit.bundle import make_bundle  # noqa: PLC0415
     from deskmate.testing.kit.check import laid_out  # noqa: PLC0415
 
-    found = _report(report) if report else None
+    found = read_report_file(report) if report else None
     with (
         shown_progress(as_json=as_json) as progress,
         laid_out(what, progress, wheelhouse=wheelhouse) as subject,
@@ -77,7 +77,8 @@ def bundle_command(
     say(f"Next: deskmate plugin install {file} --signer {about.key}")
 
 
-def _report(file: Path) -> Report:
+def read_report_file(file: Path) -> Report:
+    """Return the signed report in a file. Raises UserError if it is none, or does not hold."""
     from deskmate.discovery.metadata import read_bounded  # noqa: PLC0415
     from deskmate.testing.kit.report import problem_of, read_report  # noqa: PLC0415
 

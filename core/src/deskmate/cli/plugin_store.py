@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from deskmate.cli.index import install_from, is_index
 from deskmate.cli.output import Session, json_option, progress, say, say_json
 from deskmate.cli.plugin_bundle import is_bundle, order_of
 from deskmate.cli.plugin_upkeep import say_upgrade
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 @click.option(
     "--wheelhouse",
     type=click.Path(exists=True, file_okay=False, resolve_path=True, path_type=Path),
-    help="Take names, and what the plugin needs in the virtual machine, from this folder of wheels.",
+    help="Take names, and what the plugin needs in the virtual machine, from this folder of wheels, or this index.",
 )
 @click.option(
     "--hash",
@@ -32,7 +34,9 @@ if TYPE_CHECKING:
     help="Refuse a wheel with another hash.",
 )
 @click.option(
-    "--signer", default="", help="The key that must have signed a bundle (64 hex digits)."
+    "--signer",
+    default="",
+    help="The key that must have signed a bundle or an index (64 hex digits).",
 )
 @click.option(
     "--cooldown",
@@ -62,9 +66,11 @@ def install_command(
     deskmate plugin install deskmate-acme==1.2 --wheelhouse ~/wheels
     deskmate plugin install deskmate-acme
     deskmate plugin install deskmate-acme-1.2.bundle.zip --signer KEY
+    deskmate plugin install acme --wheelhouse ~/acme-plugins --signer KEY
 
     A wheel is data: it is looked at, unpacked beside Deskmate and never on Python's path. A source
     archive, a start-up hook, a command, compiled code, or a file that RECORD does not know is refused.
+    An index (deskmate index) is a folder of versions that somebody pinned and signed.
     The hashes of a plugin and of what it needs in the virtual machine are kept; the same version with
     other bytes, or an older version, is refused.
     """  # noqa: D301 - click reads the backspace as "do not wrap"
@@ -78,13 +84,18 @@ def install_command(
     from deskmate.models.settings import read_settings  # noqa: PLC0415
 
     store = PluginStore(session.places.plugins)
+    days = cooldown_days(read_settings(session.places.config)) if cooldown is None else cooldown
+    results: Sequence[InstallResult]
     if any(is_bundle(one) for one in what):
         with order_of(what, signer, hashes) as order:
             results = install(order, store, progress())
+    elif wheelhouse is not None and is_index(wheelhouse):
+        results = install_from(wheelhouse, signer, what, session, days)
     elif signer:
-        raise UserError("Only bundles are signed.", hint="Pin a wheel by its hash: --hash sha256:…")
+        raise UserError(
+            "Only bundles and indexes are signed.", hint="Pin a wheel by its hash: --hash sha256:…"
+        )
     else:
-        days = cooldown_days(read_settings(session.places.config)) if cooldown is None else cooldown
         order = InstallOrder(what=what, wheelhouse=wheelhouse, hashes=hashes, cooldown_days=days)
         results = install(order, store, progress())
     if as_json:

@@ -40,12 +40,14 @@ class InstallOrder:
     """What is to be installed. `what`: names with an optional version, or files of wheels.
 
     `wheelhouse`: take names from this folder. `hashes`: if there are any, every plugin's wheel must have
-    one of them. `cooldown_days`: leave out what an index has had for less.
+    one of them. `guest`: exactly what must come along for the virtual machine, file → sha256; None: what is needed.
+    `cooldown_days`: leave out what an index has had for less.
     """
 
     what: tuple[str, ...]
     wheelhouse: Path | None = None
     hashes: tuple[str, ...] = ()
+    guest: Mapping[str, str] | None = None
     cooldown_days: int = COOLDOWN_DAYS
 
 
@@ -250,6 +252,11 @@ def _lay_out(
     if same is not None:
         return InstallResult(stored=same, plugins=plugins, left_out=wheel.left_out, new=False)
     guest = _fetch_guest(plugins, change, number, order, progress)
+    if order.guest is not None and dict(guest) != dict(order.guest):
+        raise PluginError(
+            f"{wheel.label} would bring other packages for the virtual machine than were pinned.",
+            hint="Ask whoever publishes it to build its index anew.",
+        )
     stored = StoredPlugin(
         name=wheel.name,
         version=wheel.version,

@@ -31,12 +31,12 @@ APPEND_TARGET = 2.0
 OPEN_TARGET_S = 0.15
 SHOW_TARGET_S = 0.15
 SEARCH_TARGET_S = 0.2
-_ROUNDS = 5
+_ROUNDS = 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreFigures:
-    """What was measured; medians of appends and inserts, else the best of five: the machine does other things too.
+    """What was measured; medians of appends and inserts, else the best of nine: the machine does other things too.
 
     `append_ms`, `insert_ms`: one event stored, and one bare durable insert of the same bytes into a
     database beside it, in turns. `append_ratio`: one by the other. `open_s`: open a log of `events`

@@ -200,18 +200,16 @@ class ThreadStore:
         if not found:
             raise UserError("There is nothing to erase in these events.")
         erased = Erased(seqs=found, why=why)
-        connection = self._db
-        connection.execute("pragma secure_delete=on")
-        self._append([erased], also=lambda: erase_rows(connection, found))
+        self._db.execute("pragma secure_delete=on")
+        self._append([erased], also=lambda: erase_rows(self._db, found))
         self._events = []
         # what the log ahead of the database still holds goes when nobody reads it any more
-        connection.execute("pragma wal_checkpoint(truncate)")
+        self._db.execute("pragma wal_checkpoint(truncate)")
         return erased
 
     def _insert(
         self, payloads: Sequence[Payload], also: Callable[[], None] | None = None
     ) -> tuple[Event, ...]:
-        connection = self._db
         if not self._events:  # afterwards nobody else writes, and we keep what we wrote
             self._load()
         head = self._events[-1].hash if self._events else chain.GENESIS
