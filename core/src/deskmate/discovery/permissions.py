@@ -58,6 +58,8 @@ def _other_lines(manifest: Manifest) -> Iterator[str]:
         yield f"Stops a deliverable that breaks: {', '.join(gates)}"
     if manifest.skills:
         yield f"Skills: {', '.join(manifest.skills)}"
+    if manifest.connectors:
+        yield f"Works with connectors of yours of the kind: {', '.join(manifest.connectors)}"
     if manifest.guest_packages:
         yield f"Brings into the virtual machine: {', '.join(manifest.guest_packages)}"
     for setting, about in manifest.config.items():
