@@ -159,7 +159,7 @@ async def test_a_secret_that_is_not_kept_is_asked_for_before_anything_starts(
         secrets=(SecretVariable(name="TOKEN", send_to=("api.example.test",)),),
     )
     adapters = Adapters(scene.places, environ={}, sandbox=scene.sandbox, outside=scene.net.outside)
-    with pytest.raises(UserError, match="deskmate secret set connector[.]crm TOKEN"):
+    with pytest.raises(UserError, match="deskmate secret set "):
         await look_at_program(scene.places, replace(entry, program=program), adapters)
     assert isinstance(scene.sandbox, RelaySandbox)
     assert scene.sandbox.calls == []

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from deskmate.protocol.remote import RemoteServer
 
 START_S = 60.0
-HANDSHAKE_S = 120.0
+HANDSHAKE_S = 180.0
 """How long a program may take over its first answers: it loads then, perhaps without hardware acceleration."""
 EXCHANGE_S = 60.0
 
@@ -91,7 +91,9 @@ async def connected_program(
         pipe = ProgramPipe(relay.exchange)
         try:
             async with connect_remote(
-                line_transport(pipe), timeout_s=float(entry.timeout_s), connect_s=HANDSHAKE_S
+                line_transport(pipe),
+                timeout_s=max(float(entry.timeout_s), HANDSHAKE_S),
+                connect_s=HANDSHAKE_S,
             ) as server:
                 server.said = pipe.said
                 server.stderr = lambda: pipe.stderr
