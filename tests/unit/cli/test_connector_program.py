@@ -77,7 +77,7 @@ def test_a_program_is_listed_shown_and_forgotten_with_its_packages(places: Place
     Book(places.config).save(program_entry(folder))
     assert "pypi:shop==1" in call(places, "list").output
     shown = call(places, "show", "crm").output
-    assert "1 packages, pinned" in shown
+    assert "1 package, pinned" in shown
     assert "shop==1  sha256:0" in shown
     assert call(places, "remove", "crm").exception is None
     assert not folder.exists()

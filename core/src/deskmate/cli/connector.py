@@ -83,6 +83,7 @@ def command() -> None:
 @click.pass_obj
 def add_command(  # noqa: PLR0913 - one parameter an option, as click wants it
     session: Session,
+    /,
     name: str,
     url: tuple[str, ...],
     plugin: str,

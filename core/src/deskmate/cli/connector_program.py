@@ -91,6 +91,7 @@ def program_entry(
         f"{base.name} is not connected",
     )
     _ask_secrets(session, entry)
+    show("  Starting it in a virtual machine, which takes a moment, the first time more")
     return entry
 
 
@@ -206,7 +207,8 @@ def program_lines(entry: ConnectorEntry, *, whole: bool = False) -> list[str]:
     ]
     if whole:
         lines += [f"  {name}  {pin}" for name, pin in program.packages.items()]
-    lines.append(f"  {len(program.packages)} packages, pinned")
+    many = len(program.packages)
+    lines.append(f"  {many} package{'' if many == 1 else 's'}, pinned")
     return lines
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -135,7 +135,7 @@ class _Relay:
         arguments = {"data": base64.b64encode(data).decode(), "wait_s": wait_s}
         return await self._call("exchange", arguments, EXCHANGE_S)
 
-    async def _call(self, tool: str, arguments: dict[str, object], timeout_s: float) -> str:
+    async def _call(self, tool: str, arguments: Mapping[str, object], timeout_s: float) -> str:
         outcome = await self._machine.call(
             f"{self._plugin}__{tool}",
             arguments,
