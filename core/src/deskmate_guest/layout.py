@@ -17,6 +17,8 @@ FIRST_LATER_UID = 2101
 GROUP = 3000
 """Group `workspace`: what lets every worker write the same files."""
 BUILT_IN = ("workspace", "office")
+PROGRAM = "deskmate_guest.stdio"
+"""The package that keeps a connector's program; the host names it, for a machine of that connector alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,11 @@ class PluginPlace:
     root: Path
     wheels: Path
     uid: int
+
+    @property
+    def keeps(self) -> bool:
+        """Say whether what a call started goes on after it: a connector's program does."""
+        return self.package == PROGRAM
 
     @property
     def resources(self) -> Path:

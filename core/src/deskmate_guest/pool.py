@@ -250,7 +250,10 @@ class PluginProcesses:
         if job.timer:
             job.timer.cancelled = True
         job.done(reply, failure)
-        self._sweep(_SWEEPS)
+        if self.place.keeps:
+            self._next()
+        else:
+            self._sweep(_SWEEPS)
 
     def _sweep(self, tries: int) -> None:
         """Kill what the job left running, before the next one. What forks faster goes with the worker."""

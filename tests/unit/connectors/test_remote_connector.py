@@ -41,6 +41,9 @@ class Server:
         finally:
             self.closed += 1
 
+    def said(self) -> str:
+        return ""
+
     async def list_tools(self) -> tuple[Mapping[str, Any], ...]:
         self.lists += 1
         return tuple(self.rows)

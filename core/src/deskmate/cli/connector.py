@@ -19,6 +19,16 @@ from deskmate.cli.connector_adding import (
     in_browser,
     show,
 )
+from deskmate.cli.connector_program import (
+    ProgramOptions,
+    forget_program,
+    forgotten_unless_kept,
+    program_entry,
+    program_facts,
+    program_lines,
+    program_options,
+    stderr_lines,
+)
 from deskmate.cli.output import Session, json_option, say, say_json
 from deskmate.errors import UserError
 from deskmate.types.connectors import ConnectorEntry, ToolSetting
@@ -43,7 +53,8 @@ def command() -> None:
 
 @command.command("add", short_help="Connect a server, after a look at its tools.")
 @click.argument("name")
-@click.argument("url", required=False, default="")
+@click.argument("url", nargs=-1, metavar="[URL | -- ARGUMENTS]")
+@program_options
 @click.option(
     "--of",
     "plugin",
@@ -72,8 +83,9 @@ def command() -> None:
 @click.pass_obj
 def add_command(  # noqa: PLR0913 - one parameter an option, as click wants it
     session: Session,
+    /,
     name: str,
-    url: str,
+    url: tuple[str, ...],
     plugin: str,
     categories: tuple[str, ...],
     headers: tuple[str, ...],
@@ -81,30 +93,49 @@ def add_command(  # noqa: PLR0913 - one parameter an option, as click wants it
     timeout_s: int,
     yes: bool,
     as_json: bool,
+    **program: Any,
 ) -> None:
-    """Connect the server at URL as NAME, after you have seen and accepted its tools.
+    """Connect the server at URL as NAME, or one that is a program, after you have seen and accepted its tools.
 
     \b
     deskmate connector add crm https://mcp.example.com/mcp --category CRM \\
         --secret-header 'Authorization=Bearer TOKEN'
 
     URL is https, or http to a port of this machine (http://127.0.0.1:8000/mcp).
+
+    \b
+    deskmate connector add time --pypi mcp-server-time==2026.10.19 -- --local-timezone=Europe/Paris
+
+    A program is fetched as data, pinned, and runs in a virtual machine of its own, which reaches nothing you do not allow.
     """  # noqa: D301 - click reads the backspace as "do not wrap"
     from deskmate.cli.connector_wanted import wanted_entry  # noqa: PLC0415
     from deskmate.cli.connector_words import parse_header  # noqa: PLC0415
     from deskmate.connectors.way import parse_server  # noqa: PLC0415
 
+    options = ProgramOptions(**program)
     check_free(session, book_of(session), name)
-    base = wanted_entry(session, plugin, name, url) if plugin else ConnectorEntry(name=name, url="")
+    address = _address(url, program=bool(options))
+    base = ConnectorEntry(name=name, url="")
+    if plugin:
+        base = wanted_entry(session, plugin, name, address, program=bool(options))
     own = tuple(" ".join(word.split()).removeprefix("~~") for word in categories)
     entry = replace(
         base,
-        url=url.strip() or base.url,
+        url=address or base.url,
         categories=tuple(dict.fromkeys((*own, *base.categories))),
         headers=tuple(parse_header(text) for text in headers) or base.headers,
         login=login,
         timeout_s=timeout_s,
     )
+    if options:
+        if entry.headers or login:
+            raise UserError(
+                "A program has no headers and no login.", hint="Give it a secret: --secret-env"
+            )
+        with forgotten_unless_kept(session, name):
+            entry = program_entry(session, entry, options, url, yes=yes)
+            add_entry(session, entry, yes=yes, as_json=as_json)
+        return
     parse_server(entry.url)
     if plugin:
         sends = "".join(
@@ -113,6 +144,18 @@ def add_command(  # noqa: PLR0913 - one parameter an option, as click wants it
         agree_to(yes, f"Ask {entry.url} for its tools{sends}?", f"{name} is not connected")
     ask_secrets(session, entry)
     add_entry(session, entry, yes=yes, as_json=as_json)
+
+
+def _address(words: tuple[str, ...], *, program: bool) -> str:
+    """Return the one address that was given, "" for none or where the words are a program's. Raises UserError."""
+    if program or not words:
+        return ""
+    if len(words) > 1:
+        raise UserError(
+            f"A server has one address, and {words[1]!r} is another word.",
+            hint="The arguments of a program need --pypi or --npm.",
+        )
+    return words[0].strip()
 
 
 @command.command("login", short_help="Log in to a connector in your browser.")
@@ -167,6 +210,7 @@ def _summary(entry: ConnectorEntry) -> dict[str, Any]:
         **{key: getattr(entry, key) for key in kept},
         "tools": len(entry.tools),
         "off": entry.off,
+        "program": program_facts(entry.program),
     }
 
 
@@ -211,7 +255,7 @@ def show_command(session: Session, name: str, as_json: bool) -> None:
         say(
             f"sends {header.name}: {f'{header.scheme} ' if header.scheme else ''}⟦secret {header.secret}⟧"
         )
-    for line in tool_lines(entry, {}):
+    for line in (*program_lines(entry, whole=True)[1:], *tool_lines(entry, {})):
         say(line)
 
 
@@ -230,7 +274,7 @@ def test_command(session: Session, name: str, as_json: bool) -> int:
     say(
         f"{name} answers: {found.server or 'without a name'}, protocol {found.protocol}, {count_tools(len(listing.tools))}."
     )
-    for line in _drift_lines(drift):
+    for line in (*_drift_lines(drift), *stderr_lines(listing.stderr)):
         say(line)
     if drift:
         say(f"Accept what is there now: deskmate connector review {name}")
@@ -256,7 +300,7 @@ def _report(found: ConnectorEntry, listing: Listing, drift: Drift) -> dict[str, 
     return {
         "name": found.name, "server": found.server, "protocol": found.protocol,
         "tools": [pin.tool.name for pin in listing.tools], "left_out": listing.left_out,
-        "added": drift.added, "gone": drift.gone, "changed": drift.changed,
+        "added": drift.added, "gone": drift.gone, "changed": drift.changed, "stderr": listing.stderr,
     }  # fmt: skip
 
 
@@ -397,6 +441,7 @@ def remove_command(session: Session, name: str) -> int:
     if not book.remove(name):
         say(f"There is no connector {name}.")
         return 1
+    forget_program(session.places, name)
     vault = open_vault(session.places.config)
     entry = ConnectorEntry(name=name, url="")
     Logins(session.places.config, vault).forget(entry)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from deskmate.cli.connector_program import command_for
 from deskmate.cli.output import Session
 from deskmate.errors import UserError
 from deskmate.types.connectors import ConnectorEntry, SecretHeader
@@ -32,7 +33,6 @@ def wanted_rows(session: Session) -> list[dict[str, Any]]:
     for name, plugin in _plugins(session):
         for server in plugin.connectors:
             why = why_not(server)
-            url = " URL" if needs_url(server) else ""
             rows.append(
                 {
                     "plugin": name,
@@ -40,19 +40,26 @@ def wanted_rows(session: Session) -> list[dict[str, Any]]:
                     "transport": server.transport,
                     "target": server.target,
                     "categories": _categories(plugin, server),
-                    "command": ""
-                    if why
-                    else f"deskmate connector add {slug(server.name)}{url} --of {name}",
+                    "command": "" if why else _command(name, server),
                     "why": why,
                 }
             )
     return rows
 
 
+def _command(plugin: str, server: ConnectorWanted) -> str:
+    if server.transport == "stdio":
+        return command_for(server.target, slug(server.name), plugin, server.variables)
+    url = " URL" if needs_url(server) else ""
+    return f"deskmate connector add {slug(server.name)}{url} --of {plugin}"
+
+
 def why_not(server: ConnectorWanted) -> str:
     """Return why a server cannot be connected, "" if it can."""
     if server.transport == "stdio":
-        return "it is a program; Deskmate runs nobody's programs on this machine, and cannot bring it into a virtual machine yet"
+        if command_for(server.target, slug(server.name), "", server.variables):
+            return ""
+        return "it is a program that is not started by npx, uvx or pipx; name its package yourself: deskmate connector add NAME --npm or --pypi PACKAGE"
     if server.transport not in _HTTP:
         return f"it speaks {server.transport}, which servers of today have given up; ask its maker for streamable HTTP"
     return ""
@@ -84,8 +91,13 @@ def _categories(plugin: ForeignPlugin, server: ConnectorWanted) -> tuple[str, ..
     return tuple(one.placeholder for one in plugin.categories if connector_for(one, called))
 
 
-def wanted_entry(session: Session, plugin: str, name: str, url: str) -> ConnectorEntry:
-    """Return the connector `name` as a plugin wants it; `url`: where the user says it is. Raises UserError."""
+def wanted_entry(
+    session: Session, plugin: str, name: str, url: str, *, program: bool = False
+) -> ConnectorEntry:
+    """Return the connector `name` as a plugin wants it; `url`: where the user says it is. Raises UserError.
+
+    `program`: the user names the package of a program, which is what counts.
+    """
     found = dict(_plugins(session)).get(plugin)
     if found is None:
         raise UserError(
@@ -96,6 +108,10 @@ def wanted_entry(session: Session, plugin: str, name: str, url: str) -> Connecto
     if server is None:
         names = ", ".join(slug(one.name) for one in found.connectors) or "none"
         raise UserError(f"{plugin} wants no connector {name!r}.", hint=f"It wants: {names}")
+    if program:
+        return ConnectorEntry(name=name, url="", categories=_categories(found, server), of=plugin)
+    if server.transport == "stdio" and (command := _command(plugin, server)):
+        raise UserError(f"{name} of {plugin} is a program.", hint=f"Name its package: {command}")
     if why := why_not(server):
         raise UserError(f"{name} of {plugin} cannot be connected: {why}.")
     if not url and needs_url(server):

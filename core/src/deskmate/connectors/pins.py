@@ -15,6 +15,10 @@ from deskmate.types.connectors import ConnectorEntry, PinnedTool, RemoteTool
 from deskmate.types.ids import Digest
 from deskmate.types.registry import ToolSpec
 
+READY_S = 25.0
+"""How long connecting and the look at the definitions may take; within what the toolbox grants beyond a call's own time."""
+PROGRAM_READY_S = 205.0
+"""The same where a virtual machine has to be there first, and a program to start in it."""
 TOOLS_LIMIT = 200
 DESCRIPTION_LIMIT = 4_000
 SCHEMA_BYTES = 48 << 10
@@ -30,10 +34,11 @@ _DIFF_LINES = 2_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """What a server offers. `tools`: usable ones. `left_out`: name → why one is not."""
+    """What a server offers. `tools`: usable ones. `left_out`: name → why one is not. `stderr`: of its program."""
 
     tools: tuple[PinnedTool, ...]
     left_out: Mapping[str, str] = field(default_factory=dict)
+    stderr: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,11 +216,16 @@ def specs_of(entry: ConnectorEntry) -> tuple[ToolSpec, ...]:
             description=_described(entry, pin.tool),
             input_schema=_without_patterns(pin.tool.input_schema),
             risk=entry.setting(pin.tool.name).risk,
-            timeout_s=entry.timeout_s,
+            timeout_s=entry.timeout_s + _more_time(entry),
             definition=pin.digest,
         )
         for pin in entry.offered()
     )
+
+
+def _more_time(entry: ConnectorEntry) -> int:
+    """Return how many seconds a first call may take beyond its own, as the toolbox does not know it."""
+    return round(PROGRAM_READY_S - READY_S) if entry.program is not None else 0
 
 
 def _without_patterns(schema: Any, *, names: bool = False) -> Any:

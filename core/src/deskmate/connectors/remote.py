@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
-from deskmate.connectors.pins import Drift, drift, read_listing, specs_of
+from deskmate.connectors.pins import PROGRAM_READY_S, READY_S, Drift, drift, read_listing, specs_of
 from deskmate.connectors.results import outcome_of
 from deskmate.errors import DeskmateError, OutcomeUnknown, ProtocolError, ToolError
 from deskmate.ports import Progress, Record, ToolOutcome
@@ -23,8 +23,6 @@ FAILURES_LIMIT = 3
 CHECKED_S = 300.0
 """How long a look at a server's definitions counts; then it is looked again before a call."""
 
-READY_S = 25.0
-"""How long connecting and the look at the definitions may take; within what the toolbox grants beyond a call's own time."""
 
 Dial = Callable[[Record], AbstractAsyncContextManager[RemoteServer]]
 """Opens a connection; what goes over it is stored by the record. Raises ToolError, ProtocolError."""
@@ -96,6 +94,10 @@ class RemoteConnector:
             )
         except OutcomeUnknown:
             self._failures += 1
+            if why := line.server.said():
+                on_progress(
+                    f"{self._entry.name}: {why}; it is started anew when it is called again"
+                )
             self._hang_up()
             raise
         except ToolError as error:
@@ -106,14 +108,15 @@ class RemoteConnector:
 
     async def _checked_line(self) -> _Line:
         """Return a connection over which the definitions were looked at not long ago. Raises ToolError."""
+        ready_s = PROGRAM_READY_S if self._entry.program is not None else READY_S
         try:
-            with anyio.fail_after(READY_S):
+            with anyio.fail_after(ready_s):
                 return await self._ready()
         except (ToolError, ProtocolError, OutcomeUnknown, TimeoutError) as error:
             self._failures += 1
             self._hang_up()
             slow = isinstance(error, TimeoutError)
-            why = f"it was not ready in {READY_S:g} s" if slow else str(error)
+            why = f"it was not ready in {ready_s:g} s" if slow else str(error)
             raise ToolError(f"{self._entry.name} cannot be used: {why}.") from error
 
     async def _ready(self) -> _Line:

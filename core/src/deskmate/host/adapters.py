@@ -12,6 +12,7 @@ import anyio.to_thread
 
 from deskmate.errors import ConfigError, SandboxMissing
 from deskmate.ports import Clock, Model, Progress, Sandbox
+from deskmate.types.connectors import PLUGIN, ConnectorEntry
 from deskmate.types.events import PluginsSet
 from deskmate.types.ids import Digest
 from deskmate.types.places import Places
@@ -69,6 +70,7 @@ class Adapters:
         self._outside = outside
         self.clock = clock or SystemClock()
         self._brings_own_plugins = sandbox is not None
+        self._programs: dict[str, ConnectorEntry] = {}
 
     def catalogue(self) -> Catalogue:
         """Return the plugins of this environment, found without importing them."""
@@ -104,7 +106,18 @@ class Adapters:
         """Return the disk for a set of plugins, built if needed. Blocks."""
         from deskmate.discovery.layer import build_layer  # noqa: PLC0415
 
-        return build_layer(plugins, self.catalogue(), self.places, progress)
+        catalogue = self.catalogue()
+        for name in plugins:
+            if name.startswith(PLUGIN):
+                from deskmate.discovery.programs import with_program  # noqa: PLC0415
+
+                entry = self._programs.get(name) or self.connectors().get(name[len(PLUGIN) :])
+                catalogue = with_program(catalogue, entry)
+        return build_layer(plugins, catalogue, self.places, progress)
+
+    def know_program(self, entry: ConnectorEntry) -> None:
+        """Have machines for this connector's program, whatever the user's book has."""
+        self._programs[entry.plugin] = entry
 
     def sandbox(self) -> Sandbox:
         """Return where tools run."""

@@ -172,6 +172,10 @@ async def look_at(
     """
     from deskmate.connectors.pins import read_listing  # noqa: PLC0415
 
+    if entry.program is not None:
+        from deskmate.host.programs import look_at_program  # noqa: PLC0415
+
+        return await look_at_program(places, entry)
     means = await anyio.to_thread.run_sync(means_of, places, outside)
     try:
         async with connected(entry, means, person=person) as server:

@@ -98,7 +98,7 @@ async def open_connectors(
             made = {
                 entry.name: RemoteConnector(
                     entry,
-                    _dialler(entry, means),
+                    _dialler(entry, means, adapters, progress),
                     tasks,
                     _on_drift(book, entry, progress),
                 )
@@ -120,7 +120,13 @@ def _first(error: BaseException) -> BaseException:
     return error
 
 
-def _dialler(entry: ConnectorEntry, means: Means) -> Callable[[Record], Any]:
+def _dialler(
+    entry: ConnectorEntry, means: Means, adapters: Adapters, progress: Progress
+) -> Callable[[Record], Any]:
+    if entry.program is not None:
+        from deskmate.host.programs import connected_program  # noqa: PLC0415
+
+        return lambda record: connected_program(entry, adapters, record, progress)
     return lambda record: connected(entry, means, record)
 
 

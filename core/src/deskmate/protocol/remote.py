@@ -45,6 +45,10 @@ class RemoteServer:
     def __init__(self, client: Client, timeout_s: float) -> None:
         self._client = client
         self._timeout_s = timeout_s
+        self.said: Callable[[], str] = lambda: ""
+        """Why nothing comes any more, where the transport knows it."""
+        self.stderr: Callable[[], str] = lambda: ""
+        """The end of what the server's program wrote to stderr, where there is one."""
 
     @property
     def name(self) -> str:

@@ -7,12 +7,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from deskmate.types.ids import Digest
+from deskmate.types.network import NetworkRule
 from deskmate.types.policy import Decision
 from deskmate.types.registry import Risk
 
 OWNER = "connector."
 """Begins the owner of a connector's secrets; no plugin's name has a dot, so none can ask for them."""
-Transport = Literal["http"]
+PLUGIN = "connector--"
+"""Begins the name by which a machine knows a connector's program; no plugin's name has two hyphens."""
+Transport = Literal["http", "stdio"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +57,40 @@ class ToolSetting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SecretVariable:
+    """A variable of a program that holds a stand-in; the host puts the secret there in requests to `send_to`."""
+
+    name: str
+    send_to: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """A server that is a program. `command`: its words in the virtual machine, in which `{python}` and `{packages}` stand.
+
+    `packages`: what was installed, `name version` → integrity as its registry has it. `wheels`: files below `folder` →
+    sha256; they and nothing else are brought into the machine. `main`: the one of them that names the layer. `hosts`: what
+    it may reach. `environment`: plain variables of it.
+    """
+
+    command: tuple[str, ...]
+    packages: Mapping[str, str]
+    wheels: Mapping[str, str]
+    folder: str
+    main: str
+    version: str
+    hosts: tuple[NetworkRule, ...] = ()
+    secrets: tuple[SecretVariable, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectorEntry:
-    """One connector. `url`: of the server. `server`, `protocol`: what it called itself, and spoke, when last asked.
+    """One connector. `url`: of the server; of a program, its package: `pypi:NAME==VERSION`. `server`, `protocol`: what it called itself, and spoke, when last asked.
 
     `categories`: what texts may call it as `~~category`. `headers`: filled from the vault. `login`: it wants a login by
     OAuth. `settings`: by the server's name of a tool. `off`: server's name of a tool → why it is not offered.
-    `of`: the plugin that brought it. `timeout_s`: of one call.
+    `of`: the plugin that brought it. `timeout_s`: of one call. `program`: what is started, where `transport` is `stdio`.
     """
 
     name: str
@@ -75,11 +106,17 @@ class ConnectorEntry:
     protocol: str = ""
     of: str = ""
     timeout_s: int = 60
+    program: Program | None = None
 
     @property
     def owner(self) -> str:
         """Whose its secrets are, in the vault."""
         return f"{OWNER}{self.name}"
+
+    @property
+    def plugin(self) -> str:
+        """The name by which a machine knows its program."""
+        return f"{PLUGIN}{self.name}"
 
     def setting(self, tool: str) -> ToolSetting:
         """Return what the user says of a tool, by the server's name."""
