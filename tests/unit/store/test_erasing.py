@@ -189,6 +189,17 @@ async def test_tampering_with_a_sealed_record_is_found(
             await archive.events()
 
 
+async def test_what_is_left_of_an_erased_record_is_held_to_the_letter(archive: Archive) -> None:
+    await archive.erase(4)
+    records = [dict(record) for record in await archive.records()]
+    assert chain.check(records).problem == ""
+    for same in (True, 1.0):  # equal to 1 in Python, and another text
+        altered = {**records[3], "payload": {**records[3]["payload"], "turn": same}}
+        assert altered == records[3]
+        report = chain.check([*records[:3], altered, *records[4:]])
+        assert "record 4 was altered" in report.problem
+
+
 async def test_a_seal_needs_its_salt_so_that_nobody_can_guess(archive: Archive) -> None:
     first, second = (await archive.records())[1], (await archive.records())[1]
     assert first["salt"] == second["salt"]

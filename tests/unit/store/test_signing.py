@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -154,3 +155,81 @@ def test_all_heads_are_signed_and_kept_in_a_second_place(
     assert (made.thread, made.size) == (thread, 5)
     assert audit("sign", "--thread", thread)[0] == 0
     assert len((tmp_path / "data/audit/checkpoints.jsonl").read_text().splitlines()) == 2
+
+
+def cut(folder: Path, left: int) -> None:
+    """Take the end of a log away as somebody who owns the disk does it: guards, witness and all."""
+    db = sqlite3.connect(folder / "thread.db")
+    (guard,) = db.execute(
+        "select sql from sqlite_master where name = 'events_no_delete'"
+    ).fetchone()
+    db.execute("drop trigger events_no_delete")
+    db.execute("delete from events where seq > ?", [left])
+    db.execute(guard)
+    db.commit()
+    (head,) = db.execute("select hash from events where seq = ?", [left]).fetchone()
+    db.close()
+    witness = {"thread": folder.name, "size": left, "head": head, "time": TIME}
+    (folder / "head.json").write_text(json.dumps(witness))
+
+
+def test_a_cut_log_does_not_fit_what_was_signed_here(
+    tmp_path: Path, audit: Run, thread: str
+) -> None:
+    assert audit("sign")[0] == 0
+    assert audit("verify")[0] == 0
+    cut(tmp_path / "data/threads" / thread, 3)
+    code, text = audit("verify")
+    assert code == 1
+    assert "the log was cut: 3 records, the checkpoint has seen 5 (I1)" in text
+    assert audit("verify", "--thread", thread)[0] == 1
+
+
+def test_a_kept_line_that_cannot_be_read_is_said_and_hides_no_other(
+    tmp_path: Path, audit: Run, thread: str
+) -> None:
+    assert audit("sign")[0] == 0
+    kept = tmp_path / "data/audit/checkpoints.jsonl"
+    kept.write_text('{"checkpoint":{}}\n{"torn\n' + kept.read_text())
+    code, text = audit("verify")
+    assert code == 0
+    assert "2 cannot be read" in text
+    cut(tmp_path / "data/threads" / thread, 3)
+    assert audit("verify")[0] == 1
+
+
+def test_heads_kept_elsewhere_are_compared_with_threads_and_files(
+    tmp_path: Path, audit: Run, thread: str
+) -> None:
+    heads, file = tmp_path / "heads.jsonl", tmp_path / "log.jsonl"
+    assert audit("sign", "-o", str(heads))[0] == 0
+    key = json.loads(audit("key", "--json")[1])["key"]
+    sure = ("--checkpoint", str(heads), "--key", key)
+    assert audit("export", "--thread", thread, "-o", str(file))[0] == 0
+    assert "signed up to record 5" in audit("verify", str(file), *sure)[1]
+    assert audit("verify", *sure)[0] == 0
+    assert audit("verify", *sure[:3], signing.public_of(signing.new_key()))[0] == 1
+    (tmp_path / "data/audit/checkpoints.jsonl").unlink()
+    cut(tmp_path / "data/threads" / thread, 3)
+    assert audit("verify")[0] == 0  # nothing on this machine knows better
+    code, text = audit("verify", *sure)
+    assert (code, "has seen 5" in text) == (1, True)
+    file.write_text("".join(file.read_text().splitlines(keepends=True)[:3]))
+    assert audit("verify", str(file), *sure)[0] == 1
+
+
+def test_a_thread_that_vanished_is_missed_by_heads_kept_elsewhere(
+    tmp_path: Path, audit: Run, thread: str
+) -> None:
+    heads = tmp_path / "heads.jsonl"
+    assert audit("sign", "-o", str(heads))[0] == 0
+    (tmp_path / "data/threads" / thread).rename(tmp_path / "gone")
+    code, text = audit("verify", "--checkpoint", str(heads), "--json")
+    assert (code, json.loads(text)["missing"]) == (1, [thread])
+
+
+def test_what_is_no_checkpoint_cannot_be_compared(tmp_path: Path, audit: Run, thread: str) -> None:
+    file = tmp_path / "heads.jsonl"
+    for text in ("", "{}", '{"checkpoint":{}}', "nonsense"):
+        file.write_text(text)
+        assert audit("verify", "--checkpoint", str(file))[0] == 1, text

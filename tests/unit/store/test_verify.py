@@ -141,11 +141,20 @@ async def _is_noticed(tmp_path: Path, thread: ThreadId) -> bool:
         return True
 
 
+HOLLOW = (
+    "drop trigger events_no_delete; create trigger events_no_delete before delete on events"
+    " begin select 1; end"
+)
+EATER = "create trigger eater after insert on events begin update lease set token = 0; end"
+
+
 @pytest.mark.parametrize(
     ("statement", "problem"),
     [
         ("drop trigger events_no_update", "lets events be changed: events_no_update is gone (I7)"),
         ("drop trigger events_no_delete", "lets events be changed: events_no_delete is gone (I7)"),
+        (HOLLOW, "lets events be changed: events_no_delete is another one (I7)"),
+        (EATER, "does what Deskmate does not: a trigger eater (I7)"),
         ("pragma journal_mode=delete", "not as a write-ahead log (I7)"),
         ("delete from lease", "the lease of the one writer is gone (I12)"),
         ("drop table lease", "is damaged"),
@@ -156,7 +165,7 @@ async def test_a_database_that_could_lose_events_is_found(
 ) -> None:
     thread = await _thread(tmp_path)
     db = sqlite3.connect(tmp_path / "threads" / thread / "thread.db")
-    db.execute(statement)
+    db.executescript(statement)
     db.commit()
     db.close()
     problems = (await _verify(tmp_path, thread)).problems

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from deskmate.host.erasing import ErasedEverywhere
     from deskmate.store.chain import ChainReport
-    from deskmate.store.signing import SignedCheckpoint
+    from deskmate.store.signing import Head, SignedCheckpoint
 
 
 @click.group("audit")
@@ -37,11 +37,9 @@ def command() -> None:
 @click.option(
     "--checkpoint",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Length and head of the log as you kept them; finds a cut or rewritten log.",
+    help="Lengths and heads as you kept them, also those of `audit sign`; finds a cut or rewritten log.",
 )
-@click.option(
-    "--key", metavar="HEX", help="The public key that must have signed FILE's checkpoints."
-)
+@click.option("--key", metavar="HEX", help="The public key that must have signed the checkpoints.")
 @json_option
 @click.pass_obj
 def verify(
@@ -59,28 +57,26 @@ def verify(
     """
     if file:
         return _verify_file(file, checkpoint, key or "", as_json=as_json)
-    if checkpoint or key:
+    if key and not checkpoint:
         raise UserError(
-            "Checkpoints and keys are compared with a FILE.", hint="deskmate audit export first."
+            "A key is compared with the checkpoints of a FILE.", hint="Or add --checkpoint HEADS."
         )
-    return _verify_threads(session, thread, as_json=as_json)
+    return _verify_threads(session, thread, checkpoint, key or "", as_json=as_json)
 
 
 def _verify_file(file: Path, checkpoint: Path | None, key: str, *, as_json: bool) -> int:
     from dataclasses import replace  # noqa: PLC0415
 
     from deskmate.store import chain, signing  # noqa: PLC0415 - only this command needs it
-    from deskmate.store.verify import parse_checkpoint  # noqa: PLC0415
 
     wanted = signing.parse_key(key) if key else ""
-    known = parse_checkpoint(checkpoint.read_text("utf-8")) if checkpoint else None
     with file.open(encoding="utf-8", errors="replace", newline="\n") as lines:
         records, signed, unread = signing.split(lines)
-    report = chain.check(records, known)
+    report = chain.check(records)
+    heads = _heads_of(checkpoint, report.thread)
     problem = report.problem or unread
-    if not problem:
-        found = (signing.problem_of(one, records, wanted) for one in signed)
-        problem = next(filter(None, found), "")
+    problem = problem or next(signing.problems_of([*signed, *heads], records, wanted), "")
+    signed += [one for one in heads if isinstance(one, signing.SignedCheckpoint)]
     if wanted and not signed and not problem:
         problem = "there is no signed checkpoint in it"
     report = replace(report, problem=problem)
@@ -93,8 +89,20 @@ def _verify_file(file: Path, checkpoint: Path | None, key: str, *, as_json: bool
         erased = f", {report.erased} of them erased" if report.erased else ""
         say(f"{report.thread or file}: sound; {report.size} records{erased}")
         say(f"  head {report.head}")
-        _say_trust(signed, wanted, has_checkpoint=known is not None)
+        _say_trust(signed, wanted, has_checkpoint=bool(heads))
     return 1 if report.problem else 0
+
+
+def _heads_of(checkpoint: Path | None, thread: str) -> list[Head]:
+    """Return a thread's checkpoints of a file. Raises UserError where it has none of it."""
+    from deskmate.store import signing  # noqa: PLC0415
+
+    heads = signing.read_heads(checkpoint.read_text("utf-8", "replace")) if checkpoint else ()
+    found = [one for one in heads if one.thread == thread]
+    if heads and not found:
+        others = ", ".join(sorted({one.thread for one in heads})[:3])
+        raise UserError(f"The checkpoint is of thread {others}, the log of {thread or 'none'}.")
+    return found
 
 
 @command.command("erase", short_help="Remove what is personal in events for good.")
@@ -227,22 +235,34 @@ async def _signed(session: Session, thread: str, private: str) -> SignedCheckpoi
         return signing.sign(chain.check(await store.rows()), private, time=utc_now())
 
 
-def _verify_threads(session: Session, thread: str | None, *, as_json: bool) -> int:
+def _verify_threads(
+    session: Session, thread: str | None, checkpoint: Path | None, key: str, *, as_json: bool
+) -> int:
+    from deskmate.store import signing  # noqa: PLC0415
     from deskmate.store.listing import list_threads  # noqa: PLC0415
 
+    key = signing.parse_key(key) if key else ""
+    heads = signing.read_heads(checkpoint.read_text("utf-8", "replace")) if checkpoint else ()
     found = list_threads(session.places.threads)
     damaged = [summary for summary in found if summary.problem and not thread]
     names = [thread] if thread else [str(item.thread) for item in found if not item.problem]
-    reports = [anyio.run(verify_one, session, name) for name in names]
+    here = {*names, *(str(item.thread) for item in damaged)}
+    missing = sorted({one.thread for one in heads} - here) if not thread else []
+    reports = []
+    for name in names:
+        own = [one for one in heads if one.thread == name]
+        reports.append(anyio.run(verify_one, session, name, False, own, key))
     if as_json:
-        say_json({"reports": reports, "damaged": damaged})
+        say_json({"reports": reports, "damaged": damaged, "missing": missing})
     else:
         for report in reports:
             say_report(report)
         for summary in damaged:
             say(f"{summary.thread}: damaged")
             say(f"! {summary.problem}")
-    return 1 if damaged or any(report.problems for report in reports) else 0
+        for name in missing:
+            say(f"{name}: is not here, and a checkpoint has seen it")
+    return 1 if damaged or missing or any(report.problems for report in reports) else 0
 
 
 @command.command("export", short_help="Write a thread's log to a file or a collector.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import anyio
@@ -17,6 +18,7 @@ from deskmate.cli.thread_queue import QUEUE_COMMANDS
 from deskmate.types.codec import to_json
 
 if TYPE_CHECKING:
+    from deskmate.store.signing import Head
     from deskmate.store.verify import VerifyReport
     from deskmate.types.events import Event
 
@@ -161,12 +163,26 @@ def verify(session: Session, thread: str | None, settled: bool, as_json: bool) -
     return 1 if report.problems else 0
 
 
-async def verify_one(session: Session, thread: str, settled: bool = False) -> VerifyReport:
-    """Return the report on one thread. `settled`: what is only noted otherwise is a problem."""
+async def verify_one(
+    session: Session, thread: str, settled: bool = False, heads: Sequence[Head] = (), key: str = ""
+) -> VerifyReport:
+    """Return the report on one thread, compared with its checkpoints that were signed here, and `heads`.
+
+    `settled`: what is only noted otherwise is a problem. `key`: who must have signed them.
+    """
+    from dataclasses import replace  # noqa: PLC0415
+
+    from deskmate.host.signing_key import kept_checkpoints  # noqa: PLC0415
     from deskmate.store.verify import verify_thread  # noqa: PLC0415
 
+    kept, unread = kept_checkpoints(session.places)
     async with open_for_reading(session, thread) as (store, blobs):
-        return await verify_thread(store, blobs, settled=settled)
+        known = [*(one for one in kept if one.thread == store.thread), *heads]
+        report = await verify_thread(store, blobs, heads=known, key=key, settled=settled)
+    if unread:
+        note = f"of the checkpoints kept beside the threads {unread} cannot be read"
+        report = replace(report, notes=(*report.notes, note))
+    return report
 
 
 def say_report(report: VerifyReport) -> None:

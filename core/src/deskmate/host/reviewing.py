@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
-from deskmate.errors import DeskmateError
+from deskmate.errors import DeskmateError, UserError
 from deskmate.ports import Progress
 from deskmate.types.files import Operation
 from deskmate.types.places import Places
@@ -100,7 +100,10 @@ async def staged_changes(places: Places, thread: str, run: str = "") -> tuple[St
 async def differences(
     places: Places, thread: str, paths: Sequence[str], run: str, progress: Progress
 ) -> tuple[Shown, ...]:
-    """Return how a change set's changes look; with `paths` only these and what is below them."""
+    """Return how a change set's changes look; with `paths` only these and what is below them.
+
+    Raises UserError where a path names nothing.
+    """
     from deskmate.changes.history import settled_of  # noqa: PLC0415
     from deskmate.changes.names import is_below  # noqa: PLC0415
     from deskmate.changes.review import read_difference  # noqa: PLC0415
@@ -116,7 +119,11 @@ async def differences(
     written = settled_of(events, staged.difference, blobs).written
     differs = document_differs(places, blobs, progress)
     found = []
-    for change in read_difference(staged.difference, blobs).changes:
+    changes = read_difference(staged.difference, blobs).changes
+    for path in paths:
+        if not any(is_below(change.path, [path]) for change in changes):
+            raise UserError(f"{path} is not in the change set.", hint="See deskmate changes show.")
+    for change in changes:
         if paths and not is_below(change.path, paths):
             continue
         ids = written[change.path].ids if change.path in written else ()

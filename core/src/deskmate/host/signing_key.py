@@ -59,3 +59,21 @@ def keep_checkpoint(places: Places, checkpoint: SignedCheckpoint) -> None:
         os.fsync(file)
     finally:
         os.close(file)
+
+
+def kept_checkpoints(places: Places) -> tuple[tuple[SignedCheckpoint, ...], int]:
+    """Return what `keep_checkpoint` kept, of each thread the newest, and how many lines cannot be read."""
+    from deskmate.errors import CorruptData  # noqa: PLC0415
+    from deskmate.store import signing  # noqa: PLC0415
+
+    path = places.data / "audit" / CHECKPOINTS
+    found: list[SignedCheckpoint] = []
+    unread = 0
+    for line in path.read_text("utf-8", "replace").splitlines() if path.exists() else ():
+        try:
+            _, checkpoints, problem = signing.split([line])
+        except CorruptData:
+            checkpoints, problem = [], "it is none"
+        found += checkpoints
+        unread += bool(problem) or not checkpoints
+    return signing.newest(found), unread

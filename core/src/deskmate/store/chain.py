@@ -167,7 +167,8 @@ def is_seal_sound(record: Mapping[str, Any]) -> bool:
     if not isinstance(sealed, Mapping) or not isinstance(salt, str):
         return False
     if not salt:
-        return {**record["payload"], COMMITMENT: sealed.get(COMMITMENT)} == sealed
+        public = {**record["payload"], COMMITMENT: sealed.get(COMMITMENT)}
+        return canonical(public) == canonical(sealed)  # as Python has it, 1 and true are the same
     return commitment(salt, canonical_text(record["payload"])) == sealed.get(COMMITMENT)
 
 

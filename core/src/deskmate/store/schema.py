@@ -142,7 +142,20 @@ def _applied(connection: sqlite3.Connection) -> set[str]:
     return {name for (name,) in connection.execute(query, (_SET,))}
 
 
-_GUARDS = ("events_no_update", "events_no_delete")
+_GUARDS = {
+    "events_no_update": (
+        "CREATE TRIGGER events_no_update before update on events when not (old.sealed is not null"
+        " and new.salt = '' and new.payload = '{' || substr(old.sealed, 83)"
+        " and new.sealed = old.sealed and new.seq = old.seq and new.time = old.time"
+        " and new.kind = old.kind and new.prev_hash = old.prev_hash and new.hash = old.hash)"
+        " begin select raise(abort, 'events are append-only'); end"
+    ),
+    "events_no_delete": (
+        "CREATE TRIGGER events_no_delete before delete on events"
+        " begin select raise(abort, 'events are append-only'); end"
+    ),
+}
+"""Name → the text that SQLite keeps of it."""
 
 
 def faults(connection: sqlite3.Connection, thread: str) -> Iterator[str]:
@@ -154,11 +167,15 @@ def faults(connection: sqlite3.Connection, thread: str) -> Iterator[str]:
         (mode,) = connection.execute("pragma journal_mode").fetchone()
         if mode != "wal":
             yield f"the database keeps its journal as {mode!r}, not as a write-ahead log (I7)"
-        query = "select name from sqlite_master where type = 'trigger'"
-        triggers = {name for (name,) in connection.execute(query)}
-        for guard in _GUARDS:
+        query = "select name, sql from sqlite_master where type = 'trigger'"
+        triggers = dict(connection.execute(query).fetchall())
+        for guard, sql in _GUARDS.items():
             if guard not in triggers:
                 yield f"the database lets events be changed: {guard} is gone (I7)"
+            elif triggers[guard] != sql:
+                yield f"the database lets events be changed: {guard} is another one (I7)"
+        for name in sorted(triggers.keys() - _GUARDS.keys()):
+            yield f"the database does what Deskmate does not: a trigger {name} (I7)"
         leases = connection.execute("select id, token from lease").fetchall()
         if len(leases) != 1 or not isinstance(leases[0][1], int):
             yield "the lease of the one writer is gone (I12)"

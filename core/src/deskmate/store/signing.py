@@ -7,7 +7,8 @@ The signature is over `"deskmate-checkpoint-v1\0"` and the canonical JSON of the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +41,10 @@ class SignedCheckpoint:
             "key": self.key,
         }
         return PREFIX + chain.canonical(fields)
+
+
+Head = SignedCheckpoint | chain.Checkpoint
+"""A log's length and head, kept somewhere else."""
 
 
 def new_key() -> str:
@@ -148,6 +153,51 @@ def split(
     except (ValueError, RecursionError) as error:
         return records, checkpoints, f"record {len(records) + 1} cannot be read: {error}"
     return records, checkpoints, ""
+
+
+def parse_checkpoint(text: str) -> chain.Checkpoint:
+    """Return the checkpoint in a JSON text. Raises CorruptData."""
+    try:
+        data = json.loads(text)
+        return chain.Checkpoint(
+            thread=str(data["thread"]), size=int(data["size"]), head=str(data["head"])
+        )
+    except (ValueError, TypeError, KeyError) as error:
+        raise CorruptData(f"The checkpoint cannot be read: {error}.") from error
+
+
+def read_heads(text: str) -> tuple[Head, ...]:
+    """Return the checkpoints of a file: of `audit sign`, of `audit export --checkpoint`, or of a signed export.
+
+    Raises CorruptData where there is none, or one cannot be read.
+    """
+    _, signed, unread = split(text.splitlines())
+    if signed and not unread:
+        return tuple(signed)
+    return (parse_checkpoint(text),)
+
+
+def newest(checkpoints: Iterable[SignedCheckpoint]) -> tuple[SignedCheckpoint, ...]:
+    """Return of each thread and key the checkpoint that has seen most: what fits it fits all before it."""
+    found: dict[tuple[str, str], SignedCheckpoint] = {}
+    for one in checkpoints:
+        seen = found.setdefault((one.thread, one.key), one)
+        if one.size > seen.size:
+            found[one.thread, one.key] = one
+    return tuple(found.values())
+
+
+def problems_of(
+    heads: Iterable[Head], records: Sequence[Mapping[str, Any]], key: str = ""
+) -> Iterator[str]:
+    """Yield what does not fit of the checkpoints of a log whose chain was checked already; `key` as in `problem_of`."""
+    for head in heads:
+        if isinstance(head, SignedCheckpoint):
+            problem = problem_of(head, records, key)
+        else:
+            problem = chain.check(records, head).problem
+        if problem:
+            yield problem
 
 
 def parse_key(text: str) -> str:

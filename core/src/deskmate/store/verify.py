@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from deskmate.store.applied import Applies
 from deskmate.store.approvals import check_approvals
 from deskmate.store.invariants import CHECKERS, interrupted
 from deskmate.store.lock import is_locked
+from deskmate.store.signing import Head, parse_checkpoint, problems_of
 from deskmate.store.thread import HEAD_FILE, LOCK_FILE, ThreadStore
 from deskmate.types.codec import from_json
 from deskmate.types.events import KINDS, Event
@@ -57,11 +58,13 @@ async def verify_thread(
     store: ThreadStore,
     blobs: BlobReader,
     *,
-    checkpoint: chain.Checkpoint | None = None,
+    heads: Sequence[Head] = (),
+    key: str = "",
     settled: bool = False,
 ) -> VerifyReport:
-    """Check the whole log, its witness or the given checkpoint, every promise, and every blob it needs.
+    """Check the whole log, its witness, every promise, and every blob it needs.
 
+    `heads`: checkpoints of it that were kept elsewhere; `key`: who must have signed them, anybody if empty.
     `settled`: nothing may be under way or left over; what else would be a note is then a problem.
     """
     found = _Found(
@@ -69,9 +72,11 @@ async def verify_thread(
         problems=await store.faults(),
         notes=await anyio.to_thread.run_sync(leftovers, store.folder),
     )
-    witness = checkpoint or read_witness(store)
+    witness = read_witness(store)
     work = partial(_verify, found, blobs, witness, settled=settled)
-    return await anyio.to_thread.run_sync(work)
+    report = await anyio.to_thread.run_sync(work)
+    unfit = () if report.problems else problems_of(heads, found.records, key)
+    return replace(report, problems=(*report.problems, *(f"{one} (I1)" for one in unfit)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,17 +103,6 @@ def read_witness(store: ThreadStore) -> chain.Checkpoint | None:
     """Return the head noted at the last orderly close, None if there is none. Raises CorruptData."""
     path = store.folder / HEAD_FILE
     return parse_checkpoint(path.read_text()) if path.exists() else None
-
-
-def parse_checkpoint(text: str) -> chain.Checkpoint:
-    """Return the checkpoint in a JSON text. Raises CorruptData."""
-    try:
-        data = json.loads(text)
-        return chain.Checkpoint(
-            thread=str(data["thread"]), size=int(data["size"]), head=str(data["head"])
-        )
-    except (ValueError, TypeError, KeyError) as error:
-        raise CorruptData(f"The checkpoint cannot be read: {error}.") from error
 
 
 def _verify(
