@@ -6,7 +6,7 @@ import { Alert, ArrowLeft, Calendar } from "./icons"
 import { Pause, Play } from "./icons_more"
 import { fail, route, tell } from "./store"
 import "./views.css"
-import { when } from "./words"
+import { inZone, when } from "./words"
 
 const STATES: Record<ScheduleRow["state"], [string, string]> = {
   draft: ["Draft", ""],
@@ -64,10 +64,10 @@ function All() {
                   <State of={STATES[row.state]} />
                 </span>
                 <span class="s13 ink2">{row.when}</span>
-                {row.why && <span class="s13">{row.why}</span>}
+                {row.why && <span class="s13">{inZone(row.why)}</span>}
                 <span class="s13 mut">
                   {row.next[0] && `Next: ${when(row.next[0])}. `}
-                  {row.last ? `Last: ${when(row.last.due)}, ${TURNS[row.last.state][0].toLowerCase()}${row.last.why ? `: ${row.last.why}` : ""}.` : "It was not due yet."}
+                  {row.last ? `Last: ${when(row.last.due)}, ${TURNS[row.last.state][0].toLowerCase()}${row.last.why ? `: ${inZone(row.last.why)}` : ""}.` : "It was not due yet."}
                 </span>
               </a>
             </li>
@@ -140,7 +140,7 @@ function One({ id }: { id: string }) {
           {row.why && (
             <div class="card attn">
               <Alert />
-              <p>{row.why}</p>
+              <p>{inZone(row.why)}</p>
             </div>
           )}
           {row.state === "draft" && !whole.may_agree && (
@@ -204,5 +204,5 @@ const TRIGGERS: Record<Turn["trigger"], string> = {
 function reason(turn: Turn): string {
   const many = turn.count > 1 ? `stands for ${turn.count} times up to ${when(turn.until)}` : ""
   const until = turn.state === "waiting" && turn.deadline ? `until ${when(turn.deadline)}, then the answer is no` : ""
-  return [TRIGGERS[turn.trigger], turn.note, turn.why, many, until].filter(Boolean).join("; ")
+  return [TRIGGERS[turn.trigger], turn.note, turn.why, many, until].filter(Boolean).map(inZone).join("; ")
 }

@@ -190,10 +190,12 @@ def _when(
 def _default_model(session: Session) -> str:
     import os  # noqa: PLC0415
 
+    from deskmate.host.model_choice import environ_with_key  # noqa: PLC0415
     from deskmate.models.choose import default_name  # noqa: PLC0415
     from deskmate.models.settings import read_settings  # noqa: PLC0415
 
-    return default_name(dict(os.environ), read_settings(session.places.config))
+    environ = environ_with_key(os.environ, session.places)
+    return default_name(environ, read_settings(session.places.config))
 
 
 def _project_id(session: Session, name: str) -> str:
