@@ -208,7 +208,7 @@ def fake_checks(home: Path) -> None:
             time.sleep(0.05)
         return "built the image"
 
-    doctor.examine = examine  # type: ignore[assignment]
+    doctor.examine = examine
     cures.cure = cure
 
 

@@ -32,6 +32,8 @@ export const connection = signal<Connection>("live")
 export const spoken = signal("")
 export const notice = signal<{ text: string; hint: string; bad: boolean } | null>(null)
 export const opening = signal("")
+// the thread whose request is to be done again by itself
+export const again = signal<Open | null>(null)
 
 function read(): Route {
   const [view, thread, panel] = location.hash.replace(/^#\/?/, "").split("/")
