@@ -10,10 +10,10 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from playwright.sync_api import Page, expect, sync_playwright  # noqa: E402
+from playwright.sync_api import Browser, Page, expect, sync_playwright  # noqa: E402
 from tests.web.browser import CHROMIUM, DESK, PHONE, Served, looking, served  # noqa: E402
 from tests.web.places import TABLE, make_answers, make_project, make_schedules  # noqa: E402
-from tests.web.scene import make_folder  # noqa: E402
+from tests.web.scene import UNBUILT, make_folder  # noqa: E402
 from tests.web.test_browser import REQUEST, allow, begin  # noqa: E402
 
 from deskmate.types.places import Places  # noqa: E402
@@ -43,7 +43,8 @@ def main() -> None:
     make_folder(above)
     with served(above / "deskmate") as server, sync_playwright() as run:
         browser = run.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        with looking(browser, server.link, DESK) as looked:
+        first_steps(browser, server)
+        with looking(browser, server.new_link(), DESK) as looked:
             page = looked.page
             begin(page, "Which rate should the Q3 headcount model use?")
             expect(page.get_by_role("region", name="Question")).to_be_visible()
@@ -63,16 +64,7 @@ def main() -> None:
             both(page, "page-review")
             address = page.url
             around(server, above)
-            for view, name in (("inbox", "page-inbox"), (f"tables/{TABLE}", "page-table")):
-                page.goto(f"{server.origin}#/{view}")
-                expect(page.get_by_role("heading", level=1)).to_contain_text(
-                    re.compile("Inbox|What do")
-                )
-                both(page, name)
-            page.goto(f"{server.origin}#/schedules/monday-metrics-1")
-            expect(page.get_by_text("asleep")).to_be_visible()
-            page.emulate_media(color_scheme="light")
-            take(page, "page-schedule-light")
+            other_views(page, server)
             page.get_by_role("link", name="New").first.click()
             page.get_by_label("Your request").fill("Review this NDA against our playbook.")
             page.get_by_role("checkbox", name=re.compile("legal", re.I)).first.check()
@@ -92,6 +84,31 @@ def main() -> None:
             expect(page.get_by_role("dialog")).to_be_visible()
             both(page, "phone-sheet")
         browser.close()
+
+
+def first_steps(browser: Browser, server: Served) -> None:
+    """Look at what somebody sees who was never here, on a computer that lacks the image."""
+    unbuilt = server.home / UNBUILT
+    unbuilt.touch()
+    for size, name in ((DESK, "page-welcome"), (PHONE, "phone-welcome")):
+        with looking(browser, server.new_link(), size, welcomed=False) as looked:
+            page = looked.page
+            expect(page.get_by_role("button", name=re.compile("Build it now"))).to_be_visible()
+            page.get_by_label("Claude, with a key of mine").check()
+            both(page, name)
+    unbuilt.unlink()
+
+
+def other_views(page: Page, server: Served) -> None:
+    """Look at what stands around threads."""
+    for view, name in (("inbox", "page-inbox"), (f"tables/{TABLE}", "page-table")):
+        page.goto(f"{server.origin}#/{view}")
+        expect(page.get_by_role("heading", level=1)).to_contain_text(re.compile("Inbox|What do"))
+        both(page, name)
+    page.goto(f"{server.origin}#/schedules/monday-metrics-1")
+    expect(page.get_by_text("asleep")).to_be_visible()
+    page.emulate_media(color_scheme="light")
+    take(page, "page-schedule-light")
 
 
 def around(server: Served, above: Path) -> None:

@@ -52,7 +52,7 @@ class Served:
     def stop(self) -> int:
         """End the server as Ctrl-C does; return its exit code."""
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(timeout=20)
+        return self.process.wait(timeout=PATIENCE / 1000 * 2)
 
 
 @contextmanager
@@ -119,9 +119,14 @@ class Looked:
 
 @contextmanager
 def looking(
-    browser: Browser, link: str, size: dict[str, int], scheme: str = "light"
+    browser: Browser,
+    link: str,
+    size: dict[str, int],
+    scheme: str = "light",
+    *,
+    welcomed: bool = True,
 ) -> Iterator[Looked]:
-    """Open the page, signed in, at a size, in a colour scheme."""
+    """Open the page, signed in, at a size, in a colour scheme. `welcomed`: past the first steps."""
     context = browser.new_context(
         viewport=size,  # type: ignore[arg-type]
         color_scheme=scheme,  # type: ignore[arg-type]
@@ -129,6 +134,10 @@ def looking(
         has_touch=size is PHONE,
     )
     context.set_default_timeout(PATIENCE)
+    if welcomed:
+        context.add_init_script(
+            "if (location.protocol === 'http:') localStorage.setItem('welcomed', '1')"
+        )
     page = context.new_page()
     origin = link.partition("#")[0]
     looked = Looked(page, origin, [], [])

@@ -6,6 +6,7 @@ As a program it serves the page over them, in a process of its own: `python -m t
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,16 @@ from typing import Any
 import anyio
 
 from deskmate.host import Host
-from deskmate.ports import BlobReader, ModelReply, ModelRequest, ToolOutcome, ValidationRequest
+from deskmate.ports import (
+    BlobReader,
+    ModelReply,
+    ModelRequest,
+    Progress,
+    ToolOutcome,
+    ValidationRequest,
+)
+from deskmate.sandbox import cures, doctor
+from deskmate.sandbox.host_checks import Check
 from deskmate.testing.fake_sandbox import FakePlugin, FakeSandbox
 from deskmate.testing.fake_workspace import Tree, workspace_tools
 from deskmate.testing.scripted_model import Line, ScriptedModel
@@ -92,6 +102,10 @@ QUESTION: tuple[Line, ...] = (
     ),
     "Then I use that rate.",
 )
+SAMPLE: tuple[Line, ...] = (
+    uses(("workspace__glob", {"pattern": "*"})),
+    "The sample departs from the playbook in two places.",
+)
 SLOW: tuple[Line, ...] = (
     uses(("workspace__read", {"path": NOTE})),
     uses(("legal__wait", {"path": NOTE})),
@@ -108,7 +122,8 @@ class Scripts(ScriptedModel):
     async def reply(self, request: ModelRequest, on_text: Callable[[str], None]) -> ModelReply:
         """Return the script's next answer."""
         first = next(text_of(m.content) for m in request.messages if m.role == "user")
-        lines = QUESTION if "rate" in first else SLOW if "slow" in first else MAIN
+        by_word = {"rate": QUESTION, "slow": SLOW, "one-page memo": SAMPLE, "ready": ("Ready.",)}
+        lines = next((found for word, found in by_word.items() if word in first), MAIN)
         reply = await ScriptedModel(lines).reply(request, lambda text: None)
         for word in text_of(reply.content).split(" "):
             on_text(f"{word} ")
@@ -173,8 +188,33 @@ def make_folder(above: Path) -> Path:
     return folder
 
 
+UNBUILT = "unbuilt"
+"""A file with this name in the home: the image is not there, and its building goes on as long as the file is."""
+
+
+def fake_checks(home: Path) -> None:
+    """Let this process see a computer on which all is well, but for the image while it is `UNBUILT`."""
+
+    async def examine(places: Places, boot: object) -> tuple[Check, ...]:
+        well = Check(name="machine", state="ok", cause="Linux on x86_64")
+        cause = "The virtual machine's image has not been built."
+        built = Check(name="image", state="ok", cause="built")
+        lacking = Check(name="image", state="fail", cause=cause, cure="deskmate image build")
+        return (well, lacking if (home / UNBUILT).exists() else built)
+
+    def cure(check: Check, places: Places, progress: Progress) -> str:
+        progress("step 2 of 4: unpacking 180 packages")
+        while (home / UNBUILT).exists():
+            time.sleep(0.05)
+        return "built the image"
+
+    doctor.examine = examine
+    cures.cure = cure
+
+
 def main(home: Path) -> None:
     """Serve until told to end; the link that signs in goes to stdout."""
+    fake_checks(home)
     places = Places(data=home / "data", cache=home / "cache", config=home / "config")
     door = Door(places)
     host = Host(places, sandbox=sandbox(), model=Scripts())

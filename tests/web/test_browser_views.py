@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from tests.web.places import (
     make_project,
     make_schedules,
 )
-from tests.web.scene import make_folder
+from tests.web.scene import UNBUILT, make_folder
 from tests.web.test_browser import allow, begin, browser, held, held_everywhere
 
 from deskmate.types.places import Places
@@ -179,6 +180,20 @@ def test_the_pages_around_threads_are_for_everybody(
         page.get_by_role("button", name="Pause").click()
         expect(page.get_by_role("button", name="Go on")).to_be_visible()
 
+        go("schedules/new", "Do this again")
+        page.get_by_label("What is to be done each time").fill("Tell me what changed")
+        page.get_by_label("Its name").fill("Weekly look")
+        page.get_by_label("How often").select_option("Every week")
+        page.get_by_label("Model", exact=True).select_option("offline")
+        held_everywhere(looked, "a schedule being made")
+        page.get_by_role("button", name="Keep as a draft").press("Enter")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Weekly look")
+        expect(page.get_by_text("only after a dry run that succeeded")).to_be_visible()
+        held_everywhere(looked, "a draft")
+        page.get_by_role("button", name="Delete this schedule").press("Enter")
+        page.get_by_role("button", name="Delete it for good").press("Enter")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Schedules")
+
         go("tables", "Tables")
         page.get_by_role("link", name=re.compile("supplier agreements")).click()
         sheet = page.get_by_role("region", name="The sheet")
@@ -224,23 +239,72 @@ def test_the_pages_around_threads_are_for_everybody(
         assert (looked.outside, looked.complaints) == ([], [])
 
 
+def test_who_was_never_here_is_led_from_a_bare_computer_to_a_task_that_runs(
+    browser: Browser, server: Served, tmp_path: Path
+) -> None:
+    unbuilt = tmp_path / "deskmate" / UNBUILT
+    unbuilt.touch()
+    with looking(browser, server.link, DESK, welcomed=False) as looked:
+        page = looked.page
+        expect(page.get_by_role("heading", level=1)).to_have_text("Welcome to Deskmate")
+        computer = page.get_by_role("region", name="This computer")
+        expect(computer).to_contain_text("has to be built once")
+        start = page.get_by_role("button", name="Make the folder and start")
+        expect(start).to_be_disabled()
+        held_everywhere(looked, "the first steps on a bare computer")
+        page.set_viewport_size(DESK)  # type: ignore[arg-type]
+        computer.get_by_role("button", name=re.compile("Build it now")).press("Enter")
+        expect(computer).to_contain_text("step 2 of 4: unpacking 180 packages")
+        page.reload()  # it goes on, and is shown again
+        expect(computer).to_contain_text("step 2 of 4: unpacking 180 packages")
+        unbuilt.unlink()
+        expect(computer).to_contain_text("All that the virtual machine needs is here.")
+
+        model = page.get_by_role("region", name="A model")
+        model.get_by_label("Claude, with a key of mine").check()
+        expect(model.get_by_label("API key")).to_be_visible()
+        held(looked, "a key being given")
+        model.get_by_label("A model on a server of mine").check()
+        held(looked, "a server being named")
+        model.get_by_label("No language model, for now").check()
+        model.get_by_role("button", name="Use rules only").press("Enter")
+        expect(model.get_by_role("status")).to_contain_text("From now on by rules only")
+        start.press("Enter")
+        expect(page.get_by_role("log")).to_contain_text("departs from the playbook")
+        names = {path.name for path in (tmp_path / "Deskmate sample").iterdir()}
+        assert names == {"Northlight - Harbour mutual NDA.docx", "playbook.yaml"}
+        page.goto(f"{server.origin}#/")
+        expect(page.get_by_role("heading", level=1).last).to_have_text("What should be finished?")
+        assert (looked.outside, looked.complaints) == ([], [])
+
+
 def test_an_installed_page_opens_while_its_computer_is_asleep(
     browser: Browser, server: Served
 ) -> None:
     with looking(browser, server.link, PHONE) as looked:
         page = looked.page
-        page.evaluate("navigator.serviceWorker.ready.then(() => undefined)")  # one visit is enough
         expect(page.get_by_text("No threads yet.")).to_be_visible()
+        # one visit is enough; 'ready' alone tells of a worker that may still be about to take over
+        page.wait_for_function(
+            "navigator.serviceWorker.controller?.state === 'activated'"
+            " && localStorage.getItem('last') !== null"
+        )
         kept = page.evaluate(
             "caches.open('page').then(c => c.keys()).then(all => all.map(r => new URL(r.url).pathname))"
         )
         assert "/" in kept
         assert not [path for path in kept if path.startswith("/api")]
+        shell = page.evaluate("fetch('/').then(r => r.text())")
+        assert set(re.findall(r'(?:src|href)="(/assets/[^"]+)"', shell)) <= set(kept)
         assert server.stop() == 0
+        port = int(server.origin.rstrip("/").rpartition(":")[2])
+        asleep = socket.socket()  # so that nobody else is given the port meanwhile: it refuses
+        asleep.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        asleep.bind(("127.0.0.1", port))
         page.reload()
         expect(page.get_by_text("it was last there today")).to_be_visible()
         held(looked, "offline")
-        with served(server.home) as again:
+        with asleep, served(server.home) as again:
             assert again.origin == server.origin
             expect(page.get_by_text("No threads yet.")).to_be_visible()
             expect(page.get_by_text("Reconnecting.")).to_be_hidden()

@@ -24,6 +24,7 @@ const LATER: Partial<Record<View, () => Promise<{ View: ComponentType }>>> = {
   plugins: () => import("./Plugins"),
   health: () => import("./Health"),
   phone: () => import("./Phone"),
+  welcome: () => import("./Welcome"),
 }
 
 export function App() {

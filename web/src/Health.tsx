@@ -1,32 +1,11 @@
 // What Deskmate needs of this computer: what works, what does not, and the cure.
-import { useEffect, useState } from "preact/hooks"
-import { get, post } from "./api"
-import type { CheckRow, Health } from "./contract.gen"
+import { useHealth } from "./cure"
 import { Alert, ArrowLeft, CircleCheck, Cross } from "./icons"
 import { Refresh } from "./icons_more"
-import { fail, tell } from "./store"
 import "./views.css"
 
 export function View() {
-  const [found, setFound] = useState<Health | null>(null)
-  const [busy, setBusy] = useState("")
-  const look = async () => {
-    setBusy("look")
-    await get<Health>("/api/health").then(setFound, fail)
-    setBusy("")
-  }
-  useEffect(() => void look(), [])
-  const cure = async (check: CheckRow) => {
-    setBusy(check.name)
-    try {
-      const after = await post<Health>("/api/health/cure", { name: check.name })
-      setFound(after)
-      tell(after.did)
-    } catch (error) {
-      fail(error)
-    }
-    setBusy("")
-  }
+  const { found, busy, line, look, cure } = useHealth()
   const sick = found?.checks.filter((check) => check.state === "fail").length ?? 0
   return (
     <>
@@ -61,6 +40,7 @@ export function View() {
               <span>
                 {check.cause}
                 {check.cure && check.state !== "ok" && <span class="line s13 ink2">What to do: {check.cure}</span>}
+                {busy === check.name && line && <span class="line s13 mut">{line}</span>}
               </span>
               <span>
                 {check.curable && (

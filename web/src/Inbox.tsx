@@ -7,7 +7,7 @@ import { Dialog } from "./Dialog"
 import { Alert, ArrowLeft, CircleCheck, Hand, ListChecks } from "./icons"
 import { fail, go, tell } from "./store"
 import { inbox, loadInbox } from "./waits"
-import { count, when } from "./words"
+import { count, inZone, when } from "./words"
 
 const GROUPS: [string, Waits["kind"][]][] = [
   ["Waiting for your answer", ["approval", "question"]],
@@ -97,7 +97,7 @@ function Short({ item, show }: { item: Waits; show: () => void }) {
       <Mark kind={item.kind} />
       <span class="t">
         <b>{heading(item)}</b>
-        <span class="mut s13">{item.kind === "approval" || item.kind === "question" ? item.title : item.text}</span>
+        <span class="mut s13">{item.kind === "approval" || item.kind === "question" ? item.title : inZone(item.text)}</span>
       </span>
     </button>
   )
@@ -181,7 +181,7 @@ function Facts({ item }: { item: Waits }) {
   return (
     <>
       {item.kind === "approval" && <p>{item.sends ? "This leaves your computer. It cannot be taken back." : "This one call, with exactly this:"}</p>}
-      {(item.kind === "failure" || item.kind === "deliverable") && <p>{item.text}</p>}
+      {(item.kind === "failure" || item.kind === "deliverable") && <p>{inZone(item.text)}</p>}
       <dl class="facts">
         {rows.map(([name, value], at) => (
           <div key={at}>

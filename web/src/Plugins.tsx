@@ -43,7 +43,7 @@ export function View() {
                 </span>
                 <span class="s13 ink2">
                   {model.title}
-                  {model.lacks && ` It ${model.lacks}: set it before you start Deskmate.`}
+                  {model.lacks && <> It {model.lacks}: <a href="#/welcome">give it one</a>.</>}
                 </span>
               </li>
             ))}

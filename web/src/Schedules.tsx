@@ -1,12 +1,13 @@
 // Work that is done by itself: how each schedule stands, what became of every time it was due, and why.
 import { useEffect, useState } from "preact/hooks"
-import { get, post } from "./api"
+import { get, post, remove } from "./api"
 import type { ScheduleRow, ScheduleRows, ScheduleWhole, Turn } from "./contract.gen"
-import { Alert, ArrowLeft, Calendar } from "./icons"
+import { Alert, ArrowLeft, Calendar, Plus } from "./icons"
 import { Pause, Play } from "./icons_more"
-import { fail, route, tell } from "./store"
+import { NewSchedule } from "./NewSchedule"
+import { fail, go, route, tell } from "./store"
 import "./views.css"
-import { when } from "./words"
+import { inZone, when } from "./words"
 
 const STATES: Record<ScheduleRow["state"], [string, string]> = {
   draft: ["Draft", ""],
@@ -25,6 +26,7 @@ const TURNS: Record<Turn["state"], [string, string]> = {
 
 export function View() {
   const { item } = route.value
+  if (item === "new") return <NewSchedule />
   return item ? <One key={item} id={item} /> : <All />
 }
 
@@ -38,6 +40,11 @@ function All() {
           <ArrowLeft />
         </a>
         <h1>Schedules</h1>
+        <div class="tools">
+          <a class="btn" href="#/schedules/new">
+            <Plus /> New schedule
+          </a>
+        </div>
       </header>
       <div class="form list">
         {found && !found.served && found.rows.some((row) => row.state === "active") && (
@@ -51,7 +58,7 @@ function All() {
             <Calendar size={28} />
             <h2>No schedules yet</h2>
             <p>
-              A schedule does the same work every Monday, say, or when a folder changes. Make one in a terminal: <code>deskmate schedule add</code>
+              A schedule does the same work every Monday, say, or when a folder changes. Make one here, or in the menu of a thread: <i>Do this again</i>.
             </p>
           </section>
         )}
@@ -64,10 +71,10 @@ function All() {
                   <State of={STATES[row.state]} />
                 </span>
                 <span class="s13 ink2">{row.when}</span>
-                {row.why && <span class="s13">{row.why}</span>}
+                {row.why && <span class="s13">{inZone(row.why)}</span>}
                 <span class="s13 mut">
                   {row.next[0] && `Next: ${when(row.next[0])}. `}
-                  {row.last ? `Last: ${when(row.last.due)}, ${TURNS[row.last.state][0].toLowerCase()}${row.last.why ? `: ${row.last.why}` : ""}.` : "It was not due yet."}
+                  {row.last ? `Last: ${when(row.last.due)}, ${TURNS[row.last.state][0].toLowerCase()}${row.last.why ? `: ${inZone(row.last.why)}` : ""}.` : "It was not due yet."}
                 </span>
               </a>
             </li>
@@ -85,6 +92,7 @@ function State({ of: [words, kind] }: { of: [string, string] }) {
 function One({ id }: { id: string }) {
   const [whole, setWhole] = useState<ScheduleWhole | null>(null)
   const [busy, setBusy] = useState(false)
+  const [sure, setSure] = useState(false)
   const path = `/api/schedules/${encodeURIComponent(id)}`
   useEffect(() => void get<ScheduleWhole>(path).then(setWhole).catch(fail), [])
   const goes = whole?.history.some((turn) => turn.state === "claimed" || turn.state === "running") ?? false
@@ -93,7 +101,17 @@ function One({ id }: { id: string }) {
     const timer = setInterval(() => void get<ScheduleWhole>(path).then(setWhole).catch(fail), 2000)
     return () => clearInterval(timer)
   }, [goes])
-  const change = async (what: "pause" | "resume" | "run", said: string) => {
+  const forget = async () => {
+    setBusy(true)
+    try {
+      await remove<ScheduleRows>(path)
+      go("/schedules")
+    } catch (error) {
+      fail(error)
+      setBusy(false)
+    }
+  }
+  const change = async (what: "pause" | "resume" | "run" | "try", said: string) => {
     setBusy(true)
     try {
       setWhole(await post<ScheduleWhole>(`${path}/${what}`))
@@ -128,8 +146,13 @@ function One({ id }: { id: string }) {
               <Play size={14} /> Go on
             </button>
           )}
+          {row?.state === "draft" && (
+            <button class={whole?.may_agree ? "" : "pri"} disabled={busy || goes} onClick={() => change("try", "The dry run is under way; you can leave this page.")}>
+              {goes ? "Trying…" : "Try it now"}
+            </button>
+          )}
           {row?.state === "draft" && whole?.may_agree && (
-            <button disabled={busy} onClick={() => change("resume", "It runs by itself from now on.")}>
+            <button class="pri" disabled={busy} onClick={() => change("resume", "It runs by itself from now on.")}>
               <Play size={14} /> Let it run by itself
             </button>
           )}
@@ -140,13 +163,13 @@ function One({ id }: { id: string }) {
           {row.why && (
             <div class="card attn">
               <Alert />
-              <p>{row.why}</p>
+              <p>{inZone(row.why)}</p>
             </div>
           )}
           {row.state === "draft" && !whole.may_agree && (
             <p class="card">
               <span>
-                It runs by itself after a dry run has succeeded: <code>deskmate schedule run {row.id} --dry-run</code>
+                It runs by itself only after a dry run that succeeded and your word. A dry run works on copies of your files; nothing is written, and what would leave this computer is refused.
               </span>
             </p>
           )}
@@ -187,6 +210,19 @@ function One({ id }: { id: string }) {
               </ul>
             )}
           </section>
+          <section aria-label="Delete">
+            {sure ? (
+              <div class="b tools-row">
+                <span>Its history goes with it; the threads of its runs stay.</span>
+                <button class="danger" disabled={busy} onClick={forget}>
+                  Delete it for good
+                </button>
+                <button onClick={() => setSure(false)}>Keep it</button>
+              </div>
+            ) : (
+              <button onClick={() => setSure(true)}>Delete this schedule</button>
+            )}
+          </section>
         </div>
       )}
     </>
@@ -204,5 +240,5 @@ const TRIGGERS: Record<Turn["trigger"], string> = {
 function reason(turn: Turn): string {
   const many = turn.count > 1 ? `stands for ${turn.count} times up to ${when(turn.until)}` : ""
   const until = turn.state === "waiting" && turn.deadline ? `until ${when(turn.deadline)}, then the answer is no` : ""
-  return [TRIGGERS[turn.trigger], turn.note, turn.why, many, until].filter(Boolean).join("; ")
+  return [TRIGGERS[turn.trigger], turn.note, turn.why, many, until].filter(Boolean).map(inZone).join("; ")
 }

@@ -41,6 +41,9 @@ export function Settings() {
           ))}
         </div>
       </fieldset>
+      <p>
+        <a href="#/welcome">First steps</a>: this computer, a model and its key, a task to try.
+      </p>
       <fieldset>
         <legend>Browsers that are signed in</legend>
         <p class="mut s13">Each was let in by a link that works once. Sign out those that you do not know.</p>

@@ -8,7 +8,7 @@ import { Dialog } from "./Dialog"
 import { Alert, ArrowLeft, Ellipsis, Folder, Hand, ListChecks, Loader, Shield, Square } from "./icons"
 import type { Sheet as SheetOf } from "./Inbox"
 import { Markdown } from "./markdown"
-import { catchUp, changes, fail, go, loaded, open, opening, route, rows, tell, type Open } from "./store"
+import { again, catchUp, changes, fail, go, loaded, open, opening, route, rows, tell, type Open } from "./store"
 import type { Move as MoveOf } from "./Projects"
 import type { Rules as RulesOf } from "./Rules"
 import { inbox } from "./waits"
@@ -160,6 +160,14 @@ function Head({ now }: { now: Open }) {
                 {row.archived ? "Take out of the archive" : "Archive"}
               </button>
               <button onClick={fork}>Fork with its files</button>
+              <button
+                onClick={() => {
+                  again.value = now
+                  go("/schedules/new")
+                }}
+              >
+                Do this again…
+              </button>
               <button
                 onClick={() => {
                   setMenu(false)

@@ -82,6 +82,14 @@ export interface Checked {
   kind: "checked"
 }
 
+export interface Chosen {
+  name: string
+  key: "" | "environment" | "kept"
+  place: string
+  url: string
+  fixed: string
+}
+
 export interface ConnectorRow {
   name: string
   url: string
@@ -95,6 +103,11 @@ export interface ConnectorRow {
 
 export interface Connectors {
   rows: ConnectorRow[]
+}
+
+export interface Curing {
+  name: string
+  line: string
 }
 
 export interface Desk {
@@ -383,6 +396,12 @@ export interface Said {
   kind: "said"
 }
 
+export interface Sample {
+  folder: string
+  text: string
+  plugin: string
+}
+
 export interface ScheduleRow {
   id: string
   name: string
@@ -502,6 +521,12 @@ export interface ToolRow {
   risk: "read" | "write" | "send"
   says: string
   off: string
+}
+
+export interface Tried {
+  model: string
+  label: string
+  text: string
 }
 
 export interface Trouble {

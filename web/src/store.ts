@@ -16,7 +16,7 @@ export interface Open {
   sent: string
 }
 
-const VIEWS = ["new", "settings", "inbox", "schedules", "tables", "connectors", "projects", "plugins", "health", "phone"] as const
+const VIEWS = ["new", "settings", "inbox", "schedules", "tables", "connectors", "projects", "plugins", "health", "phone", "welcome"] as const
 export type View = "list" | "thread" | (typeof VIEWS)[number]
 // `item`: what is open in a view other than a thread
 export type Route = { view: View; thread: string; panel: boolean; item: string }
@@ -32,6 +32,8 @@ export const connection = signal<Connection>("live")
 export const spoken = signal("")
 export const notice = signal<{ text: string; hint: string; bad: boolean } | null>(null)
 export const opening = signal("")
+// the thread whose request is to be done again by itself
+export const again = signal<Open | null>(null)
 
 function read(): Route {
   const [view, thread, panel] = location.hash.replace(/^#\/?/, "").split("/")
@@ -79,6 +81,8 @@ export async function load(): Promise<void> {
       connection.value = "live"
     })
     keep(LAST, new Date().toISOString())
+    // nothing was ever done here: the first steps, once in a browser
+    if (list.rows.length === 0 && route.value.view === "list" && !recall(WELCOMED)) go("/welcome")
     void loadInbox()
     await show(true)
   } catch (error) {
@@ -254,6 +258,7 @@ function list(row: Row): void {
 // what was seen, and drafts: they belong to this browser
 
 export const LAST = "last"
+export const WELCOMED = "welcomed"
 const SEEN = "seen:"
 const DRAFT = "draft:"
 

@@ -32,3 +32,6 @@ export function when(time: string): string {
   if (Number.isNaN(at.getTime())) return ""
   return at.toDateString() === new Date().toDateString() ? `today, ${clock(time)}` : `${day(time)}, ${clock(time)}`
 }
+
+// Words of the server name moments in UTC; whoever reads them lives somewhere.
+export const inZone = (text: string) => text.replace(/\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?Z/g, (moment) => when(moment) || moment)

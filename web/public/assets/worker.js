@@ -1,5 +1,7 @@
 // Keeps the page itself for when the computer it comes from is asleep. What the page shows is never kept: no /api/.
 const KEPT = "page"
+// a computer that is asleep may give no answer at all, not even a refusal
+const PATIENCE_MS = 4000
 const HASHED = /-[\w-]{8}\.\w+$/
 
 self.addEventListener("install", (event) => event.waitUntil(fill().then(() => self.skipWaiting())))
@@ -16,27 +18,29 @@ self.addEventListener("fetch", (event) => {
 async function fill() {
   const kept = await caches.open(KEPT)
   const fresh = await fetch("/")
+  if (!fresh.ok) throw new Error(`the page is not there: ${fresh.status}`)
   const files = [...(await fresh.clone().text()).matchAll(/(?:src|href)="(\/assets\/[^"]+)"/g)]
   await kept.addAll(files.map((found) => found[1]))
   await kept.put("/", fresh)
 }
 
 async function shell(request) {
-  const kept = await caches.open(KEPT)
-  try {
-    const fresh = await fetch(request)
-    if (fresh.ok) {
-      const before = await kept.match("/")
-      // another build: nothing of the old one is needed, what is wanted of the new one comes as it is asked for
-      if (before && (await before.text()) !== (await fresh.clone().text())) await caches.delete(KEPT)
-      await (await caches.open(KEPT)).put("/", fresh.clone())
-    }
-    return fresh
-  } catch (error) {
-    const old = await kept.match("/")
-    if (old) return old
-    throw error
+  const old = await (await caches.open(KEPT)).match("/")
+  const asked = fetched(request, old?.clone())
+  if (!old) return asked
+  const late = new Promise((_, refuse) => setTimeout(() => refuse(new Error("no answer")), PATIENCE_MS))
+  return Promise.race([asked, late]).catch(() => old)
+}
+
+async function fetched(request, old) {
+  const fresh = await fetch(request)
+  if (fresh.ok) {
+    const text = await fresh.clone().text()
+    // another build: nothing of the old one is needed, what is wanted of the new one comes as it is asked for
+    if (old && (await old.text()) !== text) await caches.delete(KEPT)
+    await (await caches.open(KEPT)).put("/", fresh.clone())
   }
+  return fresh
 }
 
 async function asset(request, pathname) {

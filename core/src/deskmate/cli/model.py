@@ -8,9 +8,6 @@ from typing import Any
 import click
 
 from deskmate.cli.output import Session, json_option, say, say_json
-from deskmate.errors import ModelUnavailable
-
-DEADLINE_S = 120.0
 
 
 @click.group("model")
@@ -26,19 +23,21 @@ def list_models(session: Session, as_json: bool) -> None:
 
     Prices are US dollars for a million tokens, as published on the date shown.
     """
+    from deskmate.host.model_choice import environ_with_key  # noqa: PLC0415
     from deskmate.models.catalogue import MODELS, find_model  # noqa: PLC0415
     from deskmate.models.choose import KEY, URL, default_name, model_overrides  # noqa: PLC0415
     from deskmate.models.settings import read_settings  # noqa: PLC0415
 
     config = read_settings(session.places.config)
     overrides = model_overrides(config)
-    default = default_name(os.environ, config)
+    environ = environ_with_key(os.environ, session.places)
+    default = default_name(environ, config)
     names = sorted({*MODELS, *overrides})
     infos = [find_model(name, overrides) for name in names]
     if as_json:
         say_json({"default": default, "models": infos})
         return
-    ready = "" if os.environ.get(KEY) else f"  (needs {KEY})"
+    ready = "" if environ.get(KEY) else f"  (needs {KEY})"
     for info in infos:
         say(f"{info.alias:10} {info.title}{ready}")
         say(f"{'':10} {info.id}, {_price_text(info)}")
@@ -72,25 +71,14 @@ def test_model(session: Session, name: str | None, as_json: bool) -> int:
     """
     import anyio  # noqa: PLC0415
 
+    from deskmate.host.model_choice import environ_with_key, try_model  # noqa: PLC0415
     from deskmate.models.choose import choose_model  # noqa: PLC0415
     from deskmate.models.settings import read_settings  # noqa: PLC0415
-    from deskmate.ports import ModelRequest  # noqa: PLC0415
-    from deskmate.types.messages import Message, Text, text_of  # noqa: PLC0415
+    from deskmate.types.messages import text_of  # noqa: PLC0415
 
-    model = choose_model(name, os.environ, read_settings(session.places.config))
-    words = Message(role="user", content=(Text(text="Answer with the single word: ready"),))
-    request = ModelRequest(
-        model=model.name, system=(), tools=(), messages=(words,), max_tokens=2_000
-    )
-
-    async def ask() -> Any:
-        with anyio.fail_after(DEADLINE_S):
-            return await model.reply(request, lambda text: None)
-
-    try:
-        reply = anyio.run(ask)
-    except TimeoutError:
-        raise ModelUnavailable(f"{model.name} did not answer in {DEADLINE_S:.0f} s.") from None
+    environ = environ_with_key(os.environ, session.places)
+    model = choose_model(name, environ, read_settings(session.places.config))
+    reply = anyio.run(try_model, model)
     text = text_of(reply.content)
     if as_json:
         say_json({"model": model.name, "answers": True, "text": text, "usage": reply.usage})

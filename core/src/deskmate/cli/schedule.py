@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
@@ -17,7 +16,7 @@ from deskmate.types.files import ApplyMode
 if TYPE_CHECKING:
     from deskmate.store.projects import Projects
     from deskmate.store.schedules import Schedules
-    from deskmate.types.schedules import Schedule, Standing, When
+    from deskmate.types.schedules import Schedule, Standing
 
 _NEXT = 5
 _DAY_S = 86_400.0
@@ -127,6 +126,7 @@ def add(  # noqa: PLR0913 - one parameter an option, as click wants it
     from deskmate.cli.run import parse_folder, parse_limits  # noqa: PLC0415
     from deskmate.host.network import parse_allowed  # noqa: PLC0415
     from deskmate.host.scheduling.making import checked, new_id, parse_rule  # noqa: PLC0415
+    from deskmate.host.scheduling.moments import when_of  # noqa: PLC0415
     from deskmate.host.scheduling.working import DEFAULT_S  # noqa: PLC0415
     from deskmate.types.schedules import Schedule  # noqa: PLC0415
 
@@ -138,7 +138,7 @@ def add(  # noqa: PLR0913 - one parameter an option, as click wants it
         Schedule(
             id=new_id(words),
             name=words,
-            when=_when(cron, once, folder, pattern, zone),
+            when=when_of(cron, once, folder, pattern=pattern, zone=zone, now=_now()),
             text=text,
             created=_now(),
             model=model or _default_model(session),
@@ -161,39 +161,15 @@ def add(  # noqa: PLR0913 - one parameter an option, as click wants it
     _show(session, schedules(session).get(schedule.id), as_json=as_json)
 
 
-def _when(
-    cron: str | None, once: str | None, folder: str | None, pattern: str, zone: str | None
-) -> When:
-    """Return when it is due. Raises UserError unless exactly one way is named."""
-    from deskmate.host.scheduling.times import checked_cron, own_zone, parse_once, zone_of  # noqa: PLC0415
-    from deskmate.host.scheduling.watching import look_at  # noqa: PLC0415
-    from deskmate.types.schedules import When  # noqa: PLC0415
-
-    if sum(one is not None for one in (cron, once, folder)) != 1:
-        raise UserError("Say when: one of --cron, --at and --on-change.")
-    if pattern and folder is None:
-        raise UserError("--files goes with --on-change.")
-    name = zone or own_zone()
-    zone_of(name)
-    if cron is not None:
-        return When(kind="cron", zone=name, cron=checked_cron(cron, name))
-    if once is not None:
-        at = parse_once(once, name)
-        if at <= _now():
-            raise UserError(f"{once} has passed.", hint=f"It is read in {name}; see --zone.")
-        return When(kind="once", zone=name, at=at)
-    path = Path(folder or "").expanduser().absolute()
-    look_at(path, pattern)
-    return When(kind="change", zone=name, folder=str(path), pattern=pattern)
-
-
 def _default_model(session: Session) -> str:
     import os  # noqa: PLC0415
 
+    from deskmate.host.model_choice import environ_with_key  # noqa: PLC0415
     from deskmate.models.choose import default_name  # noqa: PLC0415
     from deskmate.models.settings import read_settings  # noqa: PLC0415
 
-    return default_name(dict(os.environ), read_settings(session.places.config))
+    environ = environ_with_key(os.environ, session.places)
+    return default_name(environ, read_settings(session.places.config))
 
 
 def _project_id(session: Session, name: str) -> str:

@@ -37,8 +37,6 @@ def run_dry(session: Session, standing: Standing, *, agree: bool, as_json: bool)
         why = error.message if isinstance(error, DeskmateError) else "you stopped it"
         store.settle(due, "failed", why, utc_now())
         raise
-    if verdict.state == "waiting":  # it asked a question in words, which nobody will answer
-        verdict = _failed(f"it asks: {verdict.why}")
     settled = store.settle(due, verdict.state, verdict.why, utc_now())
     good = verdict.state == "succeeded"
     if good and standing.state == "draft" and not as_json and not agree and someone_is_there():
@@ -57,12 +55,6 @@ def run_dry(session: Session, standing: Standing, *, agree: bool, as_json: bool)
     return 0 if good else 1
 
 
-def _failed(why: str) -> Verdict:
-    from deskmate.host.scheduling.outcome import Verdict  # noqa: PLC0415
-
-    return Verdict(state="failed", why=why)
-
-
 def _try(
     session: Session, standing: Standing, due: Due, *, as_json: bool
 ) -> tuple[Verdict, tuple[Asked, ...]]:
@@ -72,7 +64,7 @@ def _try(
     from deskmate.host import Host  # noqa: PLC0415
     from deskmate.host.scheduling.making import asked_in  # noqa: PLC0415
     from deskmate.host.scheduling.ordering import dry_run_of, title_of  # noqa: PLC0415
-    from deskmate.host.scheduling.outcome import judge  # noqa: PLC0415
+    from deskmate.host.scheduling.outcome import judge, of_dry_run  # noqa: PLC0415
     from deskmate.store.blobs import BlobStore  # noqa: PLC0415
     from deskmate.store.thread import open_thread  # noqa: PLC0415
     from deskmate.types.ids import ThreadId  # noqa: PLC0415
@@ -83,7 +75,7 @@ def _try(
     with shown_run(as_json=as_json) as (observer, approver):
 
         async def work() -> RunResult:
-            await host.create_thread(f"Dry run: {title_of(schedule, due)}", thread)
+            await host.create_thread(title_of(schedule, due), thread)
             return await host.run(
                 dry_run_of(schedule), thread, observer=observer, approver=approver
             )
@@ -94,7 +86,7 @@ def _try(
         async with open_thread(session.places.threads, thread, write=False) as store:
             events = await store.events()
         verdict = judge(events, tried, BlobStore(session.places.blobs))
-        return verdict, asked_in(events, schedule)
+        return of_dry_run(verdict), asked_in(events, schedule)
 
     return anyio.run(look)
 

@@ -17,8 +17,8 @@ from deskmate.errors import ConfigError, UserError
 
 SERVICE = "deskmate"
 _NAME = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
-_PLUGIN = re.compile(r"(?:connector\.)?[a-z][a-z0-9_-]{0,63}")
-"""A plugin, or a connector, whose owner's name has a dot so that no plugin can have it."""
+_PLUGIN = re.compile(r"(?:(?:connector|deskmate)\.)?[a-z][a-z0-9_-]{0,63}")
+"""A plugin, or what is none: a connector's owner, and Deskmate's own, have a dot so that no plugin can have the name."""
 _LIMIT = 16_384
 
 

@@ -87,6 +87,10 @@ class Host:
         self._adapters.check_plugins(plugins)
         return await self._adapters.sandbox().registry(plugins, progress)
 
+    def model(self, name: str | None) -> Model:
+        """Return the model of this name, or the one that is chosen. Raises UserError if it cannot be used. Blocks."""
+        return self._adapters.model(name)
+
     async def create_thread(self, title: str, thread: ThreadId | None = None) -> ThreadId:
         """Make an empty thread and return its id, `thread` where that was chosen before."""
         from deskmate.store.making import create_thread  # noqa: PLC0415

@@ -134,11 +134,12 @@ class Adapters:
         """Return the model of this name, or the one that the settings ask for. Raises UserError if it is not allowed."""
         if self._model is not None:
             return self._model
+        from deskmate.host.model_choice import environ_with_key  # noqa: PLC0415
         from deskmate.models.choose import choose_model, server_of  # noqa: PLC0415
 
-        settings = self.settings()
-        model = choose_model(name, self._environ, settings, record=record)
-        server = server_of(model.name, self._environ, settings)
+        settings, environ = self.settings(), environ_with_key(self._environ, self.places)
+        model = choose_model(name, environ, settings, record=record)
+        server = server_of(model.name, environ, settings)
         self.organisation().check_model(model.name, [server] if server else [])
         return model
 

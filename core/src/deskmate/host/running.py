@@ -149,6 +149,11 @@ class Runs:
         self._live: dict[ThreadId, _Live] = {}
         self._problems: dict[ThreadId, Problem] = {}
 
+    @property
+    def host(self) -> Host:
+        """What the runs are made of."""
+        return self._host
+
     def now(self, thread: str) -> Now | None:
         """Return how the thread's run stands, None if none is under way here."""
         live = self._live.get(ThreadId(thread))

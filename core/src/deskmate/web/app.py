@@ -31,6 +31,7 @@ from deskmate.web.routes_schedules import ScheduleRoutes
 from deskmate.web.routes_tables import TableRoutes
 from deskmate.web.routes_threads import ThreadRoutes
 from deskmate.web.routes_uploads import UploadRoutes
+from deskmate.web.routes_welcome import WelcomeRoutes
 from deskmate.web.signin import SignIn
 
 LOG = logging.getLogger("deskmate")
@@ -89,6 +90,7 @@ def routes(
         *ConnectorRoutes(desk).routes(),
         *ProjectRoutes(desk, threads).routes(),
         *HealthRoutes(desk).routes(),
+        *WelcomeRoutes(desk).routes(),
         *UploadRoutes(desk).routes(),
         *PairingRoutes(sign_in, port=port, name=name).routes(),
     ]

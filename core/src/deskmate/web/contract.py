@@ -13,6 +13,7 @@ from deskmate.types.events import FinishReason
 from deskmate.types.events import Outcome as ToolEnd
 from deskmate.types.files import ApplyMode, GrantMode
 from deskmate.types.findings import Finding
+from deskmate.web import contract_welcome
 from deskmate.web.contract_changes import Changes as Changes
 from deskmate.web.contract_changes import Differences as Differences
 from deskmate.web.contract_changes import Item as Item
@@ -490,5 +491,6 @@ ROOTS = (
     Pairing,
     Policy,
     Failure,
+    *contract_welcome.ROOTS,
 )
 """What routes answer; with `Message` all that the page has to know."""

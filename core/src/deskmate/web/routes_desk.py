@@ -180,13 +180,15 @@ def _file(request: Request, asset: Asset, cache: str) -> Response:
 
 
 def _models(places: Places) -> tuple[tuple[page.ModelChoice, ...], str]:
+    from deskmate.host.model_choice import environ_with_key  # noqa: PLC0415
     from deskmate.models.catalogue import MODELS, find_model  # noqa: PLC0415
     from deskmate.models.choose import KEY, URL, default_name, model_overrides  # noqa: PLC0415
     from deskmate.models.settings import read_settings  # noqa: PLC0415
 
     config = read_settings(places.config)
     overrides = model_overrides(config)
-    lacks = "" if os.environ.get(KEY) else f"needs {KEY}"
+    environ = environ_with_key(os.environ, places)
+    lacks = "" if environ.get(KEY) else "needs a key"
     found = [
         page.ModelChoice(name=info.alias, title=info.title, lacks=lacks)
         for info in (find_model(name, overrides) for name in sorted({*MODELS, *overrides}))
@@ -195,7 +197,7 @@ def _models(places: Places) -> tuple[tuple[page.ModelChoice, ...], str]:
     found.append(page.ModelChoice(name="offline", title=title, lacks=""))
     if os.environ.get(URL) or config.get("model_url"):
         found.append(page.ModelChoice(name="local", title="A model on your own server", lacks=""))
-    default = default_name(os.environ, config)
+    default = default_name(environ, config)
     if default not in {choice.name for choice in found}:
         found.append(page.ModelChoice(name=default, title=default, lacks=""))
     return tuple(found), default

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
@@ -14,6 +15,7 @@ from starlette.routing import Route
 from deskmate.host import health
 from deskmate.web import contract_desk as page
 from deskmate.web.bodies import WORD, answer, closed, read_body
+from deskmate.web.contract_welcome import Curing
 from deskmate.web.desk import Desk
 
 if TYPE_CHECKING:
@@ -28,17 +30,23 @@ class HealthRoutes:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._curing = anyio.Lock()
+        self._now = Curing(name="", line="")
 
     def routes(self) -> list[Route]:
         """Return the routes."""
         return [
             Route("/api/health", self.show, methods=["GET"]),
+            Route("/api/health/cure", self.curing, methods=["GET"]),
             Route("/api/health/cure", self.cure, methods=["POST"]),
         ]
 
     async def show(self, request: Request) -> Response:
         """All checks that take no machine."""
         return answer(_health(await health.examine_all(self._desk.places, None), ""))
+
+    async def curing(self, request: Request) -> Response:
+        """What is being done now, and how far it is."""
+        return answer(self._now)
 
     async def cure(self, request: Request) -> Response:
         """Do what can be done about one check; it may take minutes."""
@@ -49,11 +57,18 @@ class HealthRoutes:
             found = [check for check in checks if check.name == body["name"]]
             if not found:
                 raise HTTPException(404, "There is no such check.")
-            did = await anyio.to_thread.run_sync(
-                health.cure_check, found[0], places, lambda line: None
-            )
+            self._told(body["name"], "")
+            try:
+                did = await anyio.to_thread.run_sync(
+                    health.cure_check, found[0], places, partial(self._told, body["name"])
+                )
+            finally:
+                self._told("", "")
             checks = await health.examine_all(places, None)
         return answer(_health(checks, did or "Nothing could be done about it from here."))
+
+    def _told(self, name: str, line: str) -> None:
+        self._now = Curing(name=name, line=str(line))
 
 
 def _health(checks: tuple[Check, ...], did: str) -> page.Health:

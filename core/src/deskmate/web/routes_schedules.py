@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
 from starlette.requests import Request
@@ -13,25 +14,49 @@ from starlette.routing import Route
 from deskmate.types.files import ApplyMode
 from deskmate.types.schedules import Due, Schedule, Standing
 from deskmate.web import contract_desk as page
-from deskmate.web.bodies import answer, closed, read_body
+from deskmate.web.bodies import FLAG, TEXT, WORD, answer, closed, read_body
 from deskmate.web.desk import Desk
+from deskmate.web.routes_threads import BUDGET, FOLDERS
 
 if TYPE_CHECKING:
+    from deskmate.host import Host
     from deskmate.store.schedules import Schedules
 
 HISTORY = 100
 NEXT = 3
-EMPTY = closed()
 _APPLY: dict[ApplyMode, str] = {
     "review": "Its files wait for your review.",
     "new": "New files are written into the folder.",
     "all": "Files are written into the folder; nothing is deleted.",
 }
+EMPTY = closed()
+_LIST = {"type": "array", "items": WORD, "maxItems": 100}
+MAKE = closed(
+    ("name", "text", "zone"),
+    name=WORD,
+    text=TEXT,
+    cron=WORD,
+    once=WORD,
+    folder=WORD,
+    pattern=WORD,
+    zone=WORD,
+    folders=FOLDERS,
+    plugins=_LIST,
+    connectors=_LIST,
+    project=WORD,
+    model=WORD,
+    budget_usd=BUDGET,
+    seconds={"type": "number", "minimum": 60, "maximum": 86_400},
+    apply={"enum": list(_APPLY)},
+    expects=_LIST,
+    expects_answer=FLAG,
+    allowed=_LIST,
+)
 Change = Callable[["Schedules", Standing, str], Standing]
 
 
 class ScheduleRoutes:
-    """Work that is done by itself. Schedules are made on the command line."""
+    """Work that is done by itself."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -41,7 +66,10 @@ class ScheduleRoutes:
         one = "/api/schedules/{schedule}"
         return [
             Route("/api/schedules", self.listing, methods=["GET"]),
+            Route("/api/schedules", self.make, methods=["POST"]),
             Route(one, self.show, methods=["GET"]),
+            Route(one, self.remove, methods=["DELETE"]),
+            Route(f"{one}/try", self.try_out, methods=["POST"]),
             Route(f"{one}/pause", self.pause, methods=["POST"]),
             Route(f"{one}/resume", self.resume, methods=["POST"]),
             Route(f"{one}/run", self.run, methods=["POST"]),
@@ -55,6 +83,34 @@ class ScheduleRoutes:
         """One schedule with its history."""
         name = str(request.path_params["schedule"])
         return answer(await anyio.to_thread.run_sync(self._whole, name))
+
+    async def make(self, request: Request) -> Response:
+        """Make a schedule, a draft: it runs by itself only after a dry run and another word."""
+        body = await read_body(request, MAKE)
+        schedule = await anyio.to_thread.run_sync(self._wished, body)
+        return answer(await anyio.to_thread.run_sync(self._whole, schedule.id), 201)
+
+    async def remove(self, request: Request) -> Response:
+        """Forget a schedule with its history; the threads of its runs stay."""
+        await read_body(request, EMPTY)
+        name = str(request.path_params["schedule"])
+
+        def work() -> page.ScheduleRows:
+            store = self._store()
+            store.remove(store.get(name).schedule.id)
+            return self._rows()
+
+        return answer(await anyio.to_thread.run_sync(work))
+
+    async def try_out(self, request: Request) -> Response:
+        """Begin a dry run."""
+        await read_body(request, EMPTY)
+        name = str(request.path_params["schedule"])
+        assert self._desk.by_hand is not None, "the desk is open while the server runs"
+        standing = await anyio.to_thread.run_sync(lambda: self._store().get(name))
+        await self._desk.by_hand.try_out(standing)
+        self._desk.look()
+        return answer(await anyio.to_thread.run_sync(self._whole, name), 202)
 
     async def pause(self, request: Request) -> Response:
         """Let a schedule not run by itself."""
@@ -97,6 +153,16 @@ class ScheduleRoutes:
 
         return answer(await anyio.to_thread.run_sync(work))
 
+    def _wished(self, body: Mapping[str, Any]) -> Schedule:
+        """Store what a page asks for, once it could run. Raises UserError."""
+        from deskmate.host.scheduling.making import checked  # noqa: PLC0415
+        from deskmate.host.scheduling.ordering import dry_run_of  # noqa: PLC0415
+
+        schedule = checked(_schedule(body, self._desk.runs.host))
+        self._desk.runs.host.check(dry_run_of(schedule), new=True)
+        self._store().add(schedule)
+        return schedule
+
     def _store(self) -> Schedules:
         from deskmate.store.schedules import Schedules  # noqa: PLC0415
 
@@ -121,6 +187,43 @@ class ScheduleRoutes:
             may_agree=standing.state == "draft"
             and any(due.state == "succeeded" for due in tried[:1]),
         )
+
+
+def _schedule(body: Mapping[str, Any], host: Host) -> Schedule:
+    from deskmate.host.orders import grant_for  # noqa: PLC0415
+    from deskmate.host.scheduling.making import new_id, parse_rule  # noqa: PLC0415
+    from deskmate.host.scheduling.moments import when_of  # noqa: PLC0415
+    from deskmate.host.scheduling.working import DEFAULT_S  # noqa: PLC0415
+    from deskmate.store.thread import utc_now  # noqa: PLC0415
+    from deskmate.types.limits import Limits  # noqa: PLC0415
+
+    now, words = utc_now(), " ".join(body["name"].split())
+    return Schedule(
+        id=new_id(words),
+        name=words,
+        when=when_of(
+            body.get("cron"),
+            body.get("once"),
+            body.get("folder"),
+            pattern=body.get("pattern", ""),
+            zone=body["zone"],
+            now=now,
+        ),
+        text=body["text"],
+        created=now,
+        model=body.get("model") or host.model(None).name,
+        plugins=tuple(body.get("plugins", ())),
+        grants=tuple(
+            grant_for(Path(one["folder"]), one["mode"]) for one in body.get("folders", ())
+        ),
+        project=body.get("project", ""),
+        connectors=tuple(body.get("connectors", ())),
+        limits=Limits(cost_usd=body.get("budget_usd"), seconds=body.get("seconds", DEFAULT_S)),
+        apply=body.get("apply", "review"),
+        expects=tuple(filter(None, body.get("expects", ()))),
+        expects_answer=body.get("expects_answer", False),
+        allowed=tuple(parse_rule(one) for one in body.get("allowed", ()) if one.strip()),
+    )
 
 
 def _row(store: Schedules, standing: Standing) -> page.ScheduleRow:

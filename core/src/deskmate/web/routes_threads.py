@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from deskmate.store.listing import ThreadSummary
 
 _APPLY = {"enum": ["review", "new", "all"]}
-_BUDGET = {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 100_000}
+BUDGET = {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 100_000}
 _FOLDER = closed(("folder", "mode"), folder=WORD, mode={"enum": ["ro", "rw", "rw-no-delete"]})
 FOLDERS: dict[str, Any] = {"type": "array", "items": _FOLDER, "maxItems": 50}
 _ORDER: dict[str, Any] = {
@@ -43,7 +43,7 @@ _ORDER: dict[str, Any] = {
     "plugins": PATHS,
     "folders": FOLDERS,
     "apply": _APPLY,
-    "budget_usd": _BUDGET,
+    "budget_usd": BUDGET,
     "project": WORD,
     "attachments": {"type": "array", "items": WORD, "maxItems": 20},
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from deskmate.host.orders import RunOrder, Unattended
 from deskmate.types.ids import Digest
@@ -11,7 +11,7 @@ from deskmate.types.schedules import Due, Schedule
 if TYPE_CHECKING:
     from deskmate.store.projects import Projects
 
-DRY_RUN = "dry run"
+DRY_RUN: Final = "dry run"
 
 
 def order_of(schedule: Schedule, unattended: Unattended, *, apply: bool = True) -> RunOrder:
@@ -62,4 +62,5 @@ def title_of(schedule: Schedule, due: Due) -> str:
     from deskmate.host.scheduling.times import to_moment, zone_of  # noqa: PLC0415
 
     at = to_moment(due.due).astimezone(zone_of(schedule.when.zone))
-    return f"{schedule.name}, {at:%Y-%m-%d %H:%M}"
+    dry = "Dry run: " if due.trigger == DRY_RUN else ""
+    return f"{dry}{schedule.name}, {at:%Y-%m-%d %H:%M}"

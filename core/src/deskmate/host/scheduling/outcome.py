@@ -35,6 +35,13 @@ class Verdict:
     why: str
 
 
+def of_dry_run(verdict: Verdict) -> Verdict:
+    """Return what a verdict says of a dry run: a question in words is one that nobody will answer."""
+    if verdict.state != "waiting":
+        return verdict
+    return Verdict(state="failed", why=f"it asks: {verdict.why}")
+
+
 def judge(events: Sequence[Event], schedule: Schedule, blobs: BlobReader) -> Verdict:
     """Return what is true of a scheduled run, from its thread's log, the blobs and the user's folders.
 

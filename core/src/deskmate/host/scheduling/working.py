@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 import anyio.to_thread
 
-from deskmate.errors import DeskmateError
-from deskmate.host.scheduling.ordering import agreement, order_of, title_of, unattended_of
-from deskmate.host.scheduling.outcome import Verdict, judge
+from deskmate.errors import DeskmateError, LimitExceeded
+from deskmate.host.scheduling.ordering import (
+    agreement,
+    dry_run_of,
+    order_of,
+    title_of,
+    unattended_of,
+)
+from deskmate.host.scheduling.outcome import Verdict, judge, of_dry_run
 from deskmate.types.events import Event
 from deskmate.types.ids import ThreadId
 from deskmate.types.places import Places
@@ -20,6 +27,7 @@ from deskmate.types.schedules import Due, Schedule, Standing
 if TYPE_CHECKING:
     from deskmate.agent.state import State
     from deskmate.host import Host
+    from deskmate.host.orders import RunOrder
     from deskmate.host.running import Runs
 
 GRACE_S = 60.0
@@ -68,13 +76,20 @@ class Working:
         `closing`: a question has waited too long; the answer is no. Raises DeskmateError where it cannot go on,
         and LimitExceeded where it takes too long.
         """
-        from deskmate.errors import LimitExceeded  # noqa: PLC0415
-
         await self._make_thread(schedule, due)
         state = await self._state(due)
         if state.ended is not None and _is_over(state, schedule, closing=closing):
             return
-        order = order_of(schedule, unattended_of(schedule, closing=closing))
+        await self._run(order_of(schedule, unattended_of(schedule, closing=closing)), schedule, due)
+
+    async def try_out(self, schedule: Schedule, due: Due) -> Verdict:
+        """Carry a dry run out to its end and say what is true of it. Raises as `carry_out`."""
+        await self._make_thread(schedule, due)
+        await self._run(dry_run_of(schedule), schedule, due)
+        # nothing is written, so nothing can be in the folder
+        return of_dry_run(await self.verdict(replace(schedule, apply="review"), due))
+
+    async def _run(self, order: RunOrder, schedule: Schedule, due: Due) -> None:
         await self._runs.start(order, due.thread)
         seconds = (schedule.limits.seconds or DEFAULT_S) + GRACE_S
         with anyio.move_on_after(seconds) as scope:
