@@ -40,6 +40,7 @@ class ProgramOptions:
     pypi: str = ""
     npm: str = ""
     script: str = ""
+    beside: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
@@ -57,6 +58,7 @@ def program_options(decorated: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--pypi", default="", metavar="PACKAGE[==VERSION]", help="The server is a program of this Python package; it runs in a virtual machine of its own. Its arguments stand after --."),
         click.option("--npm", default="", metavar="PACKAGE[@VERSION]", help="The same, of this package of npm."),
         click.option("--script", default="", help="Which program of the package, where it has several."),
+        click.option("--with", "beside", multiple=True, metavar="REQUIREMENT", help="Bring this Python package too, or in this version: 'mcp<2'."),
         click.option("--allow-host", "hosts", multiple=True, metavar="HOST[:GET,POST,…]", help="Let the program reach a host; without this it reaches nothing."),
         click.option("--secret-env", "secrets", multiple=True, metavar="NAME=HOST[,HOST]", help="Give it a stand-in for your secret NAME as a variable; the secret itself goes to HOST only."),
         click.option("--env", "variables", multiple=True, metavar="NAME=VALUE", help="Set a variable of the program."),
@@ -160,6 +162,7 @@ def _fetch(
         kind="pypi" if options.pypi else "npm",
         package=options.pypi or options.npm,
         script=options.script,
+        beside=options.beside,
         arguments=arguments,
         folder=program_folder(session.places, name),
         source=Source(wheelhouse=options.wheelhouse, before=uploaded_before(days)),
