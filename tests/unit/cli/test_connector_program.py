@@ -13,7 +13,7 @@ from deskmate.cli.connector import command
 from deskmate.cli.connector_program import command_for, program_folder, stderr_lines
 from deskmate.cli.output import Session
 from deskmate.connectors.book import Book
-from deskmate.errors import UserError
+from deskmate.errors import PluginError, UserError
 from deskmate.types.places import Places
 
 
@@ -70,6 +70,20 @@ def test_a_program_is_shown_whole_and_nothing_is_kept_without_a_yes(
     assert "shop-mcp==1.0  sha256:" in done.output
     assert not program_folder(places, "shop").exists()
     assert Book(places.config).names() == ()
+
+
+def test_what_cannot_be_had_says_that_young_packages_are_left_out(
+    places: Places, tmp_path: Path
+) -> None:
+    alone = {"UV_OFFLINE": "1", "UV_CACHE_DIR": str(tmp_path / "uv")}
+    done = CliRunner(env=alone).invoke(
+        command,
+        ["add", "shop", "--pypi", "shop-mcp==1.0", "--cooldown", "3"],
+        obj=Session(places=places),
+        standalone_mode=False,
+    )
+    assert isinstance(done.exception, PluginError)
+    assert "--cooldown 0 takes it" in done.exception.hint
 
 
 def test_a_program_is_listed_shown_and_forgotten_with_its_packages(places: Places) -> None:

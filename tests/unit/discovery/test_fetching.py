@@ -56,10 +56,10 @@ def house(tmp_path: Path) -> Path:
 
 
 def order(
-    tmp_path: Path, house: Path, package: str, script: str = "", kind: str = "pypi"
+    tmp_path: Path, house: Path, package: str, kind: str = "pypi", beside: tuple[str, ...] = ()
 ) -> ProgramOrder:
     return ProgramOrder(
-        kind=kind, package=package, arguments=("--fast",), folder=tmp_path / "kept", script=script,
+        kind=kind, package=package, arguments=("--fast",), folder=tmp_path / "kept", beside=beside,
         source=Source(wheelhouse=house),
     )  # fmt: skip
 
@@ -69,11 +69,15 @@ def test_a_package_is_pinned_and_becomes_a_layer_whose_wheels_are_what_was_shown
 ) -> None:
     code = "raise SystemExit(open('ran', 'w'))"
     file = wheel(house, "shop_mcp", {"shop.py": code}, "shop-mcp = shop:main.run")
-    url, program = fetch_program(order(tmp_path, house, "shop-mcp==1.0"), lambda line: None)
+    more = wheel(house, "helper", {"helper.py": ""})
+    wanted = order(tmp_path, house, "shop-mcp==1.0", beside=("helper<2",))
+    url, program = fetch_program(wanted, lambda line: None)
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     assert url == "pypi:shop-mcp==1.0"
-    assert program.packages == {"shop-mcp==1.0": f"sha256:{digest}"}
-    assert program.wheels == {file.name: digest}
+    assert program.packages["shop-mcp==1.0"] == f"sha256:{digest}"
+    assert set(program.packages) == {"helper==1.0", "shop-mcp==1.0"}
+    assert program.wheels[file.name] == digest
+    assert set(program.wheels) == {file.name, more.name}
     assert program.command[:2] == ("{python}", "-c")
     assert "from shop import main; " in program.command[2]
     assert "sys.exit(main.run())" in program.command[2]
@@ -131,6 +135,12 @@ def test_what_is_not_a_package_s_name_never_reaches_an_installer(
 ) -> None:
     with pytest.raises(UserError, match="is no package of"):
         fetch_program(order(tmp_path, house, package, kind=kind), lambda line: None)
+
+
+def test_what_is_no_requirement_never_reaches_an_installer(tmp_path: Path, house: Path) -> None:
+    for odd in ("--index-url=x", "a @ file:///x", "-r x", "a;b"):
+        with pytest.raises(UserError, match="is no requirement"):
+            fetch_program(order(tmp_path, house, "shop-mcp", beside=(odd,)), lambda line: None)
 
 
 FAKE_NPM = """#!/bin/sh

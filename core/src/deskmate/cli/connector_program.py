@@ -16,7 +16,7 @@ import click
 from deskmate.cli.connector_adding import agree_to, book_of, show
 from deskmate.cli.output import Session
 from deskmate.cli.permissions import someone_is_there
-from deskmate.errors import UserError
+from deskmate.errors import PluginError, UserError
 from deskmate.types.connectors import ConnectorEntry, Program, SecretVariable
 from deskmate.types.places import Places
 
@@ -40,10 +40,12 @@ class ProgramOptions:
     pypi: str = ""
     npm: str = ""
     script: str = ""
+    beside: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
     wheelhouse: Path | None = None
+    cooldown: int | None = None
 
     def __bool__(self) -> bool:
         """Say whether a program is meant, rather than an address."""
@@ -56,10 +58,12 @@ def program_options(decorated: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--pypi", default="", metavar="PACKAGE[==VERSION]", help="The server is a program of this Python package; it runs in a virtual machine of its own. Its arguments stand after --."),
         click.option("--npm", default="", metavar="PACKAGE[@VERSION]", help="The same, of this package of npm."),
         click.option("--script", default="", help="Which program of the package, where it has several."),
+        click.option("--with", "beside", multiple=True, metavar="REQUIREMENT", help="Bring this Python package too, or in this version: 'mcp<2'."),
         click.option("--allow-host", "hosts", multiple=True, metavar="HOST[:GET,POST,…]", help="Let the program reach a host; without this it reaches nothing."),
         click.option("--secret-env", "secrets", multiple=True, metavar="NAME=HOST[,HOST]", help="Give it a stand-in for your secret NAME as a variable; the secret itself goes to HOST only."),
         click.option("--env", "variables", multiple=True, metavar="NAME=VALUE", help="Set a variable of the program."),
         click.option("--wheelhouse", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Take Python packages from this folder instead of the index."),
+        click.option("--cooldown", type=click.IntRange(0, 3650), metavar="DAYS", help="Leave out packages that were published for less; [install] cooldown_days, else 7."),
     )  # fmt: skip
     for option in reversed(options):
         decorated = option(decorated)
@@ -147,17 +151,31 @@ def _fetch(
 ) -> tuple[str, Program]:
     from deskmate.discovery.fetching import ProgramOrder, fetch_program  # noqa: PLC0415
     from deskmate.discovery.guest_wheels import Source  # noqa: PLC0415
+    from deskmate.discovery.installing import cooldown_days, uploaded_before  # noqa: PLC0415
+    from deskmate.models.settings import read_settings  # noqa: PLC0415
 
+    days = options.cooldown
+    if days is None:
+        days = cooldown_days(read_settings(session.places.config))
     progress: Progress = lambda line: show(f"  {line}")  # noqa: E731
     order = ProgramOrder(
         kind="pypi" if options.pypi else "npm",
         package=options.pypi or options.npm,
         script=options.script,
+        beside=options.beside,
         arguments=arguments,
         folder=program_folder(session.places, name),
-        source=Source(wheelhouse=options.wheelhouse),
+        source=Source(wheelhouse=options.wheelhouse, before=uploaded_before(days)),
     )
-    return fetch_program(order, progress)
+    try:
+        return fetch_program(order, progress)
+    except PluginError as error:
+        if not order.source.before or order.source.wheelhouse is not None:
+            raise
+        young = (
+            f"What was published after {order.source.before} is left out; --cooldown 0 takes it."
+        )
+        raise PluginError(error.message, hint=f"{error.hint} {young}".strip()) from error
 
 
 def program_folder(places: Places, name: str) -> Path:

@@ -23,6 +23,9 @@ from deskmate.types.connectors import Program
 
 Progress = Callable[[str], None]
 _PYPI = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,99})(==[A-Za-z0-9.+!_-]{1,60})?")
+_BESIDE = re.compile(
+    r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}(?:(?:[<>=!~]=|[<>])[A-Za-z0-9.+!*_-]{1,60},?){0,5}"
+)
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 _ENTRY = re.compile(r"([A-Za-z_][\w.]*):([A-Za-z_][\w.]*)")
 _ENTRIES_LIMIT = 1 << 20
@@ -33,7 +36,7 @@ _CALL = "import sys; from {module} import {root}; sys.argv[0] = {script!r}; sys.
 class ProgramOrder:
     """What is to be fetched. `kind`: `pypi` or `npm`. `package`: with its version. `script`: which of its programs.
 
-    `arguments`: of the program. `folder`: where its wheels are to lie. `source`: where Python's come from.
+    `beside`: what else Python's resolution has to keep, such as `mcp<2`. `arguments`: of the program. `folder`: where its wheels are to lie. `source`: where Python's come from.
     """
 
     kind: str
@@ -41,6 +44,7 @@ class ProgramOrder:
     arguments: tuple[str, ...]
     folder: Path
     script: str = ""
+    beside: tuple[str, ...] = ()
     source: Source = field(default_factory=Source)
 
 
@@ -87,9 +91,11 @@ def _fetch_python(
         raise UserError(
             f"{order.package!r} is no package of PyPI.", hint="Write NAME==VERSION, or NAME."
         )
+    if odd := [one for one in order.beside if not _BESIDE.fullmatch(one)]:
+        raise UserError(f"{odd[0]!r} is no requirement.", hint="Write NAME, or NAME<VERSION.")
     name = normalise(match[1])
     progress(f"Resolving {order.package} for the virtual machine's Python")
-    pinned = python_wheels((order.package,), scratch / "python", order.source)
+    pinned = python_wheels((order.package, *order.beside), scratch / "python", order.source)
     found = {normalise(key.partition("==")[0]): key for key in pinned}
     if name not in found:
         raise PluginError(f"{order.package} was not resolved to itself.")

@@ -141,7 +141,7 @@ def _wheel_file(
         return _copy(Path(what).expanduser(), folder), "file"
     requirement = _requirement(what)
     name = requirement.partition("=")[0]
-    source = Source(wheelhouse=order.wheelhouse, before=_before(order.cooldown_days))
+    source = Source(wheelhouse=order.wheelhouse, before=uploaded_before(order.cooldown_days))
     progress(f"Looking for {requirement}")
     try:
         pinned = resolve((requirement,), folder, source, f"the plugin {requirement}", "--no-deps")
@@ -190,7 +190,8 @@ def _requirement(what: str) -> str:
     return f"{requirement.name}{requirement.specifier}"
 
 
-def _before(days: int) -> str:
+def uploaded_before(days: int) -> str:
+    """Return the time after which nothing is taken from an index, "" for no days."""
     if days == 0:
         return ""
     return (datetime.now(UTC) - timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -316,7 +317,7 @@ def _fetch_guest(
     plan = plan_wheels(plugins, order.wheelhouse)
     plan = GuestWheels(
         wanted=plan.wanted, image=plan.image, wheelhouse=plan.wheelhouse,
-        before=_before(order.cooldown_days),
+        before=uploaded_before(order.cooldown_days),
     )  # fmt: skip
     folder, guest = change.wheels(number), dict[str, str]()
     for plugin in plan.wanted:

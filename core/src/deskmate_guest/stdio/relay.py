@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -128,7 +127,7 @@ class Program:
         """Return how it ended, None where it only closed its output."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             code = self._process.wait(_END_S)
-            time.sleep(0.05)  # its last words are still on their way
+            self._threads[2].join(_END_S)  # its last words may still be on their way
             return code
         return None
 
