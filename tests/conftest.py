@@ -8,12 +8,17 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # tests share modules as `tests.…`
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.attack.rows import ROWS
 from tests.attack.table import Attempts, Table, summary
+
+# a test says what is right, never how long it takes: that is another's on a busy machine
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
 
 TABLE = pytest.StashKey[Table]()
 ATTEMPTS = pytest.StashKey[Attempts]()
