@@ -180,7 +180,7 @@ def test_the_pages_around_threads_are_for_everybody(
         page.get_by_role("button", name="Pause").click()
         expect(page.get_by_role("button", name="Go on")).to_be_visible()
 
-        go("schedules/new", "Do this again")
+        go("schedules/new", "New schedule")
         page.get_by_label("What is to be done each time").fill("Tell me what changed")
         page.get_by_label("Its name").fill("Weekly look")
         page.get_by_label("How often").select_option("Every week")

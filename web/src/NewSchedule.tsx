@@ -1,5 +1,5 @@
 // Work that is to be done again by itself: what, when, with which folders, what it may cost and must deliver.
-import { useState } from "preact/hooks"
+import { useEffect, useState } from "preact/hooks"
 import { post } from "./api"
 import type { ScheduleWhole } from "./contract.gen"
 import { FolderPicker } from "./FolderPicker"
@@ -33,7 +33,11 @@ export function cron(often: Often, time: string, day: number): string {
 }
 
 export function NewSchedule() {
-  const from = again.value
+  const [from] = useState(again.value)
+  // whoever comes another time means a new one
+  useEffect(() => {
+    again.value = null
+  }, [])
   const here = desk.value
   const [text, setText] = useState(asked(from))
   const [name, setName] = useState(from?.thread.row.title.slice(0, 80) ?? "")
@@ -84,7 +88,6 @@ export function NewSchedule() {
         expects_answer: patterns.length === 0,
         allowed: allowed.split("\n").filter((one) => one.trim()),
       })
-      again.value = null
       go(`/schedules/${encodeURIComponent(made.row.id)}`)
       tell("Kept as a draft. Try it now; then it may run by itself.")
     } catch (error) {
@@ -98,7 +101,7 @@ export function NewSchedule() {
         <a class="btn icon ghost" href="#/schedules" aria-label="All schedules">
           <ArrowLeft />
         </a>
-        <h1>Do this again</h1>
+        <h1>{from ? "Do this again" : "New schedule"}</h1>
       </header>
       <form
         class="form"
@@ -222,11 +225,11 @@ export function NewSchedule() {
             </select>
           </div>
           <div>
-            <label for="s-budget">One run costs at most, in US dollars</label>
+            <label for="s-budget">Budget of a run, US dollars</label>
             <input id="s-budget" inputMode="decimal" placeholder={free ? "No limit" : "2.00"} value={budget} onInput={(event) => setBudget(event.currentTarget.value)} />
           </div>
           <div>
-            <label for="s-minutes">And takes at most, in minutes</label>
+            <label for="s-minutes">Minutes a run may take</label>
             <input id="s-minutes" inputMode="numeric" value={minutes} onInput={(event) => setMinutes(event.currentTarget.value)} />
           </div>
         </div>
