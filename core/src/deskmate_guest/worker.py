@@ -119,7 +119,7 @@ def _serve_worker(layout: Layout, plugin: LoadedPlugin, channel: socket.socket) 
     if layout.privileged:
         # not in the zygote: it must be able to fork while the old worker's children die
         resource.setrlimit(resource.RLIMIT_NPROC, (_MAX_PROCESSES, _MAX_PROCESSES))
-    os.register_at_fork(after_in_child=lambda: os.close(channel.detach()))
+    os.register_at_fork(after_in_child=channel.close)  # also in children of children
     runner = Runner(layout, plugin, lambda message: _send(channel, message))
     reseeder = Reseeder()
     lines = LineBuffer()

@@ -284,6 +284,18 @@ async def test_every_new_worker_has_its_own_random_numbers(start_guest: Any, plu
     assert len(set(rolled)) == 3
 
 
+async def test_code_that_forks_again_and_again_has_nothing_in_its_output_but_its_own(
+    start_guest: Any, workspace_row: Any
+) -> None:
+    code = "import os\nfor _ in range(2):\n    if os.fork():\n        os.wait()\n        break\nelse:\n    print('last')"
+    async with start_guest(workspace_row) as guest:
+        await guest.open()
+        outcome = await guest.call("workspace__python", code=code)
+        again = await guest.call("workspace__glob", pattern="*")
+    assert outcome.structured == {"exit_code": 0, "output": "last\n"}
+    assert not again.is_error
+
+
 async def test_a_broken_plugin_is_a_named_problem_and_the_others_work(
     start_guest: Any, row: Any, plugin: Any
 ) -> None:

@@ -7,6 +7,7 @@ import signal
 import stat
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deskmate.errors import CorruptData, DeskmateError
+from deskmate.store import blobs as blobs_module
 from deskmate.store.blobs import CHUNK_BYTES, BlobStore
 from deskmate.types.ids import Digest
 
@@ -159,6 +161,56 @@ def test_a_batch_is_durable_at_its_end_and_single_puts_at_once(
     assert len(synced) == 51
     assert [blobs.read(digest) for digest in inside] == [b"%d" % number for number in range(50)]
     assert blobs.read(single) == b"alone"
+
+
+@pytest.fixture
+def synced_folders(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, int]]:
+    """The folders that were made durable, and how many names each had then."""
+    found: list[tuple[Path, int]] = []
+    real = blobs_module.sync_folder
+
+    def sync_folder(path: Path) -> None:
+        found.append((path, len(list(path.iterdir()))))
+        real(path)
+
+    monkeypatch.setattr(blobs_module, "sync_folder", sync_folder)
+    return found
+
+
+def test_a_batch_in_a_new_store_has_all_folders_made_durable_at_once(
+    tmp_path: Path, synced_folders: list[tuple[Path, int]]
+) -> None:
+    blobs = BlobStore(tmp_path / "blobs")
+    with blobs.batch() as batch, ThreadPoolExecutor(4) as threads:
+        digests = list(threads.map(batch.put, (b"%d" % number for number in range(400))))
+    of_store = [names for folder, names in synced_folders if folder == tmp_path / "blobs"]
+    assert of_store == [256]
+    assert {digest[:2] for digest in digests} < {path.name for path in blobs_root(tmp_path)}
+    assert all(blobs.has(digest) for digest in digests)
+    del synced_folders[:]
+    with BlobStore(tmp_path / "blobs").batch() as later:
+        later.put(b"more")
+    assert synced_folders == []
+
+
+def test_a_batch_makes_and_syncs_the_folders_that_an_older_store_lacks(
+    tmp_path: Path, synced_folders: list[tuple[Path, int]]
+) -> None:
+    digest = BlobStore(tmp_path / "blobs").put(b"alone")
+    assert [path.name for path in blobs_root(tmp_path)] == [digest[:2]]
+    del synced_folders[:]
+    again = BlobStore(tmp_path / "blobs")
+    large = b"x" * (9 << 20)
+    with again.batch() as batch:
+        assert batch.put(b"alone") == digest  # it is there: no folder is needed
+        assert synced_folders == []
+        kept = batch.put(large)  # in pieces
+    assert synced_folders == [(tmp_path / "blobs", 257)]  # with the file that is not named yet
+    assert again.read(kept) == large
+
+
+def blobs_root(top: Path) -> list[Path]:
+    return sorted((top / "blobs").iterdir())
 
 
 def test_an_error_inside_a_batch_passes_and_ends_it(tmp_path: Path) -> None:

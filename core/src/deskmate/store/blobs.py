@@ -26,6 +26,7 @@ _LEVEL = 3  # the fastest level that still halves office documents' XML and logs
 # A whole folder at once: documents, packed already, are as small as at level 1 in less than half the time,
 # plain text a third larger.
 _BATCH_LEVEL = -3
+_FOLDERS = tuple(f"{number:02x}" for number in range(256))
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _LEFTOVER_S = 86_400
 _WRITTEN_S = 900
@@ -69,7 +70,7 @@ class BlobStore:
                     if names is not None:
                         # in its own folder: threads that make files in one, or move them from one to
                         # another, wait for each other
-                        self._folder(digest)
+                        self._folder_of_many(digest)
                         temporary = f"{self._top}/{digest[:2]}/{name}"
                     _compress_whole(content, temporary, level)
                 else:
@@ -154,7 +155,7 @@ class BlobStore:
             Path(temporary).unlink()
             self._settle(digest, names)
             return
-        self._folder(digest)
+        self._folder(digest) if names is None else self._folder_of_many(digest)
         if names is None:
             _sync_file(temporary)
             failpoints.hit("blob:written")
@@ -167,9 +168,24 @@ class BlobStore:
         failpoints.hit("blob:durable")
 
     def _folder(self, digest: Digest) -> None:
-        if digest[:2] not in self._folders:
+        """Have a blob's folder, durably."""
+        if digest[:2] in self._folders:
+            return
+        with _making:
             make_folder(self._root / digest[:2])
-            self._folders.add(digest[:2])
+        self._folders.add(digest[:2])
+
+    def _folder_of_many(self, digest: Digest) -> None:
+        """Have the folder of a blob of a batch: in a new store all are made and synced at once, not each alone."""
+        if digest[:2] in self._folders:
+            return
+        with _making:
+            missing = [self._root / name for name in _FOLDERS if not (self._root / name).is_dir()]
+            for folder in missing:
+                folder.mkdir(mode=0o700, exist_ok=True)
+            if missing:
+                sync_folder(self._root)
+        self._folders.update(_FOLDERS)
 
     def chunks(self, digest: Digest) -> Iterator[bytes]:
         """Yield the content in pieces of at most 1 MiB.
@@ -283,6 +299,8 @@ def _from_source(pieces: Iterable[bytes]) -> Iterator[bytes]:
         raise _SourceFailed(error) from error
 
 
+_making = threading.Lock()
+"""A folder that another thread has made and not synced yet is taken for durable by nobody."""
 _compressors = threading.local()
 """One a thread and level: making one costs more than compressing a small file."""
 
