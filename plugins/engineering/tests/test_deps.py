@@ -424,8 +424,8 @@ def test_known_vulnerabilities_are_told_and_the_gates_look_them_up_again(
     assert answer.result["vulnerable_packages"] == [
         {"package": "flask", "version": "3.0.0", "advisory": "X-1", "severity": "", "mended_in": ["3.0.1"]}
     ]  # fmt: skip
-    assert "Known vulnerabilities: 1 in 1 packages, 1 unclear." in answer.result["summary"]
-    assert any("3 advisories, the newest of 2026-02-03" in one for one in answer.result["doubts"])
+    assert "Known vulnerabilities: 1, packages with any: 1, unclear: 1." in answer.result["summary"]
+    assert any("advisories: 3, the newest of 2026-02-03" in one for one in answer.result["doubts"])
     report, bill = answer.deliverables
     text = (project.workspace / report.path).read_text()
     assert "| pypi flask | 3.0.0 | X-1 | not stated | 3.0.1 | Sessions \\| leak |  |" in text

@@ -159,6 +159,6 @@ def _not_looked_up(known: Advisories | None) -> Iterable[str]:
         yield "Known vulnerabilities were not looked up: no file of advisories was given."
         return
     yield (
-        f"Vulnerabilities are those that {known.file} names ({known.records} advisories, the newest of {known.newest}); "
+        f"Vulnerabilities are those that {known.file} names (advisories: {known.records}, the newest of {known.newest}); "
         "later ones, and those of ecosystems that it leaves out, are not known. Whether your code reaches them is not looked at."
     )

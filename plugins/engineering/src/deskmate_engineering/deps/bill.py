@@ -137,11 +137,8 @@ def _known_line(audit: Audit) -> str:
     if audit.advisories is None:
         return ""
     hits = audit.advisories.of("affected")
-    unclear = len(audit.advisories.of("unclear"))
-    return (
-        f" Known vulnerabilities: {len(hits)} in {len({one.package.purl for one in hits})} packages"
-        f"{f', {unclear} unclear' if unclear else ''}."
-    )
+    packages = len({one.package.purl for one in hits})
+    return f" Known vulnerabilities: {len(hits)}, packages with any: {packages}, unclear: {len(audit.advisories.of('unclear'))}."
 
 
 def _known(audit: Audit) -> Iterator[str]:
@@ -149,7 +146,7 @@ def _known(audit: Audit) -> Iterator[str]:
         return
     yield "## Known vulnerabilities"
     yield ""
-    yield f"From `{audit.advisories.file}`: {audit.advisories.records} advisories, the newest of {audit.advisories.newest}."
+    yield f"Read from `{audit.advisories.file}`; advisories: {audit.advisories.records}, the newest of {audit.advisories.newest}."
     yield ""
     yield "| package | version | advisory | severity | mended in | what | |"
     yield "|---|---|---|---|---|---|---|"
