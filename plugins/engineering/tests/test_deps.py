@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 
 from deskmate.plugin import Deliverable, Sources, ToolContext, ToolInputError, ValidationContext
+from deskmate_engineering.deps.advisories import look_up
 from deskmate_engineering.deps.bill import schema_problems
 from deskmate_engineering.deps.licences import Installed, Licence, parse
 from deskmate_engineering.deps.locks import Package, read_lock
@@ -311,3 +314,179 @@ def test_where_nothing_is_to_be_audited_it_says_so(tmp_path: Path) -> None:
     with pytest.raises(ToolInputError, match=r"must end in \.md"):
         deps_audit(context, output="x.txt")
     assert deps_audit(context).result["summary"].startswith("PASSES. Packages: 0")
+
+
+def advisory(ecosystem: str, name: str, *events: dict[str, str], **more: Any) -> dict[str, Any]:
+    """Return an invented advisory in the OSV form. `more`: further keys, of the record or (`versions`, `known`) of its block."""
+    block: dict[str, Any] = {"package": {"ecosystem": ecosystem, "name": name}}
+    if events:
+        block["ranges"] = [{"type": more.pop("kind", "ECOSYSTEM"), "events": list(events)}]
+    if "versions" in more:
+        block["versions"] = more.pop("versions")
+    if "known" in more:
+        block["database_specific"] = {"last_known_affected_version_range": more.pop("known")}
+    return {"id": "X-1", "modified": "2026-02-03T04:05:06Z", "affected": [block], **more}
+
+
+ALL = {"introduced": "0"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "version", "record", "state"),
+    [
+        ("pypi", "1.9", advisory("PyPI", "A_b", ALL, {"fixed": "1.10"}), "affected"),
+        ("pypi", "1.10", advisory("PyPI", "a.b", ALL, {"fixed": "1.10"}), None),
+        ("pypi", "1.10rc1", advisory("PyPI", "a-b", ALL, {"fixed": "1.10"}), "affected"),
+        ("pypi", "2.0+cu1", advisory("PyPI", "a-b", {"introduced": "1"}, {"last_affected": "2.0"}), "affected"),
+        ("pypi", "3.1", advisory("PyPI", "a-b", {"introduced": "3"}, {"fixed": "3.2"}, ALL, {"fixed": "2"}), "affected"),
+        ("pypi", "2.5", advisory("PyPI", "a-b", {"introduced": "3"}, {"fixed": "3.2"}, ALL, {"fixed": "2"}), None),
+        ("pypi", "1.0", advisory("PyPI", "a-b", versions=["1.0.0"]), "affected"),
+        ("pypi", "1.1", advisory("PyPI", "a-b", versions=["1.0"]), None),
+        ("pypi", "1.0", advisory("PyPI", "a-b", ALL, {"fixed": "f00"}, kind="GIT"), "unclear"),
+        ("pypi", "", advisory("PyPI", "a-b", ALL, {"fixed": "9"}), "unclear"),
+        ("pypi", "of today", advisory("PyPI", "a-b", ALL), "unclear"),
+        ("pypi", "1.0", advisory("PyPI", "a-b", ALL, withdrawn="2026-01-01T00:00:00Z"), None),
+        ("pypi", "1.0", advisory("npm", "a-b", ALL), None),
+        ("pypi", "1.0", advisory("PyPI", "a-c", ALL), None),
+        ("npm", "1.0.0-rc.9", advisory("npm", "a-b", {"introduced": "1.0.0-rc.10"}, {"fixed": "1.0.1"}), None),
+        ("npm", "1.0.0-rc.11", advisory("npm", "a-b", {"introduced": "1.0.0-rc.10"}, {"fixed": "1.0.1"}), "affected"),
+        ("npm", "5.0.0", advisory("npm", "a-b", ALL, known="<= 4.17.0"), None),
+        ("npm", "4.17.0", advisory("npm", "a-b", ALL, known="<= 4.17.0"), "affected"),
+        ("npm", "4.17.0", advisory("npm", "a-b", ALL, known="< 4.17.0"), None),
+        ("cargo", "0.3.0+b", advisory("crates.io", "a-b", {"introduced": "0.2.0"}, kind="SEMVER"), "affected"),
+        ("golang", "v1.2.3", advisory("Go", "a-b", ALL, {"fixed": "1.2.4"}, kind="SEMVER"), "affected"),
+        ("golang", "v0.0.0-20200101000000-abcdef012345", advisory("Go", "a-b", ALL, {"fixed": "0.0.0-20210101000000-000000000000"}), "affected"),
+        ("gem", "2.2", advisory("RubyGems", "a-b", {"introduced": "2.0.0"}, {"fixed": "2.2.0"}), None),
+        ("gem", "2.1.9.3", advisory("RubyGems", "a-b", {"introduced": "2.0.0"}, {"fixed": "2.2.0"}), "affected"),
+        ("gem", "2.0.0.rc1", advisory("RubyGems", "a-b", {"introduced": "2.0.0"}, {"fixed": "2.2.0"}), "unclear"),
+        ("composer", "v1.4", advisory("Packagist:x", "A-B", ALL, {"fixed": "1.5"}), "affected"),
+    ],
+)  # fmt: skip
+def test_an_advisory_is_about_a_version_or_not_or_it_cannot_be_told(
+    kind: str, version: str, record: dict[str, Any], state: str | None
+) -> None:
+    package = Package(kind=kind, name="a-b", version=version, file="lock")
+    hits = look_up(json.dumps(record).encode(), "all.json", [package]).hits
+    assert [one.state for one in hits] == ([state] if state else [])
+
+
+def zipped(*records: bytes) -> bytes:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w") as bundle:
+        for number, record in enumerate(records):
+            bundle.writestr(f"X-{number}.json", record)
+        bundle.writestr("README.txt", "no record")
+    return held.getvalue()
+
+
+def test_a_file_of_advisories_has_many_forms() -> None:
+    package = Package(kind="pypi", name="a", version="1", file="lock")
+    first = advisory("PyPI", "a", ALL, {"fixed": "2"}, aliases=["CVE-1"], database_specific={"severity": "HIGH"})  # fmt: skip
+    other = advisory("PyPI", "b", ALL) | {"id": "X-2", "modified": "2026-09-01T00:00:00Z"}
+    texts = [json.dumps(one) for one in (first, other)]
+    forms = {
+        "list.json": json.dumps([first, other]).encode(),
+        "query.json": json.dumps({"vulns": [first, other]}).encode(),
+        "lines.jsonl": "\n".join(texts).encode(),
+        "all.zip": zipped(*(text.encode() for text in texts)),
+    }
+    for name, data in forms.items():
+        found = look_up(data, name, [package])
+        assert (found.records, found.newest) == (2, "2026-09-01")
+        (hit,) = found.hits
+        assert (hit.advisory, hit.aliases, hit.severity, hit.fixed) == ("X-1", ("CVE-1",), "high", ("2",))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [("a.json", b"{"), ("a.json", b"[]"), ("a.json", b"[1]"), ("a.json", b'{"id": "x"}'), ("a.json", b"\xff"), ("a.json", b"[" * 100_000),
+     ("a.json", b'{"id": "x", "modified": "soon"}'), ("a.json", b'{"id": "x", "modified": "2026-01-01", "affected": [1]}'),
+     ("a.json", b'{"id": "x", "modified": "2026-01-01", "affected": [{"package": {"ecosystem": "PyPI", "name": "a"}, "ranges": [{"events": 1}]}]}'),
+     ("a.zip", b"PK"), ("a.zip", zipped()), ("a.zip", zipped(b"{")), ("a.zip", zipped(b'{"id": "x", "modified": "2026-01-01"}' * 9)[:-60])],
+)  # fmt: skip
+def test_what_is_no_file_of_advisories_is_refused_by_its_name(name: str, data: bytes) -> None:
+    package = Package(kind="pypi", name="a", version="1", file="lock")
+    with pytest.raises(ToolInputError, match=rf"^{name}") as refused:
+        look_up(data, name, [package])
+    assert "\n" not in refused.value.message
+
+
+def test_known_vulnerabilities_are_told_and_the_gates_look_them_up_again(
+    project: ToolContext,
+) -> None:
+    records = [
+        advisory("PyPI", "Flask", ALL, {"fixed": "3.0.1"}, summary="Sessions | leak"),
+        advisory("PyPI", "click", ALL, {"fixed": "8.2"}) | {"id": "X-2"},
+        advisory("PyPI", "ghost", ALL, {"fixed": "0.9"}) | {"id": "X-3"},
+    ]
+    (project.workspace / "osv.json").write_text(json.dumps(records))
+    answer = deps_audit(project, "app", advisories="osv.json")
+    assert answer.result["vulnerable_packages"] == [
+        {"package": "flask", "version": "3.0.0", "advisory": "X-1", "severity": "", "mended_in": ["3.0.1"]}
+    ]  # fmt: skip
+    assert "Known vulnerabilities: 1, packages with any: 1, unclear: 1." in answer.result["summary"]
+    assert any("advisories: 3, the newest of 2026-02-03" in one for one in answer.result["doubts"])
+    report, bill = answer.deliverables
+    text = (project.workspace / report.path).read_text()
+    assert "| pypi flask | 3.0.0 | X-1 | not stated | 3.0.1 | Sessions \\| leak |  |" in text
+    assert "unclear: no version is pinned" in text
+    made = json.loads((project.workspace / bill.path).read_text())
+    assert list(schema_problems(made)) == []
+    assert [one["id"] for one in made["vulnerabilities"]] == ["X-2", "X-1"]
+    assert (judge(licences_told, report, project), judge(sbom_valid, bill, project)) == ([], [])
+    file = project.workspace / report.path
+    file.write_text("\n".join(row for row in text.split("\n") if "X-1" not in row))
+    assert any("leaves out" in one for one in judge(licences_told, report, project))
+    (project.workspace / bill.path).write_text(
+        json.dumps(made | {"vulnerabilities": made["vulnerabilities"][:1]})
+    )
+    assert any("vulnerabilities is" in one for one in judge(sbom_valid, bill, project))
+    assert judge(licences_told, report, project, without="osv.json")[0].startswith("UNVERIFIED")
+
+
+def test_a_known_vulnerability_fails_an_audit_whose_licences_are_all_allowed(
+    tmp_path: Path,
+) -> None:
+    context = ToolContext(workspace=tmp_path, home=tmp_path, resources=tmp_path)
+    lock = '{"packages": [{"name": "a/b", "version": "1.0", "license": ["MIT"]}], "packages-dev": []}'  # fmt: skip
+    (tmp_path / "composer.lock").write_text(lock)
+    assert deps_audit(context).result["vulnerable"] is None
+    for fixed, passes in (("1.0", True), ("1.1", False)):
+        record = advisory("Packagist", "a/b", ALL, {"fixed": fixed})
+        (tmp_path / "osv.json").write_text(json.dumps(record))
+        answer = deps_audit(context, advisories="osv.json")
+        assert (answer.result["passes"], answer.result["vulnerable"]) == (passes, int(not passes))
+    with pytest.raises(ToolInputError, match="nowhere"):
+        deps_audit(context, advisories="nowhere.json")
+
+
+@pytest.mark.parametrize(
+    ("request_", "vulnerable"),
+    [
+        ("Audit dependencies.", None),
+        ("Audit dependencies of app/web/package-lock.json.", None),
+        ("Audit dependencies with the advisories OSV.json.", 1),
+        ("Audit dependencies, advisories in old/osv.json", 0),
+    ],
+)
+def test_the_file_of_advisories_that_a_request_names_is_used(
+    project: ToolContext, request_: str, vulnerable: int | None
+) -> None:
+    new, old = (advisory("PyPI", "flask", ALL, {"fixed": end}) for end in ("9", "1"))
+    (project.workspace / "osv.json").write_text(json.dumps(new))
+    if "old/" in request_:
+        (project.workspace / "old").mkdir()
+        (project.workspace / "old/osv.json").write_text(json.dumps(old))
+    assert deps_audit(project, "app", request=request_).result["vulnerable"] == vulnerable
+
+
+def test_of_several_files_none_is_guessed_and_one_that_is_not_there_is_refused(
+    project: ToolContext,
+) -> None:
+    for folder in ("a", "b"):
+        (project.workspace / folder).mkdir()
+        (project.workspace / folder / "all.zip").write_bytes(b"")
+    with pytest.raises(ToolInputError, match=r"a/all\.zip, b/all\.zip; name one"):
+        deps_audit(project, "app", request="Audit dependencies with all.zip")
+    with pytest.raises(ToolInputError, match=r"b-all\.zip is not in the workspace"):
+        deps_audit(project, "app", request="Audit dependencies with b-all.zip")

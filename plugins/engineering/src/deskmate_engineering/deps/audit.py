@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from deskmate.plugin import ToolInputError
+from deskmate_engineering.deps.advisories import Advisories, look_up
 from deskmate_engineering.deps.licences import UNKNOWN, Installed, Licence
 from deskmate_engineering.deps.locks import SUPERSEDED, Package, read_lock, reader_of
 from deskmate_engineering.deps.policy import Policy, Verdict, policy_of
@@ -41,12 +42,16 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
-    """All packages of a project. `title`: its name. `doubts`: what was not, or not exactly, known."""
+    """All packages of a project. `title`: its name. `doubts`: what was not, or not exactly, known.
+
+    `advisories`: what the file of known vulnerabilities says; None where none was given.
+    """
 
     title: str
     files: tuple[str, ...]
     rows: tuple[Row, ...]
     doubts: tuple[str, ...]
+    advisories: Advisories | None = None
 
     def count(self, verdict: str) -> int:
         """Return how many packages have a verdict; waived ones are `waived`."""
@@ -59,13 +64,14 @@ class Audit:
 
     @property
     def passes(self) -> bool:
-        """Whether nothing is denied that is not waived."""
-        return not any(one.refused for one in self.rows)
+        """Whether nothing is denied that is not waived, and no package is known to be vulnerable."""
+        known = self.advisories is not None and self.advisories.of("affected")
+        return not known and not any(one.refused for one in self.rows)
 
 
 def audit(
-    names: Iterable[str], read: Read, *, folder: str, config: Mapping[str, Any], today: date
-) -> Audit:
+    names: Iterable[str], read: Read, *, folder: str, config: Mapping[str, Any], today: date, advisories: str = ""
+) -> Audit:  # fmt: skip
     """Return the audit of a folder.
 
     Args:
@@ -74,6 +80,7 @@ def audit(
         folder: workspace path; empty for all.
         config: the settings.
         today: by which waivers hold or have ended.
+        advisories: workspace path of a file of known vulnerabilities; empty for none.
 
     Raises:
         ToolInputError: no lock file there, one that cannot be read, too many packages, or settings of another shape.
@@ -97,7 +104,11 @@ def audit(
     rows = tuple(_row(found[purl], installed, policy, today) for purl in sorted(found))
     parts = PurePosixPath(folder or files[0]).parts
     title = parts[-1] if folder else (parts[0] if len(parts) > 1 else "workspace")
-    return Audit(title=title, files=files, rows=rows, doubts=tuple(_doubts(rows, policy, today)))
+    known = None
+    if advisories:
+        known = look_up(read(advisories), advisories, [row.package for row in rows])
+    doubts = (*_doubts(rows, policy, today), *_not_looked_up(known))
+    return Audit(title=title, files=files, rows=rows, doubts=doubts, advisories=known)
 
 
 def _files(names: Iterable[str]) -> tuple[str, ...]:
@@ -141,4 +152,13 @@ def _doubts(rows: tuple[Row, ...], policy: Policy, today: date) -> Iterable[str]
             yield f"The waiver for {waiver.package} ended on {waiver.until}; it counts no more."
         elif waiver.package not in names:
             yield f"The waiver for {waiver.package} is for nothing that is used."
-    yield "Known vulnerabilities were not looked up: no database of advisories is here."
+
+
+def _not_looked_up(known: Advisories | None) -> Iterable[str]:
+    if known is None:
+        yield "Known vulnerabilities were not looked up: no file of advisories was given."
+        return
+    yield (
+        f"Vulnerabilities are those that {known.file} names (advisories: {known.records}, the newest of {known.newest}); "
+        "later ones, and those of ecosystems that it leaves out, are not known. Whether your code reaches them is not looked at."
+    )

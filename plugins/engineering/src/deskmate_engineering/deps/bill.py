@@ -22,8 +22,10 @@ def bill_of(audit: Audit) -> dict[str, Any]:
     """Return the bill of materials (CycloneDX 1.6)."""
     root = f"deskmate:{audit.title}"
     components = [_component(row) for row in audit.rows]
-    serial = uuid.uuid5(_SPACE, json.dumps([audit.title, components], sort_keys=True))
-    return {
+    known = list(_vulnerabilities(audit))
+    named = [audit.title, components, known] if known else [audit.title, components]
+    serial = uuid.uuid5(_SPACE, json.dumps(named, sort_keys=True))
+    bill: dict[str, Any] = {
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
         "serialNumber": f"urn:uuid:{serial}",
@@ -36,6 +38,16 @@ def bill_of(audit: Audit) -> dict[str, Any]:
         # who needs whom is not read, and that is what this says
         "compositions": [{"aggregate": "unknown", "dependencies": [root]}],
     }
+    return bill | ({"vulnerabilities": known} if known else {})
+
+
+def _vulnerabilities(audit: Audit) -> Iterator[dict[str, Any]]:
+    """Yield what the advisories say; a package whose version cannot be compared is `in_triage`."""
+    for hit in audit.advisories.hits if audit.advisories else ():
+        found: dict[str, Any] = {"id": hit.advisory, "affects": [{"ref": hit.package.purl}]}
+        found |= {"description": hit.summary} if hit.summary else {}
+        found |= {"analysis": {"state": "in_triage", "detail": hit.why}} if hit.why else {}
+        yield found
 
 
 def _component(row: Row) -> dict[str, Any]:
@@ -99,17 +111,56 @@ def schema_problems(bill: Mapping[str, Any]) -> Iterator[str]:
 
 def as_markdown(audit: Audit) -> str:
     """Return the report."""
-    return "\n".join([*_head(audit), *_rows(audit), *_licences(audit), *_doubts(audit), ""])
+    return "\n".join(
+        [*_head(audit), *_known(audit), *_rows(audit), *_licences(audit), *_doubts(audit), ""]
+    )
 
 
 def verdict(audit: Audit) -> str:
     """Return the verdict and its figures in one line."""
-    word = "FAILS" if not audit.passes else "OPEN" if audit.count("look") else "PASSES"
+    word = (
+        "FAILS"
+        if not audit.passes
+        else "OPEN"
+        if audit.count("look") or _unclear(audit)
+        else "PASSES"
+    )
     denied = sum(row.refused for row in audit.rows)
     return (
         f"{word}. Packages: {len(audit.rows)}; denied: {denied}, waived: {audit.count('waived')}, to look at: {audit.count('look')} "
         f"(of unknown licence: {audit.unknown}), allowed: {audit.count('allowed')}."
+        f"{_known_line(audit)}"
     )
+
+
+def _known_line(audit: Audit) -> str:
+    if audit.advisories is None:
+        return ""
+    hits = audit.advisories.of("affected")
+    packages = len({one.package.purl for one in hits})
+    return f" Known vulnerabilities: {len(hits)}, packages with any: {packages}, unclear: {len(audit.advisories.of('unclear'))}."
+
+
+def _known(audit: Audit) -> Iterator[str]:
+    if audit.advisories is None or not audit.advisories.hits:
+        return
+    yield "## Known vulnerabilities"
+    yield ""
+    yield f"Read from `{audit.advisories.file}`; advisories: {audit.advisories.records}, the newest of {audit.advisories.newest}."
+    yield ""
+    yield "| package | version | advisory | severity | mended in | what | |"
+    yield "|---|---|---|---|---|---|---|"
+    for hit in (*audit.advisories.of("affected"), *audit.advisories.of("unclear")):
+        package = hit.package
+        ids = ", ".join((hit.advisory, *(one for one in hit.aliases if one != hit.advisory)))
+        cells = (f"{package.kind} {package.name}", package.version or "not pinned", ids, hit.severity or "not stated",
+                 ", ".join(hit.fixed) or "not stated", hit.summary, f"unclear: {hit.why}" if hit.why else "")  # fmt: skip
+        yield f"| {' | '.join(_cell(one) for one in cells)} |"
+    yield ""
+
+
+def _unclear(audit: Audit) -> bool:
+    return audit.advisories is not None and bool(audit.advisories.of("unclear"))
 
 
 def _head(audit: Audit) -> Iterator[str]:

@@ -44,6 +44,8 @@ def _again(deliverable: Deliverable, context: ValidationContext) -> Audit:
     folder = str(deliverable.data["folder"])
     for role in deliverable.sources:
         original_file(deliverable, context, role)
+    advisories = deliverable.sources.get("advisories", "")
+    locks = [file for role, file in deliverable.sources.items() if role != "advisories"]
     names = [name for name in context.sources if name != deliverable.path]
 
     def read(name: str) -> bytes:
@@ -53,8 +55,10 @@ def _again(deliverable: Deliverable, context: ValidationContext) -> Audit:
         return file.read_bytes()
 
     today = date.fromisoformat(str(context.facts.get("date") or date.max))
-    found = audit(names, read, folder=folder, config=context.config, today=today)
-    if sorted(deliverable.sources.values()) != sorted(found.files):
+    found = audit(
+        names, read, folder=folder, config=context.config, today=today, advisories=advisories
+    )
+    if sorted(locks) != sorted(found.files):
         raise ToolInputError(f"the lock files there are {', '.join(found.files)}; it names others.")
     return found
 
