@@ -59,6 +59,14 @@ def deps_audit(
         today=datetime.now(UTC).date(),
         advisories=context.name_of(context.file(advisories)) if advisories else "",
     )
+    made = _written(context, found, folder, output)
+    return ToolAnswer(result=_told(found, made), deliverables=made)
+
+
+def _written(
+    context: ToolContext, found: Audit, folder: str, output: str
+) -> tuple[Deliverable, Deliverable]:
+    """Write report and bill."""
     place = PurePosixPath(folder or PurePosixPath(found.files[0]).parts[0])
     place = place if (context.workspace / place).is_dir() else PurePosixPath()
     report = context.target(output or (place / "dependency audit.md").as_posix())
@@ -71,7 +79,7 @@ def deps_audit(
     sources = {f"lock {number}": file for number, file in enumerate(found.files, start=1)}
     if found.advisories is not None:
         sources["advisories"] = found.advisories.file
-    made = tuple(
+    report_made, bill_made = (
         Deliverable(
             path=context.name_of(file),
             title=f"{title} of {found.title}",
@@ -84,7 +92,7 @@ def deps_audit(
             (bill, "Bill of materials", "sbom"),
         )
     )
-    return ToolAnswer(result=_told(found, made), deliverables=made)
+    return report_made, bill_made
 
 
 def names_below(context: ToolContext, folder: str) -> Iterator[str]:
