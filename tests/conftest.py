@@ -8,6 +8,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 # tests share modules as `tests.…`
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -26,6 +27,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[TABLE] = Table()
+    settings.register_profile("untimed", deadline=None)  # a busy machine takes its time
+    settings.load_profile("untimed")
 
 
 @pytest.hookimpl(tryfirst=True)
