@@ -19,7 +19,7 @@ import anyio
 
 from deskmate.errors import DeskmateError
 from deskmate.host import Host, RunOrder
-from deskmate.ports import Delta, Sandbox
+from deskmate.ports import Delta, Model, Sandbox
 from deskmate.store.blobs import BlobStore
 from deskmate.store.thread import open_thread
 from deskmate.store.verify import verify_thread
@@ -100,6 +100,15 @@ COUNT = ToolSpec(
 )
 
 
+def scripted(vm: bool) -> Model:
+    """Return the model that says the script."""
+    return ScriptedModel(SCRIPT if vm else COUNTED)
+
+
+make_model: Callable[[bool], Model] = scripted
+"""A harness may set another one."""
+
+
 class Nobody:
     """No person is there."""
 
@@ -144,8 +153,7 @@ async def attempt(root: Path, vm: bool = False) -> str:
     sandbox: Sandbox | None = None
     if not vm:
         sandbox = FakeSandbox({"proof": FakePlugin(tools={COUNT.name: (COUNT, _count)})})
-    script = SCRIPT if vm else COUNTED
-    host = Host(places, environ={}, sandbox=sandbox, model=ScriptedModel(script))
+    host = Host(places, environ={}, sandbox=sandbox, model=make_model(vm))
     thread = thread_of(root)
     if thread is None:
         thread = await host.create_thread("Crash trial")
