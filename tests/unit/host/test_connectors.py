@@ -18,6 +18,7 @@ from deskmate.host import Host, RunOrder
 from deskmate.host.connectors import set_thread_connectors, with_connectors
 from deskmate.host.running import Problem, running
 from deskmate.ports import Delta
+from deskmate.store.approvals import check_approvals
 from deskmate.store.invariants import check_outside
 from deskmate.store.thread import open_thread
 from deskmate.testing.scripted_model import ScriptedModel
@@ -47,6 +48,9 @@ def anyio_backend() -> str:
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     async with open_scene(tmp_path) as found:
         yield found
+        for folder in found.places.threads.glob("t-*"):
+            async with open_thread(found.places.threads, folder.name, write=False) as store:
+                assert list(check_approvals(await store.rows())) == []
 
 
 async def test_an_allowed_tool_runs_unasked_and_everything_of_it_is_in_the_log(

@@ -35,6 +35,8 @@ def given(
     return ("ApprovalGiven", payload)
 
 
+ACCEPTED = "d" * 64
+AT_CONNECTOR = str(digest_of({"tool": "t", "definition": ACCEPTED, "arguments": INPUT}))
 ASKED = asked("", REQUEST, shown=SHOWN)
 USED = ("ApprovalUsed", {"arguments": REQUEST})
 
@@ -52,6 +54,7 @@ def problems(*facts: tuple[str, dict[str, Any]]) -> list[str]:
     [
         (REPLY, START),
         (REPLY, asked(), given(), START),
+        (REPLY, asked("u1", AT_CONNECTOR, definition=ACCEPTED), given("u1", AT_CONNECTOR), START),
         (REPLY, asked(), given(allow=False)),
         (REPLY, asked(), given(expires=LATE.replace("09", "10", 1)), START),
         (ASKED, given("", REQUEST), USED),
@@ -66,6 +69,9 @@ def test_honest_use_is_sound(facts: Any) -> None:
     ("facts", "problem"),
     [
         ((REPLY, asked(), START), "without an approval"),
+        ((REPLY, asked("u1", AT_CONNECTOR, definition="e" * 64)), "shows something else"),
+        ((REPLY, asked("u1", AT_CONNECTOR)), "shows something else"),
+        ((REPLY, asked("u1", DIGEST, definition=ACCEPTED)), "shows something else"),
         ((REPLY, asked(), given(allow=False), START), "without an approval"),
         ((REPLY, asked(), given(expires=LATE), START), "expired"),
         ((REPLY, given()), "nobody asked"),

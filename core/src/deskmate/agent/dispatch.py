@@ -85,7 +85,7 @@ class Dispatcher:
         if asked.arguments == arguments:
             return None
         return self._asked(
-            call.use,
+            call,
             arguments,
             f"{asked.why} The tool is not what it was when this was first asked.",
         )
@@ -124,22 +124,23 @@ class Dispatcher:
         use, arguments = call.use, digest_of_call(call.spec, call.use.use.input)
         decision = use.decision
         if decision is None or decision.arguments != arguments:
-            return self._asked(use, arguments, why)
+            return self._asked(call, arguments, why)
         if not decision.allow:
             late = decision.by == "deadline"
             who = "since nobody answered in time" if late else f"by the {decision.by}"
             raise ToolDenied(f"Denied {who}. Do not try again unless the user asks for it.")
         if is_over(decision.expires, self.now):
-            return self._asked(use, arguments, f"{why} Your approval has expired.")
+            return self._asked(call, arguments, f"{why} Your approval has expired.")
         return None
 
-    def _asked(self, use: Use, arguments: Digest, why: str) -> ApprovalAsked:
+    def _asked(self, call: Call, arguments: Digest, why: str) -> ApprovalAsked:
         return ApprovalAsked(
-            tool_use_id=use.use.id,
-            tool=use.use.name,
+            tool_use_id=call.use.use.id,
+            tool=call.use.use.name,
             arguments=arguments,
             why=why,
             expires=later(self.now, WAIT_S),
+            definition=call.spec.definition or "",
         )
 
     def _recalled(self, use: Use, recall: Recall) -> ToolFinished:

@@ -35,6 +35,9 @@ class _Approvals:
         if use:
             self.waiting[use] = digest
         shown = self.inputs.get(use) if use else payload.get("shown", {})
+        if (definition := payload.get("definition")) and shown not in (None, ERASED):
+            # at a connector what is approved is a call of the tool as it was accepted
+            shown = {"tool": payload["tool"], "definition": definition, "arguments": shown}
         # where a secret was taken out before it was stored, the digest is of what was shown
         if ERASED not in (digest, shown) and _shows_another(shown, digest):
             return "a question shows something else than it asks for"

@@ -211,7 +211,7 @@ class Compacted:
 class ApprovalAsked:
     """A call waits for the user. `arguments`: digest of the canonical arguments.
 
-    A request of the VM itself has no `tool_use_id`, and in `shown` what the user is shown of it: all that
+    `definition`: of a connector's tool, which the digest then covers beside tool and arguments. A request of the VM itself has no `tool_use_id`, and in `shown` what the user is shown of it: all that
     it would send. `expires`: from then on the answer is no.
     """
 
@@ -221,6 +221,7 @@ class ApprovalAsked:
     why: str
     shown: Mapping[str, Any] = field(default_factory=dict)
     expires: str = ""
+    definition: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
