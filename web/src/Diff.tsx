@@ -105,7 +105,16 @@ function Lines({ lines }: { lines: string[] }) {
       out.push(<div key={at}>{line.startsWith(" ") || line.startsWith("~") ? line.slice(1) || "\u00a0" : line}</div>)
     }
   }
-  return <div class="q">{out}</div>
+  return (
+    <div class="q" ref={reachable}>
+      {out}
+    </div>
+  )
+}
+
+/** What is longer than its box is scrolled by keys, too: then it is a stop of the Tab key. */
+function reachable(box: HTMLElement | null): void {
+  if (box && box.scrollHeight > box.clientHeight) box.tabIndex = 0
 }
 
 function Changed({ gone, come }: { gone: string; come: string }) {
