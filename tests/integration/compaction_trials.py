@@ -7,9 +7,7 @@ killed, compactions in the log, final files, problems; the first is undisturbed.
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -17,8 +15,8 @@ from pathlib import Path
 
 import anyio
 from tests.integration import crash_job
+from tests.integration.failpoint_trials import trial
 
-from deskmate import failpoints
 from deskmate.agent.compaction import ASK_FOR_SUMMARY
 from deskmate.agent.window import size_of
 from deskmate.ports import Model, ModelReply, ModelRequest
@@ -74,21 +72,9 @@ async def compactions(root: Path) -> int:
         return sum(isinstance(event.payload, Compacted) for event in await store.events())
 
 
-def trial(root: Path, setting: str) -> dict[str, object]:
-    """Run one attempt under a setting, then let the job go on."""
-
-    def begin() -> None:
-        os.environ[failpoints.VARIABLE] = setting
-
-    crash_job.prepare(root)
-    status, problems = crash_job.end(crash_job.fork(root, before=begin))
-    problems += crash_job.go_on(root) if status else []
-    problems += anyio.run(crash_job.check, root)
-    made = anyio.run(compactions, root)
-    files = crash_job.files_of(root / "work")
-    shutil.rmtree(root)
-    killed = os.WIFSIGNALED(status)
-    return {"killed": killed, "compactions": made, "problems": problems, "files": files}
+def looked(root: Path) -> dict[str, object]:
+    """Return what is told of a trial beside the rest."""
+    return {"compactions": anyio.run(compactions, root)}
 
 
 def around(points: list[str]) -> list[str]:
@@ -110,9 +96,11 @@ def main() -> None:
     crash_job.make_model = talker
     crash_job.load()
     log = folder / "points"
-    print(json.dumps({"point": "", **trial(folder / "0", f"log:{log}")}), flush=True)
+    print(json.dumps({"point": "", **trial(folder / "0", f"log:{log}", looked)}), flush=True)
     for number, point in enumerate(around(log.read_text().splitlines()), 1):
-        print(json.dumps({"point": point, **trial(folder / str(number), point)}), flush=True)
+        print(
+            json.dumps({"point": point, **trial(folder / str(number), point, looked)}), flush=True
+        )
 
 
 if __name__ == "__main__":

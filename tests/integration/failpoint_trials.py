@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import anyio
@@ -19,8 +20,10 @@ from tests.integration import crash_job
 from deskmate import failpoints
 
 
-def trial(root: Path, setting: str) -> dict[str, object]:
-    """Run one attempt under a setting, then let the job go on."""
+def trial(
+    root: Path, setting: str, look: Callable[[Path], dict[str, object]] = lambda root: {}
+) -> dict[str, object]:
+    """Run one attempt under a setting, then let the job go on. `look`: what else is told of what came of it."""
 
     def begin() -> None:
         os.environ[failpoints.VARIABLE] = setting
@@ -30,8 +33,9 @@ def trial(root: Path, setting: str) -> dict[str, object]:
     problems += crash_job.go_on(root) if status else []
     problems += anyio.run(crash_job.check, root)
     files = crash_job.files_of(root / "work")
+    more = look(root)
     shutil.rmtree(root)
-    return {"killed": os.WIFSIGNALED(status), "problems": problems, "files": files}
+    return {"killed": os.WIFSIGNALED(status), "problems": problems, "files": files, **more}
 
 
 def main() -> None:

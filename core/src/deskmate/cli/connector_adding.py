@@ -44,17 +44,20 @@ def ask_secrets(session: Session, entry: ConnectorEntry) -> None:
     """Ask at the terminal for secrets that are not kept yet. Raises UserError where nobody is there."""
     from deskmate.connectors.vault import open_vault  # noqa: PLC0415
 
-    if not entry.headers:
+    names = [header.secret for header in entry.headers]
+    if entry.program is not None:
+        names += [secret.name for secret in entry.program.secrets]
+    if not names:
         return
     vault = open_vault(session.places.config)
-    for header in entry.headers:
-        if vault.get(entry.owner, header.secret) is not None:
+    for name in names:
+        if vault.get(entry.owner, name) is not None:
             continue
         if not someone_is_there():
-            hint = f"Keep it first: deskmate secret set {entry.owner} {header.secret}"
-            raise UserError(f"There is no secret {header.secret} for {entry.name}.", hint=hint)
-        value = click.prompt(f"{entry.name} {header.secret}", hide_input=True, err=True)
-        vault.set(entry.owner, header.secret, str(value).strip())
+            hint = f"Keep it first: deskmate secret set {entry.owner} {name}"
+            raise UserError(f"There is no secret {name} for {entry.name}.", hint=hint)
+        value = click.prompt(f"{entry.name} {name}", hide_input=True, err=True)
+        vault.set(entry.owner, name, str(value).strip())
 
 
 def add_entry(session: Session, entry: ConnectorEntry, *, yes: bool, as_json: bool) -> None:

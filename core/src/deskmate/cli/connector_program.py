@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from deskmate.cli.connector_adding import agree_to, book_of, show
+from deskmate.cli.connector_adding import agree_to, ask_secrets, book_of, show
 from deskmate.cli.output import Session
-from deskmate.cli.permissions import someone_is_there
 from deskmate.errors import PluginError, UserError
 from deskmate.types.connectors import ConnectorEntry, Program, SecretVariable
 from deskmate.types.places import Places
@@ -94,7 +93,7 @@ def program_entry(
         "Start it in a virtual machine of its own and ask for its tools?",
         f"{base.name} is not connected",
     )
-    _ask_secrets(session, entry)
+    ask_secrets(session, entry)
     show("  Starting it in a virtual machine, which takes a moment, the first time more")
     return entry
 
@@ -186,23 +185,6 @@ def program_folder(places: Places, name: str) -> Path:
 def forget_program(places: Places, name: str) -> None:
     """Remove a connector's packages."""
     shutil.rmtree(program_folder(places, name), ignore_errors=True)
-
-
-def _ask_secrets(session: Session, entry: ConnectorEntry) -> None:
-    from deskmate.connectors.vault import open_vault  # noqa: PLC0415
-
-    assert entry.program is not None
-    if not entry.program.secrets:
-        return
-    vault = open_vault(session.places.config)
-    for secret in entry.program.secrets:
-        if vault.get(entry.owner, secret.name) is not None:
-            continue
-        if not someone_is_there():
-            hint = f"Keep it first: deskmate secret set {entry.owner} {secret.name}"
-            raise UserError(f"There is no secret {secret.name} for {entry.name}.", hint=hint)
-        value = click.prompt(f"{entry.name} {secret.name}", hide_input=True, err=True)
-        vault.set(entry.owner, secret.name, str(value).strip())
 
 
 def program_lines(entry: ConnectorEntry, *, whole: bool = False) -> list[str]:
