@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,10 @@ from click.testing import CliRunner
 from tests.unit.cli.test_plugin_bundle import call, refusal, said
 
 from deskmate.cli import root
+from deskmate.discovery.installing import InstallOrder
+from deskmate.discovery.installing import install as install_wheels
+from deskmate.discovery.plugin_store import PluginStore
+from deskmate.errors import PluginError
 from deskmate.testing.kit.index import About, read_about
 
 NAME, INDEX = "deskmate-acme", "plugins"
@@ -258,3 +263,16 @@ def test_the_how_to_works_word_for_word(empty: Path) -> None:
         done = CliRunner().invoke(root, words, env=environ, standalone_mode=False)
         assert done.exception is None, (line, done.exception)
         assert "check" in words or not done.return_value, (line, done.output)
+
+
+def test_what_comes_along_for_the_machine_is_just_what_was_pinned(empty: Path, key: str) -> None:
+    wheel = str(empty / INDEX / "wheels/deskmate_acme-0.2.0-py3-none-any.whl")
+    store = PluginStore(empty / "store")
+    order = InstallOrder(what=(wheel,), guest={"other-1.0-py3-none-any.whl": "0" * 64})
+    with pytest.raises(
+        PluginError, match="other packages for the virtual machine than were pinned"
+    ):
+        install_wheels(order, store, lambda line: None, path=[])
+    assert store.index().plugins == ()
+    (result,) = install_wheels(replace(order, guest={}), store, lambda line: None, path=[])
+    assert result.stored.guest == {}
