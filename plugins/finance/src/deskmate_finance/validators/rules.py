@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from deskmate.plugin import Deliverable, Finding, ValidationContext
+from deskmate_finance.validators.analytics import analysis_reproduces
 from deskmate_finance.validators.audit import audit_complete
 from deskmate_finance.validators.bridge import bridge_ties, picture_ties
 from deskmate_finance.validators.journal import journal_balances, journal_supported
@@ -57,7 +58,14 @@ def every_rule() -> Iterator[tuple[str, str, Check, tuple[str, ...]]]:
         "FIN-LIVE-TOTALS",
         "What must be computed is a formula without typed figures, and shows its true result.",
         live_totals,
-        ("statements", "variance_bridge", "model_audit", "reconciliation", "journal"),
+        (
+            "statements",
+            "variance_bridge",
+            "model_audit",
+            "reconciliation",
+            "journal_analysis",
+            "journal",
+        ),
     )
     yield (
         "FIN-BRIDGE-TIES",
@@ -88,4 +96,10 @@ def every_rule() -> Iterator[tuple[str, str, Check, tuple[str, ...]]]:
         "Every line of a journal entry is what a record with support gives, by the chart, in an open period.",
         journal_supported,
         ("journal", "journal_upload"),
+    )
+    yield (
+        "FIN-JET-REPRODUCES",
+        "The tests of a journal give the same findings once more, over the whole file.",
+        analysis_reproduces,
+        ("journal_analysis",),
     )
