@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
+from tests.unit.connectors.loopback import loopback
 from tests.web.browser import AXE, CHROMIUM, DESK, PHONE, Looked, Served, looking, served
 from tests.web.places import (
     QUOTE,
@@ -219,6 +220,7 @@ def test_the_pages_around_threads_are_for_everybody(
         page.get_by_label("Whether find_customer may run").select_option("Allowed")
         expect(page.get_by_text("find_customer: kept.").first).to_be_visible()
         held_everywhere(looked, "connectors")
+        connect(looked, server)
 
         go("projects", "Projects")
         page.get_by_role("button", name="Change Harbour deal").click()
@@ -278,6 +280,31 @@ def make_table(looked: Looked, server: Served) -> None:
     expect(proof).to_contain_text("ninety (90) days")
     proof.get_by_role("button", name="Answer it again").click()
     expect(cell).to_be_visible()
+
+
+def connect(looked: Looked, server: Served) -> None:
+    """Connect a server by the page: see its tools, accept them, and remove it again."""
+    page = looked.page
+    page.goto(f"{server.origin}#/connectors/new")
+    page.get_by_label("Its name here").fill("shop")
+    page.get_by_label("Where it is").select_option("A program, a Python package")
+    page.get_by_role("button", name="Add a secret").click()
+    held_everywhere(looked, "a program being connected")
+    page.get_by_label("Where it is").select_option("At an address")
+    page.get_by_role("button", name="Add a secret").click()
+    page.get_by_role("group", name="Secret 1").get_by_label("Value").fill("s3cret-value")
+    held_everywhere(looked, "a server being connected")
+    with loopback() as remote:
+        page.get_by_label("Address").fill(remote.url)
+        page.get_by_role("button", name="Ask for its tools").press("Enter")
+        way = page.get_by_role("region", name="shop")
+        expect(way.get_by_role("list", name="Its tools")).to_contain_text("Find an order by")
+        held_everywhere(looked, "a server that waits to be accepted")
+        way.get_by_role("button", name="Accept 2 tools as described").press("Enter")
+        expect(page.get_by_text("shop is connected").first).to_be_visible()
+    page.get_by_role("button", name="Remove shop").press("Enter")
+    page.get_by_role("button", name="Remove it for good").press("Enter")
+    expect(page.get_by_role("region", name="shop")).to_have_count(0)
 
 
 def test_who_was_never_here_is_led_from_a_bare_computer_to_a_task_that_runs(
