@@ -118,7 +118,10 @@ def thread_page(events: Sequence[Event], blobs: BlobReader) -> Iterator[str]:
     now = _Facts()
     for event in events:
         now.take(event)
-        yield _section(event, now, blobs)
+        if isinstance(event.payload, SubagentDid):
+            yield _subagent(event, event.payload, now, blobs)
+        else:
+            yield _section(event, now, blobs)
     yield (
         f"<footer>{len(events):,} events; the last one's hash is <code>"
         f"{escaped(events[-1].hash if events else '')}</code>. This page is for reading; the record that can "
@@ -144,8 +147,6 @@ def _head(facts: _Facts, events: Sequence[Event]) -> str:
 
 def _section(event: Event, facts: _Facts, blobs: BlobReader) -> str:
     """Return one event's part of the page, nothing for what only the record needs."""
-    if isinstance(event.payload, SubagentDid):
-        return _subagent(event, event.payload, facts, blobs)
     match event.payload:
         case UserSaid(text=text):
             return _box(event, "user", f"<h2>You</h2><div class=text>{escaped(text)}</div>")
