@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -51,6 +52,7 @@ pytestmark = pytest.mark.anyio
 
 FILES = {"docs/a.txt": b"alpha", "docs/b.txt": b"beta", "docs/deep/c.txt": b"gamma"}
 PRICE = 0.01
+NOON = "2026-11-23T12:00:00.000000+00:00"
 TASKS: list[dict[str, Any]] = [
     {"title": "About a", "task": "What is in a?", "files": ["docs/a.txt"]},
     {"title": "About b", "task": "What is in b?", "files": ["docs/b.txt"]},
@@ -173,7 +175,7 @@ async def test_a_sub_agent_has_its_files_and_tools_that_read_and_nothing_else(
     assert (await lab.say("Read")).reason == "done"
     (log,) = logs_of(lab.store.stored).values()
     outcomes = [e.payload.outcome for e in log if isinstance(e.payload, ToolFinished)]
-    assert outcomes == ["error", "ok", "error", "error"]
+    assert sorted(outcomes) == ["error", "error", "error", "ok"]
     readers = [request for request in model.requests if READER in request.system]
     offered = {tool.name for request in readers for tool in request.tools}
     assert {"thread__read", "workspace__read", "lab__quote"} <= offered
@@ -214,6 +216,8 @@ async def test_one_that_fails_hangs_or_runs_out_of_money_ends_alone(
     tasks = [{"title": t, "task": t} for t in ("fail", "hang", "in a")]
     model = Team([delegate(*tasks), "Done."], {"fail": [fail], "hang": [anyio.sleep_forever]})
     lab = team_lab(model)
+    # the log's clock stands still, so that only the one that hangs is over its time
+    monkeypatch.setattr(sys.modules[type(lab).__module__], "stamp", lambda seconds: NOON)
     lab.subagents = 2
     assert (await lab.say("Read")).reason == "done"
     text = result(lab).text
@@ -223,8 +227,8 @@ async def test_one_that_fails_hangs_or_runs_out_of_money_ends_alone(
     assert broken(lab.store.stored) == []
     poor = team_lab(Team([delegate(*TASKS), "Done."]))
     assert (await poor.say("Read", limits=Limits(cost_usd=4 * PRICE))).reason == "done"
-    shares = {one.limits.cost_usd for one in started_in(poor.store.stored)}
-    assert shares == {pytest.approx(3 * PRICE * 0.8 / 2)}
+    shares = [one.limits.cost_usd for one in started_in(poor.store.stored)]
+    assert shares == [pytest.approx(3 * PRICE * 0.8 / 2)] * 2
     assert result(poor).outcome == "error"
     assert result(poor).text.count("The next call may cost 0.0100 USD") == 2
     assert broken(poor.store.stored) == []
@@ -246,7 +250,7 @@ async def test_what_would_be_asked_is_denied_and_nobody_is_asked(team_lab: MakeL
     [
         ([{"title": "x", "task": "x", "files": ["docs/none.txt"]}], "There is no file 'docs/none.txt'"),
         ([{"title": "x"}], "'task' is a required property"),
-        ([TASKS[0]] * 9, "is too long"),
+        ([TASKS[0]] * 9, "do not fit:\n- tasks:"),
     ],
 )  # fmt: skip
 async def test_an_order_that_cannot_be_carried_out_begins_nothing(
