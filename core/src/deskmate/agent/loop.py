@@ -172,6 +172,8 @@ def _why_cut(state: State) -> str:
 
 def question_of(use: Use) -> str:
     """Return the words of a question to the user."""
+    if use.server_asks is not None:
+        return use.server_asks.text
     question = use.use.input.get("question")
     return (
         question if isinstance(question, str) and question else "The agent waits for your answer."

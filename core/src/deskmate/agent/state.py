@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from deskmate.agent.policy import Exposure
+from deskmate.types.connectors import ConnectorAsked, Given, Question
 from deskmate.types.events import (
     ApplyFinished,
     ApprovalAsked,
@@ -61,7 +62,7 @@ class Use:
 
     `answer`: what the user said to a question. `overtaken`: the user said something new before it
     was finished. `restores`: how many machines were restored since it was started. `sent`: since it was
-    started, a request went out that may have changed something.
+    started, a request went out that may have changed something. `elicited`: what a connector's server asked before the call.
     """
 
     use: ToolUse
@@ -73,11 +74,25 @@ class Use:
     overtaken: bool = False
     restores: int = 0
     sent: bool = False
+    elicited: tuple[Given, ...] = ()
 
     @property
     def is_question(self) -> bool:
         """Say whether it waits for the user's words."""
-        return self.use.name == ASK
+        return self.use.name == ASK or self.server_asks is not None
+
+    @property
+    def server_asks(self) -> Question | None:
+        """The question of a connector's server that waits for the user's words, if there is one."""
+        last = self.elicited[-1] if self.elicited else None
+        return last.question if last is not None and last.answer is None else None
+
+    def answered(self, text: str) -> Use:
+        """Return the use with what the user said to its question."""
+        if self.server_asks is None:
+            return replace(self, answer=text)
+        *before, last = self.elicited
+        return replace(self, elicited=(*before, replace(last, answer=text)))
 
     @property
     def waits(self) -> bool:
@@ -261,7 +276,7 @@ def _overtake(uses: tuple[Use, ...], text: str) -> tuple[Use, ...]:
         if use.finished is not None:
             result.append(use)
         elif use.is_question and not answered:
-            result.append(replace(use, answer=text))
+            result.append(use.answered(text))
             answered = True
         else:
             result.append(replace(use, overtaken=True))
@@ -369,6 +384,18 @@ def _approval_given(state: State, payload: ApprovalGiven) -> dict[str, Any]:
     elif state.ended is not None and state.ended.reason == "needs_you":
         changes["ended"] = None
     return changes
+
+
+def _connector_asked(state: State, payload: ConnectorAsked) -> dict[str, Any]:
+    """The call ended without an effect, as the server was told that nobody can answer; it waits to be made again."""
+    return {
+        "uses": tuple(
+            replace(use, started=None, elicited=(*use.elicited, Given(question=payload.question)))
+            if use.use.id == payload.tool_use_id
+            else use
+            for use in state.uses
+        )
+    }
 
 
 def _approval_used(state: State, payload: ApprovalUsed) -> dict[str, Any]:
@@ -485,6 +512,7 @@ _HANDLERS: Mapping[type, Callable[[State, Any], dict[str, Any]]] = {
     ToolStarted: _started,
     EgressAsked: _egress_asked,
     EgressEnded: _egress_ended,
+    ConnectorAsked: _connector_asked,
     ToolFinished: _finished,
     CheckpointMade: _checkpoint,
     ChangesStaged: _staged,

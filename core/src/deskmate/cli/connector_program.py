@@ -17,6 +17,7 @@ from deskmate.cli.connector_adding import agree_to, ask_secrets, book_of, show
 from deskmate.cli.output import Session
 from deskmate.errors import PluginError, UserError
 from deskmate.types.connectors import ConnectorEntry, Program, SecretVariable
+from deskmate.types.files import Grant
 from deskmate.types.places import Places
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ class ProgramOptions:
     variables: tuple[str, ...] = ()
     wheelhouse: Path | None = None
     cooldown: int | None = None
+    keep: bool = False
+    copies: tuple[Path, ...] = ()
 
     def __bool__(self) -> bool:
         """Say whether a program is meant, rather than an address."""
@@ -60,6 +63,8 @@ def program_options(decorated: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--with", "beside", multiple=True, metavar="REQUIREMENT", help="Bring this Python package too, or in this version: 'mcp<2'."),
         click.option("--allow-host", "hosts", multiple=True, metavar="HOST[:GET,POST,…]", help="Let the program reach a host; without this it reaches nothing."),
         click.option("--secret-env", "secrets", multiple=True, metavar="NAME=HOST[,HOST]", help="Give it a stand-in for your secret NAME as a variable; the secret itself goes to HOST only."),
+        click.option("--keep", is_flag=True, help="Let it keep a folder of its own from run to run; {kept} in its arguments and variables is the place."),
+        click.option("--copy", "copies", multiple=True, type=click.Path(exists=True, file_okay=False, resolve_path=True, path_type=Path), metavar="FOLDER", help="Give it a copy of this folder as {folders}/NAME in each run; what it changes there is gone at the end."),
         click.option("--env", "variables", multiple=True, metavar="NAME=VALUE", help="Set a variable of the program."),
         click.option("--wheelhouse", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Take Python packages from this folder instead of the index."),
         click.option("--cooldown", type=click.IntRange(0, 3650), metavar="DAYS", help="Leave out packages that were published for less; [install] cooldown_days, else 7."),
@@ -83,7 +88,12 @@ def program_entry(
     known = _settings(options)
     url, fetched = _fetch(session, base.name, options, arguments)
     program = replace(
-        fetched, hosts=known.hosts, secrets=known.secrets, environment=known.environment
+        fetched,
+        hosts=known.hosts,
+        secrets=known.secrets,
+        environment=known.environment,
+        keeps=known.keeps,
+        folders=known.folders,
     )
     entry = replace(base, url=url, transport="stdio", program=program)
     for line in program_lines(entry, whole=True):
@@ -131,7 +141,27 @@ def _settings(options: ProgramOptions) -> Program:
     return Program(
         command=(), packages={}, wheels={}, folder="", main="", version="",
         hosts=hosts, secrets=tuple(secrets), environment=environment,
+        keeps=options.keep, folders=_copies(options),
     )  # fmt: skip
+
+
+def _copies(options: ProgramOptions) -> Mapping[str, str]:
+    """Return name → folder of those that the program gets copies of. Raises UserError."""
+    from deskmate.changes.scan import check_grants  # noqa: PLC0415
+    from deskmate.host.kept import KEPT  # noqa: PLC0415
+
+    if options.copies and options.hosts:
+        raise UserError(
+            "A program that has copies of your folders reaches no host: it could send them away unasked.",
+            hint="Leave out --copy or --allow-host.",
+        )
+    grants = [Grant(name=folder.name, folder=str(folder)) for folder in options.copies]
+    if any(grant.name == KEPT for grant in grants):
+        raise UserError(
+            f"The name {KEPT} is taken in the virtual machine.", hint="Rename the folder."
+        )
+    check_grants(grants)
+    return {grant.name: grant.folder for grant in grants}
 
 
 def _variable(text: str) -> tuple[str, str]:
@@ -184,7 +214,10 @@ def program_folder(places: Places, name: str) -> Path:
 
 def forget_program(places: Places, name: str) -> None:
     """Remove a connector's packages."""
+    from deskmate.host.kept import forget_kept  # noqa: PLC0415
+
     shutil.rmtree(program_folder(places, name), ignore_errors=True)
+    forget_kept(places, name)
 
 
 def program_lines(entry: ConnectorEntry, *, whole: bool = False) -> list[str]:
@@ -207,6 +240,14 @@ def program_lines(entry: ConnectorEntry, *, whole: bool = False) -> list[str]:
     ]
     if whole:
         lines += [f"  {name}  {pin}" for name, pin in program.packages.items()]
+    if program.keeps:
+        lines.append(
+            "  it keeps a folder of its own from run to run, which every thread with it shares"
+        )
+    lines += [
+        f"  it gets a copy of {folder} as {name}, in each run anew"
+        for name, folder in program.folders.items()
+    ]
     many = len(program.packages)
     lines.append(f"  {many} package{'' if many == 1 else 's'}, pinned")
     return lines

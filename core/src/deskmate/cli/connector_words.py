@@ -8,12 +8,16 @@ import re
 import sys
 import webbrowser
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import click
 
 from deskmate.errors import UserError
 from deskmate.shown import one_line, plain
 from deskmate.types.connectors import ConnectorEntry, RemoteTool, SecretHeader, ToolSetting
+
+if TYPE_CHECKING:
+    from deskmate.protocol.device_flow import DeviceCode
 
 _HEADER = re.compile(
     r"([A-Za-z][A-Za-z0-9-]{0,63})=(?:([A-Za-z][A-Za-z0-9-]{0,15}) )?([A-Z][A-Z0-9_]{0,63})"
@@ -97,6 +101,15 @@ def _hinted(tool: RemoteTool) -> str:
     if tool.hints.get("destructiveHint"):
         return "may destroy"
     return ""
+
+
+def show_code(code: DeviceCode) -> None:
+    """Show where to log in with which code, on whatever device has a browser."""
+    whole = f"\n  or at once: {plain(code.whole)}" if code.whole else ""
+    click.echo(
+        f"  On any device, open {plain(code.address)} and type the code {plain(code.code)}{whole}\n  Waiting for you there…",
+        err=True,
+    )
 
 
 def open_page(address: str, *, browser: bool) -> None:

@@ -50,6 +50,7 @@ _ACTIVITIES: Mapping[str, tuple[str, str]] = {
     "Erased": ("records_erased", USER),
     "NetworkSet": ("network_rules_changed", USER),
     "ConnectorsSet": ("connectors_changed", USER),
+    "ConnectorAsked": ("server_asked", SYSTEM),
     "EgressAsked": ("network_request", AGENT),
     "EgressEnded": ("network_request_ended", SYSTEM),
 }
@@ -88,6 +89,7 @@ _FACTS: Mapping[str, tuple[str, ...]] = {
     "Erased": ("seqs", "why"),
     "NetworkSet": ("rules",),
     "ConnectorsSet": ("connectors",),
+    "ConnectorAsked": ("tool_use_id",),
     "EgressAsked": ("request", "method", "host", "port", "allowed", "size", "secrets", "stripped"),
     "EgressEnded": ("request", "status", "sent", "received"),
 }  # fmt: skip
