@@ -81,9 +81,9 @@ async def log_in_by_device(url: str, client: httpx2.AsyncClient, device: Device)
         interval_s = max(float(begun.get("interval", _INTERVAL_S)), 1.0)
     except (KeyError, TypeError, ValueError) as error:
         raise ToolError("its login gave no code that can be used") from error
-    for address in (told.address, told.whole):
-        if address:
-            device.check(address)
+    # a place that nothing may be sent to is no network that is gone for a while
+    for address in filter(None, (told.address, told.whole, str(server["token_endpoint"]))):
+        device.check(address)
     await device.show(told)
     poll = _Poll(client, str(server["token_endpoint"]), registered, device.sleep)
     token = await poll.wait({"grant_type": GRANT, "device_code": code, "resource": url}, lasts_s, interval_s)  # fmt: skip
