@@ -110,7 +110,11 @@ async def test_ones_own_registration_is_used_with_its_secret(
         ([], {"device": {"user_code": None, "device_code": 7, "expires_in": "x"}}, "no code"),
         ([], {"device": {"verification_uri": "javascript:alert(1)"}}, "not an absolute URL"),
         ([], {"device": {"verification_uri": "http://169.254.169.254/"}}, "IP address"),
-        ([], {"metadata": {"device_authorization_endpoint": "http://169.254.169.254/x"}}, "IP address"),
+        (
+            [],
+            {"metadata": {"device_authorization_endpoint": "http://169.254.169.254/x"}},
+            "IP address",
+        ),
         ([], {"metadata": {"token_endpoint": "file:///etc/passwd"}}, "scheme 'file'"),
     ],
 )

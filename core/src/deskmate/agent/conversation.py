@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from deskmate.agent.compaction import anchor_of, head_of, last_compaction
 from deskmate.agent.memory import in_words
 from deskmate.agent.recall import READ
-from deskmate.agent.state import ASK
+from deskmate.agent.uses import ASK
 from deskmate.types.connectors import ConnectorAsked
 from deskmate.types.events import (
     ApplyFinished,

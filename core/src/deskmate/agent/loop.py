@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from deskmate.agent.limits import calls_exceeded, exceeded
-from deskmate.agent.state import RUNNABLE, TOO_LONG, State, Use, fold
+from deskmate.agent.state import RUNNABLE, TOO_LONG, State, fold
+from deskmate.agent.uses import Use
 from deskmate.types.events import Event, FinishReason
 from deskmate.types.messages import GAVE_UP, text_of
 

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import anyio.to_thread
+
 from deskmate.errors import CorruptData, ToolError
 from deskmate.host.adapters import Adapters
 from deskmate.ports import Machine, Progress
@@ -76,8 +78,6 @@ class ProgramFiles:
 
     async def lay(self, machine: Machine, adapters: Adapters, progress: Progress) -> None:
         """Bring them into the machine. Raises ToolError, SandboxUnavailable."""
-        import anyio.to_thread  # noqa: PLC0415
-
         self._base = await anyio.to_thread.run_sync(self._take, adapters)
         await machine.put_base(self._base, self._blobs, progress)
 
@@ -96,8 +96,6 @@ class ProgramFiles:
 
     async def keep(self, machine: Machine) -> None:
         """Write down what the program's own folder holds now. Raises ToolError where it is too much, SandboxUnavailable."""
-        import anyio.to_thread  # noqa: PLC0415
-
         if self._entry.program is None or not self._entry.program.keeps:
             return
         changes, _ = await machine.difference(self._base, self._blobs)
@@ -140,7 +138,10 @@ class ProgramFiles:
 
     def sweep(self) -> None:
         """Remove content that the program does not keep: of copies, of files that it replaced."""
-        named = {entry.sha256 for entry in self._read()}
+        try:
+            named = {entry.sha256 for entry in self._read()}
+        except ToolError:  # it was told already, and nothing is to be lost over it
+            return
         for path in (self._folder / "blobs").glob("??/*.zst"):
             if path.stem not in named:
                 path.unlink(missing_ok=True)

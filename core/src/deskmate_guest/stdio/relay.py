@@ -235,6 +235,7 @@ def _environment(home: Path, packages: str, more: Mapping[str, str]) -> dict[str
         **os.environ,
         "PYTHONPATH": packages,
         "PYTHONUNBUFFERED": "1",
+        "PYTHONDONTWRITEBYTECODE": "",
         "PYTHONPYCACHEPREFIX": f"{home}/.translated/python",
         "NODE_COMPILE_CACHE": f"{home}/.translated/node",
         "GIT_CONFIG_COUNT": "1",
