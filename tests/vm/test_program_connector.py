@@ -24,7 +24,6 @@ SERVER = """
 import json, os, pathlib, socket, subprocess, sys
 
 def kept():
-    """Return how often this was asked, which a file counts."""
     file = pathlib.Path("/workspace/kept/count")
     if not file.parent.is_dir():
         return 0
@@ -131,6 +130,10 @@ async def test_a_program_answers_from_a_machine_of_its_own_and_reaches_nothing(
         async with connected_program(with_files, Adapters(places, environ={})) as server:
             result = await server.call("facts", {}, timeout_s=60, on_progress=lambda line: None)
             facts = json.loads(result.content[0]["text"])
-            assert (facts["kept"], facts["copied"], facts["cwd"]) == (number, True, "/workspace/kept")
+            assert (facts["kept"], facts["copied"], facts["cwd"]) == (
+                number,
+                True,
+                "/workspace/kept",
+            )
             assert sorted(facts["granted"]) == ["kept", "papers"]
     forget_kept(places, "facts")
