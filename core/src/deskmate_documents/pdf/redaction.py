@@ -50,9 +50,14 @@ class Redacted:
 
 
 def find_marks(
-    path: Path, words: list[str], numbers: list[int] | None, password: str = ""
+    path: Path,
+    words: list[str],
+    numbers: list[int] | None,
+    password: str = "",
+    *,
+    each: bool = True,
 ) -> list[Mark]:
-    """Return a mark for each place where these words stand, on all pages or some.
+    """Return a mark for each place where these words stand, on all pages or some. `each`: each word must stand somewhere.
 
     Raises:
         ToolInputError: one of them stands nowhere, or there are more than 2,000 places.
@@ -70,7 +75,7 @@ def find_marks(
                 marks += [
                     Mark(page=number, box=box, words=phrase) for hit in hits for box in hit.boxes
                 ]
-            if len(marks) == before:
+            if each and len(marks) == before:
                 raise ToolInputError(
                     f"{phrase!r} stands nowhere in the text of {path.name}; a scan needs boxes. Nothing was redacted."
                 )

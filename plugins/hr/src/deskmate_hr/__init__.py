@@ -22,6 +22,7 @@ from deskmate_hr.tools.interview import interview_plan
 from deskmate_hr.tools.offer import offer_letter
 from deskmate_hr.tools.org import org_chart
 from deskmate_hr.tools.policy import policy_answer, policy_lookup
+from deskmate_hr.tools.redact import pii_redact
 from deskmate_hr.tools.report import people_report
 from deskmate_hr.tools.review import review_lint
 from deskmate_hr.tools.walk import headcount_walk
@@ -33,6 +34,7 @@ from deskmate_hr.validators.live import live_formulas
 from deskmate_hr.validators.offer_rules import letter_true, offer_approved
 from deskmate_hr.validators.org_rules import org_true
 from deskmate_hr.validators.policy_rules import policy_searched, quotes_verbatim
+from deskmate_hr.validators.redaction_rule import redacted
 from deskmate_hr.validators.review_rules import review_quoted
 from deskmate_hr.validators.rules import figures_tie, small_cells
 from deskmate_hr.validators.walk_rules import walk_ties
@@ -63,6 +65,11 @@ def deskmate_tools(context: PluginContext) -> Iterable[Tool]:
             function=headcount_walk,
             risk="write",
             reads=("{path}", "{closing}", "{moves}", "headcount-walk.*"),
+        ),
+        Tool(
+            function=pii_redact,
+            risk="write",
+            reads=("{path}", "{roster}", "*.docx", "*.pdf", "* - redacted.*"),
         ),
         Tool(function=hiring_funnel, risk="write", reads=("{path}", "hiring-funnel.*")),
         Tool(function=interview_plan, risk="write", reads=("{path}", "interview-plan.docx")),
@@ -179,6 +186,12 @@ _RULES: tuple[tuple[str, str, Check, tuple[str, ...]], ...] = (
         "Each finding of a review lint quotes its text and names rule and source; none is missing or made up.",
         review_quoted,
         ("review_lint",),
+    ),
+    (
+        "HR-REDACTED",
+        "What was to be redacted is in no part of the file, and nothing else was changed.",
+        redacted,
+        ("redacted",),
     ),
     (
         "HR-FUNNEL-TIES",

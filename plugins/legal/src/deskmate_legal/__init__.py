@@ -32,6 +32,7 @@ def deskmate_tools(context: PluginContext) -> Iterable[Tool]:
     from deskmate_legal.tools.memo import memo_write  # noqa: PLC0415
     from deskmate_legal.tools.nda import nda_triage  # noqa: PLC0415
     from deskmate_legal.tools.parse import contract_parse  # noqa: PLC0415
+    from deskmate_legal.tools.redact import redact  # noqa: PLC0415
     from deskmate_legal.tools.redline import contract_redline  # noqa: PLC0415
     from deskmate_legal.tools.review import playbook_review  # noqa: PLC0415
     from deskmate_legal.tools.terms import terms_check  # noqa: PLC0415
@@ -44,6 +45,7 @@ def deskmate_tools(context: PluginContext) -> Iterable[Tool]:
         "* - redline*.docx", "* - memo*.docx", "* - comparison*.docx", "* - authorities*.docx",
     )  # fmt: skip
     return [
+        Tool(function=redact, risk="write", timeout_s=300, reads=("* - redacted*",)),
         Tool(function=contract_find, timeout_s=300, reads=("*.docx", "*.pdf", "*.txt")),
         *(Tool(function=function, timeout_s=300, reads=playbook) for function in reading),
         *(
@@ -56,7 +58,14 @@ def deskmate_tools(context: PluginContext) -> Iterable[Tool]:
 @hookimpl
 def deskmate_skills(context: PluginContext) -> Iterable[SkillSource]:
     """Return the skills."""
-    names = ("review-contract", "triage-nda", "compare-versions", "terms-check", "cite-check")
+    names = (
+        "review-contract",
+        "triage-nda",
+        "compare-versions",
+        "terms-check",
+        "cite-check",
+        "redact",
+    )
     return [SkillSource(folder=context.resources / "skills" / name) for name in names]
 
 

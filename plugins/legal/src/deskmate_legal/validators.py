@@ -11,6 +11,7 @@ from typing import Any
 
 from deskmate.plugin import Deliverable, Finding, ToolError, ValidationContext
 from deskmate_legal.citation_rules import LISTED, RESULTS, TRACED, check_listed, check_traced
+from deskmate_legal.redaction_rule import REDACTED, check_redaction
 
 
 def check_reject_all(deliverable: Deliverable, context: ValidationContext) -> Iterable[Finding]:
@@ -246,5 +247,11 @@ def every_rule() -> Iterator[tuple[str, str, Any, tuple[str, ...]]]:
         "The table of authorities is what the document cites",
         check_listed,
         ("authorities",),
+    )
+    yield (
+        REDACTED,
+        "What was redacted is in no part of the file",
+        check_redaction,
+        ("legal-redacted",),
     )
     yield TRACED, "Every citation stands in a source", check_traced, RESULTS
