@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from deskmate_finance.analytics_book import INPUTS as ANALYTICS_INPUTS
 from deskmate_finance.analytics_book import POPULATION_CELLS as ANALYTICS_CELLS
 from deskmate_finance.audit_book import INPUTS as AUDIT_INPUTS
+from deskmate_finance.close_book import INPUTS as CLOSE_INPUTS
+from deskmate_finance.close_book import TOP_CELLS as CLOSE_CELLS
 from deskmate_finance.journal_book import INPUTS as JOURNAL_INPUTS
 from deskmate_finance.reconciliation_book import INPUTS as RECONCILIATION_INPUTS
 from deskmate_finance.reconciliation_book import TYPED
@@ -20,6 +22,7 @@ _KNOWN: Mapping[str, tuple[Inputs, frozenset[str]]] = {
     "model_audit": (AUDIT_INPUTS, frozenset()),
     "journal": (JOURNAL_INPUTS, frozenset()),
     "journal_analysis": (ANALYTICS_INPUTS, ANALYTICS_CELLS),
+    "close_plan": (CLOSE_INPUTS, CLOSE_CELLS),
     "reconciliation": (RECONCILIATION_INPUTS, TYPED),
     "variance_bridge": (BRIDGE_INPUTS, LIMIT_CELLS),
 }

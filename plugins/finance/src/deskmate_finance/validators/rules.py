@@ -8,6 +8,7 @@ from deskmate.plugin import Deliverable, Finding, ValidationContext
 from deskmate_finance.validators.analytics import analysis_reproduces
 from deskmate_finance.validators.audit import audit_complete
 from deskmate_finance.validators.bridge import bridge_ties, picture_ties
+from deskmate_finance.validators.close import close_plans
 from deskmate_finance.validators.journal import journal_balances, journal_supported
 from deskmate_finance.validators.live import live_totals
 from deskmate_finance.validators.recon_ties import recon_ties
@@ -63,6 +64,7 @@ def every_rule() -> Iterator[tuple[str, str, Check, tuple[str, ...]]]:
             "variance_bridge",
             "model_audit",
             "reconciliation",
+            "close_plan",
             "journal_analysis",
             "journal",
         ),
@@ -102,4 +104,10 @@ def every_rule() -> Iterator[tuple[str, str, Check, tuple[str, ...]]]:
         "The tests of a journal give the same findings once more, over the whole file.",
         analysis_reproduces,
         ("journal_analysis",),
+    )
+    yield (
+        "FIN-CLOSE-PLAN",
+        "A close plan has no circle, and its dates are computed again from the task list.",
+        close_plans,
+        ("close_plan",),
     )
