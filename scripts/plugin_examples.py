@@ -246,6 +246,7 @@ def finance() -> None:
     from deskmate_finance.tools.close import close_plan  # noqa: PLC0415
     from deskmate_finance.tools.journal import je_build  # noqa: PLC0415
     from deskmate_finance.tools.recon import recon_match  # noqa: PLC0415
+    from deskmate_finance.tools.sampling import sox_sample  # noqa: PLC0415
     from deskmate_finance.tools.statements import statements_build  # noqa: PLC0415
     from deskmate_finance.tools.variance import variance_bridge  # noqa: PLC0415
 
@@ -258,7 +259,19 @@ def finance() -> None:
     journal, upload = je_build(context, "march records.csv", "2025-03").deliverables
     analysis = je_analytics(context, "journal q1.csv").deliverables[0]
     close = close_plan(context, "close tasks.csv", "2025-03-31").deliverables[0]
-    for made in (recon, statements, bridge, picture, audit, journal, upload, analysis, close):
+    sample = sox_sample(context, "payment approvals.csv", "weekly", "2025-Q1").deliverables[0]
+    for made in (
+        sample,
+        recon,
+        statements,
+        bridge,
+        picture,
+        audit,
+        journal,
+        upload,
+        analysis,
+        close,
+    ):
         print(made.path, made.role, dict(made.sources), dict(made.data))
     spoilt = (
         (recon, "reconciliation.xlsx", "Summary", "Unexplained", "B", 0.5, True),
@@ -269,6 +282,7 @@ def finance() -> None:
         (statements, "typed.xlsx", "Balance sheet", "Total assets", "B", 195201, False),
         (bridge, "bridge.xlsx", "Items", "Beta", "D", 14261, False),
         (audit, "audit.xlsx", "Scope", "Model", "D", 25, False),
+        (sample, "sample.xlsx", "Sample", "1", "C", "PV-2002", False),
         (close, "close plan.xlsx", "Plan", "C6", "M", 1, True),
         (analysis, "journal analysis.xlsx", "Summary", "Entries", "B", 63, False),
         (journal, "journal.xlsx", "Journal entries", "JE-2025-03-001", "F", 4501, True),

@@ -12,6 +12,7 @@ from deskmate_finance.validators.close import close_plans
 from deskmate_finance.validators.journal import journal_balances, journal_supported
 from deskmate_finance.validators.live import live_totals
 from deskmate_finance.validators.recon_ties import recon_ties
+from deskmate_finance.validators.sampling import sample_redraws
 from deskmate_finance.validators.statements import (
     balance_balances,
     cash_ties,
@@ -64,6 +65,7 @@ def every_rule() -> Iterator[tuple[str, str, Check, tuple[str, ...]]]:
             "variance_bridge",
             "model_audit",
             "reconciliation",
+            "sox_sample",
             "close_plan",
             "journal_analysis",
             "journal",
@@ -110,4 +112,10 @@ def every_rule() -> Iterator[tuple[str, str, Check, tuple[str, ...]]]:
         "A close plan has no circle, and its dates are computed again from the task list.",
         close_plans,
         ("close_plan",),
+    )
+    yield (
+        "FIN-SAMPLE-REDRAWS",
+        "A sample is drawn again from the same population, and its size is by the table.",
+        sample_redraws,
+        ("sox_sample",),
     )
