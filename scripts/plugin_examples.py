@@ -244,6 +244,7 @@ def finance() -> None:
     from deskmate_finance.tools.analytics import je_analytics  # noqa: PLC0415
     from deskmate_finance.tools.audit import model_audit  # noqa: PLC0415
     from deskmate_finance.tools.close import close_plan  # noqa: PLC0415
+    from deskmate_finance.tools.dcf import dcf_build  # noqa: PLC0415
     from deskmate_finance.tools.journal import je_build  # noqa: PLC0415
     from deskmate_finance.tools.recon import recon_match  # noqa: PLC0415
     from deskmate_finance.tools.sampling import sox_sample  # noqa: PLC0415
@@ -259,8 +260,10 @@ def finance() -> None:
     journal, upload = je_build(context, "march records.csv", "2025-03").deliverables
     analysis = je_analytics(context, "journal q1.csv").deliverables[0]
     close = close_plan(context, "close tasks.csv", "2025-03-31").deliverables[0]
+    valuation = dcf_build(context, "dcf inputs.csv").deliverables[0]
     sample = sox_sample(context, "payment approvals.csv", "weekly", "2025-Q1").deliverables[0]
     for made in (
+        valuation,
         sample,
         recon,
         statements,
@@ -282,6 +285,7 @@ def finance() -> None:
         (statements, "typed.xlsx", "Balance sheet", "Total assets", "B", 195201, False),
         (bridge, "bridge.xlsx", "Items", "Beta", "D", 14261, False),
         (audit, "audit.xlsx", "Scope", "Model", "D", 25, False),
+        (valuation, "valuation.xlsx", "DCF", "Enterprise value", "B", 2500, True),
         (sample, "sample.xlsx", "Sample", "1", "C", "PV-2002", False),
         (close, "close plan.xlsx", "Plan", "C6", "M", 1, True),
         (analysis, "journal analysis.xlsx", "Summary", "Entries", "B", 63, False),

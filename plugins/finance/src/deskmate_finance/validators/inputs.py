@@ -9,6 +9,7 @@ from deskmate_finance.analytics_book import POPULATION_CELLS as ANALYTICS_CELLS
 from deskmate_finance.audit_book import INPUTS as AUDIT_INPUTS
 from deskmate_finance.close_book import INPUTS as CLOSE_INPUTS
 from deskmate_finance.close_book import TOP_CELLS as CLOSE_CELLS
+from deskmate_finance.dcf_book import INPUTS as DCF_INPUTS
 from deskmate_finance.journal_book import INPUTS as JOURNAL_INPUTS
 from deskmate_finance.reconciliation_book import INPUTS as RECONCILIATION_INPUTS
 from deskmate_finance.reconciliation_book import TYPED
@@ -26,6 +27,7 @@ _KNOWN: Mapping[str, tuple[Inputs, frozenset[str]]] = {
     "journal_analysis": (ANALYTICS_INPUTS, ANALYTICS_CELLS),
     "close_plan": (CLOSE_INPUTS, CLOSE_CELLS),
     "sox_sample": (SAMPLING_INPUTS, SAMPLING_CELLS),
+    "valuation": (DCF_INPUTS, frozenset()),
     "reconciliation": (RECONCILIATION_INPUTS, TYPED),
     "variance_bridge": (BRIDGE_INPUTS, LIMIT_CELLS),
 }

@@ -9,6 +9,7 @@ from deskmate_finance.validators.analytics import analysis_reproduces
 from deskmate_finance.validators.audit import audit_complete
 from deskmate_finance.validators.bridge import bridge_ties, picture_ties
 from deskmate_finance.validators.close import close_plans
+from deskmate_finance.validators.dcf import valuation_ties
 from deskmate_finance.validators.journal import journal_balances, journal_supported
 from deskmate_finance.validators.live import live_totals
 from deskmate_finance.validators.recon_ties import recon_ties
@@ -65,6 +66,7 @@ def every_rule() -> Iterator[tuple[str, str, Check, tuple[str, ...]]]:
             "variance_bridge",
             "model_audit",
             "reconciliation",
+            "valuation",
             "sox_sample",
             "close_plan",
             "journal_analysis",
@@ -118,4 +120,10 @@ def every_rule() -> Iterator[tuple[str, str, Check, tuple[str, ...]]]:
         "A sample is drawn again from the same population, and its size is by the table.",
         sample_redraws,
         ("sox_sample",),
+    )
+    yield (
+        "FIN-DCF-TIES",
+        "A valuation has its inputs from the file, and every result is computed twice.",
+        valuation_ties,
+        ("valuation",),
     )
