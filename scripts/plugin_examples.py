@@ -243,8 +243,11 @@ def finance() -> None:
     """Write a workbook for each gate that it must refuse, each spoilt in one place."""
     from deskmate_finance.tools.analytics import je_analytics  # noqa: PLC0415
     from deskmate_finance.tools.audit import model_audit  # noqa: PLC0415
+    from deskmate_finance.tools.close import close_plan  # noqa: PLC0415
+    from deskmate_finance.tools.dcf import dcf_build  # noqa: PLC0415
     from deskmate_finance.tools.journal import je_build  # noqa: PLC0415
     from deskmate_finance.tools.recon import recon_match  # noqa: PLC0415
+    from deskmate_finance.tools.sampling import sox_sample  # noqa: PLC0415
     from deskmate_finance.tools.statements import statements_build  # noqa: PLC0415
     from deskmate_finance.tools.variance import variance_bridge  # noqa: PLC0415
 
@@ -256,7 +259,22 @@ def finance() -> None:
     audit = model_audit(context, "model.xlsx").deliverables[0]
     journal, upload = je_build(context, "march records.csv", "2025-03").deliverables
     analysis = je_analytics(context, "journal q1.csv").deliverables[0]
-    for made in (recon, statements, bridge, picture, audit, journal, upload, analysis):
+    close = close_plan(context, "close tasks.csv", "2025-03-31").deliverables[0]
+    valuation = dcf_build(context, "dcf inputs.csv").deliverables[0]
+    sample = sox_sample(context, "payment approvals.csv", "weekly", "2025-Q1").deliverables[0]
+    for made in (
+        valuation,
+        sample,
+        recon,
+        statements,
+        bridge,
+        picture,
+        audit,
+        journal,
+        upload,
+        analysis,
+        close,
+    ):
         print(made.path, made.role, dict(made.sources), dict(made.data))
     spoilt = (
         (recon, "reconciliation.xlsx", "Summary", "Unexplained", "B", 0.5, True),
@@ -267,6 +285,9 @@ def finance() -> None:
         (statements, "typed.xlsx", "Balance sheet", "Total assets", "B", 195201, False),
         (bridge, "bridge.xlsx", "Items", "Beta", "D", 14261, False),
         (audit, "audit.xlsx", "Scope", "Model", "D", 25, False),
+        (valuation, "valuation.xlsx", "DCF", "Enterprise value", "B", 2500, True),
+        (sample, "sample.xlsx", "Sample", "1", "C", "PV-2002", False),
+        (close, "close plan.xlsx", "Plan", "C6", "M", 1, True),
         (analysis, "journal analysis.xlsx", "Summary", "Entries", "B", 63, False),
         (journal, "journal.xlsx", "Journal entries", "JE-2025-03-001", "F", 4501, True),
     )

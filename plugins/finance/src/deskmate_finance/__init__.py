@@ -7,8 +7,11 @@ from collections.abc import Iterable
 from deskmate.plugin import PluginContext, Prompt, SkillSource, Tool, Validator, hookimpl
 from deskmate_finance.tools.analytics import je_analytics
 from deskmate_finance.tools.audit import model_audit
+from deskmate_finance.tools.close import close_plan
+from deskmate_finance.tools.dcf import dcf_build
 from deskmate_finance.tools.journal import je_build
 from deskmate_finance.tools.recon import recon_match
+from deskmate_finance.tools.sampling import sox_sample
 from deskmate_finance.tools.statements import statements_build
 from deskmate_finance.tools.trial_balance import trial_balance_check
 from deskmate_finance.tools.variance import variance_bridge
@@ -43,6 +46,9 @@ def deskmate_tools(context: PluginContext) -> Iterable[Tool]:
         ),
         Tool(function=je_build, risk="write", reads=("*.csv", "*.tsv", "*.xlsx", "*.xlsm")),
         Tool(function=je_analytics, risk="write", reads=("{path}", "journal analysis*.xlsx")),
+        Tool(function=close_plan, risk="write", reads=("{path}", "close plan*.xlsx")),
+        Tool(function=sox_sample, risk="write", reads=("{path}", "{results}", "sample*.xlsx")),
+        Tool(function=dcf_build, risk="write", reads=("{path}", "valuation*.xlsx")),
         Tool(
             function=model_audit, risk="write", timeout_s=300, reads=("{path}", "model audit*.xlsx")
         ),

@@ -23,8 +23,8 @@ Rows = list[list[Any]]
 TEXT_LIMIT = 1_000
 
 
-def write_made(target: Path, sheets: Sheets) -> None:
-    """Write a new workbook with the result of every formula.
+def write_made(target: Path, sheets: Sheets, edits: Sequence[Mapping[str, Any]] = ()) -> None:
+    """Write a new workbook with the result of every formula; `edits` are made as `edit_workbook` takes them.
 
     Raises:
         ToolError: a formula gives none; nothing is written then.
@@ -32,7 +32,7 @@ def write_made(target: Path, sheets: Sheets) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="deskmate-finance-") as folder:
         part = Path(folder) / "made.xlsx"
-        build_workbook(part, sheets)
+        build_workbook(part, sheets, edits)
         fill_results(part)
         target.write_bytes(part.read_bytes())
 

@@ -8,9 +8,12 @@ from deskmate.plugin import Deliverable, Finding, ValidationContext
 from deskmate_finance.validators.analytics import analysis_reproduces
 from deskmate_finance.validators.audit import audit_complete
 from deskmate_finance.validators.bridge import bridge_ties, picture_ties
+from deskmate_finance.validators.close import close_plans
+from deskmate_finance.validators.dcf import valuation_ties
 from deskmate_finance.validators.journal import journal_balances, journal_supported
 from deskmate_finance.validators.live import live_totals
 from deskmate_finance.validators.recon_ties import recon_ties
+from deskmate_finance.validators.sampling import sample_redraws
 from deskmate_finance.validators.statements import (
     balance_balances,
     cash_ties,
@@ -63,6 +66,9 @@ def every_rule() -> Iterator[tuple[str, str, Check, tuple[str, ...]]]:
             "variance_bridge",
             "model_audit",
             "reconciliation",
+            "valuation",
+            "sox_sample",
+            "close_plan",
             "journal_analysis",
             "journal",
         ),
@@ -102,4 +108,22 @@ def every_rule() -> Iterator[tuple[str, str, Check, tuple[str, ...]]]:
         "The tests of a journal give the same findings once more, over the whole file.",
         analysis_reproduces,
         ("journal_analysis",),
+    )
+    yield (
+        "FIN-CLOSE-PLAN",
+        "A close plan has no circle, and its dates are computed again from the task list.",
+        close_plans,
+        ("close_plan",),
+    )
+    yield (
+        "FIN-SAMPLE-REDRAWS",
+        "A sample is drawn again from the same population, and its size is by the table.",
+        sample_redraws,
+        ("sox_sample",),
+    )
+    yield (
+        "FIN-DCF-TIES",
+        "A valuation has its inputs from the file, and every result is computed twice.",
+        valuation_ties,
+        ("valuation",),
     )
