@@ -116,6 +116,7 @@ export interface Desk {
   models: ModelChoice[]
   model: string
   plugins: Plugin[]
+  sample: string
   devices: Device[]
   build: string
 }
@@ -384,6 +385,8 @@ export interface Queued {
   id: string
   text: string
   time: string
+  attached: string[]
+  folder: string
 }
 
 export interface Replied {

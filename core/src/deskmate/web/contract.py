@@ -180,13 +180,14 @@ class Device:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """What the page needs of its server at first."""
+    """What the page needs of its server at first. `sample`: the plugin of the task to begin with, empty without one."""
 
     version: str
     home: str
     models: tuple[ModelChoice, ...]
     model: str
     plugins: tuple[Plugin, ...]
+    sample: str
     devices: tuple[Device, ...]
     build: str
 
