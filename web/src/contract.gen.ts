@@ -270,6 +270,12 @@ export interface Live {
   total: number
 }
 
+export interface Lying {
+  name: string
+  path: string
+  size: number | null
+}
+
 export interface Made {
   thread: string
 }
@@ -460,6 +466,12 @@ export interface ScheduleWhole {
   may_agree: boolean
 }
 
+export interface Shelf {
+  path: string
+  entries: Lying[]
+  cut: boolean
+}
+
 export interface Shown {
   path: string
   operation: "create" | "modify" | "delete" | "mkdir" | "rmdir" | "mode"
@@ -635,6 +647,13 @@ export interface Window {
   columns: Heading[]
   after: number
   lines: Line[]
+}
+
+export interface Words {
+  path: string
+  text: string
+  cut: boolean
+  by: string
 }
 
 export interface Working {
