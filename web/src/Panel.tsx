@@ -1,5 +1,5 @@
 // The right side: how far the work is, and what it wants to change.
-import { useState } from "preact/hooks"
+import { useEffect, useState } from "preact/hooks"
 import { Check, Circle, Cross, Loader } from "./icons"
 import type { Files as FilesOf } from "./Files"
 import type { PlanEdit as PlanEditOf } from "./PlanEdit"
@@ -14,6 +14,10 @@ export function Panel() {
   const [Files, setFiles] = useState<typeof FilesOf | null>(null)
   const now = open.value
   const { thread: id, panel } = route.value
+  // whoever follows a link to the changes means them
+  useEffect(() => {
+    if (panel) setPicked(null)
+  }, [panel])
   if (!now) return <aside class="rt" aria-label="Details" />
   const set = changes.value?.thread === id ? changes.value.set : null
   const waiting = set && !set.discarded ? set.items.filter((item) => item.standing === "open").length : 0

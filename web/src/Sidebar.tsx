@@ -134,7 +134,7 @@ function Line({ row }: { row: Row }) {
         <span class="t">{row.title}</span>
         {fact && <span class="sub">{fact}</span>}
       </a>
-      <button class="icon ghost rowmenu" aria-label={`Rename, pin or archive ${row.title}`} aria-haspopup="dialog" onClick={show}>
+      <button class="icon ghost rowmenu" aria-label={`Options for ${row.title}`} aria-haspopup="dialog" onClick={show}>
         <Ellipsis size={14} />
       </button>
       {Menu && <Menu row={row} close={() => setMenu(null)} />}

@@ -81,13 +81,13 @@ def routes(
 ) -> list[Route]:
     """Return every route there is; the tests of the guard try each."""
     threads, tables, connectors = ThreadRoutes(desk), TableRoutes(desk), ConnectorRoutes(desk)
-    files = FileRoutes(desk, threads)
+    looked = FileRoutes(desk, threads)
     return [
         *DeskRoutes(desk, sign_in, files, cookie=cookie, over=over).routes(),
         *threads.routes(),
         *ChangeRoutes(desk, threads).routes(),
-        *files.routes(),
-        *FolderRoutes(desk, threads, files).routes(),
+        *looked.routes(),
+        *FolderRoutes(desk, threads, looked).routes(),
         *InboxRoutes(desk, threads).routes(),
         *PolicyRoutes(desk, threads).routes(),
         *ScheduleRoutes(desk).routes(),

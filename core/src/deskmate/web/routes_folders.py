@@ -11,6 +11,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from deskmate.host import looking
+from deskmate.host.viewing import Version
 from deskmate.web import contract_files as page
 from deskmate.web.bodies import answer
 from deskmate.web.desk import Desk
@@ -77,7 +78,7 @@ class FolderRoutes:
         text, cut = await anyio.to_thread.run_sync(looking.text_of, grants, path)
         return answer(page.Words(path=path, text=text, cut=cut, by=""))
 
-    async def _taken(self, request: Request) -> looking.Version:
+    async def _taken(self, request: Request) -> Version:
         grants = await looking.grants_of(self._desk.places, self._threads.named(request))
         path, blobs = request.query_params.get("path", ""), self._files.parts()[1]
         return await anyio.to_thread.run_sync(looking.taken, grants, path, blobs)
