@@ -15,7 +15,7 @@ from deskmate.cli.connector_adding import (
     ask_secrets,
     book_of,
     count_tools,
-    in_browser,
+    logged_in,
     show,
 )
 from deskmate.cli.connector_program import (
@@ -78,6 +78,7 @@ def command() -> None:
     help="Send a secret of yours in a header: 'Authorization=Bearer TOKEN'. SECRET is its name, not its value.",
 )
 @click.option("--login", is_flag=True, help="Log in to it in your browser (OAuth).")
+@click.option("--device", is_flag=True, help="Log in to it with a code, in a browser elsewhere.")
 @click.option(
     "--timeout", "timeout_s", type=click.IntRange(1, 3600), default=60, help="Seconds of one call."
 )
@@ -93,6 +94,7 @@ def add_command(  # noqa: PLR0913 - one parameter an option, as click wants it
     categories: tuple[str, ...],
     headers: tuple[str, ...],
     login: bool,
+    device: bool,
     timeout_s: int,
     yes: bool,
     as_json: bool,
@@ -127,11 +129,11 @@ def add_command(  # noqa: PLR0913 - one parameter an option, as click wants it
         url=address or base.url,
         categories=tuple(dict.fromkeys((*own, *base.categories))),
         headers=tuple(parse_header(text) for text in headers) or base.headers,
-        login=login,
+        login=login or device,
         timeout_s=timeout_s,
     )
     if options:
-        if entry.headers or login:
+        if entry.headers or entry.login:
             raise UserError(
                 "A program has no headers and no login.", hint="Give it a secret: --secret-env"
             )
@@ -146,7 +148,7 @@ def add_command(  # noqa: PLR0913 - one parameter an option, as click wants it
         )
         agree_to(yes, f"Ask {entry.url} for its tools{sends}?", f"{name} is not connected")
     ask_secrets(session, entry)
-    add_entry(session, entry, yes=yes, as_json=as_json)
+    add_entry(session, entry, yes=yes, as_json=as_json, device=device)
 
 
 def _address(words: tuple[str, ...], *, program: bool) -> str:
@@ -172,15 +174,22 @@ def _address(words: tuple[str, ...], *, program: bool) -> str:
     "--port", type=click.IntRange(0, 65535), default=0, help="Where your browser is sent back to."
 )
 @click.option("--no-browser", is_flag=True, help="Show the address only, and open no browser.")
+@click.option(
+    "--device",
+    is_flag=True,
+    help="Show a code to be typed in a browser on any other device; for a machine without one.",
+)
 @click.pass_obj
-def login_command(session: Session, name: str, client_id: str, port: int, no_browser: bool) -> int:
+def login_command(
+    session: Session, /, name: str, client_id: str, port: int, no_browser: bool, device: bool
+) -> int:
     """Log in to the server of a connector (OAuth 2.1). Its tokens are kept where `deskmate secret` keeps yours."""
     from deskmate.connectors.pins import drift  # noqa: PLC0415
 
     book = book_of(session)
     entry = book.get(name)
-    found, listing = in_browser(
-        session, entry, port=port, client_id=client_id, browser=not no_browser
+    found, listing = logged_in(
+        session, entry, port=port, client_id=client_id, browser=not no_browser, device=device
     )
     changed = drift(entry.tools, listing.tools)
     book.save(replace(found, off={**entry.off, **changed.off()}))

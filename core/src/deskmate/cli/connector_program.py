@@ -40,6 +40,8 @@ def program_options(decorated: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--with", "beside", multiple=True, metavar="REQUIREMENT", help="Bring this Python package too, or in this version: 'mcp<2'."),
         click.option("--allow-host", "hosts", multiple=True, metavar="HOST[:GET,POST,…]", help="Let the program reach a host; without this it reaches nothing."),
         click.option("--secret-env", "secrets", multiple=True, metavar="NAME=HOST[,HOST]", help="Give it a stand-in for your secret NAME as a variable; the secret itself goes to HOST only."),
+        click.option("--keep", is_flag=True, help="Let it keep a folder of its own from run to run; {kept} in its arguments and variables is the place."),
+        click.option("--copy", "copies", multiple=True, type=click.Path(exists=True, file_okay=False, resolve_path=True, path_type=Path), metavar="FOLDER", help="Give it a copy of this folder as {folders}/NAME in each run; what it changes there is gone at the end."),
         click.option("--env", "variables", multiple=True, metavar="NAME=VALUE", help="Set a variable of the program."),
         click.option("--wheelhouse", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Take Python packages from this folder instead of the index."),
         click.option("--cooldown", type=click.IntRange(0, 3650), metavar="DAYS", help="Leave out packages that were published for less; [install] cooldown_days, else 7."),
@@ -65,7 +67,12 @@ def program_entry(
         session.places, base.name, options, arguments, lambda line: show(f"  {line}")
     )
     program = replace(
-        fetched, hosts=known.hosts, secrets=known.secrets, environment=known.environment
+        fetched,
+        hosts=known.hosts,
+        secrets=known.secrets,
+        environment=known.environment,
+        keeps=known.keeps,
+        folders=known.folders,
     )
     entry = replace(base, url=url, transport="stdio", program=program)
     for line in program_lines(entry, whole=True):

@@ -6,6 +6,7 @@ import os
 import sys
 import webbrowser
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +15,9 @@ from deskmate.shown import one_line, plain
 from deskmate.types.connectors import ConnectorEntry, ToolSetting
 
 __all__ = ["decided", "open_page", "parse_header", "tool_lines"]
+
+if TYPE_CHECKING:
+    from deskmate.protocol.device_flow import DeviceCode
 
 _DECISIONS: Mapping[str | None, str] = {
     "allow": "allowed",
@@ -49,6 +53,15 @@ def tool_lines(
             yield f"  {'':{width}}  OFF: {why}"
     for name, why in left_out.items():
         yield f"  left out: {name}: {why}"
+
+
+def show_code(code: DeviceCode) -> None:
+    """Show where to log in with which code, on whatever device has a browser."""
+    whole = f"\n  or at once: {plain(code.whole)}" if code.whole else ""
+    click.echo(
+        f"  On any device, open {plain(code.address)} and type the code {plain(code.code)}{whole}\n  Waiting for you there…",
+        err=True,
+    )
 
 
 def open_page(address: str, *, browser: bool) -> None:

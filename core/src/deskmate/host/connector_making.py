@@ -19,6 +19,7 @@ from deskmate.types.connectors import (
     SecretHeader,
     SecretVariable,
 )
+from deskmate.types.files import Grant
 from deskmate.types.places import Places
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ class ProgramOptions:
     variables: tuple[str, ...] = ()
     wheelhouse: Path | None = None
     cooldown: int | None = None
+    keep: bool = False
+    copies: tuple[Path, ...] = ()
 
     def __bool__(self) -> bool:
         """Say whether a program is meant, rather than an address."""
@@ -137,7 +140,27 @@ def bounds_of(options: ProgramOptions) -> Program:
     return Program(
         command=(), packages={}, wheels={}, folder="", main="", version="",
         hosts=hosts, secrets=tuple(secrets), environment=environment,
+        keeps=options.keep, folders=_copies(options),
     )  # fmt: skip
+
+
+def _copies(options: ProgramOptions) -> Mapping[str, str]:
+    """Return name → folder of those that the program gets copies of. Raises UserError."""
+    from deskmate.changes.scan import check_grants  # noqa: PLC0415
+    from deskmate.host.kept import KEPT  # noqa: PLC0415
+
+    if options.copies and options.hosts:
+        raise UserError(
+            "A program that has copies of your folders reaches no host: it could send them away unasked.",
+            hint="Leave out --copy or --allow-host.",
+        )
+    grants = [Grant(name=folder.name, folder=str(folder)) for folder in options.copies]
+    if any(grant.name == KEPT for grant in grants):
+        raise UserError(
+            f"The name {KEPT} is taken in the virtual machine.", hint="Rename the folder."
+        )
+    check_grants(grants)
+    return {grant.name: grant.folder for grant in grants}
 
 
 def _variable(text: str) -> tuple[str, str]:
@@ -194,7 +217,10 @@ def program_folder(places: Places, name: str) -> Path:
 
 def forget_program(places: Places, name: str) -> None:
     """Remove a connector's packages."""
+    from deskmate.host.kept import forget_kept  # noqa: PLC0415
+
     shutil.rmtree(program_folder(places, name), ignore_errors=True)
+    forget_kept(places, name)
 
 
 def program_lines(entry: ConnectorEntry, *, whole: bool = False) -> list[str]:
@@ -217,6 +243,14 @@ def program_lines(entry: ConnectorEntry, *, whole: bool = False) -> list[str]:
     ]
     if whole:
         lines += [f"  {name}  {pin}" for name, pin in program.packages.items()]
+    if program.keeps:
+        lines.append(
+            "  it keeps a folder of its own from run to run, which every thread with it shares"
+        )
+    lines += [
+        f"  it gets a copy of {folder} as {name}, in each run anew"
+        for name, folder in program.folders.items()
+    ]
     many = len(program.packages)
     lines.append(f"  {many} package{'' if many == 1 else 's'}, pinned")
     return lines
