@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from tests.web.conftest import Serve, Server
 from tests.web.scene import sandbox
-from tests.web.test_api import begin
+from tests.web.test_api import SEND, begin, decide, until
+from tests.web.test_inbox import inbox, with_words
 
 from deskmate.errors import UserError
 from deskmate.host import attachments
@@ -168,3 +169,42 @@ def test_names_that_are_there_twice_are_numbered() -> None:
     assert checked_name("e\u0301.txt") == "\u00e9.txt"
     with pytest.raises(UserError, match="no text"):
         checked_name("half a letter \ud800")
+
+
+def test_files_of_a_message_that_waits_are_read_by_the_next_run_and_go_when_it_is_withdrawn(
+    serve: Serve, folder: Path
+) -> None:
+    server = serve((*SEND[:1], "Sent.", *READ), sandbox=sandbox())
+    thread = begin(server, folder)
+    (item,) = until(lambda: inbox(server))
+    queue = f"/api/threads/{thread}/queue"
+    ids = [upload(server, "Offer.txt", b"Our offer: 12 EUR.\n"), upload(server, "Old.txt", b"old")]
+    kept = server.ask("POST", queue, {"text": "Read this", "attachments": ids[:1]}).json()
+    gone = server.ask("POST", queue, {"text": "And this", "attachments": ids[1:]}).json()
+    assert kept["attached"] == ["Offer.txt"]
+    assert (Path(gone["folder"]) / "Old.txt").read_bytes() == b"old"  # not swept with uploads
+    assert not list((server.places.data / "page/uploads").iterdir())
+    assert server.ask("DELETE", f"{queue}/{gone['id']}").status_code == 200
+    assert not Path(gone["folder"]).exists()
+    decide(server, thread, item)
+    words = ["Please", "Read this\n\nAttached: attachments/Offer.txt"]
+    over = until(lambda: with_words(server, thread, words))
+    assert Path(kept["folder"]).is_dir()
+    assert not list((server.places.threads / thread / "waiting").glob("q-*"))  # heard once
+    results = [e["body"]["text"] for e in over["entries"] if e["body"]["kind"] == "finished"]
+    assert any("12 EUR" in text for text in results)
+    assert server.ask("POST", queue, {"text": "x", "attachments": ["u-none"]}).status_code == 400
+    assert server.ask("GET", f"/api/threads/{thread}").json()["queued"] == []
+
+
+def test_only_a_folder_of_the_thread_s_own_attachments_is_ever_removed(
+    serve: Serve, folder: Path
+) -> None:
+    server = serve(["Done."])
+    thread = begin(server, plugins=[])
+    server.wait(thread)
+    above = server.places.threads / thread / "attachments"
+    for odd in (folder, above, above / "1/..", above.parent):
+        attachments.withdrawn(server.places, thread, str(odd))
+    assert (folder / "note.txt").exists()
+    assert above.parent.is_dir()

@@ -103,12 +103,12 @@ def test_a_message_that_came_as_the_run_ended_begins_the_next(serve: Serve) -> N
     server.wait(thread)
     # nothing is at work any more, and nobody asked for anything else
     assert server.ask("POST", f"/api/threads/{thread}/queue", {"text": "More"}).status_code == 202
-    over = until(lambda: _with(server, thread, ["Please", "More"]))
+    over = until(lambda: with_words(server, thread, ["Please", "More"]))
     assert over["queued"] == []
     assert (over["budget_usd"], over["apply"]) == (1.5, "new")  # what held goes on holding
 
 
-def _with(server: Server, thread: str, words: list[str]) -> dict[str, Any] | None:
+def with_words(server: Server, thread: str, words: list[str]) -> dict[str, Any] | None:
     shown = server.wait(thread)
     return shown if said(shown) == words and not shown["queued"] else None
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from tests.web.conftest import Serve, Server
+from tests.web.places import make_connector
 
 WISH: dict[str, Any] = {
     "name": "Monday metrics",
@@ -45,6 +46,7 @@ def test_a_schedule_is_made_tried_agreed_to_and_deleted(serve: Serve, folder: Pa
     assert (row["state"], row["zone"], whole["may_agree"]) == ("draft", "Europe/Berlin", False)
     assert "2.00 USD, 600 seconds" in whole["facts"]["At most"]
     assert whole["facts"]["Folders"] == f"{folder} (ro)"
+    assert "Network" not in whole["facts"]
     one = f"/api/schedules/{row['id']}"
     assert server.ask("POST", f"{one}/resume").status_code == 400
     found = tried(server, one)
@@ -56,6 +58,15 @@ def test_a_schedule_is_made_tried_agreed_to_and_deleted(serve: Serve, folder: Pa
     assert server.ask("DELETE", one).json()["rows"] == []
     assert server.ask("GET", f"/api/threads/{turn['thread']}").status_code == 200
     assert server.ask("DELETE", one).status_code == 400
+
+
+def test_what_a_schedule_may_reach_is_part_of_what_is_agreed_to(serve: Serve) -> None:
+    server = serve()
+    make_connector(server.places)
+    facts = made(server, hosts=["api.example.com:GET,POST", " "], connectors=["crm"])["facts"]
+    assert "api.example.com" in facts["Network"]
+    assert "POST" in facts["Network"]
+    assert facts["Connectors"] == "crm"
 
 
 def test_a_dry_run_that_fails_says_why_and_nothing_runs_by_itself(serve: Serve) -> None:
@@ -81,6 +92,9 @@ def test_a_dry_run_that_fails_says_why_and_nothing_runs_by_itself(serve: Serve) 
         ({"allowed": ["mail__send someone"]}, "no target"),
         ({"name": " "}, "needs a name"),
         ({"seconds": 1}, "does not fit"),
+        ({"hosts": ["10.0.0.1"]}, "cannot be allowed"),
+        ({"hosts": ["api.example.com:FETCH"]}, "no method"),
+        ({"connectors": ["none"]}, "no connector"),
         ({"owner": "me"}, "does not fit"),
     ],
     ids=str,

@@ -379,3 +379,17 @@ def test_a_schedule_runs_now_and_its_history_says_what_became_of_it(
         if one["thread"] == shown["thread"]
     ]
     assert item["kind"] == "failure"
+
+
+def test_a_rule_is_made_and_one_on_the_same_calls_gives_way(serve: Serve) -> None:
+    server = serve()
+    rules = f"/api/threads/{begin(server)}/policy/rules"
+    server.wait(rules.split("/")[3])
+    rule = {"tool": "crm__find", "decision": "allow", "where": {"name": "Ada"}}
+    assert server.ask("POST", rules, rule).json()["rules"] == [rule]
+    (now,) = server.ask("POST", rules, {**rule, "decision": "deny"}).json()["rules"]
+    assert now["decision"] == "deny"
+    two = server.ask("POST", rules, {"tool": "crm__find", "decision": "ask"}).json()["rules"]
+    assert [one["where"] for one in two] == [{"name": "Ada"}, {}]
+    for odd in ({"tool": "a b"}, {"decision": "always"}, {"where": {"a": 1}}, {"more": 1}):
+        assert server.ask("POST", rules, {**rule, **odd}).status_code == 400

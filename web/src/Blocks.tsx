@@ -7,7 +7,7 @@ import { Alert, Check, ChevronRight, CircleCheck, Cross, Fork, Hand, ListChecks,
 import { Markdown } from "./markdown"
 import { fail, go } from "./store"
 import { undo } from "./undo"
-import { clock, count, name, took } from "./words"
+import { clock, count, name, stop, took } from "./words"
 
 type Props = { block: Block; thread: string; last: boolean; busy: boolean }
 
@@ -154,12 +154,12 @@ function Ask({ block, thread, busy }: { block: Extract<Block, { type: "ask" }>; 
         {Object.entries(asked.shown).map(([key, value]) => (
           <div key={key}>
             <dt>{key}</dt>
-            <dd>{value}</dd>
+            <dd tabIndex={stop(value)}>{value}</dd>
           </div>
         ))}
         <div>
           <dt>Why</dt>
-          <dd>{asked.why}</dd>
+          <dd tabIndex={stop(asked.why)}>{asked.why}</dd>
         </div>
       </dl>
       {over && <p class="s13">This question waited too long; an answer now counts as no.</p>}

@@ -29,12 +29,12 @@ export function Composer({ now }: { now: Open }) {
     const words = text.trim()
     if (!words || !files.ready) return
     if (busy) {
-      if (files.files.length) return
       try {
-        await post<Queued>(`/api/threads/${now.id}/queue`, { text: words })
+        await post<Queued>(`/api/threads/${now.id}/queue`, { text: words, attachments: files.ids })
+        spoken.value = files.ids.length ? "Queued with its files. It is heard when this has finished." : "Queued. It is heard when this step is done."
+        files.clear()
         dropDraft(now.id)
         setText("")
-        spoken.value = "Queued. It is heard when this step is done."
       } catch (error) {
         fail(error)
       }
@@ -69,7 +69,7 @@ export function Composer({ now }: { now: Open }) {
         onDragOver={(event) => event.preventDefault()}
         onDrop={(event) => {
           event.preventDefault()
-          if (!busy) files.add([...(event.dataTransfer?.files ?? [])])
+          if (!question) files.add([...(event.dataTransfer?.files ?? [])])
         }}
       >
         <AttachedFiles of={files} />
@@ -93,7 +93,7 @@ export function Composer({ now }: { now: Open }) {
           }}
         />
         <div class="bar">
-          <AttachButton to={files} disabled={busy || question} why={busy ? "Files can be attached when this has finished" : undefined} />
+          <AttachButton to={files} disabled={question} why={question ? "Answer first" : busy ? "With files it is heard when this has finished" : undefined} />
           <label class="unseen" for="next-model">
             Model
           </label>
@@ -107,7 +107,7 @@ export function Composer({ now }: { now: Open }) {
             ))}
           </select>
           <span class="mut s12">{thread.apply === "review" ? "Asks before it writes" : thread.apply === "new" ? "Writes new files by itself" : "Writes all but deletions by itself"}</span>
-          <button class="pri send icon" aria-label={busy ? "Send when this step is done" : "Send"} disabled={!text.trim() || !files.ready || (busy && files.files.length > 0)}>
+          <button class="pri send icon" aria-label={busy ? "Send when this step is done" : "Send"} disabled={!text.trim() || !files.ready}>
             <ArrowUp />
           </button>
         </div>

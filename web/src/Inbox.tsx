@@ -7,7 +7,7 @@ import { Dialog } from "./Dialog"
 import { Alert, ArrowLeft, CircleCheck, Hand, ListChecks } from "./icons"
 import { fail, go, tell } from "./store"
 import { inbox, loadInbox } from "./waits"
-import { count, inZone, when } from "./words"
+import { count, inZone, stop, when } from "./words"
 
 const GROUPS: [string, Waits["kind"][]][] = [
   ["Waiting for your answer", ["approval", "question"]],
@@ -186,13 +186,13 @@ function Facts({ item }: { item: Waits }) {
         {rows.map(([name, value], at) => (
           <div key={at}>
             <dt>{name}</dt>
-            <dd>{value}</dd>
+            <dd tabIndex={stop(value)}>{value}</dd>
           </div>
         ))}
         {item.why && (
           <div>
             <dt>Why</dt>
-            <dd>{item.why}</dd>
+            <dd tabIndex={stop(item.why)}>{item.why}</dd>
           </div>
         )}
         {item.kind !== "failure" && item.kind !== "deliverable" && (

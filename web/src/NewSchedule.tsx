@@ -1,7 +1,7 @@
 // Work that is to be done again by itself: what, when, with which folders, what it may cost and must deliver.
 import { useEffect, useState } from "preact/hooks"
-import { post } from "./api"
-import type { ScheduleWhole } from "./contract.gen"
+import { get, post } from "./api"
+import type { ConnectorRow, Connectors, ScheduleWhole } from "./contract.gen"
 import { FolderPicker } from "./FolderPicker"
 import { ArrowLeft, Cross, Folder, Plus } from "./icons"
 import { again, desk, fail, go, tell, type Open } from "./store"
@@ -56,6 +56,10 @@ export function NewSchedule() {
   const [delivers, setDelivers] = useState("")
   const [applies, setApplies] = useState("review")
   const [allowed, setAllowed] = useState("")
+  const [connectors, setConnectors] = useState<readonly ConnectorRow[]>([])
+  const [given, setGiven] = useState<string[]>([])
+  const [hosts, setHosts] = useState(from?.thread.hosts.join("\n") ?? "")
+  useEffect(() => void get<Connectors>("/api/connectors").then((all) => setConnectors(all.rows)).catch(fail), [])
   const [picking, setPicking] = useState<"" | "grant" | "watch">("")
   const [busy, setBusy] = useState(false)
   const free = /^(offline|local)/.test(model)
@@ -80,6 +84,8 @@ export function NewSchedule() {
         ...when,
         folders,
         plugins,
+        connectors: given,
+        hosts: hosts.split("\n").map((one) => one.trim()).filter(Boolean),
         model,
         budget_usd: budget ? Number(budget) : null,
         seconds: Number(minutes) * 60,
@@ -212,6 +218,24 @@ export function NewSchedule() {
               <span>{one.title}</span>
             </label>
           ))}
+        </fieldset>
+        <fieldset>
+          <legend>What it may reach</legend>
+          {connectors.map((one) => (
+            <label class="check" key={one.name}>
+              <input type="checkbox" checked={given.includes(one.name)} onChange={() => setGiven(given.includes(one.name) ? given.filter((other) => other !== one.name) : [...given, one.name])} />
+              <span>
+                The connector {one.name} {one.login === "out" && <span class="mut s12">(not logged in)</span>}
+              </span>
+            </label>
+          ))}
+          {connectors.length === 0 && (
+            <p class="mut s13">
+              There are no connectors. <a href="#/connectors/new">Connect one</a>
+            </p>
+          )}
+          <label for="s-hosts">Sites its virtual machine may reach, one a line; empty: none</label>
+          <textarea id="s-hosts" rows={2} spellcheck={false} placeholder="api.example.com:GET" value={hosts} onInput={(event) => setHosts(event.currentTarget.value)} />
         </fieldset>
         <div class="three">
           <div>

@@ -1,24 +1,35 @@
 // The right side: how far the work is, and what it wants to change.
-import { useState } from "preact/hooks"
+import { useEffect, useState } from "preact/hooks"
 import { Check, Circle, Cross, Loader } from "./icons"
+import type { Files as FilesOf } from "./Files"
 import type { PlanEdit as PlanEditOf } from "./PlanEdit"
 import { Review } from "./Review"
 import { changes, go, open, route } from "./store"
 
-type Tab = "progress" | "changes"
+type Tab = "progress" | "changes" | "files"
+const TABS: Tab[] = ["progress", "changes", "files"]
 
 export function Panel() {
   const [picked, setPicked] = useState<Tab | null>(null)
+  const [Files, setFiles] = useState<typeof FilesOf | null>(null)
   const now = open.value
   const { thread: id, panel } = route.value
+  // whoever follows a link to the changes means them
+  useEffect(() => {
+    if (panel) setPicked(null)
+  }, [panel])
   if (!now) return <aside class="rt" aria-label="Details" />
   const set = changes.value?.thread === id ? changes.value.set : null
   const waiting = set && !set.discarded ? set.items.filter((item) => item.standing === "open").length : 0
   const tab = picked ?? (panel || !now.thread.live ? "changes" : "progress")
+  const pick = (next: Tab) => {
+    setPicked(next)
+    if (next === "files" && !Files) import("./Files").then((views) => setFiles(() => views.Files)).catch(() => location.reload())
+  }
   const move = (event: KeyboardEvent) => {
     if (event.key !== "ArrowRight" && event.key !== "ArrowLeft") return
-    const next = tab === "progress" ? "changes" : "progress"
-    setPicked(next)
+    const next = TABS[(TABS.indexOf(tab) + (event.key === "ArrowRight" ? 1 : TABS.length - 1)) % TABS.length]!
+    pick(next)
     document.getElementById(`tab-${next}`)?.focus()
   }
   const head = (name: Tab, words: string) => (
@@ -29,7 +40,7 @@ export function Panel() {
       aria-selected={tab === name}
       aria-controls="tab-body"
       tabIndex={tab === name ? 0 : -1}
-      onClick={() => setPicked(name)}
+      onClick={() => pick(name)}
     >
       {words}
       {name === "changes" && waiting > 0 && <span class="n">{waiting}</span>}
@@ -41,13 +52,14 @@ export function Panel() {
         <div role="tablist" aria-label="Details" onKeyDown={move}>
           {head("progress", "Progress")}
           {head("changes", "Changes")}
+          {head("files", "Files")}
         </div>
         <button class="icon ghost shut" aria-label="Close the details" onClick={() => go(`/t/${id}`)}>
           <Cross />
         </button>
       </div>
       <div id="tab-body" class="body" role="tabpanel" aria-labelledby={`tab-${tab}`}>
-        {tab === "progress" ? <Progress /> : <Review key={`${id}${set?.run}`} thread={id} set={set} busy={now.thread.live !== null} />}
+        {tab === "files" ? Files && <Files key={id} thread={id} /> : tab === "progress" ? <Progress /> : <Review key={`${id}${set?.run}`} thread={id} set={set} busy={now.thread.live !== null} />}
       </div>
     </aside>
   )

@@ -5,7 +5,7 @@ import type { Granted, Made, ProjectRow, Projects } from "./contract.gen"
 import { Dialog } from "./Dialog"
 import { FolderPicker } from "./FolderPicker"
 import { ArrowLeft, Cross, Folder, Plus, Project } from "./icons"
-import { desk, fail, rows, tell } from "./store"
+import { desk, fail, loadProjects, rows, tell } from "./store"
 import "./views.css"
 import { count, name } from "./words"
 
@@ -87,6 +87,7 @@ function Edit({ row, close, saved }: { row: ProjectRow; close: () => void; saved
   const act = async (work: Promise<Projects>, said: string) => {
     try {
       saved((await work).rows)
+      void loadProjects(true)
       tell(said)
       close()
     } catch (error) {

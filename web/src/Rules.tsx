@@ -1,10 +1,10 @@
 // What a thread may do unasked, what was decided for good, and what all its runs together may cost.
 import { useEffect, useState } from "preact/hooks"
-import { get, patch, remove } from "./api"
+import { get, patch, post, remove } from "./api"
 import type { Policy, Rule } from "./contract.gen"
 import { Dialog } from "./Dialog"
 import { Cross } from "./icons"
-import { fail, tell } from "./store"
+import { fail, open, tell } from "./store"
 import "./views.css"
 
 const MODES: [Policy["mode"], string][] = [
@@ -75,10 +75,57 @@ export function Rules({ thread, hosts, close }: { thread: string; hosts: readonl
                 </div>
               )
             })}
+            <NewRule add={(rule) => change(post<Policy>(`${path}/rules`, rule))} />
           </fieldset>
           <p class="mut s13">{hosts.length ? `Network: ${hosts.join(", ")}, and nothing else.` : "Its virtual machine reaches no network."}</p>
         </div>
       )}
     </Dialog>
+  )
+}
+
+// one more rule: a tool, what holds for it, and the target where it holds
+function NewRule({ add }: { add: (rule: Pick<Rule, "tool" | "decision" | "where">) => Promise<void> }) {
+  const [tool, setTool] = useState("")
+  const [decision, setDecision] = useState<Rule["decision"]>("ask")
+  const [target, setTarget] = useState("")
+  const used = new Set(open.value?.story.blocks.flatMap((block) => (block.type === "work" ? block.items.map((item) => item.tool) : [])) ?? [])
+  const parts = target.split("\n").map((one) => one.trim()).filter(Boolean)
+  const wrong = parts.some((one) => one.indexOf("=") < 1)
+  const known = /^[A-Za-z0-9_-]{1,64}$/.test(tool.trim())
+  const save = () =>
+    add({ tool: tool.trim(), decision, where: Object.fromEntries(parts.map((one) => [one.slice(0, one.indexOf("=")).trim(), one.slice(one.indexOf("=") + 1).trim()])) }).then(() => {
+      setTool("")
+      setTarget("")
+    })
+  return (
+    <details>
+      <summary>Decide on another tool</summary>
+      <div class="edit">
+        <label for="r-tool">Tool</label>
+        <input id="r-tool" list="r-tools" spellcheck={false} autocomplete="off" placeholder="crm__find_customer" value={tool} onInput={(event) => setTool(event.currentTarget.value)} />
+        <datalist id="r-tools">
+          {[...used].sort().map((one) => (
+            <option key={one} value={one} />
+          ))}
+        </datalist>
+        <label for="r-decision">From now on it</label>
+        <select id="r-decision" value={decision} onChange={(event) => setDecision(event.currentTarget.value as Rule["decision"])}>
+          {(["ask", "allow", "deny"] as const).map((one) => (
+            <option key={one} value={one}>
+              {WORDS[one]}
+            </option>
+          ))}
+        </select>
+        <label for="r-target">Only with these arguments, one a line; empty: any call</label>
+        <textarea id="r-target" rows={2} spellcheck={false} placeholder="folder=Drafts" value={target} aria-invalid={wrong} onInput={(event) => setTarget(event.currentTarget.value)} />
+        <div class="b">
+          <button type="button" disabled={!known || wrong} onClick={save}>
+            Keep this rule
+          </button>
+          <span class="mut s13">{wrong ? "Write NAME=VALUE." : "A tool that sends is asked about all the same."}</span>
+        </div>
+      </div>
+    </details>
   )
 }

@@ -1,10 +1,11 @@
 // The threads, by what they want of the user.
 import { useState } from "preact/hooks"
+import type { RowMenu as RowMenuOf } from "./RowMenu"
 import type { Row } from "./contract.gen"
-import { Inbox, Loader, Plus, Search as SearchIcon, Settings2 } from "./icons"
+import { Ellipsis, Inbox, Loader, Plus, Search as SearchIcon, Settings2 } from "./icons"
 import { searching } from "./Search"
 import { PLACES } from "./Settings"
-import { desk, isUnseen, loaded, open, route, rows } from "./store"
+import { desk, isUnseen, loaded, open, projects, route, rows } from "./store"
 import { inbox } from "./waits"
 
 const DAY = 86_400_000
@@ -12,12 +13,17 @@ const DAY = 86_400_000
 function groups(all: readonly Row[]): [string, Row[]][] {
   const today = new Date().setHours(0, 0, 0, 0)
   const by = (wanted: string) => all.filter((row) => row.group === wanted)
-  const others = by("other").sort((a, b) => (a.changed < b.changed ? 1 : -1))
+  const sorted = by("other").sort((a, b) => (a.changed < b.changed ? 1 : -1))
+  // a project's threads stand under its name; the others by when they changed
+  const names = projects.value
+  const others = sorted.filter((row) => !names.has(row.project))
+  const own = [...names].sort((a, b) => a[1].localeCompare(b[1])).map(([id, name]): [string, Row[]] => [name, sorted.filter((row) => row.project === id)])
   const age = (row: Row) => today - Date.parse(row.changed)
   return [
     ["Needs you", by("needs you")],
     ["Working", by("working")],
     ["Pinned", by("pinned")],
+    ...own,
     ["Today", others.filter((row) => age(row) <= 0)],
     ["Last 7 days", others.filter((row) => age(row) > 0 && age(row) <= 7 * DAY)],
     ["Earlier", others.filter((row) => age(row) > 7 * DAY)],
@@ -110,6 +116,8 @@ export function Sidebar() {
 }
 
 function Line({ row }: { row: Row }) {
+  const [Menu, setMenu] = useState<typeof RowMenuOf | null>(null)
+  const show = () => import("./RowMenu").then((views) => setMenu(() => views.RowMenu)).catch(() => location.reload())
   const here = route.value.thread === row.id
   const unseen = isUnseen(row)
   const plan = open.value?.id === row.id && row.group === "working" ? open.value.story.plan : []
@@ -126,6 +134,10 @@ function Line({ row }: { row: Row }) {
         <span class="t">{row.title}</span>
         {fact && <span class="sub">{fact}</span>}
       </a>
+      <button class="icon ghost rowmenu" aria-label={`Options for ${row.title}`} aria-haspopup="dialog" onClick={show}>
+        <Ellipsis size={14} />
+      </button>
+      {Menu && <Menu row={row} close={() => setMenu(null)} />}
     </li>
   )
 }

@@ -287,8 +287,9 @@ function Queue({ now, busy }: { now: Open; busy: boolean }) {
       {now.thread.queued.map((message) => (
         <li class="me" key={message.id}>
           <p>{message.text}</p>
+          {message.attached.length > 0 && <span class="s12 ink2 line">With {message.attached.join(", ")}</span>}
           <div class="b">
-            <span class="mut s12">{said}</span>
+            <span class="mut s12">{busy && message.attached.length > 0 && !asks ? "Heard when this has finished" : said}</span>
             {!busy && !asks && (
               <button class="sm ghost" onClick={() => post<Made>(`${path}/${message.id}/send`).catch(fail)}>
                 Send now

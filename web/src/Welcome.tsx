@@ -219,7 +219,7 @@ function Model({ chosen, set }: { chosen: Chosen; set: (now: Chosen) => void }) 
 
 function Try({ ready, model, leave }: { ready: boolean; model: string; leave: () => void }) {
   const [busy, setBusy] = useState(false)
-  const plugin = desk.value?.plugins.find((one) => one.name === "legal" && !one.problem)
+  const plugin = desk.value?.plugins.find((one) => one.name === desk.value?.sample && !one.problem)
   const usable = desk.value?.models.find((one) => one.name === model)?.lacks === ""
   const begin = async () => {
     setBusy(true)
@@ -237,7 +237,7 @@ function Try({ ready, model, leave }: { ready: boolean; model: string; leave: ()
       setBusy(false)
     }
   }
-  const why = !plugin ? "The plugin legal is not installed; the task is done with it." : !ready ? "First this computer must be ready." : !usable ? "First choose a model that can be used." : ""
+  const why = !plugin ? "No plugin is installed that reviews contracts; the task is done with one." : !ready ? "First this computer must be ready." : !usable ? "First choose a model that can be used." : ""
   return (
     <Step title="A task to try" state={rows.value.length ? "done" : "todo"} fact={rows.value.length ? "Tried" : model === "offline" ? "Needs no key" : "Some minutes"}>
       <p>

@@ -116,6 +116,7 @@ export interface Desk {
   models: ModelChoice[]
   model: string
   plugins: Plugin[]
+  sample: string
   devices: Device[]
   build: string
 }
@@ -269,6 +270,12 @@ export interface Live {
   total: number
 }
 
+export interface Lying {
+  name: string
+  path: string
+  size: number | null
+}
+
 export interface Made {
   thread: string
 }
@@ -384,6 +391,8 @@ export interface Queued {
   id: string
   text: string
   time: string
+  attached: string[]
+  folder: string
 }
 
 export interface Replied {
@@ -455,6 +464,12 @@ export interface ScheduleWhole {
   facts: Record<string, string>
   history: Turn[]
   may_agree: boolean
+}
+
+export interface Shelf {
+  path: string
+  entries: Lying[]
+  cut: boolean
 }
 
 export interface Shown {
@@ -632,6 +647,13 @@ export interface Window {
   columns: Heading[]
   after: number
   lines: Line[]
+}
+
+export interface Words {
+  path: string
+  text: string
+  cut: boolean
+  by: string
 }
 
 export interface Working {

@@ -3,6 +3,7 @@ import type { Asked, Call, Entry, File, Finding, Step } from "./contract.gen"
 
 export interface Work {
   id: string
+  tool: string
   sentence: string
   arguments: Record<string, string>
   state: "waiting" | "running" | "ok" | "failed"
@@ -103,7 +104,7 @@ function called(story: Story, seq: number, time: string, call: Call): void {
     story.blocks.push({ type: "question", seq, question: call.question, choices: call.choices, open: true })
   }
   if (QUIET.has(call.tool)) return
-  const item: Work = { id: call.id, sentence: call.sentence, arguments: call.arguments, state: "waiting", text: "", cut: false }
+  const item: Work = { id: call.id, tool: call.tool, sentence: call.sentence, arguments: call.arguments, state: "waiting", text: "", cut: false }
   const last = story.blocks.at(-1)
   if (last?.type === "work") {
     story.blocks[story.blocks.length - 1] = { ...last, items: [...last.items, item], to: time }

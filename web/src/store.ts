@@ -1,7 +1,7 @@
 // What the page knows: signals that views read, and the few ways in which they change.
 import { batch, signal } from "@preact/signals"
 import { get, Refused } from "./api"
-import type { Changes, Desk, Message, Row, Thread, Threads } from "./contract.gen"
+import type { Changes, Desk, Message, Projects, Row, Thread, Threads } from "./contract.gen"
 import { fold, nothing, type Story } from "./fold"
 import { loadInbox, lookAgain } from "./waits"
 
@@ -25,6 +25,8 @@ export type Connection = "live" | "lost" | "signed out"
 export const desk = signal<Desk | null>(null)
 export const rows = signal<readonly Row[]>([])
 export const loaded = signal(false)
+// names of projects by id, for the rail
+export const projects = signal<ReadonlyMap<string, string>>(new Map())
 export const open = signal<Open | null>(null)
 export const changes = signal<{ thread: string; set: Changes } | null>(null)
 export const route = signal<Route>(read())
@@ -84,10 +86,20 @@ export async function load(): Promise<void> {
     // nothing was ever done here: the first steps, once in a browser
     if (list.rows.length === 0 && route.value.view === "list" && !recall(WELCOMED)) go("/welcome")
     void loadInbox()
+    void loadProjects(true)
     await show(true)
   } catch (error) {
     fail(error)
   }
+}
+
+let namesFor = ""
+// read once for every set of projects that threads are in
+export async function loadProjects(anew = false): Promise<void> {
+  const ids = [...new Set(rows.value.map((row) => row.project))].filter(Boolean).sort().join()
+  if (!ids || (ids === namesFor && !anew)) return
+  namesFor = ids
+  await get<Projects>("/api/projects").then((all) => (projects.value = new Map(all.rows.map((one) => [one.id, one.name]))), fail)
 }
 
 export async function reloadDesk(): Promise<void> {
@@ -247,6 +259,7 @@ function list(row: Row): void {
   const was = rows.value[known]
   const mark = (one?: Row) => one && [one.group, one.state, one.fact, one.title, one.archived].join()
   if (mark(was) !== mark(row)) lookAgain()
+  if (was?.project !== row.project) queueMicrotask(() => void loadProjects())
   rows.value = known < 0 ? [row, ...rows.value] : rows.value.map((one) => (one.id === row.id ? row : one))
   const now = open.value
   if (now?.id !== row.id) return

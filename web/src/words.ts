@@ -24,6 +24,9 @@ export function took(from: string, to: string): string {
 
 export const name = (path: string) => path.slice(path.lastIndexOf("/") + 1)
 
+// a value that may be longer than its box is a stop for keys, so that it can be scrolled
+export const stop = (text: string) => (text.length > 300 || text.split("\n").length > 6 ? 0 : undefined)
+
 export const count = (many: number, one: string, more = `${one}s`) => `${many} ${many === 1 ? one : more}`
 
 // A moment as people say it: the clock for today, else day and clock; nothing for what is no moment.

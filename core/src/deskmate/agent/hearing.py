@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from deskmate.agent.loop import Action, CallModel, Finish, Stage
@@ -28,7 +29,8 @@ class Hearing:
     async def take(self, action: Action) -> bool:
         """Store what was said as the run's next words; say whether there was anything.
 
-        A question or an approval goes first: what was said before it is no answer to it.
+        A question or an approval goes first: what was said before it is no answer to it. A message with files, and what
+        was said after it, waits for the next run: a machine that works takes no new folder.
         """
         if self._waiting is None or not is_between_steps(action):
             return False
@@ -37,12 +39,14 @@ class Hearing:
             return False
         run, heard = self._journal.state.run, self._heard()
         assert run is not None
-        new = [message for message in messages if message.id not in heard]
+        unheard = (message for message in messages if message.id not in heard)
+        new = list(takewhile(lambda message: not message.folder, unheard))
         if new:
             words = (replace(run, text=one.text, queued=one.id) for one in new)
             await self._journal.record(*words)
         for message in messages:
-            await self._waiting.drop(message.id)
+            if message in new or message.id in heard:
+                await self._waiting.drop(message.id)
         return bool(new)
 
     async def pauses(self, action: Action) -> bool:

@@ -19,7 +19,7 @@ FOLDER = "attachments"
 async def attach(places: Places, thread: str, order: RunOrder) -> tuple[RunOrder, tuple[str, ...]]:
     """Return the order with the folder of what came with it, and the files' names. Raises UserError, StorageFailed."""
     if not order.attachments:
-        return order, ()
+        return order, order.attached
     from deskmate.host.attachments import Uploads  # noqa: PLC0415 - few runs need it
 
     uploads = Uploads(places)

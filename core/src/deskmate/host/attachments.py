@@ -152,6 +152,14 @@ class Uploads:
                     file.unlink()
 
 
+def withdrawn(places: Places, thread: str, folder: str) -> None:
+    """Remove a folder of attachments whose message was taken back; any other folder is left alone."""
+    above = thread_folder(places.threads, thread) / FOLDER
+    place = Path(folder)
+    if place.parent == above and place.name.isdecimal():
+        shutil.rmtree(place, ignore_errors=True)
+
+
 def checked_name(name: str) -> str:
     """Return the name of an attached file without what stands before it. Raises UserError for one no file may have."""
     from deskmate.changes.names import refusal  # noqa: PLC0415

@@ -51,7 +51,8 @@ class RunOrder:
     `plugins`, `grants`, `hosts` and `connectors` are added to what the thread has. `model`: None keeps the thread's last.
     `project`: the thread's project from now on, by id or name; empty: it stays as it is.
     `record`: file that gets the model's answers, for `replay:FILE`. `unattended`: nobody watches; None: somebody does.
-    `queued`: the message that waited and is said now, if `text` is one. `attachments`: uploads that go with the text.
+    `queued`: the message that waited and is said now, if `text` is one. `attachments`: uploads that go with the text; `attached`:
+    files that do and are in a folder of the thread's own already, which is the last grant.
     """
 
     text: str = ""
@@ -67,6 +68,7 @@ class RunOrder:
     unattended: Unattended | None = None
     queued: str = ""
     attachments: tuple[str, ...] = ()
+    attached: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -12,9 +12,11 @@ import anyio
 import anyio.to_thread
 
 from deskmate.errors import DeskmateError, UserError
+from deskmate.host.attaching import FOLDER
 from deskmate.host.orders import RunOrder
 from deskmate.ports import Delta
 from deskmate.types.events import ApprovalAsked, ApprovalGiven, Event, ModelFailed, ModelReplied
+from deskmate.types.files import Grant
 from deskmate.types.ids import Digest, ThreadId, ToolUseId
 from deskmate.types.places import Places
 from deskmate.types.progress import Counted
@@ -319,13 +321,26 @@ class Runs:
         """Return the threads whose runs here wait for the user's answer."""
         return frozenset(thread for thread, live in self._live.items() if live.waits)
 
-    async def say_later(self, thread: str, text: str) -> Queued:
+    async def say_later(self, thread: str, text: str, uploads: Sequence[str] = ()) -> Queued:
         """Keep a message for a thread that is at work, durably; its run hears it when its step is done.
 
-        A thread that has finished meanwhile begins with it. Raises UserError, StorageFailed.
+        With `uploads`, files that go with it, the next run does. A thread that has finished meanwhile begins with it. Raises UserError, StorageFailed.
         """
         messages = self._messages(thread)
-        queued = await anyio.to_thread.run_sync(messages.put, text)
+
+        def keep() -> Queued:
+            if not uploads:
+                return messages.put(text)
+            from deskmate.host.attachments import Uploads, withdrawn  # noqa: PLC0415
+
+            grant, names = Uploads(self._places).hand_over(thread, uploads)
+            try:
+                return messages.put(text, folder=grant.folder, attached=names)
+            except BaseException:
+                withdrawn(self._places, thread, grant.folder)
+                raise
+
+        queued = await anyio.to_thread.run_sync(keep)
         if not self._is_busy(thread):
             await self._go_on_with_waiting(ThreadId(thread))
         return queued
@@ -338,11 +353,29 @@ class Runs:
         if not found:
             raise UserError("This message does not wait any more.", hint="See the thread again.")
         order = RunOrder(text=found[0].text, queued=message)
+        if folder := found[0].folder:
+            grant = Grant(name=FOLDER, folder=folder, mode="ro")
+            order = replace(order, grants=(grant,), attached=found[0].attached)
         if (last := (await self._state(thread)).run) is not None:
             # it was said to a run of these bounds
             order = replace(order, limits=last.limits, apply=last.apply)
         await anyio.to_thread.run_sync(self.check, order)
         self._begin(ThreadId(thread), order, {})
+
+    async def withdraw(self, thread: str, message: str) -> bool:
+        """Take back a message that waits, and the files that go with it; False: it waits no more."""
+        messages = self._messages(thread)
+
+        def work() -> bool:
+            from deskmate.host.attachments import withdrawn  # noqa: PLC0415
+
+            folders = [queued.folder for queued in messages.all() if queued.id == message]
+            gone = messages.withdraw(message)
+            if gone and folders[0]:
+                withdrawn(self._places, thread, folders[0])
+            return gone
+
+        return await anyio.to_thread.run_sync(work)
 
     async def pause(self, thread: str) -> None:
         """Have the thread's run pause when its step is done, wherever it runs. Raises UserError if none does."""

@@ -7,12 +7,22 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from deskmate.errors import UserError
+from deskmate.types.places import Places
 
 REQUEST = "Review this NDA against our playbook. Redline what deviates and write a one-page memo."
-PLUGIN = "legal"
+SKILL = "review-contract"
+"""By which the task is done, whichever plugin brings it."""
 NAME = "Deskmate sample"
 _SOURCE = Path(__file__).parent / "sample"
 """Written by examples/make_contract.py; a test compares the two."""
+
+
+def sample_plugin(places: Places) -> str:
+    """Return the plugin that the task is done with: the first that brings its skill; empty: there is none. Blocks."""
+    from deskmate.discovery.installed import find_plugins  # noqa: PLC0415
+
+    found = find_plugins(cache=places.cache / "manifests.json", store=places.plugins).plugins
+    return next((plugin.name for plugin in found if SKILL in plugin.manifest.skills), "")
 
 
 def sample_files() -> Mapping[str, bytes]:

@@ -30,8 +30,8 @@ class WaitingMessages:
         """Raises UserError if there is no such thread."""
         self._folder = thread_folder(threads, thread) / FOLDER
 
-    def put(self, text: str) -> Queued:
-        """Keep a message durably. Raises UserError if it is empty, too long or one too many; StorageFailed."""
+    def put(self, text: str, *, folder: str = "", attached: Sequence[str] = ()) -> Queued:
+        """Keep a message durably. `folder`, `attached`: of the files that go with it. Raises UserError if it is empty, too long or one too many; StorageFailed."""
         if not text.strip():
             raise UserError("There is nothing to say.", hint="Write what the run should know.")
         if len(text) > TEXT_LIMIT:
@@ -41,9 +41,14 @@ class WaitingMessages:
                 f"{QUEUE_LIMIT} messages wait already.", hint="Wait for the run to hear them."
             )
         queued = Queued(
-            id=f"q-{time.time_ns():020d}-{secrets.token_hex(3)}", text=text, time=utc_now()
+            id=f"q-{time.time_ns():020d}-{secrets.token_hex(3)}",
+            text=text,
+            time=utc_now(),
+            attached=tuple(attached),
+            folder=folder,
         )
-        content = json.dumps({"text": queued.text, "time": queued.time}, ensure_ascii=False)
+        kept = {"text": text, "time": queued.time, "attached": queued.attached, "folder": folder}
+        content = json.dumps(kept, ensure_ascii=False)
         self._write(f"{queued.id}.json", content.encode("utf-8", "replace"))
         return queued
 
@@ -55,7 +60,15 @@ class WaitingMessages:
         for file in sorted(self._folder.glob("q-*.json")):
             with suppress(OSError, ValueError, LookupError, TypeError):
                 row = json.loads(file.read_bytes())
-                found.append(Queued(id=file.stem, text=str(row["text"]), time=str(row["time"])))
+                found.append(
+                    Queued(
+                        id=file.stem,
+                        text=str(row["text"]),
+                        time=str(row["time"]),
+                        attached=tuple(map(str, row.get("attached", ()))),
+                        folder=str(row.get("folder", "")),
+                    )
+                )
         return tuple(found)
 
     def withdraw(self, message: str) -> bool:

@@ -7,8 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queued:
-    """One message that waits. `id`: stands in the log with it, so that it is heard once. `time`: when it was said."""
+    """One message that waits. `id`: stands in the log with it, so that it is heard once. `time`: when it was said.
+
+    `attached`: names of the files that go with it; `folder`: where they lie until its run begins.
+    """
 
     id: str
     text: str
     time: str
+    attached: tuple[str, ...] = ()
+    folder: str = ""

@@ -23,6 +23,7 @@ from deskmate.web.routes_connecting import ConnectingRoutes
 from deskmate.web.routes_connectors import ConnectorRoutes
 from deskmate.web.routes_desk import DeskRoutes
 from deskmate.web.routes_files import FileRoutes
+from deskmate.web.routes_folders import FolderRoutes
 from deskmate.web.routes_health import HealthRoutes
 from deskmate.web.routes_inbox import InboxRoutes
 from deskmate.web.routes_pairing import PairingRoutes
@@ -80,11 +81,13 @@ def routes(
 ) -> list[Route]:
     """Return every route there is; the tests of the guard try each."""
     threads, tables, connectors = ThreadRoutes(desk), TableRoutes(desk), ConnectorRoutes(desk)
+    looked = FileRoutes(desk, threads)
     return [
         *DeskRoutes(desk, sign_in, files, cookie=cookie, over=over).routes(),
         *threads.routes(),
         *ChangeRoutes(desk, threads).routes(),
-        *FileRoutes(desk, threads).routes(),
+        *looked.routes(),
+        *FolderRoutes(desk, threads, looked).routes(),
         *InboxRoutes(desk, threads).routes(),
         *PolicyRoutes(desk, threads).routes(),
         *ScheduleRoutes(desk).routes(),

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from deskmate.types.files import ApplyMode, GrantMode
-from deskmate.web import contract_connectors, contract_tables, contract_welcome
+from deskmate.web import contract_connectors, contract_files, contract_tables, contract_welcome
 from deskmate.web.contract_changes import Changes as Changes
 from deskmate.web.contract_changes import Differences as Differences
 from deskmate.web.contract_changes import Item as Item
@@ -180,13 +180,14 @@ class Device:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """What the page needs of its server at first."""
+    """What the page needs of its server at first. `sample`: the plugin of the task to begin with, empty without one."""
 
     version: str
     home: str
     models: tuple[ModelChoice, ...]
     model: str
     plugins: tuple[Plugin, ...]
+    sample: str
     devices: tuple[Device, ...]
     build: str
 
@@ -220,6 +221,7 @@ ROOTS = (
     Pairing,
     Policy,
     Failure,
+    *contract_files.ROOTS,
     *contract_tables.ROOTS,
     *contract_connectors.ROOTS,
     *contract_welcome.ROOTS,

@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from deskmate import __version__
 from deskmate.errors import UserError
+from deskmate.host.samples import sample_plugin
 from deskmate.types.places import Places
 from deskmate.web import contract as page
 from deskmate.web.bodies import WORD, answer, closed, read_body
@@ -114,6 +115,7 @@ class DeskRoutes:
         places = self._desk.places
         models, default = await anyio.to_thread.run_sync(_models, places)
         plugins = await anyio.to_thread.run_sync(_plugins, places)
+        sample = await anyio.to_thread.run_sync(sample_plugin, places)
         here: Known = request.state.device
         devices = tuple(
             page.Device(
@@ -132,6 +134,7 @@ class DeskRoutes:
                 models=models,
                 model=default,
                 plugins=plugins,
+                sample=sample,
                 devices=devices,
                 build=self._files.build,
             )

@@ -48,7 +48,7 @@ class FileRoutes:
         """The bytes of one version, for the user's own programs: never shown by the browser in this page's name."""
         version = await self._version(request)
         name = version.path.rpartition("/")[2]
-        blobs = self._parts()[1]
+        blobs = self.parts()[1]
 
         def content() -> Iterator[bytes]:
             yield from blobs.chunks(version.sha256)
@@ -65,15 +65,16 @@ class FileRoutes:
     async def pages(self, request: Request) -> Response:
         """Pictures of some pages of one version."""
         version = await self._version(request)
-        first = request.query_params.get("first", "1")
-        if not first.isascii() or not first.isdigit() or not 1 <= int(first) <= _MOST_PAGES:
-            raise UserError("The first page is a number from 1.")
-        sandbox, blobs = self._parts()
+        return await self.drawn(version, first_of(request))
+
+    async def drawn(self, version: viewing.Version, first: int) -> Response:
+        """Return pictures of some pages from `first` on."""
+        sandbox, blobs = self.parts()
         found = await viewing.pictures(
             sandbox,
             blobs,
             version,
-            first=int(first),
+            first=first,
             count=PAGES_AT_ONCE,
             dpi=_DPI,
             progress=lambda line: None,
@@ -81,16 +82,14 @@ class FileRoutes:
         shown = tuple(
             f"data:{one.media};base64,{base64.b64encode(one.content).decode()}" for one in found
         )
-        return answer(
-            page.Pages(first=int(first), pictures=shown, more=len(shown) == PAGES_AT_ONCE)
-        )
+        return answer(page.Pages(first=first, pictures=shown, more=len(shown) == PAGES_AT_ONCE))
 
     async def record(self, request: Request) -> Response:
         """Who asked, what ran, what was allowed and what changed: one page to keep, which needs nothing else."""
         from deskmate.host.thread_page import thread_page  # noqa: PLC0415
         from deskmate.store.thread import open_thread  # noqa: PLC0415
 
-        thread, blobs = self._threads.named(request), self._parts()[1]
+        thread, blobs = self._threads.named(request), self.parts()[1]
         async with open_thread(self._desk.places.threads, thread, write=False) as store:
             events = await store.events()
         content = await anyio.to_thread.run_sync(lambda: "".join(thread_page(events, blobs)))
@@ -113,10 +112,19 @@ class FileRoutes:
             cast("Literal['before', 'after']", side),
         )
 
-    def _parts(self) -> tuple[Sandbox, Blobs]:
+    def parts(self) -> tuple[Sandbox, Blobs]:
+        """Return what draws, and where content is."""
         if self._held is None:
             from deskmate.host.adapters import Adapters  # noqa: PLC0415
 
             adapters = Adapters(self._desk.places)
             self._held = adapters.sandbox(), adapters.blobs()
         return self._held
+
+
+def first_of(request: Request) -> int:
+    """Return the number of the first page that is asked for. Raises UserError."""
+    first = request.query_params.get("first", "1")
+    if not first.isascii() or not first.isdigit() or not 1 <= int(first) <= _MOST_PAGES:
+        raise UserError("The first page is a number from 1.")
+    return int(first)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import anyio.to_thread
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -10,11 +9,11 @@ from starlette.routing import Route
 
 from deskmate.host import inbox as box
 from deskmate.web import contract as page
-from deskmate.web.bodies import TEXT, answer, closed, read_body
+from deskmate.web.bodies import TEXT, WORD, answer, closed, read_body
 from deskmate.web.desk import Desk
 from deskmate.web.routes_threads import ThreadRoutes
 
-LATER = closed(("text",), text=TEXT)
+LATER = closed(("text",), text=TEXT, attachments={"type": "array", "items": WORD, "maxItems": 20})
 EMPTY = closed()
 
 
@@ -52,7 +51,7 @@ class InboxRoutes:
         """Say something to a run that is at work: it hears it when its step is done."""
         thread = self._threads.named(request)
         body = await read_body(request, LATER)
-        queued = await self._desk.runs.say_later(thread, body["text"])
+        queued = await self._desk.runs.say_later(thread, body["text"], body.get("attachments", ()))
         await self._desk.tell_queue(thread)
         return answer(queued, 202)
 
@@ -60,8 +59,7 @@ class InboxRoutes:
         """Take back what the run has not heard yet."""
         thread = self._threads.named(request)
         await read_body(request, EMPTY)
-        messages = self._desk.messages(thread)
-        gone = await anyio.to_thread.run_sync(messages.withdraw, request.path_params["message"])
+        gone = await self._desk.runs.withdraw(thread, str(request.path_params["message"]))
         await self._desk.tell_queue(thread)
         if not gone:
             raise HTTPException(404, "The run has heard this message already, or it is withdrawn.")

@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from deskmate.host.policy import change_rules, standing_of, without_rule
-from deskmate.types.policy import MODES, Rules
+from deskmate.host.policy import change_rules, standing_of, with_rule, without_rule
+from deskmate.types.policy import MODES, Rule, Rules
 from deskmate.web import contract_desk as page
 from deskmate.web.bodies import WORD, answer, closed, read_body
 from deskmate.web.desk import Desk
@@ -21,13 +21,20 @@ SET = closed(
     mode={"enum": list(MODES)},
     budget_usd={"type": ["number", "null"], "minimum": 0, "maximum": 100_000},
 )
+_WHERE = {"type": "object", "additionalProperties": WORD, "maxProperties": 20}
+MAKE = closed(
+    ("tool", "decision"),
+    tool={**WORD, "pattern": "^[A-Za-z0-9_-]{1,64}$"},
+    decision={"enum": ["allow", "ask", "deny"]},
+    where=_WHERE,
+)
 FORGET = closed(
     ("tool", "where"), tool=WORD, where={"type": "object", "additionalProperties": WORD}
 )
 
 
 class PolicyRoutes:
-    """Rules hold from the thread's next run on. Rules that allow are made on the command line."""
+    """Rules hold from the thread's next run on. What sends is asked about whatever they say."""
 
     def __init__(self, desk: Desk, threads: ThreadRoutes) -> None:
         self._desk, self._threads = desk, threads
@@ -38,6 +45,7 @@ class PolicyRoutes:
         return [
             Route(policy, self.show, methods=["GET"]),
             Route(policy, self.set, methods=["PATCH"]),
+            Route(f"{policy}/rules", self.make, methods=["POST"]),
             Route(f"{policy}/rules", self.forget, methods=["DELETE"]),
         ]
 
@@ -50,6 +58,12 @@ class PolicyRoutes:
         """Set the mode, or what all runs together may cost."""
         body = await read_body(request, SET)
         return await self._change(request, lambda rules: replace(rules, **body))
+
+    async def make(self, request: Request) -> Response:
+        """Decide on a tool for good, at a target if one is named."""
+        body: dict[str, Any] = await read_body(request, MAKE)
+        made = Rule(tool=body["tool"], decision=body["decision"], where=body.get("where", {}))
+        return await self._change(request, lambda rules: with_rule(rules, made))
 
     async def forget(self, request: Request) -> Response:
         """Take a rule away."""

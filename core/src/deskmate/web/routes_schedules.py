@@ -43,6 +43,7 @@ MAKE = closed(
     folders=FOLDERS,
     plugins=_LIST,
     connectors=_LIST,
+    hosts=_LIST,
     project=WORD,
     model=WORD,
     budget_usd=BUDGET,
@@ -190,6 +191,7 @@ class ScheduleRoutes:
 
 
 def _schedule(body: Mapping[str, Any], host: Host) -> Schedule:
+    from deskmate.host.network import parse_allowed  # noqa: PLC0415
     from deskmate.host.orders import grant_for  # noqa: PLC0415
     from deskmate.host.scheduling.making import new_id, parse_rule  # noqa: PLC0415
     from deskmate.host.scheduling.moments import when_of  # noqa: PLC0415
@@ -218,6 +220,7 @@ def _schedule(body: Mapping[str, Any], host: Host) -> Schedule:
         ),
         project=body.get("project", ""),
         connectors=tuple(body.get("connectors", ())),
+        hosts=tuple(parse_allowed(one) for one in body.get("hosts", ()) if one.strip()),
         limits=Limits(cost_usd=body.get("budget_usd"), seconds=body.get("seconds", DEFAULT_S)),
         apply=body.get("apply", "review"),
         expects=tuple(filter(None, body.get("expects", ()))),
@@ -264,6 +267,8 @@ def _turn(due: Due) -> page.Turn:
 
 def _facts(schedule: Schedule) -> dict[str, str]:
     """Return all that a run of the schedule may do, in words."""
+    from deskmate.host.network import shown  # noqa: PLC0415
+
     limits = schedule.limits
     bounds = [
         f"{limits.cost_usd:.2f} USD" if limits.cost_usd is not None else "",
@@ -282,7 +287,7 @@ def _facts(schedule: Schedule) -> dict[str, str]:
         "Project": schedule.project,
         "Plugins": ", ".join(schedule.plugins),
         "Connectors": ", ".join(schedule.connectors),
-        "Network": ", ".join(rule.host for rule in schedule.hosts),
+        "Network": ", ".join(map(shown, schedule.hosts)),
         "Model": schedule.model,
         "At most": ", ".join(filter(None, bounds)),
         "Must deliver": ", ".join(expected),

@@ -79,10 +79,14 @@ class WelcomeRoutes:
     async def sample(self, request: Request) -> Response:
         """Make the folder of the task to begin with."""
         await read_body(request, EMPTY)
+        plugin = await anyio.to_thread.run_sync(samples.sample_plugin, self._desk.places)
+        if not plugin:
+            raise UserError(
+                "No plugin is installed that reviews contracts.", hint="pip install deskmate-legal"
+            )
         folder = await anyio.to_thread.run_sync(samples.make_sample, Path.home())
-        return answer(
-            page.Sample(folder=str(folder), text=samples.REQUEST, plugin=samples.PLUGIN), 201
-        )
+        made = page.Sample(folder=str(folder), text=samples.REQUEST, plugin=plugin)
+        return answer(made, 201)
 
     async def _chosen(self) -> Response:
         found = await anyio.to_thread.run_sync(model_choice.chosen, os.environ, self._desk.places)
