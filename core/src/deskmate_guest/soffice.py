@@ -57,20 +57,27 @@ def start_listener(profile: Path) -> subprocess.Popen[bytes]:
     )
 
 
-def convert_afresh(source: Path, target: Path, to: str, profile: Path, limit_s: float) -> None:
-    """Convert by a LibreOffice that ends afterwards. Raises OSError or SubprocessError."""
+def start_conversion(source: Path, target: Path, to: str, profile: Path) -> subprocess.Popen[bytes]:
+    """Start a LibreOffice of its own for one document, which ends afterwards; see `take_conversion`."""
     _write_settings(profile)
-    out = target.parent / "fresh"
+    out = _out(target)
     out.mkdir()
-    subprocess.run(
+    return subprocess.Popen(
         [*_command(profile), "--convert-to", to, "--outdir", str(out), str(source)],
         stdin=subprocess.DEVNULL,
         start_new_session=True,
         env=_environment(profile),
-        timeout=limit_s,
-        check=True,
     )
+
+
+def take_conversion(target: Path, to: str) -> None:
+    """Move what `start_conversion` made to its place. Raises OSError where it made nothing."""
+    out = _out(target)
     next(iter(out.glob(f"*.{to}")), out / "nothing").rename(target)
+
+
+def _out(target: Path) -> Path:
+    return target.parent / "fresh"
 
 
 def _command(profile: Path) -> list[str]:

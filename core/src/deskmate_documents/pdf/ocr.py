@@ -14,7 +14,7 @@ from deskmate_documents.pdf.reading import Line
 
 DPI = 200
 PIXELS_LIMIT = 16_000_000
-SECONDS_A_PAGE = 100
+SECONDS_A_PAGE = 60
 MISSING = (
     "has no text, only pictures, and this machine cannot recognise them: its image is `base`;"
     " OCR needs `office`."
@@ -30,7 +30,7 @@ def recognise(document: Any, number: int, language: str = "eng") -> tuple[Line, 
     """Return the lines that tesseract sees on a page, with their boxes and how sure it is.
 
     Raises:
-        ToolError: there is no tesseract, it failed, or it took longer than 100 s.
+        ToolError: there is no tesseract, it failed, or it took longer than a minute.
     """
     if not can_recognise():
         raise ToolError(f"Page {number} {MISSING}")
