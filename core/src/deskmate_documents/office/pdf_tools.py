@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from deskmate.errors import ToolError
 from deskmate.plugin import Evidence, ToolAnswer, ToolContext, ToolInputError
 from deskmate.types.ids import Digest
 
@@ -128,7 +127,7 @@ def _recognised(
     context.on_progress(f"recognising page {number}")
     try:
         return recognition.recognise(document, number, language), ""
-    except ToolError as error:
+    except recognition.TookTooLong as error:
         return (), error.message
 
 
@@ -196,7 +195,7 @@ def pdf_find(
         numbers = page_numbers(pages, len(document), len(document))
         ends = time.monotonic() + SECONDS_A_CALL
         for done, number in enumerate(numbers, 1):
-            if len(places) >= FOUND_LIMIT or time.monotonic() > ends:
+            if len(places) >= FOUND_LIMIT or (done > 1 and time.monotonic() > ends):
                 answer["next"] = number
                 break
             for hit in find_words(document, number, words.strip(), match_case=match_case):

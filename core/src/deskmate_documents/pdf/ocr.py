@@ -21,6 +21,10 @@ MISSING = (
 )
 
 
+class TookTooLong(ToolError):
+    """A page on which tesseract did not end in time; the others may still be read."""
+
+
 def can_recognise() -> bool:
     """Say whether this guest has OCR."""
     return shutil.which("tesseract") is not None
@@ -30,7 +34,8 @@ def recognise(document: Any, number: int, language: str = "eng") -> tuple[Line, 
     """Return the lines that tesseract sees on a page, with their boxes and how sure it is.
 
     Raises:
-        ToolError: there is no tesseract, it failed, or it took longer than a minute.
+        TookTooLong: it took longer than a minute.
+        ToolError: there is no tesseract, or it failed.
     """
     if not can_recognise():
         raise ToolError(f"Page {number} {MISSING}")
@@ -52,7 +57,7 @@ def _run(picture: bytes, number: int, language: str, dpi: int) -> str:
             command, input=picture, capture_output=True, timeout=SECONDS_A_PAGE, check=True
         )
     except subprocess.TimeoutExpired as error:
-        raise ToolError(f"Page {number} was not recognised within {SECONDS_A_PAGE} s.") from error
+        raise TookTooLong(f"Page {number} was not recognised within {SECONDS_A_PAGE} s.") from error
     except subprocess.CalledProcessError as error:
         cause = " ".join(error.stderr.decode("utf-8", "replace").split())[:200]
         raise ToolError(f"Page {number} was not recognised: {cause}") from error
