@@ -17,6 +17,7 @@ from pathlib import Path
 
 from deskmate.errors import ToolError
 from deskmate.types.wire import OFFICE_SOCKET, OFFICE_UID
+from deskmate_documents.opc import Package
 
 LIMIT_S = 90.0
 """Of one conversion: a tool answers within two minutes, also about a document that LibreOffice never ends with."""
@@ -25,6 +26,9 @@ _QUEUE_S = 600.0
 """Others' conversions go first."""
 _TELL_S = 10.0
 _ANSWER_BYTES = 4096
+PACKAGES = frozenset(
+    {".docx", ".docm", ".dotx", ".xlsx", ".xlsm", ".xltx", ".xltm", ".pptx", ".pptm", ".potx"}
+)
 PAGES_LIMIT = 500
 PIXELS_LIMIT = 40_000_000
 
@@ -67,6 +71,7 @@ def convert(
         raise ToolError(
             "This machine cannot render documents: its image is `base`; rendering needs `office`."
         )
+    _check(source)
     part = target.with_name(f".{target.name}.part")
     job = {"source": source.suffix[1:], "to": target.suffix[1:].lower(), "limit_s": limit_s}
     tell = on_progress or (lambda line: None)
@@ -85,6 +90,18 @@ def convert(
     finally:
         part.unlink(missing_ok=True)
     return Conversion(target=target, by=str(reply["by"]), seconds=float(str(reply["seconds"])))
+
+
+def _check(source: Path) -> None:
+    """Refuse what LibreOffice would guess at: it shows an empty file as a blank page, and noise after minutes, as text.
+
+    Raises:
+        ToolError: empty, encrypted, a bomb, or not the Office file that its name says.
+    """
+    if source.suffix.lower() in PACKAGES:
+        Package(source)
+    elif not source.stat().st_size:
+        raise ToolError(f"{source.name} is empty (0 bytes).")
 
 
 def _ask(

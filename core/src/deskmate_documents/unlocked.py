@@ -45,7 +45,8 @@ def opened(context: ValidationContext) -> ValidationContext:
     found = {
         str(item.locator["copy"]): (file, str(item.locator["sha256"]))
         for item in copies
-        if item.locator["copy"] not in context.sources and (file := _opened(item, context.sources))
+        if str(item.locator["copy"]) not in context.sources
+        and (file := _opened(item, context.sources))
     }
     if not found:
         return context

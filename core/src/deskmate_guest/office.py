@@ -94,7 +94,7 @@ class Service:
     def stop(self) -> None:
         """End LibreOffice and all that it started."""
         if self._office is not None:
-            _end(self._office)
+            soffice.end(self._office)
             self._office = None
 
     def warm(self) -> None:
@@ -138,14 +138,9 @@ class Service:
     def _afresh(self, source: Path, target: Path, job: Job, patience: Patience) -> str:
         profile = self._folder / "fresh-profile"
         try:
-            process = soffice.start_conversion(source, target, job.to, profile)
-            while process.poll() is None and patience.left_s:
-                time.sleep(0.05)
-            is_over = process.poll() is None
-            _end(process)
-            if is_over:
-                raise Refused(_too_long(patience))
-            soffice.take_conversion(target, job.to)
+            soffice.convert_afresh(source, target, job.to, profile, lambda: patience.left_s > 0)
+        except TimeoutError as error:
+            raise Refused(_too_long(patience)) from error
         except OSError as error:
             raise Refused(f"LibreOffice cannot convert it: {_line(error)}") from error
         finally:
@@ -264,16 +259,6 @@ def serve(service: Service, server: socket.socket) -> None:
 
 def _too_long(patience: Patience) -> str:
     return f"LibreOffice did not end within {patience.limit_s:g} s"
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a program and all that it started in its session."""
-    for signal_ in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, signal_)
-            process.wait(3)
-        except (OSError, subprocess.TimeoutExpired):
-            continue
 
 
 def main(ready_fd: int) -> None:

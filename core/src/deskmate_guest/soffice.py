@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -57,27 +60,42 @@ def start_listener(profile: Path) -> subprocess.Popen[bytes]:
     )
 
 
-def start_conversion(source: Path, target: Path, to: str, profile: Path) -> subprocess.Popen[bytes]:
-    """Start a LibreOffice of its own for one document, which ends afterwards; see `take_conversion`."""
+def convert_afresh(
+    source: Path, target: Path, to: str, profile: Path, goes_on: Callable[[], bool]
+) -> None:
+    """Convert by a LibreOffice that ends afterwards. `goes_on`: asked all the time; false ends it.
+
+    Raises:
+        TimeoutError: it was ended.
+        OSError: it made nothing.
+    """
     _write_settings(profile)
-    out = _out(target)
+    out = target.parent / "fresh"
     out.mkdir()
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [*_command(profile), "--convert-to", to, "--outdir", str(out), str(source)],
         stdin=subprocess.DEVNULL,
         start_new_session=True,
         env=_environment(profile),
     )
-
-
-def take_conversion(target: Path, to: str) -> None:
-    """Move what `start_conversion` made to its place. Raises OSError where it made nothing."""
-    out = _out(target)
+    try:
+        while process.poll() is None:
+            if not goes_on():
+                raise TimeoutError
+            time.sleep(0.02)
+    finally:
+        end(process)
     next(iter(out.glob(f"*.{to}")), out / "nothing").rename(target)
 
 
-def _out(target: Path) -> Path:
-    return target.parent / "fresh"
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a program and all that it started in its session."""
+    for signal_ in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, signal_)
+            process.wait(3)
+        except (OSError, subprocess.TimeoutExpired):
+            continue
 
 
 def _command(profile: Path) -> list[str]:

@@ -100,7 +100,7 @@ def test_a_long_conversion_says_how_long_it_has_taken(
         service.waits.set()
 
     service.waits.clear()
-    (tmp_path / "d.pptx").write_bytes(b"x")
+    pptx.Presentation().save(tmp_path / "d.pptx")
     render.convert(tmp_path / "d.pptx", tmp_path / "d.pdf", on_progress=told)
     assert said[0] == "LibreOffice has been at d.pptx for 0 s"
 
@@ -114,3 +114,11 @@ def test_what_libreoffice_refuses_is_said_and_not_kept(service: Service, tmp_pat
         render_pages("d.pptx", "look", context)
     service.error = ""
     assert render_pages("d.pptx", "look", context, pages="1")["of"] == 23
+    asked = len(service.jobs)
+    for name, content, why in (
+        ("nothing.docx", b"", "is empty"), ("nothing.csv", b"", "is empty"), ("noise.xlsx", b"noise", "not an Office file"),
+    ):  # fmt: skip
+        (tmp_path / "w" / name).write_bytes(content)
+        with pytest.raises(ToolError, match=f"{name} {why}|{name} is {why}"):
+            render_pages(name, "look", context)
+    assert len(service.jobs) == asked

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -42,15 +42,12 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service
     made.stop()
 
 
-def _conversion(code: str) -> Callable[..., subprocess.Popen[bytes]]:
-    def start(source: Path, target: Path, to: str, profile: Path) -> subprocess.Popen[bytes]:
-        out = target.parent / "fresh"
-        out.mkdir()
-        return subprocess.Popen(
-            [sys.executable, "-c", code, str(out / "a.pdf")], start_new_session=True
-        )
-
-    return start
+def _program(folder: Path, code: str) -> Path:
+    """Return a program in LibreOffice's place; `$out` is where its result goes."""
+    made = folder / "soffice"
+    made.write_text(f'#!/bin/sh\nwhile [ "$1" != --outdir ]; do shift; done; out=$2\n{code}\n')
+    made.chmod(0o755)
+    return made
 
 
 def test_what_does_not_end_in_time_is_refused_and_the_next_document_is_converted(
@@ -83,20 +80,27 @@ def test_a_document_over_which_libreoffice_died_is_tried_in_a_process_of_its_own
     service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(service, "ready", lambda: None)
-    code = "import sys; open(sys.argv[1], 'wb').write(b'%PDF-')"
-    monkeypatch.setattr(soffice, "start_conversion", _conversion(code))
+    monkeypatch.setattr(soffice, "PROGRAM", _program(tmp_path, 'echo %PDF- > "$out/a.pdf"'))
     target = tmp_path / "a.pdf"
     assert service.convert(tmp_path / "a.docx", target, JOB, Patience(20)) == "fresh start"
-    assert target.read_bytes() == b"%PDF-"
+    assert target.read_bytes() == b"%PDF-\n"
+    monkeypatch.setattr(soffice, "PROGRAM", _program(tmp_path, "exit 1"))
+    (other := tmp_path / "other").mkdir()
+    with pytest.raises(Refused, match="cannot convert it"):
+        service.convert(tmp_path / "a.docx", other / "b.pdf", JOB, Patience(20))
 
 
 def test_that_process_ends_with_its_time_and_all_that_it_started(
     service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(service, "ready", lambda: None)
-    monkeypatch.setattr(soffice, "start_conversion", _conversion("import time; time.sleep(60)"))
+    note = tmp_path / "pid"
+    code = f"sleep 60 & echo $! > {note}; wait"
+    monkeypatch.setattr(soffice, "PROGRAM", _program(tmp_path, code))
     with pytest.raises(Refused, match="did not end within"):
-        service.convert(tmp_path / "a.docx", tmp_path / "a.pdf", JOB, Patience(0.2))
+        service.convert(tmp_path / "a.docx", tmp_path / "a.pdf", JOB, Patience(2))
+    state = Path(f"/proc/{note.read_text().strip()}/stat")
+    assert not state.exists() or ") Z " in state.read_text()
 
 
 @pytest.mark.parametrize(("asked", "given"), [("5", 10.0), ("100", 100.0), ("1e9", 540.0)])
