@@ -10,14 +10,25 @@ import json
 import os
 import socket
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from deskmate.errors import ToolError
 from deskmate.types.wire import OFFICE_SOCKET, OFFICE_UID
+from deskmate_documents.opc import Package
 
-_ANSWER_S = 600.0
+LIMIT_S = 90.0
+"""Of one conversion: a tool answers within two minutes, also about a document that LibreOffice never ends with."""
+PATIENT_S = 300.0
+_QUEUE_S = 600.0
+"""Others' conversions go first."""
+_TELL_S = 10.0
 _ANSWER_BYTES = 4096
+PACKAGES = frozenset(
+    {".docx", ".docm", ".dotx", ".xlsx", ".xlsm", ".xltx", ".xltm", ".pptx", ".pptm", ".potx"}
+)
 PAGES_LIMIT = 500
 PIXELS_LIMIT = 40_000_000
 
@@ -36,7 +47,13 @@ def can_render() -> bool:
     return Path(OFFICE_SOCKET).exists()
 
 
-def convert(source: Path, target: Path) -> Conversion:
+def convert(
+    source: Path,
+    target: Path,
+    *,
+    limit_s: float = LIMIT_S,
+    on_progress: Callable[[str], None] | None = None,
+) -> Conversion:
     """Convert a document to what the target's suffix says: pdf, or docx, xlsx, pptx anew.
 
     A workbook is calculated anew before it is saved. Macros never run and links are never followed.
@@ -44,19 +61,27 @@ def convert(source: Path, target: Path) -> Conversion:
     Args:
         source: a Word, Excel, PowerPoint, OpenDocument, RTF, HTML or text file.
         target: the result; it is replaced only by a whole one.
+        limit_s: how long LibreOffice may take, 10 to 540 s.
+        on_progress: told every ten seconds how long it has taken.
 
     Raises:
-        ToolError: this guest has no LibreOffice, or LibreOffice cannot open or convert the document.
+        ToolError: this guest has no LibreOffice, or LibreOffice cannot open or convert the document, or not in time.
     """
     if not can_render():
         raise ToolError(
             "This machine cannot render documents: its image is `base`; rendering needs `office`."
         )
+    _check(source)
     part = target.with_name(f".{target.name}.part")
-    request = json.dumps({"source": source.suffix[1:], "to": target.suffix[1:].lower()}).encode()
+    job = {"source": source.suffix[1:], "to": target.suffix[1:].lower(), "limit_s": limit_s}
+    tell = on_progress or (lambda line: None)
+
+    def waited(seconds: float) -> None:
+        tell(f"LibreOffice has been at {source.name} for {seconds:.0f} s")
+
     try:
         with source.open("rb") as before, part.open("wb") as after:
-            reply = _ask(request, before.fileno(), after.fileno())
+            reply = _ask(json.dumps(job).encode(), (before.fileno(), after.fileno()), waited)
         if "error" in reply:
             raise ToolError(f"{source.name} was not converted: {reply['error']}")
         part.replace(target)
@@ -67,14 +92,37 @@ def convert(source: Path, target: Path) -> Conversion:
     return Conversion(target=target, by=str(reply["by"]), seconds=float(str(reply["seconds"])))
 
 
-def _ask(request: bytes, *fds: int) -> dict[str, object]:
+def _check(source: Path) -> None:
+    """Refuse what LibreOffice would guess at: it shows an empty file as a blank page, and noise after minutes, as text.
+
+    Raises:
+        ToolError: empty, encrypted, a bomb, or not the Office file that its name says.
+    """
+    if source.suffix.lower() in PACKAGES:
+        Package(source)
+    elif not source.stat().st_size:
+        raise ToolError(f"{source.name} is empty (0 bytes).")
+
+
+def _ask(
+    request: bytes, fds: tuple[int, int], waited: Callable[[float], None]
+) -> dict[str, object]:
+    began = time.monotonic()
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as peer:
-        peer.settimeout(_ANSWER_S)
+        peer.settimeout(_TELL_S)
         peer.connect(OFFICE_SOCKET)
         if os.stat(OFFICE_SOCKET).st_uid != OFFICE_UID:  # noqa: PTH116
             raise ToolError("The service that renders is not the system's.")
         socket.send_fds(peer, [request], fds)
-        answer = peer.recv(_ANSWER_BYTES)
+        while True:
+            try:
+                answer = peer.recv(_ANSWER_BYTES)
+                break
+            except TimeoutError:
+                seconds = time.monotonic() - began
+                if seconds > _QUEUE_S:
+                    raise
+                waited(seconds)
     if not answer:
         raise ToolError("LibreOffice's service ended while it converted.")
     reply: dict[str, object] = json.loads(answer)
@@ -135,7 +183,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--dpi", type=int, default=96)
     options = parser.parse_args(arguments)
     try:
-        done = convert(options.source, options.target)
+        done = convert(options.source, options.target, limit_s=PATIENT_S)
         pages = page_images(done.target, options.pages, dpi=options.dpi) if options.pages else []
     except ToolError as error:
         sys.stderr.write(f"deskmate-render: {error.message}\n")

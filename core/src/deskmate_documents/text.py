@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,6 +16,7 @@ TEXT_LIMIT_BYTES = 32 << 20
 PDF_LIMIT_BYTES = 256 << 20
 PDF_PAGES_LIMIT = 5_000
 CHARACTERS_LIMIT = 20_000_000
+TELL_PAGES = 100
 
 _NUMBERED = re.compile(
     r"(?:\(?(?:\d+(?:\.\d+)*|[A-Za-z]|[ivxIVX]{1,5})[.)]\s|\d+\.\d+\S*\s|[•●▪–·]\s|(?:ARTICLE|SECTION|WHEREAS|EXHIBIT|SCHEDULE)\b)"
@@ -42,10 +43,11 @@ class SourceText:
     passages: tuple[Passage, ...]
 
 
-def read_text(path: Path) -> SourceText:
+def read_text(path: Path, on_progress: Callable[[str], None] | None = None) -> SourceText:
     """Read a DOCX, PDF or plain text file; its kind is found in its bytes, not in its name.
 
     DOCX paragraphs keep the index of `read_docx`; the passages of headers, footers and notes follow.
+    `on_progress` is told every hundred pages of a PDF.
 
     Raises:
         ToolInputError: empty, encrypted, damaged, or of a kind that has no text here.
@@ -58,7 +60,7 @@ def read_text(path: Path) -> SourceText:
     if not head:
         raise ToolInputError(f"{path.name} is empty (0 bytes).")
     if b"%PDF-" in head:
-        return SourceText(kind="pdf", passages=tuple(_pdf(path)))
+        return SourceText(kind="pdf", passages=tuple(_pdf(path, on_progress)))
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06", b"\xd0\xcf\x11\xe0")):
         return SourceText(kind="docx", passages=tuple(_docx(path)))
     if path.suffix.lower() in {".docx", ".docm", ".dotx"}:
@@ -142,7 +144,7 @@ def _begins_paragraph(before: str, line: str, width: int) -> bool:
     return short and (before[-1] in '.;:!?”"' or line[0].isupper() or not line[0].isalnum())
 
 
-def _pdf(path: Path) -> Iterator[Passage]:
+def _pdf(path: Path, on_progress: Callable[[str], None] | None = None) -> Iterator[Passage]:
     import pypdfium2  # noqa: PLC0415
 
     if path.stat().st_size > PDF_LIMIT_BYTES:
@@ -161,6 +163,8 @@ def _pdf(path: Path) -> Iterator[Passage]:
             characters += len(text)
             if characters > CHARACTERS_LIMIT:
                 raise ToolInputError(f"{path.name} holds more than 20 million characters; refused.")
+            if on_progress and (number + 1) % TELL_PAGES == 0:
+                on_progress(f"{number + 1} of {pages} pages read")
             for block in _page_blocks(text):
                 count += 1
                 yield Passage(text=block, page=number + 1, paragraph=count)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import shutil
 import signal
 import socket
@@ -27,8 +28,9 @@ if _LIB not in sys.path:
 from deskmate.types.wire import OFFICE_SOCKET  # noqa: E402
 from deskmate_guest import soffice  # noqa: E402
 
-JOB_S = 150.0
-FRESH_S = 240.0
+JOB_S = (10.0, 540.0)
+"""Least and most seconds that a job may take; who asks says how many."""
+_WARM_S = 240.0
 INPUT_LIMIT_BYTES = 64 << 20
 _START_S = 240.0
 _SUFFIXES = frozenset(
@@ -44,10 +46,31 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """`source`: suffix of the document. `to`: pdf, or docx, xlsx, pptx to recalculate and save anew."""
+    """`source`: suffix of the document. `to`: pdf, or docx, xlsx, pptx to recalculate and save anew. `limit_s`: for all of it."""
 
     source: str
     to: str
+    limit_s: float
+
+
+class Patience:
+    """How long a job is worked on: until its time is over, or until nobody waits for it any more."""
+
+    def __init__(self, limit_s: float, peer: socket.socket | None = None) -> None:
+        """`peer`: who waits; None where nobody can go away."""
+        self.limit_s = limit_s
+        self._ends = time.monotonic() + limit_s
+        self._peer = peer
+
+    @property
+    def left_s(self) -> float:
+        """Seconds that are left; none once the peer is gone."""
+        if self._peer is not None:
+            hung_up = select.poll()
+            hung_up.register(self._peer, select.POLLRDHUP)
+            if hung_up.poll(0):
+                return 0.0
+        return max(self._ends - time.monotonic(), 0.0)
 
 
 class Service:
@@ -62,7 +85,7 @@ class Service:
         self.stop()
         self._office = soffice.start_listener(self._folder / "profile")
         deadline = time.monotonic() + _START_S
-        while not self._child(soffice.connect, 20.0):
+        while not self._child(soffice.connect, Patience(20)):
             if self._office.poll() is not None or time.monotonic() > deadline:
                 self.stop()
                 raise Refused("LibreOffice did not start")
@@ -71,51 +94,60 @@ class Service:
     def stop(self) -> None:
         """End LibreOffice and all that it started."""
         if self._office is not None:
-            for signal_ in (signal.SIGTERM, signal.SIGKILL):
-                try:
-                    os.killpg(self._office.pid, signal_)
-                    self._office.wait(3)
-                except (OSError, subprocess.TimeoutExpired):
-                    continue
+            soffice.end(self._office)
             self._office = None
 
     def warm(self) -> None:
         """Do every kind of work once, so that the frozen machine has it loaded."""
         work = self._work()
         try:
-            self._child(lambda: soffice.make_samples(work), 120.0)
+            self._child(lambda: soffice.make_samples(work), Patience(120))
             for path in sorted(work.iterdir()):
-                self.convert(path, work / "warm.pdf", Job(path.suffix[1:], "pdf"))
+                job = Job(path.suffix[1:], "pdf", _WARM_S)
+                self.convert(path, work / "warm.pdf", job, Patience(_WARM_S))
         finally:
             shutil.rmtree(work, ignore_errors=True)
 
-    def convert(self, source: Path, target: Path, job: Job) -> str:
+    def convert(self, source: Path, target: Path, job: Job, patience: Patience) -> str:
         """Convert and return how: by the listener, or by a program started for it. Raises Refused."""
-        if self._office is None or self._office.poll() is not None:
-            self._restart()
+        self.ready()
         if self._office is not None:
-            reason = self._attempt(source, target, job)
+            reason = self._attempt(source, target, job, patience)
             if not reason and target.is_file():
                 return "listener"
-            if reason and self._office.poll() is None and self._child(soffice.connect, 20.0):
+            if not patience.left_s:
+                self.stop()  # it is still at the document, and would be for the next one
+                raise Refused(_too_long(patience))
+            if (
+                reason
+                and self._office.poll() is None
+                and self._child(soffice.connect, Patience(20))
+            ):
                 raise Refused(reason)  # LibreOffice lives and says no: no other way would help
-        self.stop()  # it hangs or died over this document; once more in a process of its own
+        self.stop()  # it died over this document; once more in a process of its own
+        return self._afresh(source, target, job, patience)
+
+    def ready(self) -> None:
+        """Start LibreOffice where it is not running; without it documents are converted by one of their own."""
+        if self._office is None or self._office.poll() is not None:
+            try:
+                self.start()
+            except Refused as error:
+                sys.stderr.write(f"deskmate: office: {error}\n")
+
+    def _afresh(self, source: Path, target: Path, job: Job, patience: Patience) -> str:
         profile = self._folder / "fresh-profile"
         try:
-            soffice.convert_afresh(source, target, job.to, profile, FRESH_S)
-        except (OSError, subprocess.SubprocessError) as error:
+            soffice.convert_afresh(source, target, job.to, profile, lambda: patience.left_s > 0)
+        except TimeoutError as error:
+            raise Refused(_too_long(patience)) from error
+        except OSError as error:
             raise Refused(f"LibreOffice cannot convert it: {_line(error)}") from error
         finally:
             shutil.rmtree(profile, ignore_errors=True)
         return "fresh start"
 
-    def _restart(self) -> None:
-        try:
-            self.start()
-        except Refused as error:
-            sys.stderr.write(f"deskmate: office: {error}\n")
-
-    def _attempt(self, source: Path, target: Path, job: Job) -> str:
+    def _attempt(self, source: Path, target: Path, job: Job, patience: Patience) -> str:
         """Return why it failed, empty if it did not."""
         failure = self._folder / "failure"
         failure.unlink(missing_ok=True)
@@ -127,11 +159,11 @@ class Service:
                 failure.write_text(_line(error), "utf-8")
                 raise
 
-        if self._child(work, JOB_S):
+        if self._child(work, patience):
             return ""
         return failure.read_text("utf-8") if failure.exists() else "it did not end in time"
 
-    def _child(self, work: Callable[[], object], limit_s: float) -> bool:
+    def _child(self, work: Callable[[], object], patience: Patience) -> bool:
         """Do the work in a child, which can be ended; say whether it was done. UNO calls have no deadline."""
         pid = os.fork()
         if not pid:
@@ -140,12 +172,11 @@ class Service:
                 os._exit(0)
             except BaseException:  # noqa: BLE001 - a child that must not return
                 os._exit(1)
-        deadline = time.monotonic() + limit_s
         while True:
             done, status = os.waitpid(pid, os.WNOHANG)
             if done:
                 return status == 0
-            if time.monotonic() > deadline:
+            if not patience.left_s:
                 os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)
                 return False
@@ -157,8 +188,10 @@ class Service:
         work.mkdir(mode=0o700)
         return work
 
-    def answer(self, line: bytes, fds: list[int]) -> dict[str, Any]:
-        """Do one job and return the reply."""
+    def answer(
+        self, line: bytes, fds: list[int], peer: socket.socket | None = None
+    ) -> dict[str, Any]:
+        """Do one job for `peer` and return the reply."""
         began = time.monotonic()
         try:
             job = read_job(line)
@@ -167,7 +200,7 @@ class Service:
             work = self._work()
             source, target = work / f"document.{job.source}", work / f"result.{job.to}"
             copy_bounded(fds[0], source, INPUT_LIMIT_BYTES)
-            by = self.convert(source, target, job)
+            by = self.convert(source, target, job, Patience(job.limit_s, peer))
             with target.open("rb") as file:
                 shutil.copyfileobj(file, open(fds[1], "wb", closefd=False), 1 << 20)  # noqa: SIM115
             return {"by": by, "seconds": round(time.monotonic() - began, 3)}
@@ -183,9 +216,10 @@ def read_job(line: bytes) -> Job:
     """Return the job that a line asks for. Raises Refused."""
     try:
         data = json.loads(line)
-        job = Job(str(data["source"]).lower(), str(data["to"]))
+        limit_s = min(max(float(data["limit_s"]), JOB_S[0]), JOB_S[1])
+        job = Job(str(data["source"]).lower(), str(data["to"]), limit_s)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise Refused("a job is a line of JSON: source and to") from error
+        raise Refused("a job is a line of JSON: source, to and limit_s") from error
     if job.source not in _SUFFIXES:
         raise Refused(f"files that end in .{job.source[:20]} are not converted")
     if job.to not in soffice.TARGETS:
@@ -213,13 +247,18 @@ def serve(service: Service, server: socket.socket) -> None:
             fds: list[int] = []
             try:
                 line, fds, _, _ = socket.recv_fds(peer, _REQUEST_BYTES, 4)
-                reply = service.answer(line, fds)
+                reply = service.answer(line, fds, peer)
                 peer.send(json.dumps(reply).encode())
             except OSError:
                 pass
             finally:
                 for fd in fds:
                     os.close(fd)
+        service.ready()  # a document may have been its end: the next one finds it warm again
+
+
+def _too_long(patience: Patience) -> str:
+    return f"LibreOffice did not end within {patience.limit_s:g} s"
 
 
 def main(ready_fd: int) -> None:

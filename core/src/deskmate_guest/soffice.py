@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -57,20 +60,42 @@ def start_listener(profile: Path) -> subprocess.Popen[bytes]:
     )
 
 
-def convert_afresh(source: Path, target: Path, to: str, profile: Path, limit_s: float) -> None:
-    """Convert by a LibreOffice that ends afterwards. Raises OSError or SubprocessError."""
+def convert_afresh(
+    source: Path, target: Path, to: str, profile: Path, goes_on: Callable[[], bool]
+) -> None:
+    """Convert by a LibreOffice that ends afterwards. `goes_on`: asked all the time; false ends it.
+
+    Raises:
+        TimeoutError: it was ended.
+        OSError: it made nothing.
+    """
     _write_settings(profile)
     out = target.parent / "fresh"
     out.mkdir()
-    subprocess.run(
+    process = subprocess.Popen(
         [*_command(profile), "--convert-to", to, "--outdir", str(out), str(source)],
         stdin=subprocess.DEVNULL,
         start_new_session=True,
         env=_environment(profile),
-        timeout=limit_s,
-        check=True,
     )
+    try:
+        while process.poll() is None:
+            if not goes_on():
+                raise TimeoutError
+            time.sleep(0.02)
+    finally:
+        end(process)
     next(iter(out.glob(f"*.{to}")), out / "nothing").rename(target)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a program and all that it started in its session."""
+    for signal_ in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, signal_)
+            process.wait(3)
+        except (OSError, subprocess.TimeoutExpired):
+            continue
 
 
 def _command(profile: Path) -> list[str]:

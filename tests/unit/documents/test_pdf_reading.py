@@ -21,6 +21,7 @@ from deskmate_documents.office.pdf_tools import (
     pdf_read,
     pdf_tables,
 )
+from deskmate_documents.pdf import ocr as recognition
 from deskmate_documents.pdf.opening import Frame, page_numbers
 from deskmate_documents.pdf.tables import figure_of
 
@@ -163,6 +164,21 @@ def test_recognised_lines_come_with_box_and_confidence(
     program.write_text(f"#!{sys.executable}\nimport sys\nsys.exit('no language deu')\n")
     with pytest.raises(Exception, match="Page 1 was not recognised: no language deu"):
         pdf_read("scan.pdf", "1", context, ocr=True, language="deu")
+    program.write_text(f"#!{sys.executable}\nimport time\ntime.sleep(60)\n")
+    monkeypatch.setattr(recognition, "SECONDS_A_PAGE", 0.05)
+    late = pdf_read("scan.pdf", "1", context, ocr=True)
+    assert late.result["pages"][0]["problem"] == "Page 1 was not recognised within 0.05 s."
+
+
+def test_a_call_that_takes_long_ends_and_says_where_to_go_on(
+    context: ToolContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_pdf(context.workspace / "a.pdf", [[(50, 500, f"Page {n}")] for n in range(1, 6)])
+    monkeypatch.setattr(pdf_tools, "SECONDS_A_CALL", -1.0)
+    read = pdf_read("a.pdf", "2-5", context).result
+    assert ([page["page"] for page in read["pages"]], read["next"]) == ([2], 3)
+    assert pdf_tools.pdf_find("a.pdf", "Page", context, pages="2-5").result["next"] == 3
+    assert pdf_tools.pdf_tables("a.pdf", "2-5", context).result["next"] == 3
 
 
 @pytest.mark.parametrize(

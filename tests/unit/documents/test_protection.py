@@ -63,7 +63,7 @@ def test_a_locked_file_opens_with_its_password_and_holds_the_same_bytes(
     assert locked["path"] == "out/locked.xlsx"
     with pytest.raises(ToolInputError, match="is encrypted with a password; document_unlock"):
         Package(context.workspace / "out/locked.xlsx")
-    done = document_unlock("out/locked.xlsx", "open.xlsx", context, "schön & 2026")
+    done = document_unlock("out/locked.xlsx", "open.xlsx", context, "schön & 2026").result
     assert done["path"] == "open.xlsx"
     assert "without its password" in done["notes"][0]
     assert (context.workspace / "open.xlsx").read_bytes() == before

@@ -23,8 +23,10 @@ class Service:
     """A service in the place of LibreOffice's: it writes a PDF of 23 pages for every job, or says no."""
 
     def __init__(self, pdf: bytes, socket_path: Path) -> None:
-        self.jobs: list[dict[str, str]] = []
+        self.jobs: list[dict[str, object]] = []
         self.error = ""
+        self.waits = threading.Event()
+        self.waits.set()
         self._pdf = pdf
         self.server = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.server.bind(str(socket_path))
@@ -39,6 +41,7 @@ class Service:
             with peer:
                 line, fds, _, _ = socket.recv_fds(peer, 4096, 4)
                 self.jobs.append(json.loads(line))
+                self.waits.wait(20)
                 if not self.error:
                     os.write(fds[1], self._pdf)
                 for fd in fds:
@@ -77,13 +80,29 @@ def test_a_deck_is_converted_once_and_shown_by_windows(service: Service, tmp_pat
     assert ([p["page"] for p in second["pages"]], second["by"]) == (
         [21, 22, 23], "LibreOffice (kept from before)",
     )  # fmt: skip
-    assert service.jobs == [{"source": "pptx", "to": "pdf"}]
+    assert service.jobs == [{"source": "pptx", "to": "pdf", "limit_s": render.LIMIT_S}]
     made = pptx.Presentation()
     made.slides.add_slide(made.slide_layouts[6])
     made.save(tmp_path / "w/d.pptx")  # another content is converted anew, and only one is kept
     render_pages("d.pptx", "look", context, pages="1")
     assert len(service.jobs) == 2
     assert len(list((tmp_path / "h/.rendered").iterdir())) == 1
+
+
+def test_a_long_conversion_says_how_long_it_has_taken(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(render, "_TELL_S", 0.01)
+    said: list[str] = []
+
+    def told(line: str) -> None:
+        said.append(line)
+        service.waits.set()
+
+    service.waits.clear()
+    pptx.Presentation().save(tmp_path / "d.pptx")
+    render.convert(tmp_path / "d.pptx", tmp_path / "d.pdf", on_progress=told)
+    assert said[0] == "LibreOffice has been at d.pptx for 0 s"
 
 
 def test_what_libreoffice_refuses_is_said_and_not_kept(service: Service, tmp_path: Path) -> None:
@@ -95,3 +114,11 @@ def test_what_libreoffice_refuses_is_said_and_not_kept(service: Service, tmp_pat
         render_pages("d.pptx", "look", context)
     service.error = ""
     assert render_pages("d.pptx", "look", context, pages="1")["of"] == 23
+    asked = len(service.jobs)
+    for name, content, why in (
+        ("nothing.docx", b"", "is empty"), ("nothing.csv", b"", "is empty"), ("noise.xlsx", b"noise", "not an Office file"),
+    ):  # fmt: skip
+        (tmp_path / "w" / name).write_bytes(content)
+        with pytest.raises(ToolError, match=f"{name} {why}|{name} is {why}"):
+            render_pages(name, "look", context)
+    assert len(service.jobs) == asked

@@ -18,6 +18,7 @@ from deskmate_documents.office.review_gate import check_review
 from deskmate_documents.office.schema_gate import check_schema
 from deskmate_documents.office.source_gate import check_sources
 from deskmate_documents.office.sum_gate import check_sums
+from deskmate_documents.unlocked import with_copies
 
 _GATES = (
     ("G-QUOTE", check_quotes, "Every quotation stands verbatim in its source, at the cited place."),
@@ -47,4 +48,4 @@ _GATES = (
 def shared_gates() -> Iterator[Validator]:
     """Yield the shared gates; all look at every role, and say themselves what is theirs."""
     for rule, function, title in _GATES:
-        yield Validator(rule=rule, title=title, function=function)
+        yield Validator(rule=rule, title=title, function=with_copies(function))

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from deskmate.plugin import ToolContext, ToolInputError
+from deskmate.plugin import ToolAnswer, ToolContext, ToolInputError
 
 
-def document_unlock(
-    path: str, target: str, context: ToolContext, password: str = ""
-) -> dict[str, Any]:
+def document_unlock(path: str, target: str, context: ToolContext, password: str = "") -> ToolAnswer:
     """Open a Word, Excel or PowerPoint file that is encrypted with a password into a copy that can be read and edited.
 
     The password comes from the user, never from a guess or a file. The copy is not encrypted: tell the user so, and make
@@ -25,19 +23,22 @@ def document_unlock(
         `path` of the copy, `notes`: what to tell the user.
     """
     from deskmate_documents.protection import unlock  # noqa: PLC0415
+    from deskmate_documents.unlocked import evidence_of  # noqa: PLC0415
 
     source, result = context.file(path), context.target(target)
     _check_ending(source.suffix, result.suffix)
     if result.exists():
         raise ToolInputError(f"{target} is there already; choose another name for the copy.")
     unlock(source, result, password)
-    return {
-        "path": context.name_of(result),
-        "notes": [
-            f"{target} is a copy of {path} without its password: whoever gets the folder can read it.",
-            "Quotes and figures from the copy are checked once the user has applied it and it is an original.",
-        ],
-    }
+    name = context.name_of(result)
+    notes = [
+        f"{target} is a copy of {path} without its password: whoever gets the folder can read it.",
+        "Quotes and figures from the copy are checked against the encrypted file, opened once more.",
+    ]
+    return ToolAnswer(
+        result={"path": name, "notes": notes},
+        evidence=(evidence_of(source, context.name_of(source), result, name, password),),
+    )
 
 
 def document_lock(path: str, target: str, password: str, context: ToolContext) -> dict[str, Any]:

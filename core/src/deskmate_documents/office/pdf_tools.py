@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ PAGES_A_CALL = 40
 TABLE_PAGES = 20
 CHARACTERS_LIMIT = 60_000
 FOUND_LIMIT = 100
+SECONDS_A_CALL = 50.0
+"""After which a call ends with the page that it is at and says where to go on; the next one may take a minute itself."""
 OUTLINE_PAGES = 60
 FIELDS_SHOWN = 400
 CELLS_SHOWN = 1_500
@@ -68,7 +71,7 @@ def pdf_read(
 
     Args:
         path: workspace path of the PDF.
-        pages: such as `1-3,8`; at most 40 pages, fewer where they hold much text.
+        pages: such as `1-3,8`; at most 40 pages, fewer where they hold much text or take long.
         context: filled in by Deskmate.
         password: of an encrypted file, from the user.
         boxes: give lines as {text, box}; a box is [left, top, right, bottom] in points from the page's top left.
@@ -88,8 +91,12 @@ def pdf_read(
     evidence: list[Evidence] = []
     answer: dict[str, Any] = {"path": context.name_of(real), "pages": entries}
     characters = 0
+    ends = time.monotonic() + SECONDS_A_CALL
     with shown(real, password) as document:
         for number in page_numbers(pages, len(document), PAGES_A_CALL):
+            if entries and time.monotonic() > ends:
+                answer["next"] = number
+                break
             page = read_page(document, number)
             lines, problem = page.lines, page.problem
             if not lines and page.has_images and not problem:
@@ -118,7 +125,10 @@ def _recognised(
     if not ocr:
         return (), "no text, only pictures; ask again with ocr=true"
     context.on_progress(f"recognising page {number}")
-    return recognition.recognise(document, number, language), ""
+    try:
+        return recognition.recognise(document, number, language), ""
+    except recognition.TookTooLong as error:
+        return (), error.message
 
 
 def _entry(page: Any, lines: tuple[Any, ...], problem: str, boxes: bool) -> dict[str, Any]:
@@ -183,8 +193,9 @@ def pdf_find(
     answer: dict[str, Any] = {"path": context.name_of(real), "places": places}
     with shown(real, password) as document:
         numbers = page_numbers(pages, len(document), len(document))
+        ends = time.monotonic() + SECONDS_A_CALL
         for done, number in enumerate(numbers, 1):
-            if len(places) >= FOUND_LIMIT:
+            if len(places) >= FOUND_LIMIT or (done > 1 and time.monotonic() > ends):
                 answer["next"] = number
                 break
             for hit in find_words(document, number, words.strip(), match_case=match_case):
@@ -213,6 +224,7 @@ def pdf_tables(
 
     Returns:
         `tables`: list of {page, table, rows: lists of texts}; none where nothing is drawn: try `text`, or read the page.
+        `next`: the page to go on with, where there were many cells or it took long.
         Check one row against `pdf_read`: joined cells are a sign that the other way of finding fits better.
     """
     from deskmate_documents.pdf.opening import page_numbers, shown  # noqa: PLC0415
@@ -228,7 +240,16 @@ def pdf_tables(
     evidence: list[Evidence] = []
     cells = 0
     answer: dict[str, Any] = {"path": name, "tables": tables}
-    for table in find_tables(real, numbers, password, by=by):
+    ends = time.monotonic() + SECONDS_A_CALL
+
+    def goes_on(page: int) -> bool:
+        context.on_progress(f"looking for tables on page {page}")
+        if page == min(numbers) or time.monotonic() < ends:
+            return True
+        answer["next"] = page
+        return False
+
+    for table in find_tables(real, numbers, password, by=by, goes_on=goes_on):
         cells += len(table.cells)
         if tables and cells > CELLS_SHOWN:
             answer["next"] = table.page

@@ -104,9 +104,9 @@ def check_rendering(deliverable: Deliverable, context: ValidationContext) -> Ite
 
 
 def _libreoffice(source: Path, target: Path) -> object:
-    from deskmate_documents.render import convert  # noqa: PLC0415
+    from deskmate_documents.render import PATIENT_S, convert  # noqa: PLC0415
 
-    return convert(source, target)
+    return convert(source, target, limit_s=PATIENT_S)
 
 
 def _finding(message: str, where: str = "", level: Level = "error") -> Finding:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
 from deskmate.plugin import ToolContext, ToolInputError
 
 PAGES_A_CALL = 40
+SECONDS_A_CALL = 80.0
 PIXELS_LIMIT = 16_000_000
 KINDS = frozenset(
     {".docx", ".docm", ".dotx", ".odt", ".rtf", ".xlsx", ".xlsm", ".xltx", ".ods", ".csv", ".pptx", ".pptm", ".potx", ".odp", ".html", ".txt"}
@@ -37,8 +39,8 @@ def render_pages(
         password: of an encrypted PDF, from the user.
 
     Returns:
-        `pages`: list of {page, image, blank: nothing is on it}; `of`: how many pages there are; `next`: the page to go
-        on with; `by`: what rendered it.
+        `pages`: list of {page, image, blank: nothing is on it}, fewer where they take long; `of`: how many pages there
+        are; `next`: the page to go on with; `by`: what rendered it.
     """
     real, home = context.file(path), context.target(folder)
     suffix = real.suffix.lower()
@@ -65,7 +67,7 @@ def _converted(real: Path, context: ToolContext) -> tuple[Path, str]:
     context.on_progress(f"LibreOffice converts {real.name}")
     shutil.rmtree(store, ignore_errors=True)  # one at a time: a long thread would fill the disk
     store.mkdir(parents=True)
-    done = convert(real, kept)
+    done = convert(real, kept, on_progress=context.on_progress)
     context.on_progress(f"converted in {done.seconds:.0f} s")
     return kept, f"LibreOffice ({done.by})"
 
@@ -77,6 +79,7 @@ def _images(
     from deskmate_documents.pdf.opening import guarded, page_numbers, shown  # noqa: PLC0415
 
     found: list[dict[str, Any]] = []
+    ends = time.monotonic() + SECONDS_A_CALL
     with shown(pdf, password) as document, guarded(pdf):
         count = len(document)
         numbers = page_numbers(_clipped(pages, count), count, PAGES_A_CALL)
@@ -95,6 +98,8 @@ def _images(
             found.append(entry)
             if done % 5 == 0:
                 context.on_progress(f"{done} of {len(numbers)} pages rendered")
+            if time.monotonic() > ends and done < len(numbers):
+                return found, count, numbers[done]
     last = max(numbers)
     return found, count, last + 1 if last < count else 0
 

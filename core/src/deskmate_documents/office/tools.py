@@ -37,12 +37,12 @@ def document_read(
         `last`: the last paragraph of the file; `next`: where to go on, missing at the end; for a docx `title`,
         `tracked_changes` and `comments`: list of {author, paragraph, anchor, text}.
     """
-    from deskmate_documents.text import read_text  # noqa: PLC0415
+    from deskmate_documents.office.kept_text import text_of  # noqa: PLC0415
 
     if start < 1 or not 1 <= limit <= WINDOW_LIMIT:
         raise ToolInputError(f"start must be 1 or more and limit 1 to {WINDOW_LIMIT}.")
     real = context.file(path)
-    source = read_text(real)
+    source = text_of(real, context)
     last = source.passages[-1].paragraph if source.passages else 0
     answer: dict[str, Any] = {"path": context.name_of(real), "kind": source.kind, "last": last}
     if source.kind == "docx" and start == 1:
@@ -98,10 +98,10 @@ def document_outline(path: str, context: ToolContext) -> dict[str, Any]:
         `headings`: list of {level, number, text, paragraph, page} in order, at most 400; in a PDF or text, and in
         a docx without heading styles, they are guessed from numbering and capitals, and `guessed` is true.
     """
-    from deskmate_documents.text import read_text  # noqa: PLC0415
+    from deskmate_documents.office.kept_text import text_of  # noqa: PLC0415
 
     real = context.file(path)
-    source = read_text(real)
+    source = text_of(real, context)
     headings = _styled_headings(real) if source.kind == "docx" else []
     guessed = not headings
     if guessed:
@@ -159,13 +159,13 @@ def document_quote(path: str, quote: str, context: ToolContext) -> ToolAnswer:
         `found`: true or false; `places`: list of {paragraph, page, number, text}, at most 20, where the words begin.
         Each place is recorded as evidence.
     """
+    from deskmate_documents.office.kept_text import text_of  # noqa: PLC0415
     from deskmate_documents.quotes import find_quote  # noqa: PLC0415
-    from deskmate_documents.text import read_text  # noqa: PLC0415
 
     if not quote.strip():
         raise ToolInputError("The quote is empty.")
     real = context.file(path)
-    found = find_quote(read_text(real), quote)[:PLACES_LIMIT]
+    found = find_quote(text_of(real, context), quote)[:PLACES_LIMIT]
     digest = Digest(hashlib.sha256(real.read_bytes()).hexdigest())
     evidence = []
     for passage in found:

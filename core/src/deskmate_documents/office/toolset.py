@@ -83,9 +83,9 @@ def _sheets() -> Iterator[Tool]:
 
 def _pdf() -> Iterator[Tool]:
     yield Tool(function=pdf_tools.pdf_outline, reads=_PATH, offered=PDF)
-    yield Tool(function=pdf_tools.pdf_read, reads=_PATH, timeout_s=600, offered=PDF, office="ocr")
-    yield Tool(function=pdf_tools.pdf_find, reads=_PATH, timeout_s=300, offered=PDF)
-    yield Tool(function=pdf_tools.pdf_tables, reads=_PATH, timeout_s=300, offered=PDF)
+    yield Tool(function=pdf_tools.pdf_read, reads=_PATH, offered=PDF, office="ocr")
+    yield Tool(function=pdf_tools.pdf_find, reads=_PATH, offered=PDF)
+    yield Tool(function=pdf_tools.pdf_tables, reads=_PATH, offered=PDF)
     yield Tool(function=pdf_tools.pdf_form, reads=_PATH, offered=PDF)
     yield Tool(function=pdf_tools.pdf_annotations, reads=_PATH, offered=PDF)
     yield _writer(pdf_edits.pdf_fill, PDF)

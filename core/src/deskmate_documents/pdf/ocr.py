@@ -14,11 +14,15 @@ from deskmate_documents.pdf.reading import Line
 
 DPI = 200
 PIXELS_LIMIT = 16_000_000
-SECONDS_A_PAGE = 100
+SECONDS_A_PAGE = 60
 MISSING = (
     "has no text, only pictures, and this machine cannot recognise them: its image is `base`;"
     " OCR needs `office`."
 )
+
+
+class TookTooLong(ToolError):
+    """A page on which tesseract did not end in time; the others may still be read."""
 
 
 def can_recognise() -> bool:
@@ -30,7 +34,8 @@ def recognise(document: Any, number: int, language: str = "eng") -> tuple[Line, 
     """Return the lines that tesseract sees on a page, with their boxes and how sure it is.
 
     Raises:
-        ToolError: there is no tesseract, it failed, or it took longer than 100 s.
+        TookTooLong: it took longer than a minute.
+        ToolError: there is no tesseract, or it failed.
     """
     if not can_recognise():
         raise ToolError(f"Page {number} {MISSING}")
@@ -52,7 +57,7 @@ def _run(picture: bytes, number: int, language: str, dpi: int) -> str:
             command, input=picture, capture_output=True, timeout=SECONDS_A_PAGE, check=True
         )
     except subprocess.TimeoutExpired as error:
-        raise ToolError(f"Page {number} was not recognised within {SECONDS_A_PAGE} s.") from error
+        raise TookTooLong(f"Page {number} was not recognised within {SECONDS_A_PAGE} s.") from error
     except subprocess.CalledProcessError as error:
         cause = " ".join(error.stderr.decode("utf-8", "replace").split())[:200]
         raise ToolError(f"Page {number} was not recognised: {cause}") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +60,12 @@ def figure_of(text: str) -> str:
 
 
 def find_tables(
-    path: Path, numbers: list[int], password: str = "", *, by: str = "lines"
+    path: Path,
+    numbers: list[int],
+    password: str = "",
+    *,
+    by: str = "lines",
+    goes_on: Callable[[int], bool] = lambda page: True,
 ) -> Iterator[Table]:
     """Yield the tables of these pages; each page is forgotten before the next one.
 
@@ -69,6 +74,7 @@ def find_tables(
         numbers: pages, from 1.
         password: of an encrypted file.
         by: `lines` that are drawn, or `text`, the gaps between words.
+        goes_on: asked before each page; false ends it there.
 
     Raises:
         ToolInputError: the file cannot be opened.
@@ -76,6 +82,8 @@ def find_tables(
     settings = {"vertical_strategy": by, "horizontal_strategy": by}
     with unlocked(path, password) as plain:
         for page in mined(plain, numbers):
+            if not goes_on(page.page_number):
+                return
             with readable(plain):
                 found = list(_of_page(page, settings))
             yield from found
