@@ -17,7 +17,31 @@ CONTRACT, BOOK = "Northlight - Harbour mutual NDA.docx", "model.xlsx"
 PARAGRAPHS_A_PAGE = 7
 ROWS, MONTHS = 60, 12
 _EXAMPLE = Path(__file__).parents[2] / "examples/make_contract.py"
-_WORDS = ["party", "service", "schedule", "equipment", "premises", "delivery", "acceptance", "maintenance", "period", "report", "record", "standard", "measurement", "location", "operator", "supplier", "consent", "instruction", "reasonable", "agreed", "annual", "written", "applicable"]
+_WORDS = [
+    "party",
+    "service",
+    "schedule",
+    "equipment",
+    "premises",
+    "delivery",
+    "acceptance",
+    "maintenance",
+    "period",
+    "report",
+    "record",
+    "standard",
+    "measurement",
+    "location",
+    "operator",
+    "supplier",
+    "consent",
+    "instruction",
+    "reasonable",
+    "agreed",
+    "annual",
+    "written",
+    "applicable",
+]
 
 
 def write_contract(folder: Path, pages: int) -> Path:
