@@ -17,8 +17,9 @@ from deskmate.agent.dispatch import Call, bound, closed
 from deskmate.agent.journal import Journal
 from deskmate.agent.limits import money_left
 from deskmate.agent.manifests import Entries, put_manifest, read_entries
-from deskmate.agent.state import State, Use, fold
+from deskmate.agent.state import State, fold
 from deskmate.agent.subagents import said_of, seeds_of, setup_of, world_of
+from deskmate.agent.uses import Use
 from deskmate.agent.workbench import Workbench
 from deskmate.agent.world import Setup, World
 from deskmate.errors import LimitExceeded, ToolError, ToolInputError

@@ -15,7 +15,7 @@ from deskmate.agent.policy import Exposure, is_over, judge, later
 from deskmate.agent.recall import READ as RECALL_READ
 from deskmate.agent.recall import THREAD_TOOLS, Recall
 from deskmate.agent.skills import READ, SEARCH, Reading, read_skill, search_skills
-from deskmate.agent.state import Use
+from deskmate.agent.uses import Use
 from deskmate.errors import ToolDenied, ToolError, ToolInputError
 from deskmate.ports import Blobs, ToolOutcome
 from deskmate.types.events import ApprovalAsked, Outcome, ToolFinished

@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from deskmate.agent.policy import Exposure
+from deskmate.agent.uses import Use
+from deskmate.types.connectors import ConnectorAsked, Given
 from deskmate.types.events import (
     ApplyFinished,
     ApprovalAsked,
@@ -43,50 +45,15 @@ from deskmate.types.events import (
 from deskmate.types.files import Deliverable, Grant
 from deskmate.types.ids import Digest, ThreadId, ToolUseId
 from deskmate.types.limits import Limits, Usage, add_usage
-from deskmate.types.messages import ToolUse, tool_uses_of
+from deskmate.types.messages import tool_uses_of
 from deskmate.types.network import READING
 from deskmate.types.policy import Rules
 from deskmate.types.subagents import told, usage_of
-
-ASK = "workspace__ask"
-"""The tool whose result is the user's next message."""
 
 TOO_LONG = "model_context_window_exceeded"
 """Stop reason of a reply that the context window has no room for."""
 RUNNABLE = ("tool_use", "end_turn", "stop_sequence", "")
 """Stop reasons after which a reply's tool uses are whole and may run. Some servers send none."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Use:
-    """One tool use of the last reply and what became of it.
-
-    `answer`: what the user said to a question. `overtaken`: the user said something new before it
-    was finished. `restores`: how many machines were restored since it was started. `sent`: since it was
-    started, a request went out that may have changed something.
-    """
-
-    use: ToolUse
-    asked: ApprovalAsked | None = None
-    decision: ApprovalGiven | None = None
-    started: ToolStarted | None = None
-    finished: ToolFinished | None = None
-    answer: str | None = None
-    overtaken: bool = False
-    restores: int = 0
-    sent: bool = False
-
-    @property
-    def is_question(self) -> bool:
-        """Say whether it waits for the user's words."""
-        return self.use.name == ASK
-
-    @property
-    def waits(self) -> bool:
-        """Say whether a person has to answer before it can go on."""
-        if self.is_question:
-            return self.answer is None
-        return self.asked is not None and self.decision is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,7 +230,7 @@ def _overtake(uses: tuple[Use, ...], text: str) -> tuple[Use, ...]:
         if use.finished is not None:
             result.append(use)
         elif use.is_question and not answered:
-            result.append(replace(use, answer=text))
+            result.append(use.answered(text))
             answered = True
         else:
             result.append(replace(use, overtaken=True))
@@ -368,6 +335,18 @@ def _approval_given(state: State, payload: ApprovalGiven) -> dict[str, Any]:
     elif state.ended is not None and state.ended.reason == "needs_you":
         changes["ended"] = None
     return changes
+
+
+def _connector_asked(state: State, payload: ConnectorAsked) -> dict[str, Any]:
+    """The call ended without an effect, as the server was told that nobody can answer; it waits to be made again."""
+    return {
+        "uses": tuple(
+            replace(use, started=None, elicited=(*use.elicited, Given(question=payload.question)))
+            if use.use.id == payload.tool_use_id
+            else use
+            for use in state.uses
+        )
+    }
 
 
 def _approval_used(state: State, payload: ApprovalUsed) -> dict[str, Any]:
@@ -484,6 +463,7 @@ _HANDLERS: Mapping[type, Callable[[State, Any], dict[str, Any]]] = {
     ToolStarted: _started,
     EgressAsked: _egress_asked,
     EgressEnded: _egress_ended,
+    ConnectorAsked: _connector_asked,
     ToolFinished: _finished,
     CheckpointMade: _checkpoint,
     ChangesStaged: _staged,

@@ -13,7 +13,8 @@ from typing import Any
 
 from deskmate.agent.journal import Journal
 from deskmate.agent.manifests import read_entries
-from deskmate.agent.state import ASK, State
+from deskmate.agent.state import State
+from deskmate.agent.uses import ASK
 from deskmate.agent.world import Setup, World
 from deskmate.ports import ToolOutcome
 from deskmate.types.events import (

@@ -17,7 +17,7 @@ from deskmate.agent.dispatch import Call, Dispatcher, closed, finished
 from deskmate.agent.elsewhere import GRACE_S, UNKNOWN, Elsewhere, begin
 from deskmate.agent.journal import Journal
 from deskmate.agent.recall import Recall
-from deskmate.agent.state import Use
+from deskmate.agent.uses import Use
 from deskmate.agent.window import result_limit, window_of
 from deskmate.agent.workbench import Workbench
 from deskmate.agent.world import Setup, World

@@ -22,7 +22,7 @@ from deskmate.types.events import (
     UserSaid,
     Validated,
 )
-from deskmate.types.files import Deliverable, Difference, Entry, Evidence
+from deskmate.types.files import HELD, Deliverable, Difference, Entry, Evidence
 from deskmate.types.findings import Finding
 from deskmate.types.ids import Digest, RunId
 from deskmate.types.registry import Registry
@@ -66,6 +66,8 @@ def build_validation(
         wanted = {item.path for item in evidence} | {item.path for item in chosen}
         wanted |= {change.path for change in difference.changes}
         originals = {path: sha256 for path, sha256 in originals.items() if path in wanted}
+    # what a connector's server sent is no file of the user's, and the host holds the very words
+    originals |= {path: source for path, source in _held(events).items() if path not in files}
     return ValidationRequest(
         deliverables=chosen,
         files={item.path: contents[item.path] for item in chosen if item.path in contents},
@@ -118,6 +120,17 @@ def _evidence(events: Iterable[Event]) -> tuple[Evidence, ...]:
         if isinstance(payload, ToolFinished):
             found |= {item.id: item for item in payload.evidence}
     return tuple(found.values())
+
+
+def _held(events: Iterable[Event]) -> dict[str, Digest]:
+    """Return the sources that came from connectors, path → digest; no machine's tool can claim one."""
+    return {
+        item.path: item.source
+        for event in events
+        if isinstance(event.payload, ToolFinished) and event.payload.private
+        for item in event.payload.evidence
+        if item.path.startswith(HELD)
+    }
 
 
 def inputs_of(request: ValidationRequest, registry: Registry, flavour: Flavour = "base") -> Digest:

@@ -7,7 +7,7 @@ from typing import Any
 
 from deskmate.store.rows import parsed
 from deskmate.types.codec import from_json
-from deskmate.types.connectors import ConnectorsSet
+from deskmate.types.connectors import ConnectorAsked, ConnectorsSet
 from deskmate.types.events import (
     KINDS,
     ApplyFinished,
@@ -154,6 +154,8 @@ def _network_text(payload: object) -> str:
             )
         case EgressAsked(method=method, host=host, path=path, allowed=allowed, why=why):
             return f"{'' if allowed else 'REFUSED '}{method} {host}{path}: {why}"
+        case ConnectorAsked(question=question):
+            return question.text
         case EgressEnded(status=status, sent=sent, received=received, why=why):
             return f"{status or 'no answer'}, {sent} bytes sent, {received} received {why}"
     return ""

@@ -41,6 +41,7 @@ _LEFT_OUT: Mapping[str, tuple[str, ...]] = {
     "MemoryTold": ("notes",),
     "ApprovalAsked": ("shown",),
     "ToolFinished": ("evidence", "deliverables", "full"),
+    "ConnectorAsked": ("question",),
     "ChangesStaged": ("refused", "deliverables"),
     "Validated": ("findings",),
 }
