@@ -107,6 +107,7 @@ def reviewed_by_rules(desk: Desk, folder: Path) -> Peaks:
 
 
 def audited_by_rules(desk: Desk, folder: Path) -> Peaks:
+    desk.call("plugin", "enable", "finance", "--yes")
     out, peaks = run_and_watch(
         desk, "run", AUDIT, "--plugin", "finance", "--folder", f"{folder}:rw", "--json"
     )
@@ -123,26 +124,22 @@ def check(small: Peaks, large: Peaks) -> None:
     assert large.machine - small.machine < MACHINE_MORE_MIB, (small, large)
 
 
-def folders(root: Path) -> list[Path]:
-    made = []
-    for pages, sheets in (SMALL, LARGE):
-        folder = root / str(pages) / "docs"
-        write_contract(folder, pages)
-        write_book(folder, sheets)
-        made.append(folder)
-    return made
-
-
 @pytest.mark.parametrize("how", ["model", "review", "audit"])
 def test_memory_does_not_grow_with_the_documents(
     make_home: Callable[[], Desk], tmp_path: Path, how: str
 ) -> None:
     found = []
-    for folder, size in zip(folders(tmp_path), (SMALL, LARGE), strict=True):
+    # the first time a machine may be booted and frozen, which is measured by nobody
+    for number, size in enumerate((SMALL, SMALL, LARGE)):
+        folder = tmp_path / str(number) / "docs"
+        write_contract(folder, size[0])
+        write_book(folder, size[1])
         desk = replace(make_home(), deadline_s=DEADLINE_S)
-        if how == "model":
-            found.append(read_by_a_model(desk, folder, size))
-        else:
-            found.append((reviewed_by_rules if how == "review" else audited_by_rules)(desk, folder))
-    print(how, *found)
-    check(*found)
+        match how:
+            case "model":
+                found.append(read_by_a_model(desk, folder, size))
+            case "review":
+                found.append(reviewed_by_rules(desk, folder))
+            case _:
+                found.append(audited_by_rules(desk, folder))
+    check(found[1], found[2])
