@@ -23,6 +23,7 @@ from deskmate.store.blobs import BlobStore
 from deskmate.store.collection import collect
 from deskmate.store.compliance import as_feed
 from deskmate.store.subagents import broken_by_subagents
+from deskmate.store.telemetry import as_otlp
 from deskmate.store.thread import open_thread
 from deskmate.store.verify import VerifyReport, verify_thread
 from deskmate.testing.fake_sandbox import FakePlugin, FakeSandbox
@@ -112,7 +113,11 @@ async def test_its_cost_its_lines_and_its_page_say_who_did_what(places: Places) 
     assert [(run.calls, run.unanswered) for run in costs.runs] == [(CALLS, 0)]
     async with open_thread(places.threads, thread, write=False) as store:
         lines = await store.each_row(log_line)
-        feed = as_feed(await store.rows(), version="0")
+        records = await store.rows()
+    feed = as_feed(records, version="0")
+    spans = as_otlp(records, version="0")["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    traces = {span["traceId"] for span in spans if span["name"].startswith("chat")}
+    assert len(traces) == 3
     assert any("s1: a.txt, 1 files" in line for line in lines)
     assert any(f"s2 ModelReplied: {ANSWER}" in line for line in lines)
     assert ANSWER not in json.dumps(feed)

@@ -14,7 +14,7 @@ from tests.vm.desk import Desk
 
 from deskmate.host.stopping import descendants
 
-_STEP_S = 0.1
+_STEP_S = 0.3
 
 
 @dataclass(slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -17,6 +18,8 @@ from deskmate.agent.state import fold
 from deskmate.agent.subagents import READER
 from deskmate.agent.validation import build_validation
 from deskmate.errors import ModelRejected
+from deskmate.models.record import RecordingModel
+from deskmate.models.replay import ReplayModel
 from deskmate.ports import ModelReply, ModelRequest, ToolOutcome
 from deskmate.store.invariants import CHECKERS
 from deskmate.store.subagents import broken_by_subagents
@@ -354,3 +357,19 @@ async def test_a_second_request_to_a_thread_counts_anew(team_lab: MakeLab) -> No
     said = [e.payload.text for log in logs_of(lab.store.stored).values() for e in log
             if isinstance(e.payload, UserSaid)]  # fmt: skip
     assert said[1] == "What is in b?\n\nFiles that you may read: docs/b.txt."
+
+
+async def test_a_recorded_run_with_sub_agents_is_answered_again(
+    team_lab: MakeLab, tmp_path: Path
+) -> None:
+    recording = tmp_path / "run.jsonl"
+    told = []
+    for model in (
+        lambda: RecordingModel(Team([delegate(*TASKS), "Both read."]), recording),
+        lambda: ReplayModel(recording),
+    ):
+        lab = team_lab(model())
+        lab.subagents = 2
+        assert (await lab.say("Read both")).reason == "done"
+        told.append(result(lab).text)
+    assert told[0] == told[1]

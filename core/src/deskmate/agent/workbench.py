@@ -125,16 +125,7 @@ class Workbench:
         state = self._journal.state
         if not self.is_open and (state.base is None or state.rebase):
             await self._take_base(state)
-            state = self._journal.state
-        assert state.base is not None
-        blobs = self._world.blobs
-        entries = {e.path: e for e in read_base(blobs, state.base, state.contents, state.lost)}
-        if state.checkpoint is not None and state.dirty:
-            for change in read_checkpoint(blobs, state.checkpoint).changes.changes:
-                entries.pop(change.path, None)
-                if change.after is not None:
-                    entries[change.path] = change.after
-        return tuple(entries[path] for path in sorted(entries))
+        return _as_left(self._world.blobs, self._journal.state)
 
     async def drop(self) -> None:
         """Power the machine off; what is not in a checkpoint is gone."""
@@ -348,6 +339,18 @@ class Workbench:
         if names := _changed(self._world.blobs, state, now):
             self._journal.progress(Note(f"changed in your folders since the last run: {names}"))
         return now
+
+
+def _as_left(blobs: Blobs, state: State) -> tuple[Entry, ...]:
+    """Return the base's entries with the work of the thread on them."""
+    assert state.base is not None
+    entries = {e.path: e for e in read_base(blobs, state.base, state.contents, state.lost)}
+    if state.checkpoint is not None and state.dirty:
+        for change in read_checkpoint(blobs, state.checkpoint).changes.changes:
+            entries.pop(change.path, None)
+            if change.after is not None:
+                entries[change.path] = change.after
+    return tuple(entries[path] for path in sorted(entries))
 
 
 def _changed(blobs: Blobs, state: State, entries: Iterable[Entry]) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from deskmate.store import semconv as names
+from deskmate.types.subagents import records_of
 
 _INTERNAL, _CLIENT = 1, 3
 _ERROR = 2
@@ -139,16 +140,14 @@ class Spans:
 def as_otlp(
     records: Iterable[Mapping[str, Any]], *, version: str, content: bool = False
 ) -> dict[str, Any]:
-    """Return an OTLP trace request in its JSON form. `version`: Deskmate's own. `content`: texts go in too."""
-    spans: Spans | None = None
-    for record in records:
-        if spans is None:
-            spans = Spans(str(record["payload"].get("thread", "")), content=content)
-        spans.take(record)
-    done: list[dict[str, Any]] = []
-    if spans is not None:
-        spans.end()
-        done = spans.done
+    """Return an OTLP trace request in its JSON form. `version`: Deskmate's own. `content`: texts go in too.
+
+    A sub-agent's run is a trace of its own.
+    """
+    log = tuple(records)
+    done = [
+        span for own in (log, *records_of(log).values()) for span in _spans_of(own, content=content)
+    ]
     resource = [_attribute("service.name", "deskmate"), _attribute("service.version", version)]
     scope = {"name": "deskmate", "version": version}
     return {
@@ -159,6 +158,16 @@ def as_otlp(
             }
         ]
     }
+
+
+def _spans_of(records: Sequence[Mapping[str, Any]], *, content: bool) -> list[dict[str, Any]]:
+    if not records:
+        return []
+    spans = Spans(str(records[0]["payload"].get("thread", "")), content=content)
+    for record in records:
+        spans.take(record)
+    spans.end()
+    return spans.done
 
 
 def _attribute(name: str, value: Any) -> dict[str, Any]:
