@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from mcp import Client
 
 PAGES_LIMIT = 20
+ROUNDS = 5
+"""How often a server may want something more before it answers a call."""
 _EVENT_BYTES = 8 << 20
 _SAID_LIMIT = 2_000
 _PROGRESS_LIMIT = 200
@@ -289,6 +291,7 @@ async def connect_remote(
         read_timeout_seconds=timeout_s,
         cache=None,
         elicitation_callback=elicited,
+        input_required_max_rounds=ROUNDS,
     )
     server = RemoteServer(client, timeout_s)
     stop = anyio.Event()
