@@ -186,7 +186,7 @@ class RemoteConnector:
 
     async def _check(self, line: _Line) -> None:
         """Compare what the server offers with what the user accepted."""
-        listing = read_offered(self._entry.name, await line.server.offered())
+        listing = read_offered(self._entry.name, await line.server.offered(self._entry.kinds))
         found = drift(self._entry.tools, listing.tools)
         line.off = found.off()
         line.checked = anyio.current_time()

@@ -12,7 +12,7 @@ import anyio.to_thread
 
 from deskmate.errors import OutcomeUnknown, ProtocolError, ToolError, UserError
 from deskmate.ports import Record
-from deskmate.types.connectors import ConnectorEntry
+from deskmate.types.connectors import ALL_KINDS, ConnectorEntry
 from deskmate.types.events import Payload
 from deskmate.types.places import Places
 
@@ -180,7 +180,7 @@ async def look_at(
     means = await anyio.to_thread.run_sync(means_of, places, outside)
     try:
         async with connected(entry, means, person=person) as server:
-            offered = await server.offered(look=True)
+            offered = await server.offered(ALL_KINDS if "resource" in entry.kinds else None)
             named = replace(entry, server=server.name, protocol=server.protocol)
     except LoginWanted:
         raise
