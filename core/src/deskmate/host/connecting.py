@@ -74,7 +74,7 @@ async def connected(
     if login is not None and not login.token and person is None:
         raise ToolError(f"it wants a login: deskmate connector login {entry.name}")
     traffic = await _traffic(entry, means, login, may_login=person is not None)
-    traffic.record = record
+    traffic.record, traffic.listens = record, record is not _no_record
     auth = _auth(entry, means, login, traffic, person) if login is not None else None
     timeout_s = float(entry.timeout_s)
     async with client_for(traffic, auth) as client:

@@ -70,7 +70,8 @@ Asked = Callable[[str, Mapping[str, Any]], Reply]
 """Answers a server's question: its words, and the JSON Schema of the form."""
 
 
-def _declines(message: str, schema: Mapping[str, Any]) -> Reply:
+def declines(message: str, schema: Mapping[str, Any]) -> Reply:
+    """Say no, whatever the question is."""
     return Reply()
 
 
@@ -80,7 +81,7 @@ class RemoteServer:
     def __init__(self, client: Client, timeout_s: float) -> None:
         self._client = client
         self._timeout_s = timeout_s
-        self.asked: Asked = _declines
+        self.asked: Asked = declines
         """Answers what the server asks the user while a call is under way."""
         self.settle: Callable[[], Awaitable[None]] = _nothing
         """Done after each call, before its answer counts."""
