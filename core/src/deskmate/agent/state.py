@@ -34,6 +34,7 @@ from deskmate.types.events import (
     RunFinished,
     RunResumed,
     SandboxOpened,
+    SubagentDid,
     ThreadCreated,
     ThreadForked,
     ToolFinished,
@@ -47,6 +48,7 @@ from deskmate.types.limits import Limits, Usage, add_usage
 from deskmate.types.messages import tool_uses_of
 from deskmate.types.network import READING
 from deskmate.types.policy import Rules
+from deskmate.types.subagents import told, usage_of
 
 TOO_LONG = "model_context_window_exceeded"
 """Stop reason of a reply that the context window has no room for."""
@@ -242,10 +244,6 @@ def _resumed(state: State, payload: RunResumed) -> dict[str, Any]:
     return changes
 
 
-def _finished_run(state: State, payload: RunFinished) -> dict[str, Any]:
-    return {"ended": payload}
-
-
 def _base(state: State, payload: BaseTaken) -> dict[str, Any]:
     changes = {"base": payload.manifest, "contents": (), "lost": (), "rebase": False}
     changes |= {"applied": (), "based": tuple(grant.name for grant in state.grants)}
@@ -257,7 +255,7 @@ def _with_files(state: State) -> dict[str, Any]:
     return {"foreign": True, "exposure": replace(state.exposure, private=True)}
 
 
-def _content(state: State, payload: ContentTaken) -> dict[str, Any]:
+def _content(state: State, payload: Any) -> dict[str, Any]:
     return {
         "contents": (*state.contents, payload.manifest),
         "lost": (*state.lost, *payload.lost),
@@ -277,13 +275,8 @@ def _asked_model(state: State, payload: ModelAsked) -> dict[str, Any]:
 
 
 def _compacted(state: State, payload: Compacted) -> dict[str, Any]:
-    changes: dict[str, Any] = {
-        "usage": add_usage(state.usage, payload.usage),
-        "spent_usd": state.spent_usd + (payload.usage.cost_usd or 0.0),
-        "squeezed": True,
-        "failures": 0,
-        "failure": None,
-    }
+    changes: dict[str, Any] = {"squeezed": True, "failures": 0, "failure": None}
+    changes |= _spent(state, payload.usage)
     if state.reply is not None and state.reply.stop_reason == TOO_LONG:
         changes |= {"reply": None, "uses": ()}  # asked anew, in less room
     return changes
@@ -291,19 +284,29 @@ def _compacted(state: State, payload: Compacted) -> dict[str, Any]:
 
 def _replied(state: State, payload: ModelReplied) -> dict[str, Any]:
     prompt = payload.usage.prompt_tokens
-    return {
+    return _spent(state, payload.usage) | {
         "measured": (state.asked_size, prompt) if state.asked_size and prompt else state.measured,
         "squeezed": state.squeezed and payload.stop_reason == TOO_LONG,
         "reply": payload,
         "uses": tuple(Use(use=use) for use in tool_uses_of(payload.content)),
         "turn": state.turn + 1,
-        "usage": add_usage(state.usage, payload.usage),
-        "spent_usd": state.spent_usd + (payload.usage.cost_usd or 0.0),
         "failures": 0,
         "failure": None,
         "cuts": state.cuts + 1 if payload.stop_reason == "max_tokens" else 0,
         "answered": state.verdict is not None,
     }
+
+
+def _subagent_did(state: State, payload: SubagentDid) -> dict[str, Any]:
+    """What its calls cost is the run's; and what it read of the base is there for the checks."""
+    if usage := usage_of(payload):
+        return _spent(state, usage)
+    return _content(state, told(payload)) if payload.kind == ContentTaken.__name__ else {}
+
+
+def _spent(state: State, usage: Usage) -> dict[str, Any]:
+    known = usage.cost_usd or 0.0
+    return {"usage": add_usage(state.usage, usage), "spent_usd": state.spent_usd + known}
 
 
 def _failed(state: State, payload: ModelFailed) -> dict[str, Any]:
@@ -312,10 +315,6 @@ def _failed(state: State, payload: ModelFailed) -> dict[str, Any]:
 
 def _on_use(state: State, use_id: ToolUseId, **changes: Any) -> tuple[Use, ...]:
     return tuple(replace(use, **changes) if use.use.id == use_id else use for use in state.uses)
-
-
-def _policy(state: State, payload: PolicySet) -> dict[str, Any]:
-    return {"rules": payload.rules}
 
 
 def _approval_asked(state: State, payload: ApprovalAsked) -> dict[str, Any]:
@@ -448,7 +447,7 @@ _HANDLERS: Mapping[type, Callable[[State, Any], dict[str, Any]]] = {
     MemoryTold: _memory,
     UserSaid: _said,
     RunResumed: _resumed,
-    RunFinished: _finished_run,
+    RunFinished: lambda state, payload: {"ended": payload},
     BaseTaken: _base,
     ContentTaken: _content,
     SandboxOpened: _opened,
@@ -459,7 +458,7 @@ _HANDLERS: Mapping[type, Callable[[State, Any], dict[str, Any]]] = {
     ApprovalAsked: _approval_asked,
     ApprovalGiven: _approval_given,
     ApprovalUsed: _approval_used,
-    PolicySet: _policy,
+    PolicySet: lambda state, payload: {"rules": payload.rules},
     Refused: _refused,
     ToolStarted: _started,
     EgressAsked: _egress_asked,
@@ -471,4 +470,5 @@ _HANDLERS: Mapping[type, Callable[[State, Any], dict[str, Any]]] = {
     Validated: _validated,
     ApplyFinished: _dropped,
     ChangesDiscarded: _dropped,
+    SubagentDid: _subagent_did,
 }

@@ -17,6 +17,7 @@ from deskmate.types.events import (
     DeliverableSigned,
     EgressAsked,
     Event,
+    SubagentDid,
     ToolFinished,
     UserSaid,
     Validated,
@@ -25,6 +26,7 @@ from deskmate.types.files import HELD, Deliverable, Difference, Entry, Evidence
 from deskmate.types.findings import Finding
 from deskmate.types.ids import Digest, RunId
 from deskmate.types.registry import Registry
+from deskmate.types.subagents import told
 
 ATTEMPTS = 2
 DEADLINE_S = 900.0
@@ -109,11 +111,14 @@ def _facts(events: Iterable[Event]) -> dict[str, Any]:
 
 
 def _evidence(events: Iterable[Event]) -> tuple[Evidence, ...]:
-    """All evidence of the thread; a later one of the same id replaces the earlier."""
+    """All evidence of the thread and its sub-agents; a later one of the same id replaces the earlier."""
     found: dict[str, Evidence] = {}
     for event in events:
-        if isinstance(event.payload, ToolFinished):
-            found |= {item.id: item for item in event.payload.evidence}
+        payload = event.payload
+        if isinstance(payload, SubagentDid) and payload.kind == ToolFinished.__name__:
+            payload = told(payload)
+        if isinstance(payload, ToolFinished):
+            found |= {item.id: item for item in payload.evidence}
     return tuple(found.values())
 
 

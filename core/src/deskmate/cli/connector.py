@@ -14,23 +14,26 @@ from deskmate.cli.connector_adding import (
     agree_to,
     ask_secrets,
     book_of,
-    check_free,
     count_tools,
     logged_in,
     show,
 )
 from deskmate.cli.connector_program import (
-    ProgramOptions,
-    forget_program,
     forgotten_unless_kept,
     program_entry,
     program_facts,
-    program_lines,
     program_options,
     stderr_lines,
 )
 from deskmate.cli.output import Session, json_option, say, say_json
 from deskmate.errors import UserError
+from deskmate.host.connector_making import (
+    ProgramOptions,
+    accepted,
+    check_free,
+    forget,
+    program_lines,
+)
 from deskmate.types.connectors import ConnectorEntry, ToolSetting
 
 if TYPE_CHECKING:
@@ -115,7 +118,7 @@ def add_command(  # noqa: PLR0913 - one parameter an option, as click wants it
     from deskmate.connectors.way import parse_server  # noqa: PLC0415
 
     options = ProgramOptions(**program)
-    check_free(session, book_of(session), name)
+    check_free(session.places, name)
     address = _address(url, program=bool(options))
     base = ConnectorEntry(name=name, url="")
     if plugin:
@@ -345,12 +348,7 @@ def review_command(session: Session, name: str, yes: bool) -> None:
     for line in tool_lines(replace(entry, tools=new), {}, whole=True):
         show(line)
     agree_to(yes, "Accept this?", f"{name} stays as it was, without what changed")
-    kept = {
-        tool: setting
-        for tool, setting in entry.settings.items()
-        if tool not in drift.off() or setting.decision == "deny"
-    }
-    book.save(replace(found, tools=listing.tools, off={}, settings=kept))
+    book.save(accepted(entry, found, listing))
     say(f"{name} has {count_tools(len(listing.tools))} as they are now.")
 
 
@@ -443,19 +441,9 @@ def _change(
 @click.pass_obj
 def remove_command(session: Session, name: str) -> int:
     """Forget a connector and its secrets; threads that had it go on without it."""
-    from deskmate.connectors.logins import Logins  # noqa: PLC0415
-    from deskmate.connectors.vault import open_vault  # noqa: PLC0415
-
-    book = book_of(session)
-    if not book.remove(name):
+    known, forgotten = forget(session.places, name)
+    if not known:
         say(f"There is no connector {name}.")
         return 1
-    forget_program(session.places, name)
-    vault = open_vault(session.places.config)
-    entry = ConnectorEntry(name=name, url="")
-    Logins(session.places.config, vault).forget(entry)
-    forgotten = [secret for kept, secret in vault.names() if kept == entry.owner]
-    for secret in forgotten:
-        vault.remove(entry.owner, secret)
     say(f"{name} is forgotten{', and its secrets' if forgotten else ''}.")
     return 0

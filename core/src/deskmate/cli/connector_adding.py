@@ -25,21 +25,6 @@ def book_of(session: Session) -> Book:
     return Book(session.places.config)
 
 
-def check_free(session: Session, book: Book, name: str) -> None:
-    """Raise UserError unless a new connector may have this name."""
-    from deskmate.cli.plugin import installed_plugins  # noqa: PLC0415
-    from deskmate.connectors.book import check_name  # noqa: PLC0415
-
-    check_name(name)
-    if book.find(name) is not None:
-        hint = f"Choose another name, or take it away first: deskmate connector remove {name}"
-        raise UserError(f"There is a connector {name} already.", hint=hint)
-    if name in {plugin.name for plugin in installed_plugins(session).plugins}:
-        raise UserError(
-            f"A plugin is called {name}.", hint=f"Choose another name, such as my-{name}."
-        )
-
-
 def ask_secrets(session: Session, entry: ConnectorEntry) -> None:
     """Ask at the terminal for secrets that are not kept yet. Raises UserError where nobody is there."""
     from deskmate.connectors.vault import open_vault  # noqa: PLC0415

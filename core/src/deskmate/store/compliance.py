@@ -53,6 +53,8 @@ _ACTIVITIES: Mapping[str, tuple[str, str]] = {
     "ConnectorAsked": ("server_asked", SYSTEM),
     "EgressAsked": ("network_request", AGENT),
     "EgressEnded": ("network_request_ended", SYSTEM),
+    "SubagentStarted": ("subagent_started", AGENT),
+    "SubagentDid": ("subagent_activity", AGENT),
 }
 _FACTS: Mapping[str, tuple[str, ...]] = {
     "ThreadForked": ("parent", "seq"),
@@ -92,6 +94,8 @@ _FACTS: Mapping[str, tuple[str, ...]] = {
     "ConnectorAsked": ("tool_use_id",),
     "EgressAsked": ("request", "method", "host", "port", "allowed", "size", "secrets", "stripped"),
     "EgressEnded": ("request", "status", "sent", "received"),
+    "SubagentStarted": ("child", "tool_use_id", "manifest", "files", "limits"),
+    "SubagentDid": ("child", "kind"),
 }  # fmt: skip
 """Kind → fields that say what happened and nothing of what was said, read or written."""
 

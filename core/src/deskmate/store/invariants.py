@@ -27,6 +27,7 @@ from deskmate.types.events import (
     RunFinished,
     RunResumed,
     SandboxOpened,
+    SubagentDid,
     ThreadForked,
     ToolFinished,
     ToolStarted,
@@ -36,6 +37,7 @@ from deskmate.types.ids import ToolUseId
 from deskmate.types.limits import Limits, Usage
 from deskmate.types.messages import tool_uses_of
 from deskmate.types.network import READING
+from deskmate.types.subagents import usage_of
 
 RUNNABLE = ("tool_use", "end_turn", "stop_sequence", "")
 """Stop reasons after which a reply's tool uses may run; some servers send none."""
@@ -281,6 +283,8 @@ def check_budgets(events: Iterable[Event]) -> Iterator[str]:
                 spent.add(usage)
             case Compacted(usage=usage):
                 spent.add(usage, turns=0)
+            case SubagentDid() as did if paid := usage_of(did):
+                spent.add(paid, turns=0)
             case ToolStarted(tool_use_id=use):
                 spent.calls += 1
                 if spent.calls > spent.limits.max_calls:
