@@ -138,6 +138,11 @@ class ProgramFiles:
             file.flush()
             os.fsync(file.fileno())
         part.replace(self._folder / "entries.json")
+        folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)  # what the old list names may go now
+        finally:
+            os.close(folder)
 
     def sweep(self) -> None:
         """Remove content that the program does not keep: of copies, of files that it replaced."""
