@@ -73,6 +73,27 @@ def test_a_program_is_shown_whole_and_nothing_is_kept_without_a_yes(
     assert Book(places.config).names() == ()
 
 
+def test_files_that_stay_and_copies_of_folders_are_shown_and_no_copy_has_a_way_out(
+    places: Places, tmp_path: Path
+) -> None:
+    for name in ("house", "papers", "kept"):
+        (tmp_path / name).mkdir()
+    wheel(tmp_path / "house", "shop_mcp", {"shop.py": ""}, "shop-mcp = shop:main")
+    papers = ("--copy", str(tmp_path / "papers"))
+    words = ("add", "shop", "--pypi", "shop-mcp==1.0", "--wheelhouse", str(tmp_path / "house"))
+    done = call(places, *words, "--keep", *papers, "--", "{kept}/a.db")
+    assert "it keeps a folder of its own from run to run" in done.output
+    assert f"it gets a copy of {tmp_path / 'papers'} as papers, in each run anew" in done.output
+    for more, why in (
+        ((*papers, "--allow-host", "api.example.com"), "reaches no host"),
+        (("--copy", str(tmp_path / "kept")), "The name kept is taken"),
+        ((*papers, "--copy", str(tmp_path)), "overlap"),
+    ):
+        refused = call(places, *words, *more, "--yes")
+        assert isinstance(refused.exception, UserError), refused.output
+        assert why in refused.exception.message
+
+
 def test_what_cannot_be_had_says_that_young_packages_are_left_out(
     places: Places, tmp_path: Path
 ) -> None:

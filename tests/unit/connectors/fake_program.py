@@ -33,6 +33,8 @@ if mode == "dies":
 for line in sys.stdin:
     message = json.loads(line)
     method, number = message.get("method"), message.get("id")
+    if method == "notifications/cancelled":
+        print("told to stop", file=sys.stderr, flush=True)
     if number is None:
         continue
     if method == "initialize":

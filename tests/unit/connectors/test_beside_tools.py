@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -81,8 +82,19 @@ async def test_prompts_and_resources_are_seen_at_the_first_look_and_pinned(
 
 async def test_a_server_that_says_it_has_resources_and_lists_none_has_none(scene: Scene) -> None:
     scene.fake.resources, scene.fake.templates, scene.fake.prompts = {}, [], []
-    _, listing = await look_at(scene.places, scene.keep(), scene.net.outside)
+    accepted = scene.keep()
+    _, listing = await look_at(scene.places, replace(accepted, tools=()), scene.net.outside)
     assert [pin.tool.kind for pin in listing.tools] == ["tool", "tool"]
+    # who has accepted them before does not lose them while there is nothing to be listed
+    _, listing = await look_at(scene.places, accepted, scene.net.outside)
+    assert [pin.tool.kind for pin in listing.tools] == ["tool", "tool", "resource", "resource"]
+
+
+async def test_in_a_run_only_what_was_accepted_is_asked_for(scene: Scene) -> None:
+    accepted = scene.keep(settings=READS)
+    scene.book().save(replace(accepted, tools=accepted.tools[:2]))
+    await scene.run(FIND, "Ok.")
+    assert [one for one in scene.fake.methods if "list" in one] == ["tools/list"]
 
 
 @pytest.mark.parametrize("modern", [True, False])

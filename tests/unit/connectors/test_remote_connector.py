@@ -44,7 +44,7 @@ class Server:
     def said(self) -> str:
         return ""
 
-    async def offered(self) -> Offered:
+    async def offered(self, known: Any = None) -> Offered:
         self.lists += 1
         return Offered(tools=tuple(self.rows))
 
@@ -197,7 +197,7 @@ async def test_a_server_that_is_not_ready_in_time_is_an_error_and_nothing_was_se
                 await anyio.sleep_forever()
             yield self
 
-        async def offered(self) -> Offered:
+        async def offered(self, known: Any = None) -> Offered:
             await anyio.sleep_forever()
             raise AssertionError
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
+import anyio
 import pytest
 from tests.unit.connectors.fake_program import RelaySandbox, program_entry
 from tests.unit.connectors.scene import FIND, READS, NoMachine, Scene, open_scene
@@ -13,7 +14,7 @@ from tests.unit.connectors.scene import FIND, READS, NoMachine, Scene, open_scen
 from deskmate.connectors.pins import drift
 from deskmate.errors import UserError
 from deskmate.host.adapters import Adapters
-from deskmate.host.programs import look_at_program
+from deskmate.host.programs import connected_program, look_at_program
 from deskmate.types.connectors import (
     ConnectorAsked,
     ConnectorEntry,
@@ -110,6 +111,20 @@ async def test_a_program_that_does_not_answer_is_left_at_its_deadline(
 ) -> None:
     keep(scene, tmp_path, "hang", timeout_s=1)
     assert (await finished(scene)).outcome == "unknown"
+
+
+async def test_a_call_that_is_given_up_is_cancelled_at_the_server(
+    scene: Scene, tmp_path: Path
+) -> None:
+    entry = program_entry(tmp_path / "kept", "hang")
+    adapters = Adapters(scene.places, environ={}, sandbox=scene.sandbox)
+    async with connected_program(entry, adapters) as server:
+        with anyio.move_on_after(1) as scope:
+            await server.call("find", {}, timeout_s=60, on_progress=lambda line: None)
+        assert scope.cancelled_caught
+        with anyio.fail_after(20):
+            while "told to stop" not in server.stderr():
+                await server.list_tools()
 
 
 async def test_a_large_answer_comes_whole_and_a_larger_one_than_allowed_is_refused(

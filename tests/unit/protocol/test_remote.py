@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from tests.unit.connectors.fake_mcp import (
     HOST,
@@ -20,6 +22,7 @@ from tests.unit.connectors.fake_mcp import (
 )
 
 from deskmate.errors import OutcomeUnknown, ProtocolError, ToolError
+from deskmate.host.connecting import connected
 from deskmate.protocol.remote import RemoteServer
 from deskmate.testing.fake_internet import FakeAnswer, FakeInternet, FakeRequest
 from deskmate.types.connectors import SecretHeader
@@ -232,3 +235,31 @@ async def test_nothing_that_a_server_asks_for_is_answered_with_anything_but_no(
     assert told.keys() <= {7, 8}
     assert told.get(7, {"result": {"action": "decline"}})["result"] == {"action": "decline"}
     assert "error" in told.get(8, {"error": ""})
+
+
+async def test_what_a_server_asks_beside_calls_is_heard_in_a_run_and_declined(
+    net: FakeInternet, tmp_path: Path
+) -> None:
+    """Servers of the older generation may ask on a stream of their own."""
+    asked = {"message": "Which size?", "requestedSchema": {"type": "object", "properties": {}}}
+    question = {"jsonrpc": "2.0", "id": 7, "method": "elicitation/create", "params": asked}
+    fake, heard = FakeMcp(modern=False), list[str]()
+
+    def answer(request: FakeRequest) -> FakeAnswer:
+        heard.append(request.method)
+        if request.method != "GET":
+            found = fake(request)
+            return replace(found, headers=[*found.headers, ("mcp-session-id", "s-1")])
+        body = b"data: " + json.dumps(question).encode() + b"\n\n"
+        return FakeAnswer(headers=[("content-type", "text/event-stream")], body=body)
+
+    net.add(HOST, answer)
+    async with dialled(net, entry_for(fake), tmp_path):
+        with anyio.fail_after(10):
+            while not fake.answers:
+                await anyio.sleep(0.01)
+    assert fake.answers[0]["result"] == {"action": "decline"}
+    heard.clear()
+    async with connected(entry_for(fake), means_for(net, tmp_path)) as server:  # a look is no run
+        await server.list_tools()
+    assert "GET" not in heard

@@ -18,6 +18,7 @@ from deskmate.cli.connector_adding import (
     logged_in,
     show,
 )
+from deskmate.cli.connector_known import known_command
 from deskmate.cli.connector_program import (
     forgotten_unless_kept,
     program_entry,
@@ -52,6 +53,9 @@ def command() -> None:
     What a server says of its tools is shown to you and pinned: a tool that changes is off until you accept it again.
     Each call is asked about unless you allow the tool, and stands in the thread's record.
     """
+
+
+command.add_command(known_command)
 
 
 @command.command("add", short_help="Connect a server, after a look at its tools.")

@@ -28,6 +28,8 @@ ANSWER_BYTES = 8 << 20
 REQUEST_BYTES = 4 << 20
 IDLE_S = 120.0
 """The longest silence of a server in the middle of an answer."""
+LISTENING_S = 3_600.0
+"""The same where a server has nothing to say unless it asks something."""
 _OURS = frozenset(
     (b"host", b"connection", b"accept-encoding", b"transfer-encoding", b"content-length")
 )
@@ -45,7 +47,7 @@ class Traffic:
     """What goes to one connector's server. `headers`: with the user's secrets; `secrets`: their names.
 
     `record`: stores each request before it is sent and how it ended; of a call in a thread, the thread's log.
-    `redactor`: knows those secrets. `status`, `why`: how the last request to it went, for who must be told.
+    `listens`: a run is there to hear a server's questions. `redactor`: knows those secrets. `status`, `why`: how the last request to it went, for who must be told.
     """
 
     way: Way
@@ -53,6 +55,7 @@ class Traffic:
     secrets: tuple[str, ...] = ()
     redactor: Redactor = field(default_factory=lambda: Redactor({}))
     record: Callable[[Payload], Awaitable[None]] = _no_record
+    listens: bool = False
     status: int | None = None
     why: str = ""
 
@@ -66,8 +69,7 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send one request. Raises httpx2.TransportError with a reason that nobody else wrote."""
         traffic = self._traffic
-        if request.method == "GET" and self._is_listening(request):
-            # the stream for what a server wants to ask by itself: sampling, questions; none of it is taken
+        if not traffic.listens and _is_listening(request):
             return httpx2.Response(405, request=request)
         try:
             place = traffic.way.check(str(request.url))
@@ -76,10 +78,6 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
             await self._refused(request, error.message)
             raise self._failed(error.message) from error
         return await _Sending(traffic, request, place, addresses).send()
-
-    def _is_listening(self, request: httpx2.Request) -> bool:
-        wants = request.headers.get("accept", "")
-        return "text/event-stream" in wants and "last-event-id" not in request.headers
 
     async def _refused(self, request: httpx2.Request, why: str) -> None:
         home = self._traffic.way.home.target
@@ -90,6 +88,13 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
     def _failed(self, why: str) -> httpx2.TransportError:
         self._traffic.why = why
         return httpx2.ConnectError(why)
+
+
+def _is_listening(request: httpx2.Request) -> bool:
+    """Say whether it opens the stream for what a server wants to say by itself: servers of the older generation ask there."""
+    wants = request.headers.get("accept", "")
+    alone = "text/event-stream" in wants and "last-event-id" not in request.headers
+    return request.method == "GET" and alone
 
 
 class _Sending:
@@ -119,7 +124,8 @@ class _Sending:
         self._number = await self._records.asked(target, self._request.method, verdict, out, size)
         try:
             self._stream = await dial(self._traffic.way.outside, target, self._addresses)
-            self._peer = Peer(self._stream, server=True, idle_s=IDLE_S)
+            idle_s = LISTENING_S if _is_listening(self._request) else IDLE_S
+            self._peer = Peer(self._stream, server=True, idle_s=idle_s)
             await self._peer.send(
                 h11.Request(method=self._request.method, target=target.path, headers=headers)
             )

@@ -22,7 +22,7 @@ from deskmate.connectors.results import (
 )
 from deskmate.errors import DeskmateError, OutcomeUnknown, ProtocolError, ToolError, ToolInputError
 from deskmate.ports import Progress, Record, ToolOutcome
-from deskmate.protocol.remote import RemoteServer, Reply
+from deskmate.protocol.remote import RemoteServer, Reply, declines
 from deskmate.types.connectors import ConnectorEntry, Given, PinnedTool, Question, RemoteTool
 from deskmate.types.registry import ToolSpec
 
@@ -100,7 +100,10 @@ class RemoteConnector:
                 )
             self._question = None
             line.server.asked = partial(self._answer, answers)
-            outcome = await self._call(line, pin, arguments, on_progress)
+            try:
+                outcome = await self._call(line, pin, arguments, on_progress)
+            finally:
+                line.server.asked = declines  # nobody is asked between calls
             return replace(outcome, question=self._question)
 
     def _answer(self, answers: Sequence[Given], message: str, schema: Mapping[str, Any]) -> Reply:
@@ -186,7 +189,7 @@ class RemoteConnector:
 
     async def _check(self, line: _Line) -> None:
         """Compare what the server offers with what the user accepted."""
-        listing = read_offered(self._entry.name, await line.server.offered())
+        listing = read_offered(self._entry.name, await line.server.offered(self._entry.kinds))
         found = drift(self._entry.tools, listing.tools)
         line.off = found.off()
         line.checked = anyio.current_time()

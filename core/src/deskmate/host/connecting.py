@@ -12,7 +12,7 @@ import anyio.to_thread
 
 from deskmate.errors import OutcomeUnknown, ProtocolError, ToolError, UserError
 from deskmate.ports import Record
-from deskmate.types.connectors import ConnectorEntry
+from deskmate.types.connectors import ALL_KINDS, ConnectorEntry
 from deskmate.types.events import Payload
 from deskmate.types.places import Places
 
@@ -74,7 +74,7 @@ async def connected(
     if login is not None and not login.token and person is None:
         raise ToolError(f"it wants a login: deskmate connector login {entry.name}")
     traffic = await _traffic(entry, means, login, may_login=person is not None)
-    traffic.record = record
+    traffic.record, traffic.listens = record, record is not _no_record
     auth = _auth(entry, means, login, traffic, person) if login is not None else None
     timeout_s = float(entry.timeout_s)
     async with client_for(traffic, auth) as client:
@@ -180,7 +180,7 @@ async def look_at(
     means = await anyio.to_thread.run_sync(means_of, places, outside)
     try:
         async with connected(entry, means, person=person) as server:
-            offered = await server.offered(look=True)
+            offered = await server.offered(ALL_KINDS if "resource" in entry.kinds else None)
             named = replace(entry, server=server.name, protocol=server.protocol)
     except LoginWanted:
         raise

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import anyio.to_thread
 
-from deskmate.errors import CorruptData, ToolError
+from deskmate.errors import CorruptData, ToolError, UserError
 from deskmate.host.adapters import Adapters
 from deskmate.ports import Machine, Progress
 from deskmate.store.blobs import BlobStore
@@ -91,7 +91,10 @@ class ProgramFiles:
         if not grants:
             return kept
         limits = ScanLimits(size=COPIED_BYTES)
-        base = take_base(grants, self._blobs, exclude=adapters.own_folders, limits=limits)
+        try:
+            base = take_base(grants, self._blobs, exclude=adapters.own_folders, limits=limits)
+        except UserError as error:
+            raise ToolError(f"a folder cannot be copied: {error.message}") from error
         return tuple(sorted((*kept, *base.entries), key=lambda entry: entry.path))
 
     async def keep(self, machine: Machine) -> None:
@@ -135,6 +138,11 @@ class ProgramFiles:
             file.flush()
             os.fsync(file.fileno())
         part.replace(self._folder / "entries.json")
+        folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)  # what the old list names may go now
+        finally:
+            os.close(folder)
 
     def sweep(self) -> None:
         """Remove content that the program does not keep: of copies, of files that it replaced."""

@@ -25,7 +25,7 @@ from deskmate.host.adapters import Adapters
 from deskmate.host.kept import ProgramFiles, files_of, grants_of, placed
 from deskmate.host.network import egress_for
 from deskmate.ports import Egress, Machine, Progress, Record, SandboxSpec
-from deskmate.types.connectors import ConnectorEntry, Program
+from deskmate.types.connectors import ALL_KINDS, ConnectorEntry, Program
 from deskmate.types.events import NetworkSet, Payload
 from deskmate.types.ids import ThreadId
 from deskmate.types.network import SecretGrant, Sending
@@ -209,7 +209,7 @@ async def look_at_program(
     adapters = adapters or Adapters(places)
     try:
         async with connected_program(entry, adapters) as server:
-            offered = await server.offered(look=True)
+            offered = await server.offered(ALL_KINDS if "resource" in entry.kinds else None)
             named = replace(entry, server=server.name, protocol=server.protocol)
             stderr = server.stderr()
     except (ToolError, ProtocolError, OutcomeUnknown) as error:

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+)
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,12 +21,15 @@ from anyio.abc import TaskStatus
 from deskmate.errors import OutcomeUnknown, ProtocolError, ToolError
 from deskmate.protocol.oauth import why_no_login
 from deskmate.shown import one_line
+from deskmate.types.connectors import Kind
 
 if TYPE_CHECKING:
     import httpx2
     from mcp import Client
 
 PAGES_LIMIT = 20
+ROUNDS = 5
+"""How often a server may want something more before it answers a call."""
 _EVENT_BYTES = 8 << 20
 _SAID_LIMIT = 2_000
 _PROGRESS_LIMIT = 200
@@ -60,7 +70,8 @@ Asked = Callable[[str, Mapping[str, Any]], Reply]
 """Answers a server's question: its words, and the JSON Schema of the form."""
 
 
-def _declines(message: str, schema: Mapping[str, Any]) -> Reply:
+def declines(message: str, schema: Mapping[str, Any]) -> Reply:
+    """Say no, whatever the question is."""
     return Reply()
 
 
@@ -70,7 +81,7 @@ class RemoteServer:
     def __init__(self, client: Client, timeout_s: float) -> None:
         self._client = client
         self._timeout_s = timeout_s
-        self.asked: Asked = _declines
+        self.asked: Asked = declines
         """Answers what the server asks the user while a call is under way."""
         self.settle: Callable[[], Awaitable[None]] = _nothing
         """Done after each call, before its answer counts."""
@@ -94,23 +105,24 @@ class RemoteServer:
         """Return its tools as JSON objects, at most 20 pages. Raises ToolError, ProtocolError."""
         return await self._pages("tools", self._client.list_tools)
 
-    async def offered(self, *, look: bool = False) -> Offered:
+    async def offered(self, known: Collection[Kind] | None = None) -> Offered:
         """Return its tools, its prompts, and whether it has resources. Raises ToolError, ProtocolError.
 
-        `look`: one that says it has resources, and lists none and no template of one, has none: many say it always.
+        `known`: kinds of which the user accepted something; nothing else is asked for. Without it this is a first look: a
+        server that says it has resources, and lists none and no template of one, has none, for many say it always.
         """
         has, client = self._client.server_capabilities, self._client
         more = has.prompts is not None or has.resources is not None
+        prompts: tuple[Mapping[str, Any], ...] = ()
         templates = None
-        if has.resources:
+        if has.prompts and (known is None or "prompt" in known):
+            prompts = await self._pages("prompts", client.list_prompts)
+        if has.resources and (known is None or "resource" in known):
             templates = await self._pages("resource_templates", client.list_resource_templates)
-            if look and not templates and not await self._lists_resources():
+            if known is None and not templates and not await self._lists_resources():
                 templates = None
-        return Offered(
-            tools=await self.list_tools() if has.tools is not None or not more else (),
-            prompts=await self._pages("prompts", client.list_prompts) if has.prompts else (),
-            templates=templates,
-        )
+        tools = await self.list_tools() if has.tools is not None or not more else ()
+        return Offered(tools=tools, prompts=prompts, templates=templates)
 
     async def _lists_resources(self) -> bool:
         try:
@@ -289,6 +301,7 @@ async def connect_remote(
         read_timeout_seconds=timeout_s,
         cache=None,
         elicitation_callback=elicited,
+        input_required_max_rounds=ROUNDS,
     )
     server = RemoteServer(client, timeout_s)
     stop = anyio.Event()

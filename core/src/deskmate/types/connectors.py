@@ -17,6 +17,7 @@ PLUGIN = "connector--"
 """Begins the name by which a machine knows a connector's program; no plugin's name has two hyphens."""
 Transport = Literal["http", "stdio"]
 Kind = Literal["tool", "prompt", "resource"]
+ALL_KINDS: frozenset[Kind] = frozenset(("tool", "prompt", "resource"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +126,11 @@ class ConnectorEntry:
     def plugin(self) -> str:
         """The name by which a machine knows its program."""
         return f"{PLUGIN}{self.name}"
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """Kinds of which the user accepted something."""
+        return frozenset(pin.tool.kind for pin in self.tools)
 
     def setting(self, tool: str) -> ToolSetting:
         """Return what the user says of a tool, by the server's name."""
