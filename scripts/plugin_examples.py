@@ -241,7 +241,9 @@ def put(
 
 def finance() -> None:
     """Write a workbook for each gate that it must refuse, each spoilt in one place."""
+    from deskmate_finance.tools.analytics import je_analytics  # noqa: PLC0415
     from deskmate_finance.tools.audit import model_audit  # noqa: PLC0415
+    from deskmate_finance.tools.journal import je_build  # noqa: PLC0415
     from deskmate_finance.tools.recon import recon_match  # noqa: PLC0415
     from deskmate_finance.tools.statements import statements_build  # noqa: PLC0415
     from deskmate_finance.tools.variance import variance_bridge  # noqa: PLC0415
@@ -252,7 +254,9 @@ def finance() -> None:
     statements = statements_build(context, "trial balance 2025.csv").deliverables[0]
     bridge, picture = variance_bridge(context, "sales budget.csv").deliverables
     audit = model_audit(context, "model.xlsx").deliverables[0]
-    for made in (recon, statements, bridge, picture, audit):
+    journal, upload = je_build(context, "march records.csv", "2025-03").deliverables
+    analysis = je_analytics(context, "journal q1.csv").deliverables[0]
+    for made in (recon, statements, bridge, picture, audit, journal, upload, analysis):
         print(made.path, made.role, dict(made.sources), dict(made.data))
     spoilt = (
         (recon, "reconciliation.xlsx", "Summary", "Unexplained", "B", 0.5, True),
@@ -263,10 +267,14 @@ def finance() -> None:
         (statements, "typed.xlsx", "Balance sheet", "Total assets", "B", 195201, False),
         (bridge, "bridge.xlsx", "Items", "Beta", "D", 14261, False),
         (audit, "audit.xlsx", "Scope", "Model", "D", 25, False),
+        (analysis, "journal analysis.xlsx", "Summary", "Entries", "B", 63, False),
+        (journal, "journal.xlsx", "Journal entries", "JE-2025-03-001", "F", 4501, True),
     )
     for made, name, sheet, title, column, value, result in spoilt:
         file = keep(context, made.path, "finance", name)
         put(file, sheet, title, column, value, result=result)
+    lines = keep(context, upload.path, "finance", "journal upload.csv")
+    lines.write_text(lines.read_text().replace("6100", "6200", 1))
     from PIL import Image  # noqa: PLC0415
 
     file = keep(context, picture.path, "finance", "bridge.png")

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from deskmate.plugin import PluginContext, Prompt, SkillSource, Tool, Validator, hookimpl
+from deskmate_finance.tools.analytics import je_analytics
 from deskmate_finance.tools.audit import model_audit
+from deskmate_finance.tools.journal import je_build
 from deskmate_finance.tools.recon import recon_match
 from deskmate_finance.tools.statements import statements_build
 from deskmate_finance.tools.trial_balance import trial_balance_check
@@ -39,6 +41,8 @@ def deskmate_tools(context: PluginContext) -> Iterable[Tool]:
             risk="write",
             reads=("{path}", "{base_path}", "variance bridge*"),
         ),
+        Tool(function=je_build, risk="write", reads=("*.csv", "*.tsv", "*.xlsx", "*.xlsm")),
+        Tool(function=je_analytics, risk="write", reads=("{path}", "journal analysis*.xlsx")),
         Tool(
             function=model_audit, risk="write", timeout_s=300, reads=("{path}", "model audit*.xlsx")
         ),

@@ -40,5 +40,7 @@ def looks(places: int = 2) -> dict[str, dict[str, Any]]:
         "total percent": total | {"number_format": "0.0%;(0.0%);0.0%"},
         "count": {"number_format": "#,##0.########"},
         "total count": total | {"number_format": "#,##0.########"},
+        "ratio": {"number_format": "0.0000"},
+        "day": {"number_format": "yyyy-mm-dd"},
         "result": {"bold": True, "align": "center"},
     }

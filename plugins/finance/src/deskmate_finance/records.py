@@ -11,11 +11,10 @@ from typing import Literal
 
 from deskmate.plugin import ToolInputError
 from deskmate_documents.tables import Table, find_column, parse_amounts, parse_times, read_table
-from deskmate_finance.ofx import read_ofx
+from deskmate_finance.bank_formats import read_bank_format
 from deskmate_finance.sides import Entry, Side
 
 SideName = Literal["bank", "ledger"]
-OFX_SUFFIXES = (".ofx", ".qfx", ".qbo")
 
 DATES = (
     "date",
@@ -76,20 +75,21 @@ def side_settings(settings: Mapping[str, str], side: SideName) -> dict[str, str]
 
 
 def read_side(file: Path, name: str, side: SideName, settings: Mapping[str, str]) -> Side:
-    """Return the records of a bank statement or ledger (CSV, XLSX or OFX).
+    """Return the records of a bank statement (OFX, MT940, CAMT.053, BAI2, CSV, XLSX) or ledger (CSV, XLSX).
 
     Args:
         file: the real path.
         name: its workspace path, for messages.
         side: which one; it says which of debit and credit is money in.
         settings: of this side: column names (`date`, `amount` or `in` and `out`, `text`, `reference`,
-            `balance`), `sheet`, `account` (OFX), `order` (dmy or mdy), `flip` (yes: signs are reversed).
+            `balance`), `sheet`, `account` (of a bank's own format), `order` (dmy or mdy), `flip` (yes: signs are reversed).
 
     Raises:
         ToolInputError: the file is not readable as one.
     """
-    if file.suffix.lower() in OFX_SUFFIXES:
-        return read_ofx(file, name, settings.get("account", ""))
+    booked = read_bank_format(file, name, settings.get("account", ""))
+    if booked is not None:
+        return booked
     table = read_table(file, name=name, sheet=settings.get("sheet", ""))
     days = _days(table, settings)
     amounts = _amounts(table, side, settings)

@@ -10,10 +10,11 @@ from typing import Any
 
 from deskmate.plugin import Deliverable, ToolAnswer, ToolContext, ToolInputError
 from deskmate_documents.tables import parse_amounts, pick_file
+from deskmate_finance.bank_formats import BANK_SUFFIXES
 from deskmate_finance.matching import match
 from deskmate_finance.reconciliation import OpenItem, Reconciliation, ageing, balances_of
 from deskmate_finance.reconciliation_book import write
-from deskmate_finance.records import OFX_SUFFIXES, SideName, read_side, side_settings
+from deskmate_finance.records import SideName, read_side, side_settings
 from deskmate_finance.sides import Side
 
 TABLES = (".csv", ".tsv", ".xlsx", ".xlsm")
@@ -39,7 +40,7 @@ def recon_match(
 
     Args:
         context: filled in by Deskmate.
-        bank: workspace path of the statement (OFX, QFX, CSV, XLSX). Empty: the one in the workspace.
+        bank: workspace path of the statement (OFX, QFX, MT940, CAMT.053, BAI2, CSV, XLSX). Empty: the one in the workspace.
         ledger: workspace path of the ledger of that account (CSV, XLSX). Empty: the one in the workspace.
         output: workspace path of the workbook. Empty: reconciliation.xlsx beside the statement.
         days: how many days apart two rows may be, 0 to 60.
@@ -101,8 +102,8 @@ def tolerance_of(text: str) -> Decimal:
 
 def _both(context: ToolContext, bank: str, ledger: str, request: str) -> tuple[str, str]:
     """Return the statement and the ledger, picking what is not named. Raises ToolInputError."""
-    words = ("bank", "statement", *OFX_SUFFIXES)
-    bank = bank or _pick(context, "bank statement", (*OFX_SUFFIXES, *TABLES), words, request)
+    words = ("bank", "statement", *BANK_SUFFIXES)
+    bank = bank or _pick(context, "bank statement", (*BANK_SUFFIXES, *TABLES), words, request)
     books = ("ledger", "gl", "cashbook", "journal", "book")
     ledger = ledger or _pick(context, "ledger", TABLES, books, request)
     if context.file(bank) == context.file(ledger):

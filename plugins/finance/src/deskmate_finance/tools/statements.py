@@ -125,6 +125,11 @@ def pick_chart(context: ToolContext, current: TrialBalance, path: str) -> tuple[
     """Return the chart of accounts and its workspace path, "" where it is no file of the workspace."""
     if not path and current.chart is not None:
         return current.chart, ""
+    return find_chart(context, path)
+
+
+def find_chart(context: ToolContext, path: str) -> tuple[Chart, str]:
+    """Return the chart of accounts that is named, lies in the workspace, or is the setting; else the standard one."""
     named = [
         each
         for each in find_files(context.workspace, TABLES)

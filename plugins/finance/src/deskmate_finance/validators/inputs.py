@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from deskmate_finance.analytics_book import INPUTS as ANALYTICS_INPUTS
+from deskmate_finance.analytics_book import POPULATION_CELLS as ANALYTICS_CELLS
 from deskmate_finance.audit_book import INPUTS as AUDIT_INPUTS
+from deskmate_finance.journal_book import INPUTS as JOURNAL_INPUTS
 from deskmate_finance.reconciliation_book import INPUTS as RECONCILIATION_INPUTS
 from deskmate_finance.reconciliation_book import TYPED
 from deskmate_finance.statements import TRIAL
@@ -15,6 +18,8 @@ Inputs = Mapping[str, frozenset[int]]
 _KNOWN: Mapping[str, tuple[Inputs, frozenset[str]]] = {
     "statements": ({TRIAL: frozenset((4, 5, 7, 8, 9))}, frozenset()),
     "model_audit": (AUDIT_INPUTS, frozenset()),
+    "journal": (JOURNAL_INPUTS, frozenset()),
+    "journal_analysis": (ANALYTICS_INPUTS, ANALYTICS_CELLS),
     "reconciliation": (RECONCILIATION_INPUTS, TYPED),
     "variance_bridge": (BRIDGE_INPUTS, LIMIT_CELLS),
 }

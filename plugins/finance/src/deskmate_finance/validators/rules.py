@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from deskmate.plugin import Deliverable, Finding, ValidationContext
+from deskmate_finance.validators.analytics import analysis_reproduces
 from deskmate_finance.validators.audit import audit_complete
 from deskmate_finance.validators.bridge import bridge_ties, picture_ties
+from deskmate_finance.validators.journal import journal_balances, journal_supported
 from deskmate_finance.validators.live import live_totals
 from deskmate_finance.validators.recon_ties import recon_ties
 from deskmate_finance.validators.statements import (
@@ -56,7 +58,14 @@ def every_rule() -> Iterator[tuple[str, str, Check, tuple[str, ...]]]:
         "FIN-LIVE-TOTALS",
         "What must be computed is a formula without typed figures, and shows its true result.",
         live_totals,
-        ("statements", "variance_bridge", "model_audit", "reconciliation"),
+        (
+            "statements",
+            "variance_bridge",
+            "model_audit",
+            "reconciliation",
+            "journal_analysis",
+            "journal",
+        ),
     )
     yield (
         "FIN-BRIDGE-TIES",
@@ -75,4 +84,22 @@ def every_rule() -> Iterator[tuple[str, str, Check, tuple[str, ...]]]:
         "The report of an audit has every finding that the model gives, and no other.",
         audit_complete,
         ("model_audit",),
+    )
+    yield (
+        "FIN-JE-BALANCES",
+        "Debits equal credits to the cent in each journal entry, entity and currency.",
+        journal_balances,
+        ("journal", "journal_upload"),
+    )
+    yield (
+        "FIN-JE-SUPPORTED",
+        "Every line of a journal entry is what a record with support gives, by the chart, in an open period.",
+        journal_supported,
+        ("journal", "journal_upload"),
+    )
+    yield (
+        "FIN-JET-REPRODUCES",
+        "The tests of a journal give the same findings once more, over the whole file.",
+        analysis_reproduces,
+        ("journal_analysis",),
     )
