@@ -191,7 +191,7 @@ def test_triage_needs_verbatim_words_and_computes_the_colour(context: Any, nda: 
         },
         {"criterion": "liability", "answer": "absent", "quote": "", "paragraph": 0},
     ]
-    found = nda_triage(nda, answers, context)
+    found = nda_triage(nda, context, answers)
     assert found.result["colour"] == "red"
     assert len(found.evidence) == 1
     with pytest.raises(ToolInputError, match="not in paragraph 2"):
