@@ -65,10 +65,8 @@ def answers(contract: Contract, playbook: Playbook) -> list[Found]:
     given: dict[str, Found] = {}
     for criterion, category, deviating, fine in _ASKED:
         result = known.get(category)
-        if (
-            result is None
-            or (result.status in {"absent", "present", "blank"}
-            and criterion == "term")
+        if result is None or (
+            result.status in {"absent", "present", "blank"} and criterion == "term"
         ):
             continue
         sentence = shown_by(result)
