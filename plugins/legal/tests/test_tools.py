@@ -191,11 +191,11 @@ def test_triage_needs_verbatim_words_and_computes_the_colour(context: Any, nda: 
         },
         {"criterion": "liability", "answer": "absent", "quote": "", "paragraph": 0},
     ]
-    found = nda_triage(nda, answers, context)
+    found = nda_triage(nda, context, answers)
     assert found.result["colour"] == "red"
     assert len(found.evidence) == 1
     with pytest.raises(ToolInputError, match="not in paragraph 2"):
-        nda_triage(nda, [changed(answers[0], paragraph=2)], context)
+        nda_triage(nda, context, [changed(answers[0], paragraph=2)])
 
 
 @pytest.mark.parametrize("content", [b"", b"%PDF-1.7 broken", b"PK\x03\x04 not a zip"])

@@ -181,7 +181,8 @@ def test_what_the_host_never_held_is_unverified(
 ) -> None:
     for rule, _, check, roles in every_rule():
         deliverable = redlined if "redline" in roles else memo
-        if rule != "LEGAL-EDIT-REASON":
+        # the one looks at the redline alone, the other finds no citation in the memo
+        if rule not in {"LEGAL-EDIT-REASON", "LEGAL-CITES-TRACED"}:
             assert "UNVERIFIED" in errors(check, deliverable, clean_room(deliverable))[0]
     assert "UNVERIFIED" in errors(check_coverage, memo, clean_room(memo, nda))[0]
 

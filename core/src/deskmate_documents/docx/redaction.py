@@ -84,6 +84,12 @@ def _strip(package: Package) -> list[str]:
                 for name in (*own, rel.target):
                     if name in package:
                         package.remove(name)
+    _empty_properties(package)
+    pictures = [name for name in package.names if "/media/" in name]
+    return [f"{len(pictures)} pictures were not read; look at them."] if pictures else []
+
+
+def _empty_properties(package: Package) -> None:
     for kind in ("core-properties", "extended-properties"):
         for part in package.related("", kind):
             root = package.parse(part)
@@ -91,8 +97,6 @@ def _strip(package: Package) -> list[str]:
                 if str(node.tag).rpartition("}")[2] not in _KEPT_PROPERTIES:
                     root.remove(node)
             package.write_xml(part, root)
-    pictures = [name for name in package.names if "/media/" in name]
-    return [f"{len(pictures)} pictures were not read; look at them."] if pictures else []
 
 
 def _take_out(package: Package, words: Sequence[str]) -> Counter[str]:

@@ -17,12 +17,11 @@ from deskmate_legal.playbook import Category, EditSpec, Playbook, Rule
 _OMITTED = "Intentionally omitted."
 
 
-def review(contract: Contract, playbook: Playbook) -> list[Result]:
-    """Return one result per category that applies to the contract's type, in the playbook's order."""
+def review(contract: Contract, playbook: Playbook, kind: str = "") -> list[Result]:
+    """Return one result per category that applies to the contract's type, in the playbook's order. `kind`: another type."""
     sentences = [s for s in contract.sentences() if not _is_heading(s.text)]
-    return [
-        _category(contract, category, sentences) for category in playbook.for_type(contract.type)
-    ]
+    categories = playbook.for_type(kind or contract.type)
+    return [_category(contract, category, sentences) for category in categories]
 
 
 def _is_heading(text: str) -> bool:

@@ -73,10 +73,7 @@ def pii_redact(
             "left": left,
             "notes": list(done.notes),
             "files": [result],
-            "summary": f"{shown}: {places['names and words']} places of names and words and {data} of personal data were "
-            "taken out; the result was searched and holds none of them."
-            + (f" Stayed where they stand alone: {', '.join(left)}." if left else "")
-            + ("" if roster else " No roster was given, so names stayed."),
+            "summary": f"{shown}: {_told(places, left, known=bool(roster))}",
         },
         deliverables=(
             Deliverable(
@@ -88,6 +85,16 @@ def pii_redact(
             ),
         ),
     )
+
+
+def _told(places: dict[str, int], left: list[str], *, known: bool) -> str:
+    """Return what was taken out, and what stayed, in words."""
+    taken = (
+        f"{places['names and words']} places of names and words and {places['personal data']} of personal data were "
+        "taken out; the result was searched and holds none of them."
+    )
+    stayed = f" Stayed where they stand alone: {', '.join(left)}." if left else ""
+    return taken + stayed + ("" if known else " No roster was given, so names stayed.")
 
 
 def _only(context: ToolContext, request: str) -> str:
