@@ -81,7 +81,7 @@ def read_calculations(file: Path, name: str) -> dict[str, list[tuple[str, Decima
             weight = str(arc.get("weight", ""))
             if not total or not part or weight.strip("+-") not in ("1", "1.0"):
                 raise ToolInputError(f"{name}: a sum names what is not there, or has no weight of 1 or -1.")  # fmt: skip
-            found[f"{role}|{total}"].append((part, Decimal(weight)))
+            found[f"{role}|{total}"].append((part, Decimal(weight).quantize(Decimal(1))))
     return dict(found)
 
 

@@ -123,5 +123,5 @@ def _report(filing: Filing, found: list[Check], shown: list[Fact], path: str) ->
 def _line(check: Check) -> str:
     return (
         f"{check.total.concept}, {check.period}: {check.total.value:f} is reported, the parts are {check.sum:f} "
-        f"(rounding allows {check.allowed:f})"
+        f"(rounding allows {check.allowed.normalize():f})"
     )
