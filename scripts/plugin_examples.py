@@ -348,9 +348,29 @@ def legal() -> None:
         without_times(file)
 
 
+def spoilt_listings() -> None:
+    """Write tables of the legal plugin in which one cell is not what the document says."""
+    import docx  # noqa: PLC0415
+
+    from deskmate_documents.opc import without_times  # noqa: PLC0415
+    from deskmate_legal.tools.cite import authorities_write  # noqa: PLC0415
+
+    context = desk("legal")
+    listed = authorities_write("brief.txt", context).deliverables[0]
+    for part, path, table, column, text in (
+        ("authorities", listed.path, 2, 1, "Marlow v. Denning, 513 U.S. 218"),
+    ):
+        file = keep(context, path, "legal", f"{part}.docx")
+        document = docx.Document(str(file))
+        document.tables[table].rows[1].cells[column].text = text
+        document.save(str(file))
+        without_times(file)
+
+
 if __name__ == "__main__":
     repository()
     patches()
     searched()
     finance()
     legal()
+    spoilt_listings()

@@ -12,7 +12,7 @@ from tests.unit.connectors.scene import FIND, Scene, open_scene
 
 from deskmate.agent.dispatch import Call, Dispatcher
 from deskmate.agent.manifests import digest_of, digest_of_call
-from deskmate.agent.state import Use
+from deskmate.agent.uses import Use
 from deskmate.connectors.pins import specs_of
 from deskmate.types.events import ApprovalAsked, ApprovalGiven, ToolFinished
 from deskmate.types.ids import Digest, ToolUseId

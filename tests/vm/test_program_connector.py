@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from deskmate.discovery.fetching import ProgramOrder, fetch_program
 from deskmate.discovery.guest_wheels import Source
 from deskmate.errors import OutcomeUnknown
 from deskmate.host.adapters import Adapters
+from deskmate.host.kept import forget_kept
 from deskmate.host.programs import connected_program
 from deskmate.types.connectors import ConnectorEntry
 from deskmate.types.places import Places
@@ -19,7 +21,15 @@ from deskmate.types.places import Places
 pytestmark = [pytest.mark.vm, pytest.mark.anyio]
 
 SERVER = """
-import json, os, socket, subprocess, sys
+import json, os, pathlib, socket, subprocess, sys
+
+def kept():
+    file = pathlib.Path("/workspace/kept/count")
+    if not file.parent.is_dir():
+        return 0
+    number = int(file.read_text()) + 1 if file.exists() else 1
+    file.write_text(str(number))
+    return number
 
 def facts():
     def can(work):
@@ -42,6 +52,9 @@ def facts():
         "proxy": can(lambda: socket.create_connection(("127.0.0.1", 3128), 2)),
         "granted": os.listdir("/workspace"),
         "arguments": sys.argv[1:],
+        "translated": any(pathlib.Path(os.environ["HOME"]).rglob("facts_mcp*.pyc")),
+        "kept": kept(),
+        "copied": can(lambda: open("/workspace/papers/a.txt").close()),
         "privileges": [line.split()[1] for line in open("/proc/self/status") if line.startswith(("NoNewPrivs", "CapEff"))],
     }
 
@@ -94,6 +107,8 @@ async def test_a_program_answers_from_a_machine_of_its_own_and_reaches_nothing(
             said.append(json.loads(result.content[0]["text"]))
         assert said[0]["pid"] == said[1]["pid"]
         assert said[0] == said[1]
+        assert (said[0]["kept"], said[0]["copied"]) == (0, False)
+        assert said[0]["translated"]  # it had been loaded once before the freeze
         facts = said[0]
         assert facts["uid"] >= 2001
         assert facts["child"] == str(facts["uid"])
@@ -105,3 +120,20 @@ async def test_a_program_answers_from_a_machine_of_its_own_and_reaches_nothing(
         with pytest.raises(OutcomeUnknown):
             await server.call("die", {}, timeout_s=60, on_progress=lambda line: None)
         assert server.said() == "the program ended with code 9; it said: goodbye"
+
+    papers = tmp_path / "papers"
+    papers.mkdir()
+    (papers / "a.txt").write_text("mine")
+    keeps = replace(program, keeps=True, folders={"papers": str(papers)})
+    for number in (1, 2):  # what it kept is in its next machine, beside another copy of the folder
+        with_files = replace(entry, program=keeps)
+        async with connected_program(with_files, Adapters(places, environ={})) as server:
+            result = await server.call("facts", {}, timeout_s=60, on_progress=lambda line: None)
+            facts = json.loads(result.content[0]["text"])
+            assert (facts["kept"], facts["copied"], facts["cwd"]) == (
+                number,
+                True,
+                "/workspace/kept",
+            )
+            assert sorted(facts["granted"]) == ["kept", "papers"]
+    forget_kept(places, "facts")

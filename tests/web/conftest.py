@@ -18,8 +18,11 @@ from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from deskmate.host import Host
+from deskmate.host.connector_running import Connecting
 from deskmate.host.running import Runs, running
 from deskmate.host.scheduling.by_hand import ByHand
+from deskmate.host.table_running import TablesAtWork
+from deskmate.host.tables import Tables
 from deskmate.testing.fake_sandbox import FakeSandbox
 from deskmate.testing.scripted_model import Line, ScriptedModel
 from deskmate.types.places import Places
@@ -87,8 +90,12 @@ class Opened:
         self, host: Host, places: Places, sign_in: SignIn, page: Page, keep: Callable[[Desk], None]
     ) -> None:
         self._host, self._places, self._sign_in, self._page = host, places, sign_in, page
-        self._keep = keep
+        self._keep, self._tables = keep, host.tables
         self._app: ASGIApp | None = None
+
+    def work_on(self, tables: Tables) -> None:
+        """Work on these tables instead of the host's."""
+        self._tables = lambda: tables
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -104,7 +111,9 @@ class Opened:
             running(self._host, self._places, desk) as runs,
             anyio.create_task_group() as tasks,
         ):
-            desk.open(runs, ByHand(self._host, self._places, runs, tasks))
+            at_work = TablesAtWork(self._tables(), tasks)
+            connecting = Connecting(self._places, tasks)
+            desk.open(runs, ByHand(self._host, self._places, runs, tasks), at_work, connecting)
             tasks.start_soon(desk.hub.flush_often)
             tasks.start_soon(desk.keep_list)
             self._app = make_app(desk, self._sign_in, self._page, port=PORT)
@@ -124,11 +133,17 @@ def serve(places: Places, built_page: Page) -> Iterator[Serve]:
     started: list[TestClient] = []
 
     def start(
-        lines: Sequence[Line] = DONE, *, sandbox: FakeSandbox | None = None, signed_in: bool = True
+        lines: Sequence[Line] = DONE,
+        *,
+        sandbox: FakeSandbox | None = None,
+        signed_in: bool = True,
+        tables: Tables | None = None,
     ) -> Server:
         sign_in, desks = SignIn(places.data / "page"), list[Desk]()
         host = Host(places, sandbox=sandbox or FakeSandbox(), model=ScriptedModel(lines))
         app = Opened(host, places, sign_in, built_page, desks.append)
+        if tables is not None:
+            app.work_on(tables)
         client = TestClient(app, base_url=ORIGIN, raise_server_exceptions=False)
         client.__enter__()
         started.append(client)

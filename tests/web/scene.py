@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+from tests.unit.tables.table_rooms import DocumentBox
 
 from deskmate.host import Host
+from deskmate.host.tables import Tables
 from deskmate.ports import (
     BlobReader,
     ModelReply,
@@ -188,6 +190,18 @@ def make_folder(above: Path) -> Path:
     return folder
 
 
+class Office(Host):
+    """A host whose tables are answered by the real document tools, in this process."""
+
+    def __init__(self, places: Places) -> None:
+        super().__init__(places, sandbox=sandbox(), model=Scripts())
+        self._places = places
+
+    def tables(self) -> Tables:
+        """Return tables with machines of their own."""
+        return Tables(self._places, environ={}, sandbox=DocumentBox())
+
+
 UNBUILT = "unbuilt"
 """A file with this name in the home: the image is not there, and its building goes on as long as the file is."""
 
@@ -217,7 +231,7 @@ def main(home: Path) -> None:
     fake_checks(home)
     places = Places(data=home / "data", cache=home / "cache", config=home / "config")
     door = Door(places)
-    host = Host(places, sandbox=sandbox(), model=Scripts())
+    host = Office(places)
     lock = door.hold()
     with listen(0, kept=door.port()) as own:
         anyio.run(serve, host, places, own, door, lambda address: print(door.link(), flush=True))

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
-from tests.web.browser import AXE, CHROMIUM, DESK, PHONE, Served, looking, served
+from tests.unit.connectors.loopback import loopback
+from tests.web.browser import AXE, CHROMIUM, DESK, PHONE, Looked, Served, looking, served
 from tests.web.places import (
     QUOTE,
     TABLE,
@@ -212,11 +213,14 @@ def test_the_pages_around_threads_are_for_everybody(
             page.get_by_role("link", name="Workbook").click()
         assert taken.value.suggested_filename == f"{TABLE}.xlsx"
 
+        make_table(looked, server)
+
         go("connectors", "Connectors")
         page.get_by_text("2 tools").click()
         page.get_by_label("Whether find_customer may run").select_option("Allowed")
         expect(page.get_by_text("find_customer: kept.").first).to_be_visible()
         held_everywhere(looked, "connectors")
+        connect(looked, server)
 
         go("projects", "Projects")
         page.get_by_role("button", name="Change Harbour deal").click()
@@ -237,6 +241,70 @@ def test_the_pages_around_threads_are_for_everybody(
         expect(page.get_by_text("tailscale serve --bg")).to_be_visible()
         held_everywhere(looked, "a phone")
         assert (looked.outside, looked.complaints) == ([], [])
+
+
+def make_table(looked: Looked, server: Served) -> None:
+    """Make a table by the page, by rules, and see it answered."""
+    page = looked.page
+    page.goto(f"{server.origin}#/tables/new")
+    page.get_by_label("What it is about").fill("What do they say of notice?")
+    page.get_by_role("button", name="Choose a folder").click()
+    picker = page.get_by_role("dialog", name="Choose a folder")
+    picker.get_by_role("button", name="contracts", exact=True).click()
+    expect(picker.get_by_label("Path of the folder")).to_have_value(re.compile("contracts$"))
+    picker.get_by_role("button", name="Use this folder").click()
+    documents = page.get_by_role("list", name="Documents")
+    documents.get_by_role("checkbox", name=re.compile("Playbook")).uncheck()
+    expect(page.get_by_text("1 of 2 documents")).to_be_visible()
+    ask = page.get_by_role("group", name="Question 1")
+    ask.get_by_label("Heading").fill("Notice")
+    ask.get_by_label("The answer is").select_option("A number")
+    ask.get_by_label("Question", exact=True).fill("How many days of notice?")
+    page.get_by_label("Answered by").select_option("offline")
+    expect(page.get_by_text("each question needs a pattern")).to_be_visible()
+    ask.get_by_text("Answer it by rules").click()
+    ask.get_by_label("Patterns").fill(r"\((?P<value>\d+)\) days")
+    held_everywhere(looked, "a table being made")
+    page.reload()  # what was typed is kept
+    expect(page.get_by_label("What it is about")).to_have_value("What do they say of notice?")
+    page.get_by_label("Answered by").select_option("offline")
+    documents.get_by_role("checkbox", name=re.compile("Playbook")).uncheck()
+    page.get_by_role("button", name="See what it takes").press("Enter")
+    price = page.get_by_role("region", name="What it takes")
+    expect(price).to_contain_text("1 document × 1 question = 1 cell, answered by rules only")
+    held_everywhere(looked, "what a table takes")
+    price.get_by_role("button", name="Start").press("Enter")
+    cell = page.get_by_role("region", name="The sheet").get_by_role("button", name="90")
+    cell.click()
+    proof = page.get_by_role("dialog", name="Notice")
+    expect(proof).to_contain_text("ninety (90) days")
+    proof.get_by_role("button", name="Answer it again").click()
+    expect(cell).to_be_visible()
+
+
+def connect(looked: Looked, server: Served) -> None:
+    """Connect a server by the page: see its tools, accept them, and remove it again."""
+    page = looked.page
+    page.goto(f"{server.origin}#/connectors/new")
+    page.get_by_label("Its name here").fill("shop")
+    page.get_by_label("Where it is").select_option("A program, a Python package")
+    page.get_by_role("button", name="Add a secret").click()
+    held_everywhere(looked, "a program being connected")
+    page.get_by_label("Where it is").select_option("At an address")
+    page.get_by_role("button", name="Add a secret").click()
+    page.get_by_role("group", name="Secret 1").get_by_label("Value").fill("s3cret-value")
+    held_everywhere(looked, "a server being connected")
+    with loopback() as remote:
+        page.get_by_label("Address").fill(remote.url)
+        page.get_by_role("button", name="Ask for its tools").press("Enter")
+        way = page.get_by_role("region", name="shop")
+        expect(way.get_by_role("list", name="Its tools")).to_contain_text("Find an order by")
+        held_everywhere(looked, "a server that waits to be accepted")
+        way.get_by_role("button", name="Accept 2 tools as described").press("Enter")
+        expect(page.get_by_text("shop is connected").first).to_be_visible()
+    page.get_by_role("button", name="Remove shop").press("Enter")
+    page.get_by_role("button", name="Remove it for good").press("Enter")
+    expect(page.get_by_role("region", name="shop")).to_have_count(0)
 
 
 def test_who_was_never_here_is_led_from_a_bare_computer_to_a_task_that_runs(

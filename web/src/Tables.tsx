@@ -1,10 +1,11 @@
 // Tables over many documents: how far each is, and its sheet, drawn row by row while it grows.
 import { useEffect, useRef, useState } from "preact/hooks"
-import { get } from "./api"
+import { get, post } from "./api"
 import type { Brief, Cell, Evidence, Line, TableRow, TableRows, Window } from "./contract.gen"
 import { Dialog } from "./Dialog"
-import { ArrowLeft, Download, TableMark } from "./icons"
-import { fail, route } from "./store"
+import { Alert, ArrowLeft, Download, Plus, Square, TableMark } from "./icons"
+import { NewTable } from "./NewTable"
+import { fail, route, tell } from "./store"
 import "./views.css"
 import { count, day, money, name } from "./words"
 
@@ -18,12 +19,23 @@ const WORDS: Record<Status, string> = {
   failed: "failed",
 }
 const SIGNS: Record<Status, string> = { open: "…", checked: "", quoted: "", not_found: "–", disputed: "! ", failed: "✗ " }
+const AGAIN: [Status, string][] = [
+  ["disputed", "disputed"],
+  ["failed", "failed"],
+  ["not_found", "not found"],
+]
+const KINDS: [string, string][] = [
+  ["xlsx", "Workbook"],
+  ["csv", "CSV"],
+  ["json", "JSON"],
+]
 const LOOK_MS = 2000
 const STEP = 100
 const ROW = 33
 
 export function View() {
   const { item } = route.value
+  if (item === "new") return <NewTable />
   return item ? <Sheet key={item} id={item} /> : <All />
 }
 
@@ -42,15 +54,21 @@ function All() {
           <ArrowLeft />
         </a>
         <h1>Tables</h1>
+        <div class="tools">
+          <a class="btn" href="#/tables/new">
+            <Plus /> New table
+          </a>
+        </div>
       </header>
       <div class="form list">
         {found?.length === 0 && (
           <section class="blank">
             <TableMark size={28} />
             <h2>No tables yet</h2>
-            <p>
-              A table asks the same questions of many documents, one row each. Begin one in a terminal: <code>deskmate table run</code>
-            </p>
+            <p>A table asks the same questions of many documents, one row each. Every answer has its quote, and what failed a check is marked.</p>
+            <a class="btn pri" href="#/tables/new">
+              Make a table
+            </a>
           </section>
         )}
         <ul>
@@ -64,7 +82,9 @@ function All() {
                 <progress value={row.done} max={Math.max(row.rows, 1)} aria-label={`${row.done} of ${row.rows} documents`} />
                 <span class="s13 mut">
                   {row.done} of {count(row.rows, "document")} answered. {counts(row)} {day(row.made)}.
+                  {row.doing && ` Now: ${row.doing}.`}
                 </span>
+                {row.problem && <span class="s13 bad">{row.problem}</span>}
               </a>
             </li>
           ))}
@@ -118,6 +138,17 @@ function Sheet({ id }: { id: string }) {
   const table = head?.table
   const columns = head?.columns ?? []
   const rows = table?.rows ?? 0
+  const setRow = (row: TableRow) => setHead((was) => was && { ...was, table: row })
+  const more = async (what: { statuses?: Status[]; cells?: string[] }) => {
+    try {
+      setRow(await post<TableRow>(`/api/tables/${id}/resume`, what))
+      setPicked(null)
+      tell("It goes on. What is answered stays.")
+    } catch (error) {
+      fail(error)
+    }
+  }
+  const stop = () => post<TableRow>(`/api/tables/${id}/stop`).then(setRow, fail)
   const shape = { gridTemplateColumns: `56px 220px ${columns.map(() => "180px").join(" ")}` }
   const seen = Array.from({ length: Math.max(0, Math.min(rows, span[1]) - span[0]) }, (_, at) => span[0] + at + 1)
   return (
@@ -129,22 +160,47 @@ function Sheet({ id }: { id: string }) {
         <h1>{table?.question ?? "…"}</h1>
         {table && <span class={`state ${table.working ? "info" : ""}`}>{table.working ? `Working: ${table.done} of ${table.rows}` : `${table.done} of ${table.rows}`}</span>}
         <div class="tools">
-          {["xlsx", "csv"].map((kind) => (
+          {table?.here && (
+            <button class="sm" onClick={stop}>
+              <Square size={14} /> Stop
+            </button>
+          )}
+          {table && !table.working && table.done < table.rows && (
+            <button class="sm pri" onClick={() => more({})}>
+              Go on
+            </button>
+          )}
+          {KINDS.map(([kind, words]) => (
             <a key={kind} class="btn sm" href={`/api/tables/${id}/export?kind=${kind}`} download>
-              <Download size={14} /> {kind === "xlsx" ? "Workbook" : "CSV"}
+              <Download size={14} /> {words}
             </a>
           ))}
         </div>
       </header>
+      {table?.problem && !table.working && (
+        <div class="notice bad" role="alert">
+          <Alert />
+          <p>
+            <b>The work broke off.</b> {table.problem}
+          </p>
+        </div>
+      )}
       {table && (
-        <p class="legend">
+        <div class="legend">
           <span>{counts(table)}</span>
           <span>
             By {table.model === "offline" ? "rules only" : table.model}, {money(table.cost_usd)}
             {table.budget_usd !== null && ` of ${money(table.budget_usd)}`}
           </span>
+          {table.doing && <span>{table.doing}</span>}
           <span class="mut">Choose a cell to see what it rests on.</span>
-        </p>
+          {!table.working &&
+            AGAIN.filter(([status]) => table.cells[status]).map(([status, words]) => (
+              <button key={status} class="sm" onClick={() => more({ statuses: [status] })}>
+                Answer the {table.cells[status]} {words} again
+              </button>
+            ))}
+        </div>
       )}
       <div class="sheetbox" ref={box} onScroll={scrolled} tabIndex={0} role="region" aria-label="The sheet">
         <div class="grid" role="table" aria-label={table?.question ?? "Table"} aria-rowcount={rows + 1} aria-colcount={columns.length + 2} style={{ height: `${(rows + 1) * ROW}px` }}>
@@ -177,7 +233,7 @@ function Sheet({ id }: { id: string }) {
           })}
         </div>
       </div>
-      {picked && <Proof id={id} row={picked[0]} column={picked[1]} question={columns.find((one) => one.name === picked[1])?.question ?? ""} close={() => setPicked(null)} />}
+      {picked && <Proof id={id} row={picked[0]} column={picked[1]} question={columns.find((one) => one.name === picked[1])?.question ?? ""} close={() => setPicked(null)} again={working ? undefined : () => more({ cells: [`${picked[0]}:${picked[1]}`] })} />}
     </div>
   )
 }
@@ -196,7 +252,7 @@ function Value({ cell, pick }: { cell: Brief | undefined; pick: () => void }) {
   )
 }
 
-function Proof({ id, row, column, question, close }: { id: string; row: number; column: string; question: string; close: () => void }) {
+function Proof({ id, row, column, question, close, again }: { id: string; row: number; column: string; question: string; close: () => void; again?: () => void }) {
   const [found, setFound] = useState<Evidence | null>(null)
   useEffect(() => void get<Evidence>(`/api/tables/${id}/rows/${row}`).then(setFound).catch(fail), [])
   const cell = found?.cells.find((one) => one.column === column)
@@ -221,6 +277,12 @@ function Proof({ id, row, column, question, close }: { id: string; row: number; 
             {place && `, ${place}`}
             {cell.by && `. Answered by ${cell.by}`}
           </p>
+          <footer>
+            <span class="mut s13">{again ? "The document is read again for this cell." : "It can be answered again when the work is done."}</span>
+            <button disabled={!again} onClick={again}>
+              Answer it again
+            </button>
+          </footer>
         </>
       )}
     </Dialog>

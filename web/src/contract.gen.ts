@@ -132,6 +132,18 @@ export interface Differences {
   changes: Shown[]
 }
 
+export interface Document {
+  name: string
+  size: number
+}
+
+export interface Documents {
+  folder: string
+  files: Document[]
+  others: number
+  cut: boolean
+}
+
 export interface Ended {
   reason: "done" | "rejected" | "needs_you" | "over_budget" | "stopped" | "failed"
   text: string
@@ -273,6 +285,14 @@ export interface Noted {
   kind: "noted"
 }
 
+export interface Offered {
+  name: string
+  about: string
+  arguments: string[]
+  says: string
+  differs: string[]
+}
+
 export interface Pages {
   first: number
   pictures: string[]
@@ -321,6 +341,17 @@ export interface Policy {
   mode: "ask" | "auto-read" | "auto"
   rules: Rule[]
   budget_usd: number | null
+}
+
+export interface Priced {
+  id: string
+  rows: number
+  columns: number
+  model: string
+  sampled: number
+  estimate_usd: number | null
+  budget_usd: number | null
+  unreadable: Record<string, string>
 }
 
 export interface Progress {
@@ -479,6 +510,9 @@ export interface TableRow {
   budget_usd: number | null
   calls: number
   working: boolean
+  here: boolean
+  doing: string
+  problem: string
 }
 
 export interface TableRows {
@@ -544,6 +578,23 @@ export interface Turn {
   note: string
   thread: string
   deadline: string
+}
+
+export interface Underway {
+  name: string
+  kind: "add" | "login" | "review"
+  step: "fetching" | "fetched" | "asking" | "login wanted" | "login" | "shown" | "done" | "failed"
+  url: string
+  server: string
+  line: string
+  login: string
+  login_host: string
+  program: string[]
+  tools: Offered[]
+  gone: string[]
+  left_out: Record<string, string>
+  problem: string
+  hint: string
 }
 
 export interface Unlisted {

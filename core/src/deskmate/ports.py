@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
+from deskmate.types.connectors import Given, Question
 from deskmate.types.events import Event, Payload
 from deskmate.types.files import (
     Deliverable,
@@ -92,7 +93,9 @@ class Windowed(Protocol):
 class ToolOutcome:
     """What a tool call gave. `structured`: the tool's JSON result where it has one.
 
-    `needs`: workspace paths that it looked for and whose content was not in the machine.
+    `needs`: workspace paths that it looked for and whose content was not in the machine. `held`: content of evidence
+    that is in no granted folder, by digest. `question`: what a connector's server has to know of the user first; the call
+    is made again with the answer.
     """
 
     text: str
@@ -102,6 +105,8 @@ class ToolOutcome:
     deliverables: tuple[Deliverable, ...] = ()
     wrote: bool = False
     needs: tuple[str, ...] = ()
+    held: Mapping[Digest, bytes] = field(default_factory=dict, repr=False)
+    question: Question | None = None
 
 
 CallState = Literal["unknown", "running", "finished"]
@@ -397,10 +402,17 @@ class Connector(Protocol):
         """Return its tools as last pinned."""
 
     async def call(
-        self, tool: str, arguments: Mapping[str, Any], *, record: Record, on_progress: Progress
+        self,
+        tool: str,
+        arguments: Mapping[str, Any],
+        *,
+        record: Record,
+        on_progress: Progress,
+        answers: Sequence[Given] = (),
     ) -> ToolOutcome:
         """Call one tool, by its wire name; `record` stores what is sent for it, before it is sent.
 
+        `answers`: what the user said to the server's questions when it was called before.
         Raises ToolError where nothing was done, OutcomeUnknown if it was sent and the answer was lost.
         """
 

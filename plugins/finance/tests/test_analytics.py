@@ -189,4 +189,4 @@ def test_what_cannot_be_used_is_refused(
 def test_a_negative_debit_is_a_credit(tmp_path: Path) -> None:
     (tmp_path / "j.csv").write_text(HEAD + "1,2025-03-03,6000,-5.00,,,,\n")
     (line,) = read_postings(tmp_path / "j.csv", "j.csv", {}).lines
-    assert (line.debit, line.credit) == (0, Decimal("5.00"))
+    assert (line.debit, line.credit) == (Decimal(), Decimal("5.00"))

@@ -29,7 +29,7 @@ def test_prompts_fit_their_budget() -> None:
 def test_procedures_call_tools_of_this_plugin_with_their_parameters() -> None:
     tools = {f"legal__{t.name}": t.function for t in deskmate_legal.deskmate_tools(CONTEXT)}
     procedures = list(PACKAGE.glob("skills/*/procedure.toml"))
-    assert len(procedures) == 3
+    assert len(procedures) == 4
     for path in procedures:
         steps = tomllib.loads(path.read_text("utf-8"))["steps"]
         for step in steps:
@@ -40,7 +40,7 @@ def test_procedures_call_tools_of_this_plugin_with_their_parameters() -> None:
 def test_importing_the_plugin_loads_no_document_library() -> None:
     code = (
         "import sys, deskmate_legal; "
-        "print([n for n in ('docx', 'lxml', 'yaml', 'jsonschema', 'pypdfium2') if n in sys.modules])"
+        "print([n for n in ('docx', 'eyecite', 'lxml', 'yaml', 'jsonschema', 'pypdfium2') if n in sys.modules])"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"

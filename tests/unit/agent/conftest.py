@@ -299,6 +299,7 @@ class Lab:
     redact: Callable[[ToolOutcome], ToolOutcome] = lambda outcome: outcome
     waiting: Waiting | None = None
     taken: list[str] = field(default_factory=list)
+    subagents: int = 0
 
     @property
     def results(self) -> list[tuple[str, str, bool]]:
@@ -363,6 +364,7 @@ class Lab:
             take_content=self.take_content,
             tools_off=self.tools_off,
             egress=self.egress,
+            subagents=self.subagents,
         )
         return Driver(world, setup, self.seen.append, patience=self.patience)
 

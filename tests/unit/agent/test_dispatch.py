@@ -8,7 +8,7 @@ import pytest
 
 from deskmate.agent.dispatch import Call, Dispatcher, bound, check_arguments, finished
 from deskmate.agent.manifests import digest_of
-from deskmate.agent.state import Use
+from deskmate.agent.uses import Use
 from deskmate.errors import ToolInputError
 from deskmate.ports import ToolOutcome
 from deskmate.testing.memory import MemoryBlobs

@@ -10,7 +10,7 @@ import pytest
 from deskmate.agent.context import build_request
 from deskmate.agent.dispatch import Dispatcher
 from deskmate.agent.skills import Reading, find_skill, is_paged, read_skill, search_skills
-from deskmate.agent.state import Use
+from deskmate.agent.uses import Use
 from deskmate.errors import ToolInputError
 from deskmate.types.events import Event, ModelReplied, ToolFinished, UserSaid
 from deskmate.types.foreign import Category, ForeignText

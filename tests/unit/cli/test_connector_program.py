@@ -10,10 +10,11 @@ from tests.unit.connectors.fake_program import program_entry
 from tests.unit.discovery.test_fetching import wheel
 
 from deskmate.cli.connector import command
-from deskmate.cli.connector_program import command_for, program_folder, stderr_lines
+from deskmate.cli.connector_program import command_for, stderr_lines
 from deskmate.cli.output import Session
 from deskmate.connectors.book import Book
 from deskmate.errors import PluginError, UserError
+from deskmate.host.connector_making import program_folder
 from deskmate.types.places import Places
 
 

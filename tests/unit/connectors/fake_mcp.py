@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from deskmate.connectors.logins import Logins
-from deskmate.connectors.pins import read_listing
+from deskmate.connectors.pins import read_offered
 from deskmate.connectors.vault import Vault
 from deskmate.host.connecting import Means, connected
-from deskmate.protocol.remote import RemoteServer
+from deskmate.protocol.remote import Offered, RemoteServer
 from deskmate.testing.fake_internet import FakeAnswer, FakeInternet, FakeRequest
 from deskmate.types.connectors import ConnectorEntry
 from deskmate.types.events import Payload
@@ -38,10 +38,14 @@ def text(words: str, **more: Any) -> dict[str, Any]:
 class FakeMcp:
     """`results`: tool → its result, or what makes it of the arguments. `raw`: answers a method in place of all that.
 
+    `prompts`: those that it has; `resources`: address → a part of what it holds; None: it offers none of the kind.
     `modern`: it speaks the newer generation. `as_events`: it answers in a stream of events.
     """
 
     tools: Sequence[Mapping[str, Any]] = (tool("find"),)
+    prompts: Sequence[Mapping[str, Any]] | None = None
+    resources: Mapping[str, Mapping[str, Any]] | None = None
+    templates: Sequence[Mapping[str, Any]] = ()
     results: dict[str, Any] = field(default_factory=dict)
     modern: bool = True
     as_events: bool = False
@@ -87,12 +91,16 @@ class FakeMcp:
         )
         match method:
             case "server/discover" if self.modern:
-                return {**about, "supportedVersions": ["2026-07-28"], "capabilities": {"tools": {}}}
+                return {
+                    **about,
+                    "supportedVersions": ["2026-07-28"],
+                    "capabilities": self._capabilities(),
+                }
             case "initialize" if not self.modern:
                 info = {"name": "Fake", "version": "1"}
                 return {
                     "protocolVersion": "2025-11-25",
-                    "capabilities": {"tools": {}},
+                    "capabilities": self._capabilities(),
                     "serverInfo": info,
                 }
             case "tools/list":
@@ -101,12 +109,42 @@ class FakeMcp:
                 found = self.results.get(params["name"], text("ok"))
                 found = found(params.get("arguments")) if callable(found) else found
                 return {**({"resultType": "complete"} if self.modern else {}), **found}
+        return self._beside_tools(method, params, about)
+
+    def _capabilities(self) -> dict[str, Any]:
+        has = {"tools": self.tools, "prompts": self.prompts, "resources": self.resources}
+        return {name: {} for name, rows in has.items() if rows is not None}
+
+    def _beside_tools(self, method: str, params: Json, about: Json) -> Any:
+        match method:
+            case "prompts/list" if self.prompts is not None:
+                return {**about, "prompts": list(self.prompts)}
+            case "prompts/get":
+                words = f"Review it {params.get('arguments', {}).get('how', 'well')}."
+                message = {"role": "user", "content": {"type": "text", "text": words}}
+                return {**_done(about), "messages": [message]}
+            case "resources/templates/list":
+                return {**about, "resourceTemplates": list(self.templates)}
+            case "resources/list" if self.resources is not None:
+                rows = [{"uri": uri, "name": uri.rpartition("/")[2]} for uri in self.resources]
+                return {**about, "resources": rows}
+            case "resources/read" if self.resources and params["uri"] in self.resources:
+                part = {"uri": params["uri"], **self.resources[params["uri"]]}
+                return {**about, "contents": [part]}
         return None
+
+
+def _done(about: Json) -> dict[str, Any]:
+    return {"resultType": "complete"} if about else {}
 
 
 def entry_for(server: FakeMcp, name: str = "crm", **more: Any) -> ConnectorEntry:
     """Return a connector whose tools are accepted as the server has them now."""
-    pins = read_listing(name, tuple(server.tools)).tools
+    templates = tuple(server.templates) if server.resources is not None else None
+    offered = Offered(
+        tools=tuple(server.tools), prompts=tuple(server.prompts or ()), templates=templates
+    )
+    pins = read_offered(name, offered).tools
     return ConnectorEntry(**{"name": name, "url": URL, "tools": pins, "timeout_s": 5, **more})
 
 

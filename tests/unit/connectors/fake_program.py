@@ -49,6 +49,13 @@ for line in sys.stdin:
         if mode == "garbage":
             print('{"jsonrpc": "2.0", "id": ', flush=True)
             print("not json at all", flush=True)
+        if mode == "ask":
+            form = {"type": "object", "properties": {"size": {"type": "string"}}}
+            asked = {"message": "Which size?", "requestedSchema": form}
+            print(json.dumps({"jsonrpc": "2.0", "id": "a", "method": "elicitation/create", "params": asked}), flush=True)
+            told = json.loads(sys.stdin.readline())["result"]
+            print(json.dumps({"jsonrpc": "2.0", "id": number, "result": {"content": [{"type": "text", "text": json.dumps(told)}]}}), flush=True)
+            continue
         size = 3_000_000 if mode == "huge" else 400_000 if mode == "large" else 1
         words = message["params"]["arguments"].get("q", "") * size
         if mode == "where":

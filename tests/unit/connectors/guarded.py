@@ -21,7 +21,10 @@ from tests.unit.connectors.loopback import Shop, loopback
 
 @dataclass(slots=True)
 class Guarded:
-    """The shop behind OAuth 2.1. `spoil`: changes what the authorization server says of itself."""
+    """The shop behind OAuth 2.1. `spoil`: changes what the authorization server says of itself.
+
+    `device_answers`: errors that a device gets for its code, one a time, before it gets a token.
+    """
 
     shop: Shop = field(default_factory=Shop)
     spoil: dict[str, Any] = field(default_factory=dict)
@@ -32,6 +35,8 @@ class Guarded:
     clients: list[str] = field(default_factory=list)
     made: int = 0
     expires_in: int = 3600
+    device_answers: list[str] = field(default_factory=list)
+    asked: list[dict[str, str]] = field(default_factory=list)
 
     @property
     def base(self) -> str:
@@ -61,6 +66,7 @@ class Guarded:
                 Route("/register", self.register, methods=["POST"]),
                 Route("/authorize", self.authorize),
                 Route("/token", self.token, methods=["POST"]),
+                Route("/device", self.device, methods=["POST"]),
                 Mount("/", guarded),
             ],
         )
@@ -74,6 +80,7 @@ class Guarded:
             "issuer": self.base,
             "authorization_endpoint": f"{self.base}/authorize",
             "token_endpoint": f"{self.base}/token",
+            "device_authorization_endpoint": f"{self.base}/device",
             "registration_endpoint": f"{self.base}/register",
             "response_types_supported": ["code"],
             "code_challenge_methods_supported": ["S256"],
@@ -92,6 +99,19 @@ class Guarded:
         answer = urlencode({"code": "the-code", "state": asked["state"]})
         return RedirectResponse(f"{asked['redirect_uri']}?{answer}")
 
+    async def device(self, request: Request) -> Response:
+        rows = parse_qs((await request.body()).decode())
+        self.seen.append("device")
+        self.asked.append({key: values[0] for key, values in rows.items()})
+        found = {
+            "device_code": "the-device",
+            "user_code": "WDJB-MJHT",
+            "verification_uri": f"{self.base}/activate",
+            "expires_in": 600,
+            "interval": 5,
+        }
+        return JSONResponse({**found, **self.spoil.get("device", {})})
+
     async def token(self, request: Request) -> Response:
         given = {
             key: values[0] for key, values in parse_qs((await request.body()).decode()).items()
@@ -104,6 +124,11 @@ class Guarded:
                 given["code"]
             ):
                 return JSONResponse({"error": "invalid_grant"}, status_code=400)
+        elif given["grant_type"].endswith(":device_code"):
+            if given["device_code"] != "the-device":
+                return JSONResponse({"error": "invalid_grant"}, status_code=400)
+            if self.device_answers:
+                return JSONResponse({"error": self.device_answers.pop(0)}, status_code=400)
         elif given.get("refresh_token") != f"refresh-token-{self.made}":
             return JSONResponse({"error": "invalid_grant"}, status_code=400)
         self.made += 1

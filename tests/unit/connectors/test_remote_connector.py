@@ -15,7 +15,7 @@ from deskmate.connectors.pins import Drift
 from deskmate.connectors.remote import FAILURES_LIMIT, RemoteConnector
 from deskmate.errors import OutcomeUnknown, ProtocolError, ToolError
 from deskmate.ports import Record, ToolOutcome
-from deskmate.protocol.remote import RemoteResult
+from deskmate.protocol.remote import Offered, RemoteResult
 from deskmate.types.connectors import ConnectorEntry, ToolSetting
 
 pytestmark = pytest.mark.anyio
@@ -44,9 +44,9 @@ class Server:
     def said(self) -> str:
         return ""
 
-    async def list_tools(self) -> tuple[Mapping[str, Any], ...]:
+    async def offered(self) -> Offered:
         self.lists += 1
-        return tuple(self.rows)
+        return Offered(tools=tuple(self.rows))
 
     async def call(self, name: str, arguments: Mapping[str, Any], **options: Any) -> RemoteResult:
         self.calls.append(name)
@@ -197,7 +197,7 @@ async def test_a_server_that_is_not_ready_in_time_is_an_error_and_nothing_was_se
                 await anyio.sleep_forever()
             yield self
 
-        async def list_tools(self) -> tuple[Mapping[str, Any], ...]:
+        async def offered(self) -> Offered:
             await anyio.sleep_forever()
             raise AssertionError
 

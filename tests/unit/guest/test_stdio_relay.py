@@ -107,3 +107,56 @@ def test_only_a_connector_s_program_outlives_its_call(tmp_path: Path) -> None:
 
     assert place("deskmate_guest.stdio").keeps
     assert not place("deskmate_guest.workspace").keeps
+
+
+TALKS = """
+import json, pathlib, sys
+heard = []
+for line in sys.stdin:
+    message = json.loads(line)
+    heard.append(message["method"])
+    if "id" in message:
+        print("a greeting", flush=True)
+        print(json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": {}}), flush=True)
+pathlib.Path("heard").write_text(" ".join(heard))
+"""
+
+
+def test_a_program_is_loaded_once_and_ended_as_a_client_ends_it(
+    context: ToolContext, tmp_path: Path
+) -> None:
+    assert relay.warm(context, ["{python}", "-c", TALKS], {}).startswith("it listed its tools")
+    heard = "initialize notifications/initialized tools/list"
+    assert (tmp_path / "heard").read_text() == heard  # it came to its own end
+    assert relay._running == []
+
+
+@pytest.mark.parametrize("code", ["raise SystemExit(1)", "print('no JSON')"])
+def test_a_program_that_does_not_get_so_far_is_no_fault(context: ToolContext, code: str) -> None:
+    assert relay.warm(context, ["{python}", "-c", code], {}).startswith("it gave no list")
+
+
+def test_one_that_hangs_is_ended(context: ToolContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay, "LONGEST_LOAD_S", 0.3)
+    code = "import time; time.sleep(60)"
+    assert relay.warm(context, ["{python}", "-c", code], {}).startswith("it gave no list")
+    with pytest.raises(ToolError, match="cannot be started"):
+        relay.warm(context, ["/nowhere/at/all"], {})
+
+
+def test_what_is_translated_stays_in_the_program_s_folder_and_is_found_by_the_next_start(
+    context: ToolContext, tmp_path: Path
+) -> None:
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    (packages / "their_module.py").write_text("X = 1\n")
+    variables = {"PYTHONPATH": str(packages)}
+    relay.warm(context, ["{python}", "-c", "import their_module"], variables)
+    assert not (packages / "__pycache__").exists()
+    assert list((tmp_path / ".translated" / "python").rglob("their_module*.pyc"))
+
+
+def test_a_program_starts_in_the_folder_that_it_keeps(context: ToolContext, tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    run(context, "import os\nprint(os.getcwd())")
+    assert until(context, b"\n") == f"{tmp_path}/kept\n".encode()

@@ -14,7 +14,12 @@ from deskmate.connectors.pins import drift
 from deskmate.errors import UserError
 from deskmate.host.adapters import Adapters
 from deskmate.host.programs import look_at_program
-from deskmate.types.connectors import ConnectorEntry, SecretVariable, ToolSetting
+from deskmate.types.connectors import (
+    ConnectorAsked,
+    ConnectorEntry,
+    SecretVariable,
+    ToolSetting,
+)
 from deskmate.types.events import ToolFinished
 from deskmate.types.network import NetworkRule
 from deskmate_guest.stdio import relay
@@ -72,6 +77,20 @@ async def test_a_program_starts_once_a_run_and_rests_between_calls(
     assert [fact.text for fact in await scene.facts(done.thread, ToolFinished)] == ["x", "y"]
     assert isinstance(scene.sandbox, RelaySandbox)
     assert scene.sandbox.calls.count("start") == 1
+
+
+async def test_a_program_of_the_older_protocol_asks_and_its_call_is_made_again_with_the_answer(
+    scene: Scene, tmp_path: Path
+) -> None:
+    keep(scene, tmp_path, "ask")
+    parked = await scene.run(FIND, "Ok.")
+    assert parked.reason == "needs_you"
+    assert "crm asks: Which size?" in parked.text
+    done = await scene.run(thread=parked.thread, text="large", connectors=())
+    (fact,) = await scene.facts(done.thread, ToolFinished)
+    assert fact.text == '{"action": "accept", "content": {"size": "large"}}'
+    (asked,) = await scene.facts(done.thread, ConnectorAsked)
+    assert asked.question.message == "Which size?"
 
 
 async def test_a_program_that_crashes_in_a_call_is_told_and_started_anew_for_the_next(

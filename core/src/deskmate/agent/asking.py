@@ -122,6 +122,7 @@ class ModelCaller:
             self._setup.registry,
             self._world.model.name,
             tools_off=self._setup.tools_off,
+            delegates=self._setup.subagents > 0,
         )
         limit = output_limit(window_of(self._world.model), request.max_tokens)
         return replace(request, max_tokens=limit)

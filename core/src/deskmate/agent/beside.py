@@ -1,13 +1,14 @@
-"""Work that needs no machine, done beside one that waits for it, but not for ever."""
+"""Work beside other work: what needs no machine beside one that waits for it, but not for ever; and several at once."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Self
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from typing import Any, Self, TypeVar
 
 import anyio
 from anyio.abc import TaskGroup
 
+T = TypeVar("T")
 IDLE_S = 600.0
 """A machine that waits longer than this for a model or a person gives its memory back."""
 
@@ -61,3 +62,16 @@ class Beside:
             await done.wait()
         if failure:
             raise failure[0]
+
+
+async def together(one: Callable[[T], Coroutine[Any, Any, None]], batch: Iterable[T]) -> None:
+    """Run all at once; an error comes out as itself, so that who must act is still known."""
+    try:
+        async with anyio.create_task_group() as group:
+            for item in batch:
+                group.start_soon(one, item)
+    except BaseExceptionGroup as errors:
+        first: BaseException = errors
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        raise first from None

@@ -109,6 +109,7 @@ class Compactor:
             self._setup.registry,
             self._world.model.name,
             tools_off=self._setup.tools_off,
+            delegates=self._setup.subagents > 0,
         )
         return tokens_of(self._journal.state, size_of(request))
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 
 from deskmate.agent.conversation import messages_of
+from deskmate.agent.delegate_tool import DELEGATE_TOOL
 from deskmate.agent.memory import MEMORY_TOOLS, project_in
 from deskmate.agent.recall import THREAD_TOOLS
 from deskmate.agent.skills import READ, catalogue, skill_tools, suggestions
@@ -32,7 +33,12 @@ ANY_KIND = "*"
 
 
 def build_request(
-    events: Iterable[Event], registry: Registry, model: str, *, tools_off: str = ""
+    events: Iterable[Event],
+    registry: Registry,
+    model: str,
+    *,
+    tools_off: str = "",
+    delegates: bool = False,
 ) -> ModelRequest:
     """Return the next request.
 
@@ -40,13 +46,14 @@ def build_request(
     kinds of files that the thread has, so that the prefix stays the same over a thread's life and can be cached; the
     date and the folders stand in the conversation.
     `tools_off`: why there is no virtual machine; then only connectors' tools are offered, and the model is told.
+    `delegates`: it may have sub-agents.
     """
     log = tuple(events)
     shared = _system(registry, tools_off)
     return ModelRequest(
         model=model,
         system=(*shared, *_instructions(log)),
-        tools=_tools(log, registry, model, bool(tools_off)),
+        tools=_tools(log, registry, model, off=bool(tools_off), delegates=delegates),
         messages=messages_of(log, suggestions(registry), whole=model == "offline"),
         skills=registry.skills,
         shared=len(shared),
@@ -99,12 +106,15 @@ def _kinds(events: Iterable[Event]) -> Iterator[frozenset[str]]:
                     yield frozenset(f".{name}" for name in names)
 
 
-def _tools(log: Sequence[Event], registry: Registry, model: str, off: bool) -> tuple[ToolSpec, ...]:
+def _tools(
+    log: Sequence[Event], registry: Registry, model: str, *, off: bool, delegates: bool
+) -> tuple[ToolSpec, ...]:
     """Return the tools of a request; a model that follows rules picks from all, and reads none of them."""
     if model == "offline":
         return _outside(registry) if off else tools_of(registry)
     offered = _outside(registry) if off else offered_tools(log, registry)
-    return (*THREAD_TOOLS, *(MEMORY_TOOLS if project_in(log) else ()), *offered)
+    own = (*THREAD_TOOLS, DELEGATE_TOOL) if delegates and not off else THREAD_TOOLS
+    return (*own, *(MEMORY_TOOLS if project_in(log) else ()), *offered)
 
 
 def _system(registry: Registry, tools_off: str) -> tuple[str, ...]:

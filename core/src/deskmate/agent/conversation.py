@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from deskmate.agent.compaction import anchor_of, head_of, last_compaction
 from deskmate.agent.memory import in_words
 from deskmate.agent.recall import READ
-from deskmate.agent.state import ASK
+from deskmate.agent.uses import ASK
+from deskmate.types.connectors import ConnectorAsked
 from deskmate.types.events import (
     ApplyFinished,
     ApplyStarted,
@@ -53,6 +54,7 @@ class _Talk:
         self.messages: list[Message] = []
         self.order: list[ToolUseId] = []
         self.questions: list[ToolUseId] = []
+        self.elicited: set[ToolUseId] = set()
         self.results: dict[ToolUseId, ToolResult] = {}
         self.texts: list[Text] = []
         self.paused = False
@@ -147,11 +149,19 @@ class _Talk:
             ):
                 request = self.requests[arguments]
                 self.say((ALLOWED if allow else REFUSED).format(request=request))
+            case ConnectorAsked(tool_use_id=use):
+                self.questions.append(use)
+                self.elicited.add(use)
             case Validated(passed=False, findings=findings):
                 self.say(findings_text(findings))
 
-    def has_open_question(self) -> bool:
-        return any(use not in self.results for use in self.questions)
+    def takes_answer(self) -> bool:
+        """Say whether the user's words answer a question; a server's is answered once, its result may take longer."""
+        open_ = [use for use in self.order if use in self.questions and use not in self.results]
+        if open_ and open_[0] in self.elicited:
+            self.elicited.discard(open_[0])
+            self.questions.remove(open_[0])
+        return bool(open_)
 
     def finish(self) -> tuple[Message, ...]:
         self.flush()
@@ -190,7 +200,7 @@ def messages_of(
         match event.payload:
             case UserSaid(text=text):
                 talk.time = event.time
-                if not talk.has_open_question():
+                if not talk.takes_answer():
                     talk.say(_circumstances(event.time, talk.grants))
                     talk.recall_notes()
                     if note := beside(text):

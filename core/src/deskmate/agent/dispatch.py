@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deskmate.agent.context import tools_of
+from deskmate.agent.delegate_tool import DELEGATE_TOOL
 from deskmate.agent.manifests import digest_of_call
 from deskmate.agent.memory import MEMORY_TOOLS
 from deskmate.agent.policy import Exposure, is_over, judge, later
 from deskmate.agent.recall import READ as RECALL_READ
 from deskmate.agent.recall import THREAD_TOOLS, Recall
 from deskmate.agent.skills import READ, SEARCH, Reading, read_skill, search_skills
-from deskmate.agent.state import Use
+from deskmate.agent.uses import Use
 from deskmate.errors import ToolDenied, ToolError, ToolInputError
 from deskmate.ports import Blobs, ToolOutcome
 from deskmate.types.events import ApprovalAsked, Outcome, ToolFinished
@@ -42,7 +43,7 @@ class Dispatcher:
     `exposure`: what the conversation has seen. `now`: the time, for approvals that expire. `config`: the plugins'
     settings, which texts of skills may name. `thread`: its id. `connected`: what texts may call a connector → its name.
     `recall`: reads the thread's log again, at most `result_limit` characters at once. `remembers`: the thread is
-    in a project.
+    in a project. `delegates`: it may have sub-agents.
     """
 
     registry: Registry
@@ -56,6 +57,7 @@ class Dispatcher:
     connected: Mapping[str, str] = field(default_factory=dict)
     recall: Recall | None = None
     remembers: bool = False
+    delegates: bool = False
     result_limit: int = 40_000
 
     def prepare(self, use: Use) -> Call | ApprovalAsked | ToolFinished:
@@ -74,7 +76,7 @@ class Dispatcher:
         spec = self._spec(use.use.name)
         if spec is None:
             return None
-        here = spec in MEMORY_TOOLS
+        here = spec in (*MEMORY_TOOLS, DELEGATE_TOOL)
         return Call(
             use=use, spec=spec, outside=not here and spec.plugin in self.connectors, here=here
         )
@@ -92,6 +94,7 @@ class Dispatcher:
 
     def _spec(self, name: str) -> ToolSpec | None:
         own = (*THREAD_TOOLS, *(MEMORY_TOOLS if self.remembers else ()))
+        own += (DELEGATE_TOOL,) if self.delegates else ()
         known = (*own, *tools_of(self.registry))
         return next((tool for tool in known if tool.name == name), None)
 
@@ -115,7 +118,7 @@ class Dispatcher:
             raise ToolDenied(f"Denied: {judgement.why}")
         if judgement.decision == "ask" and (asked := self._question(call, judgement.why)):
             return asked
-        if self.tools_off and not (call.outside or call.here):
+        if self.tools_off and (call.spec is DELEGATE_TOOL or not (call.outside or call.here)):
             raise ToolInputError(f"Tools are off: {self.tools_off}")
         return call
 

@@ -70,7 +70,7 @@ class Driver:
         self._beside = Beside(self._bench.drop, patience.idle_s)
         self._hearing = Hearing(world.waiting, self._journal)
         self._model = ModelCaller(world, setup, self._journal, self._keeper, patience)
-        self._tools = Toolbox(world, setup, self._bench, self._journal)
+        self._tools = Toolbox(world, setup, self._bench, self._journal, partial(_drive, patience))
         self._delivery = Delivery(world, setup, self._bench, self._journal)
 
     async def run(self, said: UserSaid | None = None) -> RunFinished | None:
@@ -182,3 +182,10 @@ class Driver:
             expires=later(now(), VALID_S) if answer else "",
         )
         await self._journal.record(given)
+
+
+async def _drive(
+    patience: Patience, world: World, setup: Setup, observe: Observer, said: UserSaid | None
+) -> RunFinished | None:
+    """Carry on the run of a sub-agent."""
+    return await Driver(world, setup, observe, patience=patience).run(said)

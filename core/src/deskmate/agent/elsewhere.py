@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import anyio
 
 from deskmate.agent import memory as memory_notes
@@ -10,10 +12,13 @@ from deskmate.agent.journal import Journal
 from deskmate.agent.world import World
 from deskmate.errors import OutcomeUnknown, ToolError, ToolInputError
 from deskmate.ports import ToolOutcome
+from deskmate.types.connectors import ConnectorAsked
 from deskmate.types.events import ToolStarted
 
 GRACE_S = 30.0
 """How much longer than the guest the host waits for a call before it takes the answer for lost."""
+QUESTIONS = 5
+"""How often a server may ask the user before one call."""
 UNKNOWN = (
     "Outcome unknown: the call was sent and its answer was lost. It may have had its effect. "
     "It is not repeated by itself; ask the user what to do."
@@ -66,6 +71,7 @@ class Elsewhere:
 
     async def _run_outside(self, call: Call, limit_bytes: int) -> None:
         connector = self._world.connectors[call.spec.plugin]
+        given = call.use.elicited
         try:
             with anyio.fail_after(call.spec.timeout_s + GRACE_S):
                 answer = await connector.call(
@@ -73,6 +79,7 @@ class Elsewhere:
                     call.use.use.input,
                     record=self._journal.record,
                     on_progress=self._journal.progress,
+                    answers=given,
                 )
                 outcome = self._world.redact(answer)
         except ToolError as error:
@@ -82,6 +89,16 @@ class Elsewhere:
         except (OutcomeUnknown, TimeoutError):
             await self._journal.record(closed(call.use, "unknown", UNKNOWN))
             return
+        if outcome.question is not None and len(given) < QUESTIONS:
+            asked = ConnectorAsked(tool_use_id=call.use.use.id, question=outcome.question)
+            await self._journal.record(asked)
+            return
+        if (
+            outcome.text != answer.text
+        ):  # a secret was taken out, so the words are not those of the source
+            outcome = replace(outcome, evidence=(), held={})
+        for content in outcome.held.values():
+            self._world.blobs.put(content)
         result = finished(
             call.use, outcome, self._world.blobs, limit_bytes, untrusted=True, private=True
         )

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from deskmate.agent.dispatch import closed
 from deskmate.agent.manifests import read_base, read_plan_states
-from deskmate.agent.state import State, Use, fold
+from deskmate.agent.state import State, fold
+from deskmate.agent.uses import Use
 from deskmate.ports import BlobReader
 from deskmate.types.events import (
     ApplyFinished,

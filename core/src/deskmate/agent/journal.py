@@ -28,11 +28,17 @@ class Journal:
 
     async def record(self, *payloads: Payload) -> None:
         """Store payloads durably, all or none."""
+        await self.append(*payloads)
+
+    async def append(self, *payloads: Payload) -> tuple[Event, ...]:
+        """Store payloads durably, all or none, and return their events."""
         async with self._writing:
-            for event in await self._store.append(*payloads):
+            stored = await self._store.append(*payloads)
+            for event in stored:
                 self.events.append(event)
                 self.state = advance(self.state, event)
                 self._observe(event)
+        return stored
 
     def progress(self, line: str) -> None:
         """Tell the observer what is going on now."""

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from deskmate.agent.limits import calls_exceeded, exceeded
-from deskmate.agent.state import RUNNABLE, TOO_LONG, State, Use, fold
+from deskmate.agent.state import RUNNABLE, TOO_LONG, State, fold
+from deskmate.agent.uses import Use
 from deskmate.types.events import Event, FinishReason
 from deskmate.types.messages import GAVE_UP, text_of
 
@@ -172,6 +173,8 @@ def _why_cut(state: State) -> str:
 
 def question_of(use: Use) -> str:
     """Return the words of a question to the user."""
+    if use.server_asks is not None:
+        return use.server_asks.text
     question = use.use.input.get("question")
     return (
         question if isinstance(question, str) and question else "The agent waits for your answer."

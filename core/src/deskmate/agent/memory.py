@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from deskmate.agent.state import State, Use
+from deskmate.agent.state import State
+from deskmate.agent.uses import Use
 from deskmate.errors import ToolInputError
 from deskmate.ports import Memory
 from deskmate.types.events import Event, MemoryTold, Payload, ProjectSet, Remembered, ToolFinished

@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from deskmate.agent.policy import Exposure
+from deskmate.agent.uses import Use
+from deskmate.types.connectors import ConnectorAsked, Given
 from deskmate.types.events import (
     ApplyFinished,
     ApprovalAsked,
@@ -32,6 +34,7 @@ from deskmate.types.events import (
     RunFinished,
     RunResumed,
     SandboxOpened,
+    SubagentDid,
     ThreadCreated,
     ThreadForked,
     ToolFinished,
@@ -42,49 +45,15 @@ from deskmate.types.events import (
 from deskmate.types.files import Deliverable, Grant
 from deskmate.types.ids import Digest, ThreadId, ToolUseId
 from deskmate.types.limits import Limits, Usage, add_usage
-from deskmate.types.messages import ToolUse, tool_uses_of
+from deskmate.types.messages import tool_uses_of
 from deskmate.types.network import READING
 from deskmate.types.policy import Rules
-
-ASK = "workspace__ask"
-"""The tool whose result is the user's next message."""
+from deskmate.types.subagents import told, usage_of
 
 TOO_LONG = "model_context_window_exceeded"
 """Stop reason of a reply that the context window has no room for."""
 RUNNABLE = ("tool_use", "end_turn", "stop_sequence", "")
 """Stop reasons after which a reply's tool uses are whole and may run. Some servers send none."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Use:
-    """One tool use of the last reply and what became of it.
-
-    `answer`: what the user said to a question. `overtaken`: the user said something new before it
-    was finished. `restores`: how many machines were restored since it was started. `sent`: since it was
-    started, a request went out that may have changed something.
-    """
-
-    use: ToolUse
-    asked: ApprovalAsked | None = None
-    decision: ApprovalGiven | None = None
-    started: ToolStarted | None = None
-    finished: ToolFinished | None = None
-    answer: str | None = None
-    overtaken: bool = False
-    restores: int = 0
-    sent: bool = False
-
-    @property
-    def is_question(self) -> bool:
-        """Say whether it waits for the user's words."""
-        return self.use.name == ASK
-
-    @property
-    def waits(self) -> bool:
-        """Say whether a person has to answer before it can go on."""
-        if self.is_question:
-            return self.answer is None
-        return self.asked is not None and self.decision is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,7 +230,7 @@ def _overtake(uses: tuple[Use, ...], text: str) -> tuple[Use, ...]:
         if use.finished is not None:
             result.append(use)
         elif use.is_question and not answered:
-            result.append(replace(use, answer=text))
+            result.append(use.answered(text))
             answered = True
         else:
             result.append(replace(use, overtaken=True))
@@ -275,10 +244,6 @@ def _resumed(state: State, payload: RunResumed) -> dict[str, Any]:
     return changes
 
 
-def _finished_run(state: State, payload: RunFinished) -> dict[str, Any]:
-    return {"ended": payload}
-
-
 def _base(state: State, payload: BaseTaken) -> dict[str, Any]:
     changes = {"base": payload.manifest, "contents": (), "lost": (), "rebase": False}
     changes |= {"applied": (), "based": tuple(grant.name for grant in state.grants)}
@@ -290,7 +255,7 @@ def _with_files(state: State) -> dict[str, Any]:
     return {"foreign": True, "exposure": replace(state.exposure, private=True)}
 
 
-def _content(state: State, payload: ContentTaken) -> dict[str, Any]:
+def _content(state: State, payload: Any) -> dict[str, Any]:
     return {
         "contents": (*state.contents, payload.manifest),
         "lost": (*state.lost, *payload.lost),
@@ -310,13 +275,8 @@ def _asked_model(state: State, payload: ModelAsked) -> dict[str, Any]:
 
 
 def _compacted(state: State, payload: Compacted) -> dict[str, Any]:
-    changes: dict[str, Any] = {
-        "usage": add_usage(state.usage, payload.usage),
-        "spent_usd": state.spent_usd + (payload.usage.cost_usd or 0.0),
-        "squeezed": True,
-        "failures": 0,
-        "failure": None,
-    }
+    changes: dict[str, Any] = {"squeezed": True, "failures": 0, "failure": None}
+    changes |= _spent(state, payload.usage)
     if state.reply is not None and state.reply.stop_reason == TOO_LONG:
         changes |= {"reply": None, "uses": ()}  # asked anew, in less room
     return changes
@@ -324,19 +284,29 @@ def _compacted(state: State, payload: Compacted) -> dict[str, Any]:
 
 def _replied(state: State, payload: ModelReplied) -> dict[str, Any]:
     prompt = payload.usage.prompt_tokens
-    return {
+    return _spent(state, payload.usage) | {
         "measured": (state.asked_size, prompt) if state.asked_size and prompt else state.measured,
         "squeezed": state.squeezed and payload.stop_reason == TOO_LONG,
         "reply": payload,
         "uses": tuple(Use(use=use) for use in tool_uses_of(payload.content)),
         "turn": state.turn + 1,
-        "usage": add_usage(state.usage, payload.usage),
-        "spent_usd": state.spent_usd + (payload.usage.cost_usd or 0.0),
         "failures": 0,
         "failure": None,
         "cuts": state.cuts + 1 if payload.stop_reason == "max_tokens" else 0,
         "answered": state.verdict is not None,
     }
+
+
+def _subagent_did(state: State, payload: SubagentDid) -> dict[str, Any]:
+    """What its calls cost is the run's; and what it read of the base is there for the checks."""
+    if usage := usage_of(payload):
+        return _spent(state, usage)
+    return _content(state, told(payload)) if payload.kind == ContentTaken.__name__ else {}
+
+
+def _spent(state: State, usage: Usage) -> dict[str, Any]:
+    known = usage.cost_usd or 0.0
+    return {"usage": add_usage(state.usage, usage), "spent_usd": state.spent_usd + known}
 
 
 def _failed(state: State, payload: ModelFailed) -> dict[str, Any]:
@@ -345,10 +315,6 @@ def _failed(state: State, payload: ModelFailed) -> dict[str, Any]:
 
 def _on_use(state: State, use_id: ToolUseId, **changes: Any) -> tuple[Use, ...]:
     return tuple(replace(use, **changes) if use.use.id == use_id else use for use in state.uses)
-
-
-def _policy(state: State, payload: PolicySet) -> dict[str, Any]:
-    return {"rules": payload.rules}
 
 
 def _approval_asked(state: State, payload: ApprovalAsked) -> dict[str, Any]:
@@ -369,6 +335,18 @@ def _approval_given(state: State, payload: ApprovalGiven) -> dict[str, Any]:
     elif state.ended is not None and state.ended.reason == "needs_you":
         changes["ended"] = None
     return changes
+
+
+def _connector_asked(state: State, payload: ConnectorAsked) -> dict[str, Any]:
+    """The call ended without an effect, as the server was told that nobody can answer; it waits to be made again."""
+    return {
+        "uses": tuple(
+            replace(use, started=None, elicited=(*use.elicited, Given(question=payload.question)))
+            if use.use.id == payload.tool_use_id
+            else use
+            for use in state.uses
+        )
+    }
 
 
 def _approval_used(state: State, payload: ApprovalUsed) -> dict[str, Any]:
@@ -469,7 +447,7 @@ _HANDLERS: Mapping[type, Callable[[State, Any], dict[str, Any]]] = {
     MemoryTold: _memory,
     UserSaid: _said,
     RunResumed: _resumed,
-    RunFinished: _finished_run,
+    RunFinished: lambda state, payload: {"ended": payload},
     BaseTaken: _base,
     ContentTaken: _content,
     SandboxOpened: _opened,
@@ -480,15 +458,17 @@ _HANDLERS: Mapping[type, Callable[[State, Any], dict[str, Any]]] = {
     ApprovalAsked: _approval_asked,
     ApprovalGiven: _approval_given,
     ApprovalUsed: _approval_used,
-    PolicySet: _policy,
+    PolicySet: lambda state, payload: {"rules": payload.rules},
     Refused: _refused,
     ToolStarted: _started,
     EgressAsked: _egress_asked,
     EgressEnded: _egress_ended,
+    ConnectorAsked: _connector_asked,
     ToolFinished: _finished,
     CheckpointMade: _checkpoint,
     ChangesStaged: _staged,
     Validated: _validated,
     ApplyFinished: _dropped,
     ChangesDiscarded: _dropped,
+    SubagentDid: _subagent_did,
 }

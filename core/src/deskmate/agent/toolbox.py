@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
-from typing import Any
 
 import anyio
 
 from deskmate.agent.asking import one_line
+from deskmate.agent.beside import together
 from deskmate.agent.contents import needed
+from deskmate.agent.delegate_tool import DELEGATE_TOOL
+from deskmate.agent.delegation import Delegation, Drive
 from deskmate.agent.dispatch import Call, Dispatcher, closed, finished
 from deskmate.agent.elsewhere import GRACE_S, UNKNOWN, Elsewhere, begin
 from deskmate.agent.journal import Journal
 from deskmate.agent.recall import Recall
-from deskmate.agent.state import Use
+from deskmate.agent.uses import Use
 from deskmate.agent.window import result_limit, window_of
 from deskmate.agent.workbench import Workbench
 from deskmate.agent.world import Setup, World
@@ -40,7 +42,10 @@ RULES_ONLY_RESULT_BYTES = 4 << 20
 class Toolbox:
     """Runs the tool uses of one thread."""
 
-    def __init__(self, world: World, setup: Setup, bench: Workbench, journal: Journal) -> None:
+    def __init__(
+        self, world: World, setup: Setup, bench: Workbench, journal: Journal, drive: Drive
+    ) -> None:
+        """`drive`: carries out the runs of sub-agents."""
         self._world = world
         self._setup = setup
         self._bench = bench
@@ -48,6 +53,7 @@ class Toolbox:
         self._tools_off = setup.tools_off
         self._not_supplied = 0
         self._elsewhere = Elsewhere(world, journal)
+        self._delegation = Delegation(world, setup, bench, journal, drive)
 
     @property
     def dispatcher(self) -> Dispatcher:
@@ -66,6 +72,7 @@ class Toolbox:
             recall=Recall(self._journal.events, self._world.blobs),
             result_limit=self._limit,
             remembers=self._world.memory is not None,
+            delegates=self._setup.subagents > 0,
         )
 
     @property
@@ -113,6 +120,9 @@ class Toolbox:
         results = []
         for use in uses:
             call = self.dispatcher.call_of(use)
+            if call is not None and call.spec is DELEGATE_TOOL:
+                results.append(self._delegation.cut(use, why, self._limit))
+                continue
             leaves = call is not None and (call.outside or call.here)
             unknown = use.started is not None and (use.sent or leaves)
             results.append(
@@ -139,7 +149,14 @@ class Toolbox:
                     return
             else:
                 for call in batch:
-                    await self._elsewhere.run(call, self._limit)
+                    await self._run_elsewhere(call)
+
+    async def _run_elsewhere(self, call: Call) -> None:
+        if call.spec is DELEGATE_TOOL:
+            await begin(self._journal, call)
+            await self._delegation.run(call, self._limit)
+        else:
+            await self._elsewhere.run(call, self._limit)
 
     async def _machine(self, batch: Sequence[Call]) -> Machine | None:
         """Return the machine; if there is none to be had, give the batch results that say so."""
@@ -207,7 +224,7 @@ class Toolbox:
             for call in batch:
                 await one(call)
         else:
-            await _together(one, batch)
+            await together(one, batch)
         for call, outcome in later if not lost else ():
             try:
                 await self._store(call, await self._with_content(machine, call, outcome))
@@ -300,18 +317,3 @@ class Toolbox:
                 return self._world.redact(outcome)
         except TimeoutError as error:
             raise SandboxUnavailable(f"{call.spec.name} gave no answer in time.") from error
-
-
-async def _together(
-    one: Callable[[Call], Coroutine[Any, Any, None]], batch: Sequence[Call]
-) -> None:
-    """Run all at once; an error comes out as itself, so that who must act is still known."""
-    try:
-        async with anyio.create_task_group() as group:
-            for call in batch:
-                group.start_soon(one, call)
-    except BaseExceptionGroup as errors:
-        first: BaseException = errors
-        while isinstance(first, BaseExceptionGroup):
-            first = first.exceptions[0]
-        raise first from None

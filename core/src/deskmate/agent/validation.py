@@ -17,14 +17,16 @@ from deskmate.types.events import (
     DeliverableSigned,
     EgressAsked,
     Event,
+    SubagentDid,
     ToolFinished,
     UserSaid,
     Validated,
 )
-from deskmate.types.files import Deliverable, Difference, Entry, Evidence
+from deskmate.types.files import HELD, Deliverable, Difference, Entry, Evidence
 from deskmate.types.findings import Finding
 from deskmate.types.ids import Digest, RunId
 from deskmate.types.registry import Registry
+from deskmate.types.subagents import told
 
 ATTEMPTS = 2
 DEADLINE_S = 900.0
@@ -64,6 +66,8 @@ def build_validation(
         wanted = {item.path for item in evidence} | {item.path for item in chosen}
         wanted |= {change.path for change in difference.changes}
         originals = {path: sha256 for path, sha256 in originals.items() if path in wanted}
+    # what a connector's server sent is no file of the user's, and the host holds the very words
+    originals |= {path: source for path, source in _held(events).items() if path not in files}
     return ValidationRequest(
         deliverables=chosen,
         files={item.path: contents[item.path] for item in chosen if item.path in contents},
@@ -107,12 +111,26 @@ def _facts(events: Iterable[Event]) -> dict[str, Any]:
 
 
 def _evidence(events: Iterable[Event]) -> tuple[Evidence, ...]:
-    """All evidence of the thread; a later one of the same id replaces the earlier."""
+    """All evidence of the thread and its sub-agents; a later one of the same id replaces the earlier."""
     found: dict[str, Evidence] = {}
     for event in events:
-        if isinstance(event.payload, ToolFinished):
-            found |= {item.id: item for item in event.payload.evidence}
+        payload = event.payload
+        if isinstance(payload, SubagentDid) and payload.kind == ToolFinished.__name__:
+            payload = told(payload)
+        if isinstance(payload, ToolFinished):
+            found |= {item.id: item for item in payload.evidence}
     return tuple(found.values())
+
+
+def _held(events: Iterable[Event]) -> dict[str, Digest]:
+    """Return the sources that came from connectors, path → digest; no machine's tool can claim one."""
+    return {
+        item.path: item.source
+        for event in events
+        if isinstance(event.payload, ToolFinished) and event.payload.private
+        for item in event.payload.evidence
+        if item.path.startswith(HELD)
+    }
 
 
 def inputs_of(request: ValidationRequest, registry: Registry, flavour: Flavour = "base") -> Digest:

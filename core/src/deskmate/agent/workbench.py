@@ -117,6 +117,25 @@ class Workbench:
         self._flavour = "office"
         await self.drop()
 
+    async def files(self) -> tuple[Entry, ...]:
+        """Return the entries of the workspace as the thread's last call left them; no machine is opened for it.
+
+        Raises what reading the folders raises.
+        """
+        state = self._journal.state
+        if not self.is_open and (state.base is None or state.rebase):
+            await self._take_base(state)
+            state = self._journal.state
+        assert state.base is not None
+        blobs = self._world.blobs
+        entries = {e.path: e for e in read_base(blobs, state.base, state.contents, state.lost)}
+        if state.checkpoint is not None and state.dirty:
+            for change in read_checkpoint(blobs, state.checkpoint).changes.changes:
+                entries.pop(change.path, None)
+                if change.after is not None:
+                    entries[change.path] = change.after
+        return tuple(entries[path] for path in sorted(entries))
+
     async def drop(self) -> None:
         """Power the machine off; what is not in a checkpoint is gone."""
         self._machine = None

@@ -77,7 +77,7 @@ class Setup:
     setting → value. `take_base`, `take_content`: blocking, run in a thread of their own. `tools_off`: why there is no
     virtual machine, empty if there is one; its tools are then not offered, and never run elsewhere. `egress`:
     makes each machine's way out; None: there is none. `rules`: of the user on connectors' tools, in every thread.
-    `connected`: what a text may call a connector → its name.
+    `connected`: what a text may call a connector → its name. `subagents`: how many may work at once, 0: there are none.
     """
 
     registry: Registry
@@ -89,3 +89,4 @@ class Setup:
     egress: MakeEgress | None = None
     rules: tuple[Rule, ...] = ()
     connected: Mapping[str, str] = field(default_factory=dict)
+    subagents: int = 0

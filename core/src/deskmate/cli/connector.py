@@ -14,23 +14,26 @@ from deskmate.cli.connector_adding import (
     agree_to,
     ask_secrets,
     book_of,
-    check_free,
     count_tools,
-    in_browser,
+    logged_in,
     show,
 )
 from deskmate.cli.connector_program import (
-    ProgramOptions,
-    forget_program,
     forgotten_unless_kept,
     program_entry,
     program_facts,
-    program_lines,
     program_options,
     stderr_lines,
 )
 from deskmate.cli.output import Session, json_option, say, say_json
 from deskmate.errors import UserError
+from deskmate.host.connector_making import (
+    ProgramOptions,
+    accepted,
+    check_free,
+    forget,
+    program_lines,
+)
 from deskmate.types.connectors import ConnectorEntry, ToolSetting
 
 if TYPE_CHECKING:
@@ -75,6 +78,7 @@ def command() -> None:
     help="Send a secret of yours in a header: 'Authorization=Bearer TOKEN'. SECRET is its name, not its value.",
 )
 @click.option("--login", is_flag=True, help="Log in to it in your browser (OAuth).")
+@click.option("--device", is_flag=True, help="Log in to it with a code, in a browser elsewhere.")
 @click.option(
     "--timeout", "timeout_s", type=click.IntRange(1, 3600), default=60, help="Seconds of one call."
 )
@@ -90,6 +94,7 @@ def add_command(  # noqa: PLR0913 - one parameter an option, as click wants it
     categories: tuple[str, ...],
     headers: tuple[str, ...],
     login: bool,
+    device: bool,
     timeout_s: int,
     yes: bool,
     as_json: bool,
@@ -113,7 +118,7 @@ def add_command(  # noqa: PLR0913 - one parameter an option, as click wants it
     from deskmate.connectors.way import parse_server  # noqa: PLC0415
 
     options = ProgramOptions(**program)
-    check_free(session, book_of(session), name)
+    check_free(session.places, name)
     address = _address(url, program=bool(options))
     base = ConnectorEntry(name=name, url="")
     if plugin:
@@ -124,11 +129,11 @@ def add_command(  # noqa: PLR0913 - one parameter an option, as click wants it
         url=address or base.url,
         categories=tuple(dict.fromkeys((*own, *base.categories))),
         headers=tuple(parse_header(text) for text in headers) or base.headers,
-        login=login,
+        login=login or device,
         timeout_s=timeout_s,
     )
     if options:
-        if entry.headers or login:
+        if entry.headers or entry.login:
             raise UserError(
                 "A program has no headers and no login.", hint="Give it a secret: --secret-env"
             )
@@ -143,7 +148,7 @@ def add_command(  # noqa: PLR0913 - one parameter an option, as click wants it
         )
         agree_to(yes, f"Ask {entry.url} for its tools{sends}?", f"{name} is not connected")
     ask_secrets(session, entry)
-    add_entry(session, entry, yes=yes, as_json=as_json)
+    add_entry(session, entry, yes=yes, as_json=as_json, device=device)
 
 
 def _address(words: tuple[str, ...], *, program: bool) -> str:
@@ -169,15 +174,22 @@ def _address(words: tuple[str, ...], *, program: bool) -> str:
     "--port", type=click.IntRange(0, 65535), default=0, help="Where your browser is sent back to."
 )
 @click.option("--no-browser", is_flag=True, help="Show the address only, and open no browser.")
+@click.option(
+    "--device",
+    is_flag=True,
+    help="Show a code to be typed in a browser on any other device; for a machine without one.",
+)
 @click.pass_obj
-def login_command(session: Session, name: str, client_id: str, port: int, no_browser: bool) -> int:
+def login_command(
+    session: Session, /, name: str, client_id: str, port: int, no_browser: bool, device: bool
+) -> int:
     """Log in to the server of a connector (OAuth 2.1). Its tokens are kept where `deskmate secret` keeps yours."""
     from deskmate.connectors.pins import drift  # noqa: PLC0415
 
     book = book_of(session)
     entry = book.get(name)
-    found, listing = in_browser(
-        session, entry, port=port, client_id=client_id, browser=not no_browser
+    found, listing = logged_in(
+        session, entry, port=port, client_id=client_id, browser=not no_browser, device=device
     )
     changed = drift(entry.tools, listing.tools)
     book.save(replace(found, off={**entry.off, **changed.off()}))
@@ -336,12 +348,7 @@ def review_command(session: Session, name: str, yes: bool) -> None:
     for line in tool_lines(replace(entry, tools=new), {}, whole=True):
         show(line)
     agree_to(yes, "Accept this?", f"{name} stays as it was, without what changed")
-    kept = {
-        tool: setting
-        for tool, setting in entry.settings.items()
-        if tool not in drift.off() or setting.decision == "deny"
-    }
-    book.save(replace(found, tools=listing.tools, off={}, settings=kept))
+    book.save(accepted(entry, found, listing))
     say(f"{name} has {count_tools(len(listing.tools))} as they are now.")
 
 
@@ -434,19 +441,9 @@ def _change(
 @click.pass_obj
 def remove_command(session: Session, name: str) -> int:
     """Forget a connector and its secrets; threads that had it go on without it."""
-    from deskmate.connectors.logins import Logins  # noqa: PLC0415
-    from deskmate.connectors.vault import open_vault  # noqa: PLC0415
-
-    book = book_of(session)
-    if not book.remove(name):
+    known, forgotten = forget(session.places, name)
+    if not known:
         say(f"There is no connector {name}.")
         return 1
-    forget_program(session.places, name)
-    vault = open_vault(session.places.config)
-    entry = ConnectorEntry(name=name, url="")
-    Logins(session.places.config, vault).forget(entry)
-    forgotten = [secret for kept, secret in vault.names() if kept == entry.owner]
-    for secret in forgotten:
-        vault.remove(entry.owner, secret)
     say(f"{name} is forgotten{', and its secrets' if forgotten else ''}.")
     return 0

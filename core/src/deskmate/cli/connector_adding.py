@@ -25,21 +25,6 @@ def book_of(session: Session) -> Book:
     return Book(session.places.config)
 
 
-def check_free(session: Session, book: Book, name: str) -> None:
-    """Raise UserError unless a new connector may have this name."""
-    from deskmate.cli.plugin import installed_plugins  # noqa: PLC0415
-    from deskmate.connectors.book import check_name  # noqa: PLC0415
-
-    check_name(name)
-    if book.find(name) is not None:
-        hint = f"Choose another name, or take it away first: deskmate connector remove {name}"
-        raise UserError(f"There is a connector {name} already.", hint=hint)
-    if name in {plugin.name for plugin in installed_plugins(session).plugins}:
-        raise UserError(
-            f"A plugin is called {name}.", hint=f"Choose another name, such as my-{name}."
-        )
-
-
 def ask_secrets(session: Session, entry: ConnectorEntry) -> None:
     """Ask at the terminal for secrets that are not kept yet. Raises UserError where nobody is there."""
     from deskmate.connectors.vault import open_vault  # noqa: PLC0415
@@ -60,14 +45,18 @@ def ask_secrets(session: Session, entry: ConnectorEntry) -> None:
         vault.set(entry.owner, name, str(value).strip())
 
 
-def add_entry(session: Session, entry: ConnectorEntry, *, yes: bool, as_json: bool) -> None:
-    """Look at a server, ask the user, and keep the connector. Raises UserError."""
+def add_entry(
+    session: Session, entry: ConnectorEntry, *, yes: bool, as_json: bool, device: bool = False
+) -> None:
+    """Look at a server, ask the user, and keep the connector. `device`: who logs in does so elsewhere. Raises UserError."""
     from deskmate.cli.connector_words import tool_lines  # noqa: PLC0415
     from deskmate.host.connecting import LoginWanted, look_at  # noqa: PLC0415
 
     try:
         found, listing = (
-            in_browser(session, entry) if entry.login else anyio.run(look_at, session.places, entry)
+            logged_in(session, entry, device=device)
+            if entry.login
+            else anyio.run(look_at, session.places, entry)
         )
     except LoginWanted as error:
         hint = "Log in to it: add --login. Or give it a key: add --secret-header 'Authorization=Bearer TOKEN'"
@@ -77,7 +66,7 @@ def add_entry(session: Session, entry: ConnectorEntry, *, yes: bool, as_json: bo
             f"  {entry.name} wants to know who you are. Log in in your browser?", err=True
         ):
             raise UserError(f"{entry.name} is not connected.", hint=hint) from error
-        found, listing = in_browser(session, entry)
+        found, listing = logged_in(session, entry)
     found = replace(found, tools=listing.tools)
     show(f"{entry.name}: {found.server or 'a server without a name'}, {entry.url}")
     for line in tool_lines(found, listing.left_out, whole=True):
@@ -103,19 +92,22 @@ def _log_out(session: Session, entry: ConnectorEntry) -> None:
     Logins(session.places.config, open_vault(session.places.config)).forget(entry)
 
 
-def in_browser(
+def logged_in(
     session: Session,
     entry: ConnectorEntry,
     *,
     port: int = 0,
     client_id: str = "",
     browser: bool = True,
+    device: bool = False,
 ) -> tuple[ConnectorEntry, Listing]:
-    """Have the user log in to a server, and return what it offers. Raises UserError."""
-    from deskmate.cli.connector_words import open_page  # noqa: PLC0415
-    from deskmate.host.connecting import log_in  # noqa: PLC0415
+    """Have the user log in to a server, here or with a code elsewhere, and return what it offers. Raises UserError."""
+    from deskmate.cli.connector_words import open_page, show_code  # noqa: PLC0415
+    from deskmate.host.connecting import log_in, log_in_elsewhere  # noqa: PLC0415
 
     async def work() -> tuple[ConnectorEntry, Listing]:
+        if device:
+            return await log_in_elsewhere(session.places, entry, show_code, client_id=client_id)
         return await log_in(
             session.places,
             entry,

@@ -37,7 +37,8 @@ def cost(session: Session, thread: str | None, calls: bool, as_json: bool) -> No
         for call in found.calls if calls else ():
             if call.run == run.run:
                 what = "summary" if call.purpose else f"turn {call.turn}"
-                say(f"  {call.seq:>5}  {what:<8}  {call.model}: {in_words(call.usage)}")
+                what = f"{call.subagent} {what}".strip()
+                say(f"  {call.seq:>5}  {what:<11}  {call.model}: {in_words(call.usage)}")
         if run.unanswered:
             say(
                 f"  {run.unanswered} more brought no reply; what the server asks for them is not known here"

@@ -15,6 +15,8 @@ from deskmate.types.events import (
     RunFinished,
     RunResumed,
     SandboxOpened,
+    SubagentDid,
+    SubagentStarted,
     Validated,
 )
 from deskmate.types.progress import Counted
@@ -44,7 +46,7 @@ def lines_of(payload: Payload) -> tuple[Line, ...]:
         case Validated(findings=findings):
             errors = sum(finding.level == "error" for finding in findings)
             return (Line("✗", f"the output checks found {errors} error(s)", "red"),)
-    line = _one_line(payload)
+    line = _of_subagent(payload) or _one_line(payload)
     return (line,) if line else ()
 
 
@@ -56,6 +58,18 @@ def _staged(staged: ChangesStaged) -> tuple[Line, ...]:
     if staged.created or staged.modified or staged.deleted:
         lines.insert(0, Line("•", f"changes waiting for you: {counts}", "cyan"))
     return tuple(lines)
+
+
+def _of_subagent(payload: Payload) -> Line | None:
+    match payload:
+        case SubagentStarted(child=child, title=title, files=files):
+            return Line("•", f"sub-agent {child} reads {files} file(s): {title}", "cyan")
+        case SubagentDid(child=child, kind="RunFinished", fact={"reason": "done"}):
+            return Line("✓", f"sub-agent {child} has its answer", "green")
+        case SubagentDid(child=child, kind="RunFinished", fact=fact):
+            why = fact.get("text") or str(fact.get("reason", "")).replace("_", " ")
+            return Line("!", f"sub-agent {child} has no answer: {why}", "yellow")
+    return None
 
 
 def _one_line(payload: Payload) -> Line | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from deskmate.store.rows import parsed
 from deskmate.types.codec import from_json
-from deskmate.types.connectors import ConnectorsSet
+from deskmate.types.connectors import ConnectorAsked, ConnectorsSet
 from deskmate.types.events import (
     KINDS,
     ApplyFinished,
@@ -44,13 +44,17 @@ def log_line(row: tuple[Any, ...]) -> str:
     """Return the line for a checked row of a log."""
     seq, time, kind, payload, *_ = row
     data = parsed(payload)
-    usual = _USUAL.get(kind)
-    words = usual(data) if usual else _text(from_json(KINDS[kind], data))
+    words = _words(kind, data)
     text = " ".join(words[:_MOSTLY_ENOUGH].split())
     if len(text) <= _LIMIT and len(words) > _MOSTLY_ENOUGH:
         text = " ".join(words[:_ENOUGH].split())
     cut = text if len(text) <= _LIMIT else text[: _LIMIT - 1] + "…"
     return f"{seq:>5}  {time[:19]}  {kind:<16}  {cut}"
+
+
+def _words(kind: str, data: Mapping[str, Any]) -> str:
+    usual = _USUAL.get(kind)
+    return usual(data) if usual else _text(from_json(KINDS[kind], data))
 
 
 def _reply(content: Iterable[Mapping[str, Any]]) -> str:
@@ -75,6 +79,10 @@ _USUAL: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "UserSaid": lambda data: str(data["text"]),
     "CheckpointMade": _size,
     "BaseTaken": _size,
+    "SubagentStarted": lambda data: f"{data['child']}: {data['title']}, {data['files']} files",
+    "SubagentDid": lambda data: (
+        f"{data['child']} {data['kind']}: {_words(data['kind'], data['fact'])}"
+    ),
 }
 """Words of the kinds that logs are full of; no object is made for them."""
 
@@ -146,6 +154,8 @@ def _network_text(payload: object) -> str:
             )
         case EgressAsked(method=method, host=host, path=path, allowed=allowed, why=why):
             return f"{'' if allowed else 'REFUSED '}{method} {host}{path}: {why}"
+        case ConnectorAsked(question=question):
+            return question.text
         case EgressEnded(status=status, sent=sent, received=received, why=why):
             return f"{status or 'no answer'}, {sent} bytes sent, {received} received {why}"
     return ""

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import click
 
+from deskmate.cli.happenings import lines_of
 from deskmate.cli.output import plain
 from deskmate.ports import Delta
 from deskmate.types.events import (
@@ -22,6 +23,8 @@ from deskmate.types.events import (
     RunFinished,
     RunResumed,
     SandboxOpened,
+    SubagentDid,
+    SubagentStarted,
     ToolFinished,
     ToolStarted,
     Validated,
@@ -62,6 +65,9 @@ class Renderer:
                 self._verdict(verdict)
             case ToolStarted(tool=tool, tool_use_id=use):
                 self._line("▸", f"{tool}{self._arguments(use)}", "blue")
+            case SubagentStarted() | SubagentDid() as payload:
+                for one in lines_of(payload):
+                    self._line(one.mark, one.text, one.colour)
             case payload:
                 if line := _one_line(payload):
                     self._line(*line)

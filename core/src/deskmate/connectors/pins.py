@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from deskmate.connectors.offering import PROMPT, beside_tools, plain_name
+from deskmate.protocol.remote import Offered
 from deskmate.shown import one_line
 from deskmate.types.connectors import ConnectorEntry, PinnedTool, RemoteTool
 from deskmate.types.ids import Digest
@@ -62,27 +64,31 @@ class Drift:
 
 
 def read_listing(connector: str, rows: Sequence[Mapping[str, Any]]) -> Listing:
-    """Return what a server listed, pinned; names that cannot be told apart or used are left out."""
-    tools: list[PinnedTool] = []
+    """Return the tools that a server listed, pinned; names that cannot be told apart or used are left out."""
+    return read_offered(connector, Offered(tools=tuple(rows)))
+
+
+def read_offered(connector: str, offered: Offered) -> Listing:
+    """Return what a server has, pinned: its tools, its prompts, and the two tools that list and read its resources."""
+    rows = offered.tools
+    tools: dict[str, PinnedTool] = {}
     left_out: dict[str, str] = {}
     wires: set[str] = set()
-    seen: set[str] = set()
-    for row in rows[:TOOLS_LIMIT]:
-        name = str(row.get("name", ""))
-        if name in seen:
-            left_out[_short(name)] = "it is listed twice; the first one counts"
-            continue
-        seen.add(name)
-        tool = _tool(name, row)
-        if why := why_unusable(tool):
-            left_out[_short(name)] = why
-            continue
-        wire = wire_name(connector, name, wires)
-        wires.add(wire)
-        tools.append(PinnedTool(tool=tool, wire=wire, digest=digest_of_tool(connector, tool)))
+    listed = [_tool(str(row.get("name", "")), row) for row in rows[:TOOLS_LIMIT]]
+    for tool in (*listed, *beside_tools(offered)):
+        if tool.name in tools or _short(tool.name) in left_out:
+            left_out[_short(tool.name)] = "it is listed twice; the first one counts"
+        elif why := why_unusable(tool):
+            left_out[_short(tool.name)] = why
+        else:
+            wire = wire_name(connector, plain_name(tool), wires)
+            wires.add(wire)
+            tools[tool.name] = PinnedTool(
+                tool=tool, wire=wire, digest=digest_of_tool(connector, tool)
+            )
     for row in rows[TOOLS_LIMIT:]:
         left_out[_short(str(row.get("name", "")))] = f"only the first {TOOLS_LIMIT} tools count"
-    return Listing(tools=tuple(tools), left_out=left_out)
+    return Listing(tools=tuple(tools.values()), left_out=left_out)
 
 
 def _tool(name: str, row: Mapping[str, Any]) -> RemoteTool:
@@ -167,6 +173,7 @@ def _facts(tool: RemoteTool) -> dict[str, Any]:
         "input_schema": dict(tool.input_schema),
         "output_schema": tool.output_schema,
         "hints": dict(tool.hints),
+        **({"kind": tool.kind} if tool.kind != "tool" else {}),
     }
 
 
@@ -214,7 +221,7 @@ def specs_of(entry: ConnectorEntry) -> tuple[ToolSpec, ...]:
             name=pin.wire,
             title=one_line(pin.tool.title or pin.tool.name, 100),
             description=_described(entry, pin.tool),
-            input_schema=_without_patterns(pin.tool.input_schema),
+            input_schema=without_patterns(pin.tool.input_schema),
             risk=entry.setting(pin.tool.name).risk,
             timeout_s=entry.timeout_s + _more_time(entry),
             definition=pin.digest,
@@ -228,23 +235,32 @@ def _more_time(entry: ConnectorEntry) -> int:
     return round(PROGRAM_READY_S - READY_S) if entry.program is not None else 0
 
 
-def _without_patterns(schema: Any, *, names: bool = False) -> Any:
+def without_patterns(schema: Any, *, names: bool = False) -> Any:
     """Return a schema without regular expressions: a server's own could keep this machine busy for ever.
 
     `names`: the keys are names of arguments, so none of them means anything. The server checks its arguments itself.
     """
     if isinstance(schema, Mapping):
         return {
-            key: _without_patterns(item, names=not names and key == "properties")
+            key: without_patterns(item, names=not names and key == "properties")
             for key, item in schema.items()
             if names
             or not (key == "patternProperties" or (key == "pattern" and isinstance(item, str)))
         }
-    return [_without_patterns(item) for item in schema] if isinstance(schema, list) else schema
+    return [without_patterns(item) for item in schema] if isinstance(schema, list) else schema
 
 
 def _described(entry: ConnectorEntry, tool: RemoteTool) -> str:
     about = f" ({', '.join(entry.categories)})" if entry.categories else ""
+    match tool.kind:
+        case "resource":
+            return f"[connector {entry.name}{about}] {tool.description}"
+        case "prompt":
+            called = f"/{entry.name}:{tool.name.removeprefix(PROMPT)}"
+            return (
+                f"[connector {entry.name}{about}; instructions that its server offers for a kind of work, to be fetched when "
+                f"the user's message begins with {called} or asks for them; the server says:] {tool.description or tool.name}"
+            )
     return f"[connector {entry.name}{about}; its server says:] {tool.description or tool.name}"
 
 

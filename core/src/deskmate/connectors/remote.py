@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
-from deskmate.connectors.pins import PROGRAM_READY_S, READY_S, Drift, drift, read_listing, specs_of
-from deskmate.connectors.results import outcome_of
-from deskmate.errors import DeskmateError, OutcomeUnknown, ProtocolError, ToolError
+from deskmate.connectors.asking import asked_again, content_of, read_question
+from deskmate.connectors.offering import LIST, PROMPT
+from deskmate.connectors.pins import PROGRAM_READY_S, READY_S, Drift, drift, read_offered, specs_of
+from deskmate.connectors.results import (
+    list_outcome,
+    outcome_of,
+    prompt_outcome,
+    resource_outcome,
+)
+from deskmate.errors import DeskmateError, OutcomeUnknown, ProtocolError, ToolError, ToolInputError
 from deskmate.ports import Progress, Record, ToolOutcome
-from deskmate.protocol.remote import RemoteServer
-from deskmate.types.connectors import ConnectorEntry, PinnedTool
+from deskmate.protocol.remote import RemoteServer, Reply
+from deskmate.types.connectors import ConnectorEntry, Given, PinnedTool, Question, RemoteTool
 from deskmate.types.registry import ToolSpec
 
 FAILURES_LIMIT = 3
@@ -56,16 +64,24 @@ class RemoteConnector:
         self._failures = 0
         self._busy = anyio.Lock()
         self._record: Record | None = None
+        self._question: Question | None = None
 
     async def tools(self) -> tuple[ToolSpec, ...]:
         """Return its tools as the user accepted them; nothing is asked of the server for it."""
         return specs_of(self._entry)
 
     async def call(
-        self, tool: str, arguments: Mapping[str, Any], *, record: Record, on_progress: Progress
+        self,
+        tool: str,
+        arguments: Mapping[str, Any],
+        *,
+        record: Record,
+        on_progress: Progress,
+        answers: Sequence[Given] = (),
     ) -> ToolOutcome:
         """Call a tool by its wire name; what is sent for it is stored by `record`.
 
+        `answers`: what the user said to the server's questions when this was called before.
         Raises ToolError where nothing was sent, OutcomeUnknown where it was and its answer was lost.
         """
         pin = self._pins.get(tool)
@@ -82,16 +98,57 @@ class RemoteConnector:
                 raise ToolError(
                     f"{tool} is off: {why}. The user can look at it: deskmate connector review {self._entry.name}"
                 )
-            return await self._call(line, pin, arguments, on_progress)
+            self._question = None
+            line.server.asked = partial(self._answer, answers)
+            outcome = await self._call(line, pin, arguments, on_progress)
+            return replace(outcome, question=self._question)
+
+    def _answer(self, answers: Sequence[Given], message: str, schema: Mapping[str, Any]) -> Reply:
+        """Answer a server's question with what the user said to it; else it waits for them, and the server is told so."""
+        question = read_question(self._entry.name, message, schema)
+        if isinstance(question, str) or self._question is not None:
+            return Reply(action="decline")
+        said = next((one.answer for one in reversed(answers) if one.question == question), None)
+        if said is None:
+            self._question = question
+            return Reply(action="cancel")
+        try:
+            content = content_of(question, said)
+        except ToolInputError as error:
+            self._question = asked_again(question, error.message)
+            return Reply(action="cancel")
+        return (
+            Reply(action="decline") if content is None else Reply(action="accept", content=content)
+        )
+
+    async def _ask(
+        self,
+        server: RemoteServer,
+        tool: RemoteTool,
+        arguments: Mapping[str, Any],
+        on_progress: Progress,
+    ) -> ToolOutcome:
+        """Do what the kind of a tool stands for. Raises ToolError, OutcomeUnknown."""
+        timeout_s = float(self._entry.timeout_s)
+        match tool.kind:
+            case "prompt":
+                name = tool.name.removeprefix(PROMPT)
+                return prompt_outcome(await server.prompt(name, arguments, timeout_s=timeout_s))
+            case "resource" if tool.name == LIST:
+                cursor = arguments.get("cursor") or None
+                return list_outcome(*await server.resources(cursor, timeout_s=timeout_s))
+            case "resource":
+                parts = await server.read(str(arguments["uri"]), timeout_s=timeout_s)
+                return resource_outcome(self._entry.name, parts)
+        return outcome_of(
+            await server.call(tool.name, arguments, timeout_s=timeout_s, on_progress=on_progress)
+        )
 
     async def _call(
         self, line: _Line, pin: PinnedTool, arguments: Mapping[str, Any], on_progress: Progress
     ) -> ToolOutcome:
-        timeout_s = float(self._entry.timeout_s)
         try:
-            result = await line.server.call(
-                pin.tool.name, arguments, timeout_s=timeout_s, on_progress=on_progress
-            )
+            outcome = await self._ask(line.server, pin.tool, arguments, on_progress)
         except OutcomeUnknown:
             self._failures += 1
             if why := line.server.said():
@@ -104,7 +161,7 @@ class RemoteConnector:
             self._failures = 0  # it is there, and answers
             return ToolOutcome(text=f"{self._entry.name}: {error.message}", is_error=True)
         self._failures = 0
-        return outcome_of(result)
+        return outcome
 
     async def _checked_line(self) -> _Line:
         """Return a connection over which the definitions were looked at not long ago. Raises ToolError."""
@@ -129,7 +186,7 @@ class RemoteConnector:
 
     async def _check(self, line: _Line) -> None:
         """Compare what the server offers with what the user accepted."""
-        listing = read_listing(self._entry.name, await line.server.list_tools())
+        listing = read_offered(self._entry.name, await line.server.offered())
         found = drift(self._entry.tools, listing.tools)
         line.off = found.off()
         line.checked = anyio.current_time()

@@ -7,14 +7,18 @@ import binascii
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from deskmate.ports import ToolOutcome
 from deskmate.protocol.remote import RemoteResult
 from deskmate.shown import one_line
+from deskmate.types.files import HELD, Evidence
+from deskmate.types.ids import Digest
 
 PARTS_LIMIT = 100
+LISTED_LIMIT = 200
+_CURSOR_LIMIT = 500
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -28,6 +32,66 @@ def outcome_of(result: RemoteResult) -> ToolOutcome:
     if structured is not None and not text.strip():
         text = json.dumps(structured, ensure_ascii=False)
     return ToolOutcome(text=inert(text), is_error=result.is_error)
+
+
+def prompt_outcome(messages: Sequence[Mapping[str, Any]]) -> ToolOutcome:
+    """Return a prompt's messages as text; who is to say which of them is told where they are not all the user's."""
+    lines = ["[deskmate] The server's instructions, for where the user asked for them:"]
+    for message in messages[:PARTS_LIMIT]:
+        content = message.get("content")
+        said = list(_lines(content)) if isinstance(content, Mapping) else []
+        role = one_line(str(message.get("role")), 20)
+        lines += said if role == "user" else [f"[{role}:]", *said]
+    if len(messages) > PARTS_LIMIT:
+        lines.append(f"[{len(messages) - PARTS_LIMIT} more messages are left out]")
+    return ToolOutcome(text=inert("\n".join(lines)))
+
+
+def list_outcome(rows: Sequence[Mapping[str, Any]], cursor: str) -> ToolOutcome:
+    """Return a page of a server's resources, one a line, and how to go on."""
+    lines = [_listed(row) for row in rows[:LISTED_LIMIT]]
+    if len(rows) > LISTED_LIMIT:
+        lines.append(f"[{len(rows) - LISTED_LIMIT} more on this page are left out]")
+    if cursor:
+        usable = len(cursor) <= _CURSOR_LIMIT and cursor.isprintable()
+        lines.append(f"[more: cursor {cursor}]" if usable else "[the server has more and does not say where]")  # fmt: skip
+    return ToolOutcome(text="\n".join(lines) or "It has no resources now.")
+
+
+def _listed(row: Mapping[str, Any]) -> str:
+    size = row.get("size")
+    about = [
+        one_line(str(row.get("uri", "")), 500),
+        one_line(str(row.get("title") or row.get("name") or ""), 120),
+        one_line(str(row.get("mimeType") or ""), 80),
+        f"{size:,} bytes" if isinstance(size, int) else "",
+        one_line(str(row.get("description") or ""), 200),
+    ]
+    return "  ".join(part for part in about if part)
+
+
+def resource_outcome(connector: str, parts: Sequence[Mapping[str, Any]]) -> ToolOutcome:
+    """Return what a resource holds. Each text is evidence: the host keeps the very words, so that a quotation can be checked."""
+    lines: list[str] = []
+    evidence: list[Evidence] = []
+    held: dict[Digest, bytes] = {}
+    for part in parts[:PARTS_LIMIT]:
+        if not isinstance(part.get("text"), str):
+            lines += _resource(part)
+            continue
+        text = inert(part["text"])
+        content = text.encode("utf-8", "replace")
+        source = Digest(hashlib.sha256(content).hexdigest())
+        uri = one_line(str(part.get("uri", "")), 500)
+        name = f"{connector}-{source[:12]}"
+        path = f"{HELD}{connector}/{source[:12]}.txt"
+        evidence.append(Evidence(id=name, source=source, path=path, locator={"uri": uri}))
+        held[source] = content
+        lines += [f"[{uri}; evidence {name}, source {path}]", text]
+    if len(parts) > PARTS_LIMIT:
+        lines.append(f"[{len(parts) - PARTS_LIMIT} more parts are left out]")
+    text = inert("\n".join(lines)) or "It is empty."
+    return ToolOutcome(text=text, evidence=tuple(evidence), held=held)
 
 
 def inert(text: str) -> str:

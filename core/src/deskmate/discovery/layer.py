@@ -140,6 +140,7 @@ def _layer(chosen: Sequence[InstalledPlugin], digest: Digest, lock: Digest, disk
         versions={plugin.name: plugin.version for plugin in chosen},
         manifests={plugin.name: plugin.manifest for plugin in chosen},
         skills=tuple(spec for plugin in chosen for spec in skill_specs(plugin)),
+        warm={plugin.name: plugin.warm for plugin in chosen if plugin.warm is not None},
     )
 
 

@@ -30,7 +30,7 @@ def _plugin(entry: ConnectorEntry) -> InstalledPlugin:
             api=">=1,<2",
             title=entry.name,
             summary=entry.url,
-            tools={"start": "write", "exchange": "write"},
+            tools={"start": "write", "exchange": "write", "warm": "write"},
             guest_packages=(program.main.partition("==")[0],),
             memory_mib=MEMORY_MIB,
             order=1_000,
@@ -38,6 +38,7 @@ def _plugin(entry: ConnectorEntry) -> InstalledPlugin:
         files={},
         dependencies=(program.main,),
         origin="deskmate",
+        warm={"command": list(program.command), "environment": dict(program.environment)},
         wheels={
             str(Path(program.folder) / name): sha256 for name, sha256 in program.wheels.items()
         },

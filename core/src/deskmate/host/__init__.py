@@ -18,6 +18,7 @@ from deskmate.types.registry import Registry
 
 if TYPE_CHECKING:
     from deskmate.connectors.egress.outside import Outside
+    from deskmate.host.tables import Tables
     from deskmate.types.network import NetworkRule
 
 __all__ = [
@@ -90,6 +91,12 @@ class Host:
     def model(self, name: str | None) -> Model:
         """Return the model of this name, or the one that is chosen. Raises UserError if it cannot be used. Blocks."""
         return self._adapters.model(name)
+
+    def tables(self) -> Tables:
+        """Return the user's tables, worked on with the same machines and models."""
+        from deskmate.host.tables import Tables  # noqa: PLC0415
+
+        return Tables(self._adapters.places, adapters=self._adapters)
 
     async def create_thread(self, title: str, thread: ThreadId | None = None) -> ThreadId:
         """Make an empty thread and return its id, `thread` where that was chosen before."""

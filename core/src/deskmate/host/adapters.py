@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from deskmate.store.memory import Memories
     from deskmate.store.projects import Projects
 
+_MEMORY_FOR_TWO_MIB = 3_072
+"""Where less is free, sub-agents work one after the other."""
+
 
 class SystemClock:
     """The machine's own time."""
@@ -95,6 +98,13 @@ class Adapters:
         from deskmate.store.memory import Memories  # noqa: PLC0415
 
         return Memories(self.places.data)
+
+    def subagents_at_once(self) -> int:
+        """Return how many sub-agents of a run may work beside each other: each has a machine of its own."""
+        from deskmate.sandbox.host_checks import available_mib  # noqa: PLC0415
+
+        free = available_mib()
+        return 2 if free is None or free >= _MEMORY_FOR_TWO_MIB else 1
 
     def digests(self) -> Digests:
         """Return what is known of files that were read before."""

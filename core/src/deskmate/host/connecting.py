@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from deskmate.connectors.logins import Logins
     from deskmate.connectors.pins import Listing
     from deskmate.connectors.vault import Vault
+    from deskmate.protocol.device_flow import DeviceCode
     from deskmate.protocol.oauth import Login, Person
     from deskmate.protocol.remote import RemoteServer
 
@@ -170,7 +171,7 @@ async def look_at(
     `person`: logs in where it wants that. Raises UserError where it cannot be reached or does not speak the protocol,
     LoginWanted where it wants to know who asks.
     """
-    from deskmate.connectors.pins import read_listing  # noqa: PLC0415
+    from deskmate.connectors.pins import read_offered  # noqa: PLC0415
 
     if entry.program is not None:
         from deskmate.host.programs import look_at_program  # noqa: PLC0415
@@ -179,14 +180,14 @@ async def look_at(
     means = await anyio.to_thread.run_sync(means_of, places, outside)
     try:
         async with connected(entry, means, person=person) as server:
-            rows = await server.list_tools()
+            offered = await server.offered(look=True)
             named = replace(entry, server=server.name, protocol=server.protocol)
     except LoginWanted:
         raise
     except (ToolError, ProtocolError, OutcomeUnknown) as error:
         message = f"{entry.name} cannot be used: {error.message}."
         raise UserError(message, hint=f"Its address: {entry.url}") from error
-    return named, read_listing(entry.name, rows)
+    return named, read_offered(entry.name, offered)
 
 
 async def log_in(
@@ -223,6 +224,44 @@ async def log_in(
             wait=callback.wait,
         )
         return await look_at(places, entry, outside, person)
+
+
+async def log_in_elsewhere(
+    places: Places,
+    entry: ConnectorEntry,
+    show: Callable[[DeviceCode], None],
+    *,
+    client_id: str = "",
+    outside: Outside | None = None,
+) -> tuple[ConnectorEntry, Listing]:
+    """Have the user log in on another device with a code (RFC 8628), and return what `look_at` does; the login is kept.
+
+    `show`: tells them address and code; blocks. `client_id`: as for `log_in`. Raises UserError.
+    """
+    from deskmate.connectors.http import client_for  # noqa: PLC0415
+    from deskmate.protocol.device_flow import Device, log_in_by_device  # noqa: PLC0415
+
+    entry = replace(entry, login=True)
+    secret = await anyio.to_thread.run_sync(_client_secret, places, entry) if client_id else ""
+    means = await anyio.to_thread.run_sync(means_of, places, outside)
+
+    async def told(code: DeviceCode) -> None:
+        await anyio.to_thread.run_sync(show, code, abandon_on_cancel=True)
+
+    try:
+        traffic = await _traffic(entry, means, None, may_login=True)
+
+        def check(address: str) -> None:
+            traffic.way.check(address)
+
+        device = Device(show=told, check=check, client_id=client_id, client_secret=secret)
+        async with client_for(traffic) as client:
+            login = await log_in_by_device(entry.url, client, device)
+    except ToolError as error:
+        message = f"{entry.name}: {error.message}."
+        raise UserError(message, hint=f"Its address: {entry.url}") from error
+    await anyio.to_thread.run_sync(means.logins.keep, entry, login)
+    return await look_at(places, entry, outside)
 
 
 def _client_secret(places: Places, entry: ConnectorEntry) -> str:

@@ -5,14 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from deskmate.types.events import Compacted, Event, ModelAsked, ModelReplied, RunResumed, UserSaid
+from deskmate.types.events import (
+    Compacted,
+    Event,
+    ModelAsked,
+    ModelReplied,
+    Payload,
+    RunResumed,
+    SubagentDid,
+    UserSaid,
+)
 from deskmate.types.ids import RunId, ThreadId
 from deskmate.types.limits import Usage, add_usage
+from deskmate.types.subagents import told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallCost:
-    """One call. `seq`: of the event that has its reply. `purpose`: `compact`, or empty for a turn."""
+    """One call. `seq`: of the event that has its reply. `purpose`: `compact`, or empty for a turn.
+
+    `subagent`: whose call it is, such as `s1`; empty: the thread's own.
+    """
 
     seq: int
     at: str
@@ -21,6 +34,7 @@ class CallCost:
     model: str
     purpose: str
     usage: Usage
+    subagent: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,24 +66,29 @@ def costs_of(thread: ThreadId, events: Sequence[Event]) -> ThreadCosts:
     """Return what the log says of a thread's calls; a fork's begin with its parent's, which were paid there."""
     calls: list[CallCost] = []
     runs: dict[RunId, RunCost] = {}
-    run, asked = RunId(""), 0
+    run, asked = RunId(""), set[str]()
     for event in events:
-        match event.payload:
+        child, payload = _whose(event.payload)
+        match payload:
+            case UserSaid() if child:
+                pass
             case UserSaid(run=run, text=text):
                 runs.setdefault(run, RunCost(run=run, words=text, calls=0, usage=Usage()))
             case ModelAsked():
-                asked = 1
+                asked.add(child)
                 runs[run] = replace(runs[run], unanswered=runs[run].unanswered + 1)
-            case ModelReplied() | Compacted() if call := _call(event, run):
+            case ModelReplied() | Compacted() if call := _call(event, payload, run, child):
                 calls.append(call)
                 old = runs[run]
                 runs[run] = replace(
                     old,
                     calls=old.calls + 1,
                     usage=add_usage(old.usage, call.usage),
-                    unanswered=old.unanswered - asked,
+                    unanswered=old.unanswered - (child in asked),
                 )
-                asked = 0
+                asked.discard(child)
+            case RunResumed() if child:
+                pass
             case RunResumed(run=run):
                 pass
     return ThreadCosts(
@@ -81,8 +100,15 @@ def costs_of(thread: ThreadId, events: Sequence[Event]) -> ThreadCosts:
     )
 
 
-def _call(event: Event, run: RunId) -> CallCost | None:
-    match event.payload:
+def _whose(payload: Payload) -> tuple[str, Payload]:
+    """Return whose fact it is, "" for the thread's own, and the fact."""
+    if isinstance(payload, SubagentDid):
+        return payload.child, told(payload)
+    return "", payload
+
+
+def _call(event: Event, payload: Payload, run: RunId, child: str) -> CallCost | None:
+    match payload:
         case ModelReplied(turn=turn, model=model, usage=usage):
             purpose = ""
         case Compacted(turn=turn, by=model, usage=usage) if usage != Usage():
@@ -90,7 +116,14 @@ def _call(event: Event, run: RunId) -> CallCost | None:
         case _:
             return None
     return CallCost(
-        seq=event.seq, at=event.time, run=run, turn=turn, model=model, purpose=purpose, usage=usage
+        seq=event.seq,
+        at=event.time,
+        run=run,
+        turn=turn,
+        model=model,
+        purpose=purpose,
+        usage=usage,
+        subagent=child,
     )
 
 

@@ -16,6 +16,7 @@ from deskmate.types.events import (
     Event,
     RunFinished,
     RunResumed,
+    SubagentDid,
     ThreadCreated,
     ThreadRenamed,
     UserSaid,
@@ -185,10 +186,15 @@ def summaries_of(events: Sequence[Event], seqs: Collection[int]) -> frozenset[in
     """Return the summaries that were made after the first of the chosen events: they may tell what it said."""
     first = min(seqs, default=0)
     return frozenset(
-        event.seq
-        for event in events
-        if first and event.seq > first and isinstance(event.payload, Compacted)
+        event.seq for event in events if first and event.seq > first and _is_summary(event)
     )
+
+
+def _is_summary(event: Event) -> bool:
+    payload = event.payload
+    if isinstance(payload, SubagentDid):
+        return payload.kind == Compacted.__name__
+    return isinstance(payload, Compacted)
 
 
 def _numbers(text: str, last: int) -> set[int]:

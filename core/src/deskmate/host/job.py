@@ -251,6 +251,7 @@ class Job:
             take_content=self._take_content,
             config=self._adapters.plugin_settings(plugins),
             tools_off=tools_off,
+            subagents=self._adapters.subagents_at_once(),
         )
         return world, setup
 

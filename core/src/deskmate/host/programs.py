@@ -7,6 +7,7 @@ import itertools
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
@@ -16,10 +17,12 @@ from deskmate.errors import (
     DeskmateError,
     OutcomeUnknown,
     ProtocolError,
+    SandboxUnavailable,
     ToolError,
     UserError,
 )
 from deskmate.host.adapters import Adapters
+from deskmate.host.kept import ProgramFiles, files_of, grants_of, placed
 from deskmate.host.network import egress_for
 from deskmate.ports import Egress, Machine, Progress, Record, SandboxSpec
 from deskmate.types.connectors import ConnectorEntry, Program
@@ -76,11 +79,19 @@ async def connected_program(
     assert program is not None
     adapters.know_program(entry)
     egress = await anyio.to_thread.run_sync(_egress, entry, program, adapters, record)
-    spec = SandboxSpec(thread=ThreadId(f"c-{entry.name}"), plugins=(entry.plugin,), egress=egress)
+    spec = SandboxSpec(
+        thread=ThreadId(f"c-{entry.name}"),
+        plugins=(entry.plugin,),
+        grants=grants_of(program),
+        egress=egress,
+    )
     progress(f"{entry.name}: starting its program in a virtual machine of its own")
     async with AsyncExitStack() as stack:
+        files = stack.enter_context(files_of(adapters.places, entry))
         try:
             machine = await stack.enter_async_context(adapters.sandbox().open(spec, progress))
+            if files is not None:
+                await files.lay(machine, adapters, progress)
             relay = _Relay(machine, entry.plugin)
             await relay.start(program)
         except ToolError:
@@ -97,9 +108,21 @@ async def connected_program(
             ) as server:
                 server.said = pipe.said
                 server.stderr = lambda: pipe.stderr
+                if files is not None:
+                    server.settle = partial(_keep, files, machine)
                 yield server
         except ToolError as error:
             raise _with_words(error, pipe) from error
+
+
+async def _keep(files: ProgramFiles, machine: Machine) -> None:
+    """Keep what a call left, before its answer counts. Raises ToolError."""
+    try:
+        await files.keep(machine)
+    except (SandboxUnavailable, ProtocolError, OSError) as error:
+        raise ToolError(
+            f"the call was done, but what it left could not be kept: {error}"
+        ) from error
 
 
 def _with_words(error: ToolError, pipe: ProgramPipe) -> ToolError:
@@ -125,8 +148,10 @@ class _Relay:
     async def start(self, program: Program) -> None:
         """Start the program. Raises ToolError, SandboxUnavailable, ProtocolError."""
         arguments = {
-            "command": list(program.command),
-            "environment": dict(program.environment),
+            "command": list(placed(program.command)),
+            "environment": {
+                name: placed((value,))[0] for name, value in program.environment.items()
+            },
         }
         await self._call("start", arguments, START_S)
 
@@ -179,16 +204,16 @@ async def look_at_program(
     places: Places, entry: ConnectorEntry, adapters: Adapters | None = None
 ) -> tuple[ConnectorEntry, Listing]:
     """Start a connector's program and ask it what it offers, as `look_at` does of a server. Raises UserError."""
-    from deskmate.connectors.pins import read_listing  # noqa: PLC0415
+    from deskmate.connectors.pins import read_offered  # noqa: PLC0415
 
     adapters = adapters or Adapters(places)
     try:
         async with connected_program(entry, adapters) as server:
-            rows = await server.list_tools()
+            offered = await server.offered(look=True)
             named = replace(entry, server=server.name, protocol=server.protocol)
             stderr = server.stderr()
     except (ToolError, ProtocolError, OutcomeUnknown) as error:
         raise UserError(
             f"{entry.name} cannot be used: {error.message}.", hint=f"Its package: {entry.url}"
         ) from error
-    return named, replace(read_listing(entry.name, rows), stderr=stderr)
+    return named, replace(read_offered(entry.name, offered), stderr=stderr)

@@ -37,11 +37,11 @@ OpenEngine = Callable[[Path], AbstractAsyncContextManager[Engine]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableOrder:
-    """What the user asks for. `over`: patterns of files. `columns`: file. `model`: None: the usual one."""
+    """What the user asks for. `over`: patterns of files. `columns`: they, or their file. `model`: None: the usual one."""
 
     question: str
     over: tuple[str, ...]
-    columns: Path
+    columns: Path | tuple[Column, ...]
     model: str | None = None
     budget_usd: float | None = None
 
@@ -64,6 +64,13 @@ class Plan:
         """Say whether it costs nothing."""
         return self.estimate_usd == 0.0
 
+    @property
+    def budget_usd(self) -> float | None:
+        """Return what the table's calls may cost: without the user's word the estimate, in full cents."""
+        if self.about.budget_usd is not None or not self.estimate_usd:
+            return self.about.budget_usd
+        return math.ceil(round(self.estimate_usd * 100, 6)) / 100
+
 
 class Tables:
     """The user's tables: one folder each."""
@@ -77,9 +84,13 @@ class Tables:
         model: Model | None = None,
         clock: Clock | None = None,
         open_engine: OpenEngine | None = None,
+        adapters: Adapters | None = None,
     ) -> None:
-        """`sandbox`, `model`, `clock`, `open_engine`: used instead of the usual ones; for tests and embedding."""
-        self._adapters = Adapters(
+        """`sandbox`, `model`, `clock`, `open_engine`: used instead of the usual ones; for tests and embedding.
+
+        `adapters`: those of a host, instead of own ones.
+        """
+        self._adapters = adapters or Adapters(
             places, environ=environ, sandbox=sandbox, model=model, clock=clock
         )
         self._folder = places.tables
@@ -90,9 +101,11 @@ class Tables:
 
         Raises UserError, ConfigError.
         """
-        columns = read_columns(order.columns)
-        paths = find_documents(order.over)
-        model = self._adapters.model(order.model)
+        columns = order.columns
+        if isinstance(columns, Path):
+            columns = read_columns(columns)
+        paths = await anyio.to_thread.run_sync(find_documents, order.over)
+        model = await anyio.to_thread.run_sync(self._adapters.model, order.model)
         rules_only = _by_rules(model)
         if rules_only:
             _need_rules(columns)
@@ -141,9 +154,7 @@ class Tables:
 
     def make(self, plan: Plan) -> str:
         """Make a planned table and return its id; without a budget the estimate is its budget."""
-        about = plan.about
-        if about.budget_usd is None and plan.estimate_usd:
-            about = replace(about, budget_usd=math.ceil(round(plan.estimate_usd * 100, 6)) / 100)
+        about = replace(plan.about, budget_usd=plan.budget_usd)
         make_table(self._folder / about.id, about, plan.paths)
         return about.id
 
@@ -156,7 +167,8 @@ class Tables:
         Raises LimitExceeded where the budget ends, SandboxMissing, UserError; the table goes on at the next call.
         """
         with self._locked(table), self.opened(table) as record:
-            chosen = self._adapters.model(model or record.about.model)
+            wanted = model or record.about.model
+            chosen = await anyio.to_thread.run_sync(self._adapters.model, wanted)
             if model and chosen.name != record.about.model:
                 record.set_order(replace(record.about, model=chosen.name))
             rules_only = _by_rules(chosen)

@@ -31,6 +31,8 @@ from deskmate.types.events import (
     Refused,
     Remembered,
     RunFinished,
+    SubagentDid,
+    SubagentStarted,
     ThreadCreated,
     ThreadForked,
     ThreadRenamed,
@@ -40,6 +42,7 @@ from deskmate.types.events import (
 )
 from deskmate.types.ids import ToolUseId
 from deskmate.types.messages import text_of, tool_uses_of
+from deskmate.types.subagents import own_event
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _RESULT_LIMIT = 20_000
@@ -54,6 +57,15 @@ def escaped(text: str) -> str:
 
 
 @dataclass(slots=True)
+class _Child:
+    """A sub-agent. `parts`: what its own events show, in order."""
+
+    title: str
+    parts: list[str] = field(default_factory=list)
+    facts: _Facts | None = None
+
+
+@dataclass(slots=True)
 class _Facts:
     """What the head of the page says, and what later events refer to."""
 
@@ -65,6 +77,7 @@ class _Facts:
     models: dict[str, None] = field(default_factory=dict)
     inputs: dict[ToolUseId, Any] = field(default_factory=dict)
     undoing: bool = False
+    children: dict[str, _Child] = field(default_factory=dict)
 
     def take(self, event: Event) -> None:
         """Take one event in."""
@@ -84,6 +97,8 @@ class _Facts:
                 self.inputs |= {use.id: use.input for use in tool_uses_of(content)}
             case ApplyStarted(undo_of=undo_of):
                 self.undoing = undo_of is not None
+            case SubagentStarted(child=child, title=title):
+                self.children[child] = _Child(title=title)
 
 
 def thread_page(events: Sequence[Event], blobs: BlobReader) -> Iterator[str]:
@@ -103,7 +118,10 @@ def thread_page(events: Sequence[Event], blobs: BlobReader) -> Iterator[str]:
     now = _Facts()
     for event in events:
         now.take(event)
-        yield _section(event, now, blobs)
+        if isinstance(event.payload, SubagentDid):
+            yield _subagent(event, event.payload, now, blobs)
+        else:
+            yield _section(event, now, blobs)
     yield (
         f"<footer>{len(events):,} events; the last one's hash is <code>"
         f"{escaped(events[-1].hash if events else '')}</code>. This page is for reading; the record that can "
@@ -151,6 +169,27 @@ def _section(event: Event, facts: _Facts, blobs: BlobReader) -> str:
             return _box(event, "attention", f"<b>{_words(reason)}</b> {escaped(text)}")
     line = _line(event, facts)
     return _box(event, "line", escaped(line)) if line else ""
+
+
+def _subagent(event: Event, did: SubagentDid, facts: _Facts, blobs: BlobReader) -> str:
+    """Return one line with all that a sub-agent did inside, once it has ended; nothing before."""
+    child = facts.children.setdefault(did.child, _Child(title=""))
+    own = own_event(event, did, event.seq)
+    child.facts = child.facts or _Facts()
+    child.facts.take(own)
+    ended = own.payload
+    if not isinstance(ended, RunFinished):
+        child.parts.append(_section(own, child.facts, blobs))
+        return ""
+    state = "ok" if ended.reason == "done" else "bad"
+    inner = "".join(child.parts)
+    child.parts = []
+    return _box(
+        event,
+        "tool",
+        f"<details><summary>Sub-agent <code>{escaped(did.child)}</code> {escaped(child.title)} "
+        f"<span class={state}>{_words(ended.reason)}</span></summary>{inner}</details>",
+    )
 
 
 def _line(event: Event, facts: _Facts) -> str:

@@ -15,6 +15,7 @@ _SENTENCES = {
     "memory__remember": "remembering {name}",
     "thread__read": "reading {ref} again",
     "thread__search": "searching the thread for {words}",
+    "thread__delegate": "having sub-agents read: {tasks}",
     "workspace__read": "reading {path}",
     "workspace__write": "writing {path}",
     "workspace__edit": "editing {path}",
@@ -67,7 +68,7 @@ def _words(value: Any) -> str:
     if isinstance(value, str):
         return value.strip()
     if isinstance(value, Mapping):
-        return _words(value.get("path"))
+        return _words(value.get("path") or value.get("title"))
     if isinstance(value, list) and value:
         first = _words(value[0])
         return f"{first} and {len(value) - 1} more" if first and len(value) > 1 else first

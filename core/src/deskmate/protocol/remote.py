@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
 from anyio.abc import TaskStatus
@@ -39,12 +39,41 @@ class RemoteResult:
     is_error: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offered:
+    """What a server has, as it sent it. `templates`: of its resources' addresses; None: it has no resources."""
+
+    tools: tuple[Mapping[str, Any], ...] = ()
+    prompts: tuple[Mapping[str, Any], ...] = ()
+    templates: tuple[Mapping[str, Any], ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What a server is told to its question. `content`: the filled form, None where `action` is not to accept."""
+
+    action: Literal["accept", "decline", "cancel"] = "decline"
+    content: Mapping[str, Any] | None = None
+
+
+Asked = Callable[[str, Mapping[str, Any]], Reply]
+"""Answers a server's question: its words, and the JSON Schema of the form."""
+
+
+def _declines(message: str, schema: Mapping[str, Any]) -> Reply:
+    return Reply()
+
+
 class RemoteServer:
     """A server that a connection stands to. Made by `connect_remote`."""
 
     def __init__(self, client: Client, timeout_s: float) -> None:
         self._client = client
         self._timeout_s = timeout_s
+        self.asked: Asked = _declines
+        """Answers what the server asks the user while a call is under way."""
+        self.settle: Callable[[], Awaitable[None]] = _nothing
+        """Done after each call, before its answer counts."""
         self.said: Callable[[], str] = lambda: ""
         """Why nothing comes any more, where the transport knows it."""
         self.stderr: Callable[[], str] = lambda: ""
@@ -63,19 +92,86 @@ class RemoteServer:
 
     async def list_tools(self) -> tuple[Mapping[str, Any], ...]:
         """Return its tools as JSON objects, at most 20 pages. Raises ToolError, ProtocolError."""
+        return await self._pages("tools", self._client.list_tools)
+
+    async def offered(self, *, look: bool = False) -> Offered:
+        """Return its tools, its prompts, and whether it has resources. Raises ToolError, ProtocolError.
+
+        `look`: one that says it has resources, and lists none and no template of one, has none: many say it always.
+        """
+        has, client = self._client.server_capabilities, self._client
+        more = has.prompts is not None or has.resources is not None
+        templates = None
+        if has.resources:
+            templates = await self._pages("resource_templates", client.list_resource_templates)
+            if look and not templates and not await self._lists_resources():
+                templates = None
+        return Offered(
+            tools=await self.list_tools() if has.tools is not None or not more else (),
+            prompts=await self._pages("prompts", client.list_prompts) if has.prompts else (),
+            templates=templates,
+        )
+
+    async def _lists_resources(self) -> bool:
+        try:
+            rows, more = await self.resources(None, timeout_s=self._timeout_s)
+        except ToolError:
+            return False
+        return bool(rows or more)
+
+    async def _pages(
+        self, what: str, ask: Callable[..., Awaitable[Any]]
+    ) -> tuple[Mapping[str, Any], ...]:
+        """Return all rows of a list; several servers say that they have one, and know no such method."""
+        from mcp import MCPError  # noqa: PLC0415
+        from mcp_types import METHOD_NOT_FOUND  # noqa: PLC0415
+
+        name = what.replace("_", " ")
         rows: list[Mapping[str, Any]] = []
         cursor: str | None = None
-        with _Translated("listing its tools"):
+        with _Translated(f"listing its {name}"):
             for _ in range(PAGES_LIMIT):
-                page = await self._client.list_tools(cursor=cursor)
-                rows += [
-                    tool.model_dump(mode="json", by_alias=True, exclude_none=True)
-                    for tool in page.tools
-                ]
+                try:
+                    page = await ask(cursor=cursor)
+                except MCPError as error:
+                    if error.code == METHOD_NOT_FOUND and what != "tools":
+                        return ()
+                    raise
+                rows += _plain_rows(getattr(page, what))
                 cursor = page.next_cursor
                 if cursor is None:
                     return tuple(rows)
-        raise ProtocolError(f"its list of tools has more than {PAGES_LIMIT} pages")
+        raise ProtocolError(f"its list of {name} has more than {PAGES_LIMIT} pages")
+
+    async def resources(
+        self, cursor: str | None, *, timeout_s: float
+    ) -> tuple[tuple[Mapping[str, Any], ...], str]:
+        """Return one page of its resources, and where the next begins, "" for nowhere. Raises as `call` does."""
+        with _Translated("listing its resources", sent=True):
+            async with self._limited(timeout_s):
+                page = await self._client.list_resources(cursor=cursor)
+        return _plain_rows(page.resources), page.next_cursor or ""
+
+    async def read(self, uri: str, *, timeout_s: float) -> tuple[Mapping[str, Any], ...]:
+        """Return what a resource holds, each part with its address and a text or a blob. Raises as `call` does."""
+        with _Translated("reading a resource", sent=True):
+            async with self._limited(timeout_s):
+                return _plain_rows((await self._client.read_resource(uri)).contents)
+
+    async def prompt(
+        self, name: str, arguments: Mapping[str, str], *, timeout_s: float
+    ) -> tuple[Mapping[str, Any], ...]:
+        """Return a prompt's messages, filled in. Raises as `call` does."""
+        with _Translated(f"getting the prompt {name}", sent=True):
+            async with self._limited(timeout_s):
+                return _plain_rows((await self._client.get_prompt(name, dict(arguments))).messages)
+
+    @asynccontextmanager
+    async def _limited(self, timeout_s: float) -> AsyncIterator[None]:
+        """Give what has no deadline of its own in the client the one of a call, and settle after it."""
+        with anyio.fail_after(timeout_s):
+            yield
+        await self.settle()
 
     async def call(
         self,
@@ -106,15 +202,20 @@ class RemoteServer:
             answer = await self._client.call_tool(
                 tool, dict(arguments), read_timeout_seconds=timeout_s, progress_callback=tell
             )
-            parts = [
-                part.model_dump(mode="json", by_alias=True, exclude_none=True)
-                for part in answer.content
-            ]
+            await self.settle()
             return RemoteResult(
-                content=tuple(parts),
+                content=_plain_rows(answer.content),
                 structured=answer.structured_content,
                 is_error=bool(answer.is_error),
             )
+
+
+async def _nothing() -> None:
+    return None
+
+
+def _plain_rows(models: Iterable[Any]) -> tuple[Mapping[str, Any], ...]:
+    return tuple(one.model_dump(mode="json", by_alias=True, exclude_none=True) for one in models)
 
 
 class _Translated:
@@ -144,6 +245,8 @@ class _Translated:
             raise ToolError(
                 f"{self._doing} failed: {one_line(error.message, _SAID_LIMIT)}"
             ) from error
+        if isinstance(error, TimeoutError):
+            raise OutcomeUnknown(f"{self._doing}: it gave no answer in time") from error
         if self._sent:
             raise OutcomeUnknown(
                 f"{self._doing}: the answer cannot be read ({type(error).__name__})"
@@ -159,15 +262,35 @@ async def connect_remote(
 ) -> AsyncIterator[RemoteServer]:
     """Yield the server behind a transport: of the newer generation of the protocol, else of the older.
 
-    Nothing that a server asks for by itself is answered with anything but no: no sampling, no questions to the user,
-    no list of folders. `connect_s`: how long connecting may take, where that is not as long as a request.
+    What a server asks for by itself is answered with no: no sampling, no list of folders; its questions to the user go
+    to the connection's `asked`, which says no unless a run has set it. `connect_s`: how long connecting may take, where that is not as long as a request.
     Raises ToolError where no connection comes about.
     """
     from mcp import Client  # noqa: PLC0415 - half a second of imports
+    from mcp_types import ElicitResult  # noqa: PLC0415
 
     # its messages quote servers, and without a handler Python would write them to the terminal
     logging.getLogger("mcp").addHandler(logging.NullHandler())
-    client = Client(transport, mode="auto", read_timeout_seconds=timeout_s, cache=None)
+    server: RemoteServer | None = None
+
+    async def elicited(context: Any, params: Any) -> ElicitResult:
+        schema = getattr(params, "requested_schema", None)
+        if server is None or not isinstance(schema, Mapping):
+            return ElicitResult(
+                action="decline"
+            )  # an address to open is no question to be answered here
+        reply = server.asked(str(params.message), schema)
+        content = dict(reply.content) if reply.content is not None else None
+        return ElicitResult(action=reply.action, content=content)
+
+    client = Client(
+        transport,
+        mode="auto",
+        read_timeout_seconds=timeout_s,
+        cache=None,
+        elicitation_callback=elicited,
+    )
+    server = RemoteServer(client, timeout_s)
     stop = anyio.Event()
 
     async def hold(*, task_status: TaskStatus[None]) -> None:
@@ -188,7 +311,7 @@ async def connect_remote(
         async with anyio.create_task_group() as tasks:
             await tasks.start(hold)
             try:
-                yield RemoteServer(client, timeout_s)
+                yield server
             finally:
                 stop.set()
     except BaseExceptionGroup as group:

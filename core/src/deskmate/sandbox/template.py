@@ -12,6 +12,7 @@ from concurrent.futures import Future
 from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import anyio
 import anyio.to_thread
@@ -51,6 +52,8 @@ _PRACTICE_ROUNDS = 20
 _GRAFT_SETTLE_S = 0.3
 _PRACTICE_TOOL = "workspace__glob"
 _PRACTICE_S = 60.0
+WARM_S = 300.0
+"""How long a program may take over its first start."""
 _SETTLE_S = 1.0
 """What the guest's kernel puts off is done in this time."""
 _IGNORE_SHARED = [{"capability": "x-ignore-shared", "state": True}]
@@ -155,6 +158,7 @@ async def graft(qemu: Qemu, base: Template, plugins: Layer, ram: int, folder: Pa
                     raise SandboxUnavailable(
                         f"the plugins did not load: {error.message}"
                     ) from error
+                await _warm(guest, plugins.warm)
                 await practise(guest, settle_s=_GRAFT_SETTLE_S)
                 await _write_down(vm, folder / "state")
             await _end(vm)
@@ -202,6 +206,21 @@ async def practise(
             f"the virtual machine failed before its freeze: {error.message}"
         ) from error
     await anyio.sleep(settle_s)
+
+
+async def _warm(guest: GuestClient, warm: Mapping[str, Mapping[str, Any]]) -> None:
+    """Have programs loaded once; one that cannot be is no reason to have no template: its start will say why."""
+    for plugin, arguments in warm.items():
+        await _arrive(guest)
+        try:
+            await guest.call(
+                f"{plugin}__warm", arguments, key=f"warm-{plugin}",
+                timeout_s=WARM_S, on_progress=lambda line: None,
+            )  # fmt: skip
+        except ProtocolError as error:
+            raise SandboxUnavailable(
+                f"the virtual machine failed before its freeze: {error.message}"
+            ) from error
 
 
 async def _arrive(guest: GuestClient) -> None:

@@ -28,8 +28,9 @@ from deskmate.store.making import write_thread
 from deskmate.store.thread import ThreadStore, utc_now
 from deskmate.store.verify import needed_blobs
 from deskmate.types.codec import from_json
-from deskmate.types.events import KINDS
+from deskmate.types.events import KINDS, SubagentDid
 from deskmate.types.ids import Digest, ThreadId
+from deskmate.types.subagents import told
 
 FORMAT = "deskmate-thread-1"
 EVENTS, MANIFEST, README = "events.jsonl", "manifest.json", "README.txt"
@@ -193,7 +194,9 @@ def _row(record: Mapping[str, Any]) -> tuple[Any, ...]:
     kind = record["kind"]
     if kind not in KINDS:
         raise UserError(f"The archive holds {kind!r} events.", hint="Update Deskmate.")
-    from_json(KINDS[kind], record["payload"])
+    read = from_json(KINDS[kind], record["payload"])
+    if isinstance(read, SubagentDid):
+        told(read)
     payload = chain.canonical(record["payload"]).decode()
     sealed = chain.canonical(record["sealed"]).decode() if "sealed" in record else None
     head = (record["seq"], record["time"], kind, payload, record["prev_hash"], record["hash"])

@@ -50,8 +50,11 @@ _ACTIVITIES: Mapping[str, tuple[str, str]] = {
     "Erased": ("records_erased", USER),
     "NetworkSet": ("network_rules_changed", USER),
     "ConnectorsSet": ("connectors_changed", USER),
+    "ConnectorAsked": ("server_asked", SYSTEM),
     "EgressAsked": ("network_request", AGENT),
     "EgressEnded": ("network_request_ended", SYSTEM),
+    "SubagentStarted": ("subagent_started", AGENT),
+    "SubagentDid": ("subagent_activity", AGENT),
 }
 _FACTS: Mapping[str, tuple[str, ...]] = {
     "ThreadForked": ("parent", "seq"),
@@ -88,8 +91,11 @@ _FACTS: Mapping[str, tuple[str, ...]] = {
     "Erased": ("seqs", "why"),
     "NetworkSet": ("rules",),
     "ConnectorsSet": ("connectors",),
+    "ConnectorAsked": ("tool_use_id",),
     "EgressAsked": ("request", "method", "host", "port", "allowed", "size", "secrets", "stripped"),
     "EgressEnded": ("request", "status", "sent", "received"),
+    "SubagentStarted": ("child", "tool_use_id", "manifest", "files", "limits"),
+    "SubagentDid": ("child", "kind"),
 }  # fmt: skip
 """Kind → fields that say what happened and nothing of what was said, read or written."""
 

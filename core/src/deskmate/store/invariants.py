@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from deskmate.types.connectors import ConnectorAsked
 from deskmate.types.events import (
     ApplyFinished,
     ApplyStarted,
@@ -26,6 +27,7 @@ from deskmate.types.events import (
     RunFinished,
     RunResumed,
     SandboxOpened,
+    SubagentDid,
     ThreadForked,
     ToolFinished,
     ToolStarted,
@@ -35,6 +37,7 @@ from deskmate.types.ids import ToolUseId
 from deskmate.types.limits import Limits, Usage
 from deskmate.types.messages import tool_uses_of
 from deskmate.types.network import READING
+from deskmate.types.subagents import usage_of
 
 RUNNABLE = ("tool_use", "end_turn", "stop_sequence", "")
 """Stop reasons after which a reply's tool uses may run; some servers send none."""
@@ -145,12 +148,19 @@ def check_machine(events: Sequence[Event]) -> Iterator[str]:
 
 def _check_keys(events: Iterable[Event]) -> Iterator[str]:
     seen: set[str] = set()
+    keys: dict[str, str] = {}
     for event in events:
         match event.payload:
             case ToolStarted(tool_use_id=use, key=key):
-                if use in seen or key in seen:
+                if use in seen or key in keys.values():
                     yield f"event {event.seq}: {use} was started a second time"
-                seen |= {use, key}
+                seen.add(use)
+                keys[use] = key
+            case ConnectorAsked(
+                tool_use_id=use
+            ):  # it ended for a question, whose answer has it made again
+                seen.discard(use)
+                keys.pop(use, None)
 
 
 def _check_checkpoints(events: Iterable[Event]) -> Iterator[str]:
@@ -195,8 +205,10 @@ def check_outside(events: Iterable[Event]) -> Iterator[str]:
                 elif outside and use in resumed:
                     yield f"event {event.seq}: {use} was sent to a connector a second time"
                 running.pop(use, None)
-            case ToolFinished(tool_use_id=use):
+            case ToolFinished(tool_use_id=use) | ConnectorAsked(tool_use_id=use):
+                # after a server's question the call is made again, with the user's answer
                 running.pop(use, None)
+                resumed.discard(use)
 
 
 def check_replies(events: Iterable[Event]) -> Iterator[str]:
@@ -271,6 +283,8 @@ def check_budgets(events: Iterable[Event]) -> Iterator[str]:
                 spent.add(usage)
             case Compacted(usage=usage):
                 spent.add(usage, turns=0)
+            case SubagentDid() as did if paid := usage_of(did):
+                spent.add(paid, turns=0)
             case ToolStarted(tool_use_id=use):
                 spent.calls += 1
                 if spent.calls > spent.limits.max_calls:

@@ -21,7 +21,9 @@ from deskmate.store.blobs import BlobStore
 from deskmate.store.owning import DELETED
 from deskmate.store.rows import stored_events
 from deskmate.store.verify import BLOB_FIELDS, LISTS
+from deskmate.types.events import Payload, SubagentDid
 from deskmate.types.ids import Digest
+from deskmate.types.subagents import told
 
 FILE = "marks.db"
 DIGEST = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
@@ -108,15 +110,18 @@ class Marks:
                 # each is checked: a damaged digest would keep the wrong content
                 for event, payload in stored_events(db):
                     yield from DIGEST.findall(payload)
-                    listing = BLOB_FIELDS.get(event.kind, "")
-                    if listing in LISTS:
-                        yield from self._listed(getattr(event.payload, listing))
+                    yield from self._listed_by(event.payload)
         except (sqlite3.Error, DeskmateError) as error:
             why = error.message if isinstance(error, DeskmateError) else str(error)
             raise CorruptData(
                 f"Nothing was removed: thread {folder.name} cannot be read whole: {why}",
                 hint="What it needs cannot be told. Import its last export, or update Deskmate.",
             ) from error
+
+    def _listed_by(self, payload: Payload) -> frozenset[str]:
+        fact = told(payload) if isinstance(payload, SubagentDid) else payload
+        listing = BLOB_FIELDS.get(type(fact).__name__, "")
+        return self._listed(getattr(fact, listing)) if listing in LISTS else frozenset()
 
     def _listed(self, digest: Digest) -> frozenset[str]:
         if digest not in self._lists:

@@ -34,12 +34,14 @@ _TEXTS: Mapping[str, tuple[str, ...]] = {
     "Refused": ("why",),
     "EgressAsked": ("path", "why"),
     "EgressEnded": ("why",),
+    "SubagentStarted": ("title", "task"),
 }
 """Kind → fields whose text is personal. Digests of arguments are, too: few arguments can be tried out."""
 _LEFT_OUT: Mapping[str, tuple[str, ...]] = {
     "MemoryTold": ("notes",),
     "ApprovalAsked": ("shown",),
     "ToolFinished": ("evidence", "deliverables", "full"),
+    "ConnectorAsked": ("question",),
     "ChangesStaged": ("refused", "deliverables"),
     "Validated": ("findings",),
 }
@@ -53,7 +55,7 @@ def seal(
 
     `payload`: as JSON reads, and `text`: its canonical form. `make_salt`: returns so many random bytes as hex.
     """
-    if kind not in _TEXTS and kind not in _LEFT_OUT and kind != "ModelReplied":
+    if kind not in _TEXTS and kind not in _LEFT_OUT and kind not in ("ModelReplied", "SubagentDid"):
         return None
     public = _public(kind, payload)
     if public == payload:
@@ -63,6 +65,8 @@ def seal(
 
 
 def _public(kind: str, payload: Json) -> dict[str, Any]:
+    if kind == "SubagentDid":  # of a sub-agent's fact the same is personal as of the thread's own
+        return {**payload, "fact": _public(payload["kind"], payload["fact"])}
     public = {name: value for name, value in payload.items() if name not in _LEFT_OUT.get(kind, ())}
     for name in _TEXTS.get(kind, ()):
         if public.get(name):

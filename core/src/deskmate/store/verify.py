@@ -19,10 +19,12 @@ from deskmate.store.approvals import check_approvals
 from deskmate.store.invariants import CHECKERS, interrupted
 from deskmate.store.lock import is_locked
 from deskmate.store.signing import Head, parse_checkpoint, problems_of
+from deskmate.store.subagents import broken_by_subagents
 from deskmate.store.thread import HEAD_FILE, LOCK_FILE, ThreadStore
 from deskmate.types.codec import from_json
-from deskmate.types.events import KINDS, Event
+from deskmate.types.events import KINDS, Event, SubagentDid
 from deskmate.types.ids import Digest
+from deskmate.types.subagents import inside, records_of, told
 
 BLOB_FIELDS = {
     "BaseTaken": "manifest",
@@ -33,6 +35,7 @@ BLOB_FIELDS = {
     "ApplyStarted": "plan",
     "ToolFinished": "full",
     "TextTaken": "words",
+    "SubagentStarted": "manifest",
 }
 """Kind of event → the field that names a blob. The lists of files in them name further blobs."""
 LISTS = frozenset({"manifest", "difference", "plan"})
@@ -144,6 +147,8 @@ def _events_of(records: Iterable[Mapping[str, Any]]) -> tuple[list[Event], list[
             return events, [f"event {seq} is of a kind that this Deskmate does not know: {kind}"]
         try:
             payload = from_json(KINDS[kind], record["payload"])
+            if isinstance(payload, SubagentDid):
+                told(payload)
         except CorruptData as error:
             return events, [f"event {seq} does not have the shape of its kind: {error.message}"]
         events.append(
@@ -167,6 +172,9 @@ def _broken_promises(
     """Yield each promise that does not hold, and note what is not settled yet."""
     for name, check in CHECKERS.items():
         yield from (f"{problem} ({name})" for problem in check(events))
+    yield from broken_by_subagents(events)
+    for child, own in records_of(records).items():
+        yield from (f"{child}: {problem} (I11)" for problem in check_approvals(own))
     applies = Applies(blobs)
     yield from (f"{problem} ({name})" for name, problem in applies.check(events))
     yield from (f"{problem} (I11)" for problem in check_approvals(records))
@@ -179,7 +187,7 @@ def _broken_promises(
 def needed_blobs(records: Iterable[Mapping[str, Any]], blobs: BlobReader) -> dict[Digest, str]:
     """Return every blob that the log needs → what needs it: lists of files, and the files in them."""
     needed: dict[Digest, str] = {}
-    for record in records:
+    for record in map(inside, records):
         field = BLOB_FIELDS.get(record["kind"], "")
         digest = record["payload"].get(field)
         if not isinstance(digest, str) or digest in needed:

@@ -60,13 +60,18 @@ def read_columns(path: Path) -> tuple[Column, ...]:
         data = tomllib.loads(content.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is not TOML: {error}.", hint=_HINT) from error
+    return columns_of(data, str(path))
+
+
+def columns_of(data: Mapping[str, Any], source: str) -> tuple[Column, ...]:
+    """Return the columns of a specification. `source`: where it comes from, for people. Raises as `read_columns`."""
     try:
         jsonschema.validate(data, SCHEMA)
     except jsonschema.ValidationError as error:
-        place = ".".join(map(str, error.absolute_path)) or "the file"
-        raise ConfigError(f"{path}: {place}: {error.message[:200]}.", hint=_HINT) from error
+        place = ".".join(map(str, error.absolute_path)) or "all of it"
+        raise ConfigError(f"{source}: {place}: {error.message[:200]}.", hint=_HINT) from error
     columns = tuple(_column(entry) for entry in data["columns"])
-    _check(path, columns)
+    _check(source, columns)
     return columns
 
 
@@ -82,10 +87,10 @@ def _column(entry: Mapping[str, Any]) -> Column:
     )
 
 
-def _check(path: Path, columns: tuple[Column, ...]) -> None:
+def _check(source: str, columns: tuple[Column, ...]) -> None:
     seen: set[str] = set()
     for column in columns:
-        where = f"{path}: the column {column.name!r}"
+        where = f"{source}: the column {column.name!r}"
         if not column.name or column.name.casefold() in seen:
             raise ConfigError(
                 f"{where} is there twice or has no name.", hint="Name each column once."

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from deskmate.types.ids import Digest
+from deskmate.types.ids import Digest, ToolUseId
 from deskmate.types.network import NetworkRule
 from deskmate.types.policy import Decision
 from deskmate.types.registry import Risk
@@ -16,6 +16,7 @@ OWNER = "connector."
 PLUGIN = "connector--"
 """Begins the name by which a machine knows a connector's program; no plugin's name has two hyphens."""
 Transport = Literal["http", "stdio"]
+Kind = Literal["tool", "prompt", "resource"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +30,10 @@ class SecretHeader:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteTool:
-    """A tool as its server describes it. Untrusted. `hints`: what it says of itself; no policy follows them."""
+    """A tool as its server describes it. Untrusted. `hints`: what it says of itself; no policy follows them.
+
+    `kind`: whether it is a tool, a prompt of the server, or one of the two by which its resources are listed and read.
+    """
 
     name: str
     title: str = ""
@@ -37,6 +41,7 @@ class RemoteTool:
     input_schema: Mapping[str, Any] = field(default_factory=dict)
     output_schema: Mapping[str, Any] | None = None
     hints: Mapping[str, bool] = field(default_factory=dict)
+    kind: Kind = "tool"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +75,8 @@ class Program:
 
     `packages`: what was installed, `name version` → integrity as its registry has it. `wheels`: files below `folder` →
     sha256; they and nothing else are brought into the machine. `main`: the one of them that names the layer. `hosts`: what
-    it may reach. `environment`: plain variables of it.
+    it may reach. `environment`: plain variables of it. `keeps`: it has a folder of its own that stays from run to run. `folders`: name in the
+    machine → absolute path of a folder of the user's that it gets copies of; what it does to them is gone with the machine.
     """
 
     command: tuple[str, ...]
@@ -82,6 +88,8 @@ class Program:
     hosts: tuple[NetworkRule, ...] = ()
     secrets: tuple[SecretVariable, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    keeps: bool = False
+    folders: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +141,38 @@ class ConnectorEntry:
     def with_setting(self, tool: str, setting: ToolSetting) -> ConnectorEntry:
         """Return the connector with another word of the user on a tool."""
         return replace(self, settings={**self.settings, tool: setting})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What a server asks the user in the middle of a call. Untrusted.
+
+    `message`, `schema`: as the server put it. `text`: as the user is shown it; two that differ in it alone are the same.
+    """
+
+    connector: str = ""
+    message: str = ""
+    schema: Mapping[str, Any] = field(default_factory=dict)
+    text: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """A server's question and what the user said to it, None as long as they have not."""
+
+    question: Question
+    answer: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectorAsked:
+    """A server wants to know something of the user before it does a call; it was told that nobody can say it now.
+
+    The user's next message is the answer, and has the call made again.
+    """
+
+    tool_use_id: ToolUseId
+    question: Question = field(default_factory=Question)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

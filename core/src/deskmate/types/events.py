@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from deskmate.types.connectors import ConnectorsSet
+from deskmate.types.connectors import ConnectorAsked, ConnectorsSet
 from deskmate.types.file_events import (
     ApplyFinished,
     ApplyStarted,
@@ -28,6 +28,7 @@ from deskmate.types.files import ApplyMode, Deliverable, Evidence
 from deskmate.types.ids import Digest, RunId, ToolUseId
 from deskmate.types.limits import Limits, Usage
 from deskmate.types.messages import Block
+from deskmate.types.subagent_events import SubagentDid, SubagentStarted
 from deskmate.types.thread_events import (
     Erased,
     GrantsSet,
@@ -84,6 +85,8 @@ __all__ = [
     "RunResumed",
     "SandboxOpened",
     "StopReason",
+    "SubagentDid",
+    "SubagentStarted",
     "TextTaken",
     "ThreadCreated",
     "ThreadForked",
@@ -367,8 +370,11 @@ Payload = (
     | Erased
     | NetworkSet
     | ConnectorsSet
+    | ConnectorAsked
     | EgressAsked
     | EgressEnded
+    | SubagentStarted
+    | SubagentDid
 )
 
 KINDS: Mapping[str, type[Any]] = {cls.__name__: cls for cls in Payload.__args__}

@@ -76,6 +76,10 @@ class Difference:
     refused: Mapping[str, str] = field(default_factory=dict)
 
 
+HELD = "connector:"
+"""Begins the path of a source that came from a connector and that the host keeps; no granted folder's name has a colon."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """A recorded source location.

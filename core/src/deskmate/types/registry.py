@@ -62,7 +62,8 @@ class InstalledPlugin:
     `files`: path in the layer (below the plugin's import root) → absolute host path.
     `editable`: read from a source tree instead of an installation's RECORD. `wheels`: guest packages that
     the plugin store holds, file → sha256; None where they are resolved when a layer is built. `foreign`: it is
-    in another program's format, has no code of ours, and lies there.
+    in another program's format, has no code of ours, and lies there. `warm`: arguments of its tool `warm`, which is
+    called once before a machine with it is frozen; None: it has no such tool.
     """
 
     name: str
@@ -76,6 +77,7 @@ class InstalledPlugin:
     origin: Origin = "pip"
     wheels: Mapping[str, str] | None = None
     foreign: ForeignPlace | None = None
+    warm: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +168,7 @@ class Layer:
 
     `digest`: of its content, not of the disk file. `disk`: absolute path of the EROFS file. `lock`:
     digest of the set. `plugins`: names in order, built-in ones first. `manifests`: name → manifest. `skills`: those of
-    plugins in other formats, read on the host.
+    plugins in other formats, read on the host. `warm`: plugin → arguments of its tool `warm`, to be called before a freeze.
     """
 
     digest: Digest
@@ -176,3 +178,4 @@ class Layer:
     versions: Mapping[str, str]
     manifests: Mapping[str, Manifest]
     skills: tuple[SkillSpec, ...] = ()
+    warm: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

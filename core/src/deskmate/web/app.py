@@ -19,6 +19,7 @@ from deskmate.web.desk import Desk
 from deskmate.web.guard import Guard
 from deskmate.web.page import Page
 from deskmate.web.routes_changes import ChangeRoutes
+from deskmate.web.routes_connecting import ConnectingRoutes
 from deskmate.web.routes_connectors import ConnectorRoutes
 from deskmate.web.routes_desk import DeskRoutes
 from deskmate.web.routes_files import FileRoutes
@@ -29,6 +30,7 @@ from deskmate.web.routes_policy import PolicyRoutes
 from deskmate.web.routes_projects import ProjectRoutes
 from deskmate.web.routes_schedules import ScheduleRoutes
 from deskmate.web.routes_tables import TableRoutes
+from deskmate.web.routes_tables_making import TableMakingRoutes
 from deskmate.web.routes_threads import ThreadRoutes
 from deskmate.web.routes_uploads import UploadRoutes
 from deskmate.web.routes_welcome import WelcomeRoutes
@@ -77,7 +79,7 @@ def routes(
     name: str = "",
 ) -> list[Route]:
     """Return every route there is; the tests of the guard try each."""
-    threads = ThreadRoutes(desk)
+    threads, tables, connectors = ThreadRoutes(desk), TableRoutes(desk), ConnectorRoutes(desk)
     return [
         *DeskRoutes(desk, sign_in, files, cookie=cookie, over=over).routes(),
         *threads.routes(),
@@ -86,8 +88,10 @@ def routes(
         *InboxRoutes(desk, threads).routes(),
         *PolicyRoutes(desk, threads).routes(),
         *ScheduleRoutes(desk).routes(),
-        *TableRoutes(desk).routes(),
-        *ConnectorRoutes(desk).routes(),
+        *TableMakingRoutes(desk, tables).routes(),
+        *tables.routes(),
+        *ConnectingRoutes(desk, connectors).routes(),
+        *connectors.routes(),
         *ProjectRoutes(desk, threads).routes(),
         *HealthRoutes(desk).routes(),
         *WelcomeRoutes(desk).routes(),

@@ -10,9 +10,7 @@ from deskmate.host.attachments import Upload as Upload
 from deskmate.host.inbox import Kind
 from deskmate.types.files import GrantMode
 from deskmate.types.policy import Mode, Rule
-from deskmate.types.registry import Risk
 from deskmate.types.schedules import DueState, ScheduleState, Trigger
-from deskmate.types.tables import Cell, CellStatus, ColumnKind, RowState
 from deskmate.types.waiting import Queued as Queued
 
 
@@ -97,124 +95,6 @@ class ScheduleWhole:
     facts: Mapping[str, str]
     history: tuple[Turn, ...]
     may_agree: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TableRow:
-    """A table in the list. `cells`: status → how many. `working`: a process is at work on it now."""
-
-    id: str
-    question: str
-    made: str
-    model: str
-    rows: int
-    done: int
-    cells: Mapping[str, int]
-    cost_usd: float
-    budget_usd: float | None
-    calls: int
-    working: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TableRows:
-    """All tables, the newest first."""
-
-    rows: tuple[TableRow, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heading:
-    """A column of a table: one question to every document."""
-
-    name: str
-    question: str
-    kind: ColumnKind
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Brief:
-    """A cell without its evidence. `unit`: of money."""
-
-    status: CellStatus
-    value: str
-    unit: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """One document's answers, in the order of the columns."""
-
-    number: int
-    document: str
-    state: RowState
-    cells: tuple[Brief, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
-    """Some rows of a table, from the one after `after`."""
-
-    table: TableRow
-    columns: tuple[Heading, ...]
-    after: int
-    lines: tuple[Line, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
-    """One document's answers with what they rest on."""
-
-    number: int
-    path: str
-    cells: tuple[Cell, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolRow:
-    """A tool of a connector. `decision`: empty: asked about as the thread's rules say. `risk`: as the user says it.
-
-    `says`: what the server says of it, unverified. `off`: why no thread is offered it.
-    """
-
-    name: str
-    about: str
-    decision: str
-    risk: Risk
-    says: str
-    off: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectorRow:
-    """A connector with its tools. `login`: how its login stands; empty: it wants none. `secrets`: those that lack."""
-
-    name: str
-    url: str
-    server: str
-    categories: tuple[str, ...]
-    of: str
-    login: Literal["", "in", "out"]
-    secrets: tuple[str, ...]
-    tools: tuple[ToolRow, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Connectors:
-    """All connectors by name."""
-
-    rows: tuple[ConnectorRow, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tested:
-    """What a server answered. `added`, `gone`, `changed`: how it differs from what was accepted."""
-
-    server: str
-    tools: int
-    added: tuple[str, ...]
-    gone: tuple[str, ...]
-    changed: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,9 @@ from deskmate.web.hub import Hub
 from deskmate.web.views import Viewer
 
 if TYPE_CHECKING:
+    from deskmate.host.connector_running import Connecting
     from deskmate.host.scheduling.by_hand import ByHand
+    from deskmate.host.table_running import TablesAtWork
     from deskmate.store.listing import ThreadSummary
     from deskmate.store.waiting import WaitingMessages
 
@@ -44,6 +46,8 @@ class Desk:
         self.places, self.hub = places, hub
         self._runs: running.Runs | None = None
         self.by_hand: ByHand | None = None
+        self.tables: TablesAtWork | None = None
+        self.connecting: Connecting | None = None
         self._viewers: dict[ThreadId, Viewer] = {}
         self._said: dict[ThreadId, int] = {}
         self._rows: dict[str, page.Row] = {}
@@ -55,9 +59,16 @@ class Desk:
         assert self._runs is not None, "the desk is open only while the server runs"
         return self._runs
 
-    def open(self, runs: running.Runs, by_hand: ByHand | None = None) -> None:
-        """Begin to serve with these runs. `by_hand`: begins runs of schedules."""
-        self._runs, self.by_hand = runs, by_hand
+    def open(
+        self,
+        runs: running.Runs,
+        by_hand: ByHand | None = None,
+        tables: TablesAtWork | None = None,
+        connecting: Connecting | None = None,
+    ) -> None:
+        """Begin to serve with these runs. `by_hand`: begins runs of schedules. `tables`: works on tables."""
+        self._runs, self.by_hand, self.tables = runs, by_hand, tables
+        self.connecting = connecting
 
     # what runs tell
 

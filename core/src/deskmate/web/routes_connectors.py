@@ -14,7 +14,7 @@ from starlette.routing import Route
 from deskmate.shown import one_line
 from deskmate.types.connectors import ConnectorEntry, PinnedTool, ToolSetting
 from deskmate.types.registry import Risk
-from deskmate.web import contract_desk as page
+from deskmate.web import contract_connectors as page
 from deskmate.web.bodies import WORD, answer, closed, read_body
 from deskmate.web.desk import Desk
 
@@ -40,7 +40,7 @@ _NAME = 80
 
 
 class ConnectorRoutes:
-    """The user's own tools on other servers. They are added, and logged in to, on the command line."""
+    """The user's own tools on other servers, as they are kept."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -113,7 +113,9 @@ class ConnectorRoutes:
 
         config = self._desk.places.config
         vault = open_vault(config, to_read=True)
-        lacking = (one.secret for one in entry.headers if not vault.get(entry.owner, one.secret))
+        variables = entry.program.secrets if entry.program else ()
+        wanted = (*(one.secret for one in entry.headers), *(one.name for one in variables))
+        lacking = (name for name in wanted if not vault.get(entry.owner, name))
         token = entry.login and Logins(config, vault).get(entry).token
         return page.ConnectorRow(
             name=entry.name,

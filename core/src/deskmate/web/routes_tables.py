@@ -16,7 +16,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from deskmate.types.tables import Cell, Row, TableSummary
-from deskmate.web import contract_desk as page
+from deskmate.web import contract_tables as page
 from deskmate.web.bodies import answer
 from deskmate.web.desk import Desk
 
@@ -29,7 +29,7 @@ _CHUNK = 1 << 18
 
 
 class TableRoutes:
-    """Tables are begun on the command line; here they are looked at while they grow."""
+    """Tables as they are looked at while they grow, wherever they were begun."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -99,6 +99,15 @@ class TableRoutes:
             background=BackgroundTask(_remove, file),
         )
 
+    async def row(self, name: str) -> page.TableRow:
+        """Return a table as the list has it."""
+
+        def work() -> page.TableRow:
+            with self._tables().opened(name) as record:
+                return self._row(record.summary())
+
+        return await anyio.to_thread.run_sync(work)
+
     def _written(self, name: str, kind: str) -> Path:
         from deskmate.tables.export import export_table  # noqa: PLC0415
 
@@ -121,7 +130,9 @@ class TableRoutes:
         from deskmate.store.lock import is_locked  # noqa: PLC0415
         from deskmate.tables.record import LOCK  # noqa: PLC0415
 
-        about, spent = summary.about, summary.spent
+        about, spent, work = summary.about, summary.spent, self._desk.tables
+        here = work is not None and work.is_at_work(about.id)
+        problem = work.problem(about.id) if work is not None else None
         return page.TableRow(
             id=about.id,
             question=about.question,
@@ -133,7 +144,10 @@ class TableRoutes:
             cost_usd=spent.answered_usd + spent.unanswered_usd,
             budget_usd=about.budget_usd,
             calls=spent.calls + spent.unanswered_calls,
-            working=is_locked(self._desk.places.tables / about.id / LOCK),
+            working=here or is_locked(self._desk.places.tables / about.id / LOCK),
+            here=here,
+            doing=work.doing(about.id) if work is not None else "",
+            problem=f"{problem.message} {problem.hint}".strip() if problem else "",
         )
 
 

@@ -18,9 +18,11 @@ import uvicorn
 
 from deskmate.errors import UserError
 from deskmate.host import Host
+from deskmate.host.connector_running import Connecting
 from deskmate.host.running import running
 from deskmate.host.scheduling.by_hand import ByHand
 from deskmate.host.scheduling.serving import keep_schedules
+from deskmate.host.table_running import TablesAtWork
 from deskmate.store.blobs import write_file
 from deskmate.store.lock import WriterLock, is_locked
 from deskmate.types.places import Places
@@ -180,7 +182,8 @@ async def serve(host: Host, places: Places, own: socket.socket, door: Door, read
     server.config.app = app
     await anyio.to_thread.run_sync(door.remember, port)
     async with running(host, places, desk) as runs, anyio.create_task_group() as tasks:
-        desk.open(runs, ByHand(host, places, runs, tasks))
+        at_work = TablesAtWork(host.tables(), tasks)
+        desk.open(runs, ByHand(host, places, runs, tasks), at_work, Connecting(places, tasks))
         tasks.start_soon(desk.hub.flush_often)
         tasks.start_soon(desk.keep_list)
         tasks.start_soon(keep_schedules, host, places, runs, LOG.info)

@@ -9,10 +9,12 @@ from typing import Any, Literal
 from deskmate.host.wording import sentence_of
 from deskmate.shown import one_line
 from deskmate.types import events as log
+from deskmate.types.connectors import ConnectorAsked
 from deskmate.types.files import Deliverable
 from deskmate.types.ids import Digest, ToolUseId
 from deskmate.types.messages import ToolUse, text_of, tool_uses_of
 from deskmate.types.policy import SPENDING
+from deskmate.types.subagents import told
 from deskmate.web import contract as page
 
 TEXT_LIMIT = 4_000
@@ -52,6 +54,7 @@ class Viewer:
     def __init__(self) -> None:
         self._uses: dict[ToolUseId, ToolUse] = {}
         self._plans: dict[Digest, log.ApplyStarted] = {}
+        self._answers: dict[str, str] = {}
 
     def entries(self, events: Iterable[log.Event]) -> Iterator[page.Entry]:
         """Yield the entries of events."""
@@ -79,6 +82,10 @@ class Viewer:
                 self._plans[started.plan] = started
             case log.ApplyFinished() as finished:
                 return self._applied(finished)
+            case log.SubagentStarted() as begun:
+                return _begun(begun)
+            case log.SubagentDid() as did:
+                return self._subagent(did)
             case _:
                 return _plain(payload)
         return None
@@ -94,6 +101,29 @@ class Viewer:
             tokens=usage.input_tokens + usage.output_tokens,
             cost_usd=usage.cost_usd,
         )
+
+    def _subagent(self, did: log.SubagentDid) -> page.Body | None:
+        """A sub-agent is a line like a call; its answer is one click deeper."""
+        match told(did):
+            case log.UserSaid():
+                return page.Started(use=_line_of(did.child))
+            case log.ModelReplied(content=content, usage=usage):
+                self._answers[did.child] = text_of(content)
+                tokens = usage.input_tokens + usage.output_tokens
+                return page.Replied(
+                    text="", label="", calls=(), tokens=tokens, cost_usd=usage.cost_usd
+                )
+            case log.RunFinished(reason=reason, text=why):
+                words = "\n\n".join(part for part in (self._answers.get(did.child), why) if part)
+                return page.Finished(
+                    use=_line_of(did.child),
+                    outcome="ok" if reason == "done" else "error",
+                    text=words[:TEXT_LIMIT],
+                    cut=len(words) > TEXT_LIMIT,
+                    files=(),
+                    wrote=False,
+                )
+        return None
 
     def _asked(self, asked: log.ApprovalAsked) -> page.Asked:
         use = self._uses.get(asked.tool_use_id)
@@ -122,6 +152,20 @@ class Viewer:
         )
 
 
+def _begun(begun: log.SubagentStarted) -> page.Replied:
+    call = page.Call(
+        id=_line_of(begun.child),
+        tool="subagent",
+        sentence=one_line(f"sub-agent {begun.child} reads: {begun.title}", ARGUMENT_LIMIT),
+        arguments={"task": one_line(begun.task, ARGUMENT_LIMIT), "files": str(begun.files)},
+    )
+    return page.Replied(text="", label="", calls=(call,), tokens=0, cost_usd=None)
+
+
+def _line_of(child: str) -> str:
+    return f"subagent:{child}"
+
+
 def _plain(payload: log.Payload) -> page.Body | None:
     """Return the body of an event that needs nothing but itself."""
     match payload:
@@ -139,6 +183,8 @@ def _plain(payload: log.Payload) -> page.Body | None:
             return page.Checked(passed=passed, rules=len(rules), findings=findings)
         case log.RunFinished(reason=reason, text=text):
             return page.Ended(reason=reason, text=text)
+        case ConnectorAsked(question=question):
+            return page.Noted(text=question.text, level="attention")
     return _noted(payload)
 
 

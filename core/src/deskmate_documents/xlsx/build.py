@@ -47,7 +47,7 @@ def build_workbook(
 
     Args:
         target: an .xlsx file that is not there yet.
-        sheets: list of {name, rows, widths, formats, header, freeze, table, charts, looks, print}. `looks`: name →
+        sheets: list of {name, rows, widths, formats, heights (row from 1 → points), header, freeze, table, charts, looks, print}. `looks`: name →
             {bold, italic, color, fill, align, wrap, indent, number_format, top, bottom (true or "double")}, for cells
             written as {"value", "look"}. `print`: "landscape" or "portrait", one page wide. A value of a row is a figure, a
             text (one that begins with = is a formula), {"date": …}, {"text": …} for a text as it stands, or `Computed`.
@@ -116,6 +116,8 @@ class _Writer:
     def _page(self, wanted: Mapping[str, Any], header: int) -> None:
         for column, width in enumerate(wanted.get("widths") or ()):
             self._sheet.set_column(column, column, float(width))
+        for row, height in (wanted.get("heights") or {}).items():
+            self._sheet.set_row(int(row) - 1, float(height))
         if wanted.get("freeze"):
             area = parse_area(str(wanted["freeze"]))
             self._sheet.freeze_panes(area.top - 1, area.left - 1)
@@ -182,12 +184,30 @@ class _Writer:
         self, wanted: Mapping[str, Any], rows: Sequence[Sequence[Any]], codes: Sequence[str]
     ) -> None:
         across = _date_axis((wanted.get("series") or [{}])[0].get("categories"), rows, codes)
-        chart = described(self._book, wanted, self.name, across)
+        floor = {"y_min": 0} if "y_min" not in wanted and _bars_of_amounts(wanted, rows) else {}
+        chart = described(self._book, {**wanted, **floor}, self.name, across)
         if wanted.get("size"):
             width, height = wanted["size"]
             chart.set_size({"width": int(width), "height": int(height)})
         at = parse_area(str(wanted.get("at", "H2")))
         self._sheet.insert_chart(at.top - 1, at.left - 1, chart)
+
+
+def _bars_of_amounts(wanted: Mapping[str, Any], rows: Sequence[Sequence[Any]]) -> bool:
+    """Return whether all that the bars show is known and not below zero: a bar that begins elsewhere tells a wrong ratio."""
+    if wanted.get("type", "column") not in ("column", "bar"):
+        return False
+    for series in wanted.get("series") or ():
+        values = str(series["values"])
+        if "!" in values or series.get("secondary"):
+            return False
+        area = parse_area(values)
+        for row in rows[area.top - 1 : area.bottom]:
+            for value in row[area.left - 1 : area.right]:
+                amount = value.result if isinstance(value, Computed) else value
+                if not isinstance(amount, int | float | Decimal) or amount < 0:
+                    return False
+    return True
 
 
 def _date_axis(

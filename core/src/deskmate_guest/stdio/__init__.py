@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deskmate.plugin import PluginContext, Tool, hookimpl
-from deskmate_guest.stdio.relay import exchange, start
+from deskmate_guest.stdio.relay import exchange, start, warm
 
 
 @hookimpl
@@ -12,4 +12,5 @@ def deskmate_tools(context: PluginContext) -> list[Tool]:
     return [
         Tool(function=start, risk="write", timeout_s=60, reads=()),
         Tool(function=exchange, risk="write", timeout_s=60, reads=()),
+        Tool(function=warm, risk="write", timeout_s=300, reads=()),
     ]

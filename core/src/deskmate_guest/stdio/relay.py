@@ -16,6 +16,7 @@ from typing import IO, Any
 from deskmate.errors import ToolError, ToolInputError
 from deskmate.plugin import ToolContext
 from deskmate.types.frames import json_text
+from deskmate_guest.stdio.warming import load_once
 
 CHUNK_BYTES = 256 << 10
 """Most that one call hands over; the rest waits for the next."""
@@ -29,6 +30,8 @@ _END_S = 2.0
 PYTHON = "{python}"
 """Stands in a command for this Python; `{packages}` for the folder of what was installed."""
 PACKAGES = "{packages}"
+KEPT = "kept"
+LONGEST_LOAD_S = 240.0
 
 
 class Program:
@@ -166,13 +169,43 @@ def start(context: ToolContext, command: list[str], environment: dict[str, str])
         _running.pop().end()
     if not command:
         raise ToolInputError("There is no command.")
-    packages = next((path for path in sys.path if Path(path).parent.name == "wheels"), "")
-    words = [word.replace(PYTHON, sys.executable).replace(PACKAGES, packages) for word in command]
+    words, variables = _prepared(context.home, command, environment)
     try:
-        _running.append(Program(words, context.home, _environment(packages, environment)))
+        _running.append(Program(words, _folder(context), variables))
     except (OSError, ValueError) as error:
         raise ToolError(f"The program cannot be started: {error}") from error
     return "started"
+
+
+def warm(context: ToolContext, command: list[str], environment: dict[str, str]) -> str:
+    """Start the program once and end it, before the machine is frozen: its next start finds it loaded and translated.
+
+    Args:
+        command: its words; `{python}` and `{packages}` are replaced.
+        environment: variables beside the worker's own.
+        context: filled in by Deskmate.
+    """
+    if not command:
+        raise ToolInputError("There is no command.")
+    words, variables = _prepared(context.home, command, environment)
+    try:
+        return load_once(words, context.home, variables, LONGEST_LOAD_S)
+    except (OSError, ValueError) as error:
+        raise ToolError(f"The program cannot be started: {error}") from error
+
+
+def _prepared(
+    home: Path, command: Sequence[str], environment: Mapping[str, str]
+) -> tuple[list[str], dict[str, str]]:
+    packages = next((path for path in sys.path if Path(path).parent.name == "wheels"), "")
+    words = [word.replace(PYTHON, sys.executable).replace(PACKAGES, packages) for word in command]
+    return words, _environment(home, packages, environment)
+
+
+def _folder(context: ToolContext) -> Path:
+    """Return where the program starts: in the folder that it keeps, where it has one."""
+    kept = context.workspace / KEPT
+    return kept if kept.is_dir() else context.home
 
 
 def exchange(context: ToolContext, data: str, wait_s: float) -> str:
@@ -192,6 +225,21 @@ def exchange(context: ToolContext, data: str, wait_s: float) -> str:
     return json_text(_running[0].take(min(max(wait_s, 0.0), LONGEST_WAIT_S)))
 
 
-def _environment(packages: str, more: Mapping[str, str]) -> dict[str, str]:
-    """Return the program's variables: the worker's, in which the way out is, and those that the user gave."""
-    return {**os.environ, "PYTHONPATH": packages, "PYTHONUNBUFFERED": "1", **more}
+def _environment(home: Path, packages: str, more: Mapping[str, str]) -> dict[str, str]:
+    """Return the program's variables: the worker's, in which the way out is, and those that the user gave.
+
+    What Python and Node.js translate is kept in the program's own folder: its packages lie on a disk that is read-only.
+    Folders in the workspace belong to another user, which git refuses unless it is told not to.
+    """
+    return {
+        **os.environ,
+        "PYTHONPATH": packages,
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONDONTWRITEBYTECODE": "",
+        "PYTHONPYCACHEPREFIX": f"{home}/.translated/python",
+        "NODE_COMPILE_CACHE": f"{home}/.translated/node",
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": "safe.directory",
+        "GIT_CONFIG_VALUE_0": "*",
+        **more,
+    }

@@ -26,6 +26,7 @@ def deskmate_prompts(context: PluginContext) -> Iterable[Prompt]:
 @hookimpl
 def deskmate_tools(context: PluginContext) -> Iterable[Tool]:
     """Return the tools for contracts."""
+    from deskmate_legal.tools.cite import authorities_write, cite_check  # noqa: PLC0415
     from deskmate_legal.tools.compare import contract_compare  # noqa: PLC0415
     from deskmate_legal.tools.find import contract_find  # noqa: PLC0415
     from deskmate_legal.tools.memo import memo_write  # noqa: PLC0415
@@ -35,11 +36,13 @@ def deskmate_tools(context: PluginContext) -> Iterable[Tool]:
     from deskmate_legal.tools.review import playbook_review  # noqa: PLC0415
     from deskmate_legal.tools.terms import terms_check  # noqa: PLC0415
 
-    reading = (contract_parse, playbook_review, terms_check, nda_triage)
-    writing = (contract_redline, memo_write, contract_compare)
+    reading = (contract_parse, playbook_review, terms_check, nda_triage, cite_check)
+    writing = (contract_redline, memo_write, contract_compare, authorities_write)
     playbook = ("*playbook*",)
     # what an earlier result beside the contract may be called: it must be seen to be replaced
-    results = ("* - redline*.docx", "* - memo*.docx", "* - comparison*.docx")
+    results = (
+        "* - redline*.docx", "* - memo*.docx", "* - comparison*.docx", "* - authorities*.docx",
+    )  # fmt: skip
     return [
         Tool(function=contract_find, timeout_s=300, reads=("*.docx", "*.pdf", "*.txt")),
         *(Tool(function=function, timeout_s=300, reads=playbook) for function in reading),
@@ -53,7 +56,7 @@ def deskmate_tools(context: PluginContext) -> Iterable[Tool]:
 @hookimpl
 def deskmate_skills(context: PluginContext) -> Iterable[SkillSource]:
     """Return the skills."""
-    names = ("review-contract", "triage-nda", "compare-versions", "terms-check")
+    names = ("review-contract", "triage-nda", "compare-versions", "terms-check", "cite-check")
     return [SkillSource(folder=context.resources / "skills" / name) for name in names]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from deskmate.plugin import Deliverable, Finding, ToolError, ValidationContext
+from deskmate_legal.citation_rules import LISTED, RESULTS, TRACED, check_listed, check_traced
 
 
 def check_reject_all(deliverable: Deliverable, context: ValidationContext) -> Iterable[Finding]:
@@ -240,3 +241,10 @@ def every_rule() -> Iterator[tuple[str, str, Any, tuple[str, ...]]]:
         ("redline",),
     )
     yield "LEGAL-COVERAGE", "The memo covers the whole playbook", check_coverage, ("memo",)
+    yield (
+        LISTED,
+        "The table of authorities is what the document cites",
+        check_listed,
+        ("authorities",),
+    )
+    yield TRACED, "Every citation stands in a source", check_traced, RESULTS

@@ -11,7 +11,10 @@ from deskmate.plugin import ToolContext, ToolInputError
 from deskmate_legal.playbook import Playbook, load_playbook
 
 CONTRACT_SUFFIXES = (".docx", ".pdf", ".txt")
-_OUTPUT = re.compile(r" - (?:redline|memo|comparison)(?: \d+)?\.docx$", re.IGNORECASE)
+_OUTPUT = re.compile(
+    r" - (?:redline|memo|comparison|authorities|deadlines|privilege screen|redacted)(?: \d+)?\.(?:docx|pdf)$",
+    re.IGNORECASE,
+)
 _PLAYBOOK = re.compile(r"playbook", re.IGNORECASE)
 
 

@@ -14,7 +14,9 @@ _NAMED = 20
 _NDA = re.compile(r"\bndas?\b|\bnon-?disclosure|\bconfidentiality agreement", re.IGNORECASE)
 
 
-def contract_find(request: str, context: ToolContext, versions: bool = False) -> dict[str, Any]:
+def contract_find(
+    request: str, context: ToolContext, versions: bool = False, any_document: bool = False
+) -> dict[str, Any]:
     """List the contracts in the workspace that a request is about, and the playbook to use.
 
     Files that the request names are taken; else all DOCX, PDF and text files that read like a contract
@@ -25,6 +27,7 @@ def contract_find(request: str, context: ToolContext, versions: bool = False) ->
         request: the user's words.
         context: filled in by Deskmate.
         versions: true to get two versions of one Word document to compare.
+        any_document: true to take briefs, letters and other documents as well.
 
     Returns:
         With `versions`: `before`, `after`: workspace paths, the older one first. Else `contracts`: list of {path, file_type, contract_type, title}; `count`; `playbook`: workspace path,
@@ -39,7 +42,7 @@ def contract_find(request: str, context: ToolContext, versions: bool = False) ->
     found: list[dict[str, Any]] = []
     skipped: list[dict[str, Any]] = []
     for path in (named or files)[:_LIMIT]:
-        entry = _entry(path, context, named=bool(named))
+        entry = _entry(path, context, named=any_document or bool(named))
         (skipped if "reason" in entry else found).append(entry)
     skipped += [
         {"path": context.name_of(path), "reason": f"only {_LIMIT} files are looked at"}
