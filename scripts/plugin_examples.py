@@ -250,6 +250,7 @@ def finance() -> None:
     from deskmate_finance.tools.sampling import sox_sample  # noqa: PLC0415
     from deskmate_finance.tools.statements import statements_build  # noqa: PLC0415
     from deskmate_finance.tools.variance import variance_bridge  # noqa: PLC0415
+    from deskmate_finance.tools.xbrl import xbrl_facts  # noqa: PLC0415
 
     model()
     context = desk("finance")
@@ -261,8 +262,10 @@ def finance() -> None:
     analysis = je_analytics(context, "journal q1.csv").deliverables[0]
     close = close_plan(context, "close tasks.csv", "2025-03-31").deliverables[0]
     valuation = dcf_build(context, "dcf inputs.csv").deliverables[0]
+    facts = xbrl_facts(context, "report.xhtml").deliverables[0]
     sample = sox_sample(context, "payment approvals.csv", "weekly", "2025-Q1").deliverables[0]
     for made in (
+        facts,
         valuation,
         sample,
         recon,
@@ -286,6 +289,7 @@ def finance() -> None:
         (bridge, "bridge.xlsx", "Items", "Beta", "D", 14261, False),
         (audit, "audit.xlsx", "Scope", "Model", "D", 25, False),
         (valuation, "valuation.xlsx", "DCF", "Enterprise value", "B", 2500, True),
+        (facts, "xbrl facts.xlsx", "Facts", "ifrs-full:ProfitLoss", "E", 12345, False),
         (sample, "sample.xlsx", "Sample", "1", "C", "PV-2002", False),
         (close, "close plan.xlsx", "Plan", "C6", "M", 1, True),
         (analysis, "journal analysis.xlsx", "Summary", "Entries", "B", 63, False),

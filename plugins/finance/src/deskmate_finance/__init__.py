@@ -15,6 +15,7 @@ from deskmate_finance.tools.sampling import sox_sample
 from deskmate_finance.tools.statements import statements_build
 from deskmate_finance.tools.trial_balance import trial_balance_check
 from deskmate_finance.tools.variance import variance_bridge
+from deskmate_finance.tools.xbrl import xbrl_facts
 from deskmate_finance.validators.rules import every_rule
 
 
@@ -49,6 +50,9 @@ def deskmate_tools(context: PluginContext) -> Iterable[Tool]:
         Tool(function=close_plan, risk="write", reads=("{path}", "close plan*.xlsx")),
         Tool(function=sox_sample, risk="write", reads=("{path}", "{results}", "sample*.xlsx")),
         Tool(function=dcf_build, risk="write", reads=("{path}", "valuation*.xlsx")),
+        Tool(
+            function=xbrl_facts, risk="write", reads=("{path}", "{calculation}", "xbrl facts*.xlsx")
+        ),
         Tool(
             function=model_audit, risk="write", timeout_s=300, reads=("{path}", "model audit*.xlsx")
         ),

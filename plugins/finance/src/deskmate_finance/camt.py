@@ -17,8 +17,8 @@ _AMOUNT = re.compile(r"\+?\d{1,18}(\.\d{1,5})?")
 _OTHERS = {"BkToCstmrAcctRpt": "camt.052 report of the day", "BkToCstmrDbtCdtNtfctn": "camt.054 notification"}  # fmt: skip
 
 
-def parse_xml(data: bytes, name: str) -> Any:
-    """Return the root element of an XML file.
+def parse_xml(data: bytes, name: str, *, dtd: bool = False) -> Any:
+    """Return the root element of an XML file; `dtd`: a document type without entities may stand there.
 
     Raises:
         ToolInputError: it is not well-formed, or has a document type or entities.
@@ -26,12 +26,12 @@ def parse_xml(data: bytes, name: str) -> Any:
     from defusedxml import DefusedXmlException, ElementTree  # noqa: PLC0415 - only for XML
 
     try:
-        return ElementTree.fromstring(data, forbid_dtd=True)
+        return ElementTree.fromstring(data, forbid_dtd=not dtd)
     except DefusedXmlException as problem:
         raise ToolInputError(
             f"{name} has a document type or entities; it is not read."
         ) from problem
-    except (ParseError, ValueError, LookupError) as problem:
+    except (ParseError, ValueError, LookupError, RecursionError) as problem:
         raise ToolInputError(f"{name} is no well-formed XML: {problem}.") from problem
 
 

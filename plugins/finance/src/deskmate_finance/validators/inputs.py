@@ -18,6 +18,7 @@ from deskmate_finance.sampling_book import PLAN_CELLS as SAMPLING_CELLS
 from deskmate_finance.statements import TRIAL
 from deskmate_finance.variance_book import INPUTS as BRIDGE_INPUTS
 from deskmate_finance.variance_book import LIMIT_CELLS
+from deskmate_finance.xbrl_book import INPUTS as XBRL_INPUTS
 
 Inputs = Mapping[str, frozenset[int]]
 _KNOWN: Mapping[str, tuple[Inputs, frozenset[str]]] = {
@@ -28,6 +29,7 @@ _KNOWN: Mapping[str, tuple[Inputs, frozenset[str]]] = {
     "close_plan": (CLOSE_INPUTS, CLOSE_CELLS),
     "sox_sample": (SAMPLING_INPUTS, SAMPLING_CELLS),
     "valuation": (DCF_INPUTS, frozenset()),
+    "xbrl_facts": (XBRL_INPUTS, frozenset()),
     "reconciliation": (RECONCILIATION_INPUTS, TYPED),
     "variance_bridge": (BRIDGE_INPUTS, LIMIT_CELLS),
 }

@@ -20,6 +20,7 @@ from deskmate_finance.validators.statements import (
     statements_tie,
     trial_balances,
 )
+from deskmate_finance.validators.xbrl import facts_tie
 
 Check = Callable[[Deliverable, ValidationContext], Iterable[Finding]]
 _STATEMENTS = ("statements",)
@@ -66,6 +67,7 @@ def every_rule() -> Iterator[tuple[str, str, Check, tuple[str, ...]]]:
             "variance_bridge",
             "model_audit",
             "reconciliation",
+            "xbrl_facts",
             "valuation",
             "sox_sample",
             "close_plan",
@@ -126,4 +128,10 @@ def every_rule() -> Iterator[tuple[str, str, Check, tuple[str, ...]]]:
         "A valuation has its inputs from the file, and every result is computed twice.",
         valuation_ties,
         ("valuation",),
+    )
+    yield (
+        "FIN-XBRL-FACTS",
+        "Every fact of a filing stands with its context, unit, sign and scale, and its sums are added again.",
+        facts_tie,
+        ("xbrl_facts",),
     )
