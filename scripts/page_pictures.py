@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright  # noqa: E402
+from tests.unit.connectors.loopback import loopback  # noqa: E402
 from tests.web.browser import CHROMIUM, DESK, PHONE, Served, looking, served  # noqa: E402
 from tests.web.places import TABLE, make_answers, make_project, make_schedules  # noqa: E402
 from tests.web.scene import UNBUILT, make_folder  # noqa: E402
@@ -63,8 +64,10 @@ def main() -> None:
             page.mouse.move(0, 0)
             both(page, "page-review")
             address = page.url
+            a_file(page)
             around(server, above)
             other_views(page, server)
+            being_made(page, server)
             page.get_by_role("link", name="New").first.click()
             page.get_by_label("Your request").fill("Review this NDA against our playbook.")
             page.get_by_role("checkbox", name=re.compile("legal", re.I)).first.check()
@@ -99,6 +102,17 @@ def first_steps(browser: Browser, server: Served) -> None:
     unbuilt.unlink()
 
 
+def a_file(page: Page) -> None:
+    """Look at a file of the thread's folder."""
+    page.emulate_media(color_scheme="light")
+    page.get_by_role("tab", name="Files").click()
+    page.get_by_role("button", name="contracts", exact=True).click()
+    page.get_by_role("button", name=re.compile("Playbook.txt")).click()
+    expect(page.get_by_role("complementary")).to_contain_text("thirty days")
+    page.mouse.move(0, 0)
+    take(page, "page-files-light")
+
+
 def other_views(page: Page, server: Served) -> None:
     """Look at what stands around threads."""
     for view, name in (("inbox", "page-inbox"), (f"tables/{TABLE}", "page-table")):
@@ -109,6 +123,32 @@ def other_views(page: Page, server: Served) -> None:
     expect(page.get_by_text("asleep")).to_be_visible()
     page.emulate_media(color_scheme="light")
     take(page, "page-schedule-light")
+
+
+def being_made(page: Page, server: Served) -> None:
+    """Look at a table and a connector while they are made."""
+    page.goto(f"{server.origin}#/tables/new")
+    page.get_by_label("What it is about").fill("What do the contracts say of notice?")
+    page.get_by_role("button", name="Choose a folder").click()
+    picker = page.get_by_role("dialog", name="Choose a folder")
+    picker.get_by_role("button", name="contracts", exact=True).click()
+    expect(picker.get_by_label("Path of the folder")).to_have_value(re.compile("contracts$"))
+    picker.get_by_role("button", name="Use this folder").click()
+    ask = page.get_by_role("group", name="Question 1")
+    ask.get_by_label("Heading").fill("Notice")
+    ask.get_by_label("The answer is").select_option("A number")
+    ask.get_by_label("Question", exact=True).fill("How many days of notice?")
+    page.get_by_role("list", name="Documents").wait_for()
+    both(page, "page-table-new")
+    with loopback() as remote:
+        page.goto(f"{server.origin}#/connectors/new")
+        page.get_by_label("Its name here").fill("shop")
+        page.get_by_label("Address").fill(remote.url)
+        page.get_by_role("button", name="Ask for its tools").click()
+        expect(page.get_by_role("list", name="Its tools")).to_be_visible()
+        both(page, "page-connecting")
+        page.get_by_role("button", name="Give it up").click()
+        expect(page.get_by_role("heading", name="No connectors yet")).to_be_visible()
 
 
 def around(server: Served, above: Path) -> None:
