@@ -29,7 +29,8 @@ AUDIT = f"Audit the model {BOOK}"
 SMALL, LARGE = (30, 5), (300, 50)
 """Pages and sheets."""
 WINDOW = 60_000
-AT_A_TIME = 50
+AT_A_TIME, BESIDE = 50, 2
+"""Paragraphs a call, and calls a reply: a run has 60 turns."""
 HOST_MIB, HOST_MORE_MIB = 260, 60
 MACHINE_MIB, MACHINE_MORE_MIB = 700, 260
 DEADLINE_S = 900.0
@@ -49,11 +50,13 @@ class Reader:
             self.summaries += 1
             return [{"type": "text", "text": f"Read {self.asked} windows; nothing of note."}]
         calls = [*self._contract(), *self._book()]
-        at, self.asked = self.asked, self.asked + 1
+        at, self.asked = self.asked, self.asked + BESIDE
         if at >= len(calls):
             return [{"type": "text", "text": "All of it was read."}]
-        name, given = calls[at]
-        return [{"type": "tool_use", "id": f"toolu_{at}", "name": name, "input": given}]
+        return [
+            {"type": "tool_use", "id": f"toolu_{n}", "name": name, "input": given}
+            for n, (name, given) in enumerate(calls[at : at + BESIDE], at)
+        ]
 
     def _contract(self) -> list[tuple[str, dict[str, Any]]]:
         last = self.pages * PARAGRAPHS_A_PAGE + 60
