@@ -79,9 +79,9 @@ def write_book(folder: Path, sheets: int) -> Path:
                 sheet.write_formula(
                     row, MONTHS + 1, f"=SUM(B{row + 1}:M{row + 1})", None, sum(figures)
                 )
-        total = book.add_worksheet("Total")
+        total = book.add_worksheet("Group")
         parts = "+".join(f"SUM(Unit{n}!N2:N{ROWS + 1})" for n in range(1, sheets + 1))
-        total.write_row(0, 0, ["Group"])
+        total.write_row(0, 0, ["All units"])
         total.write_formula(0, 1, f"={parts}", None, whole)
     return path
 
