@@ -19,8 +19,8 @@ from deskmate.types.registry import ToolSpec
 
 READY_S = 25.0
 """How long connecting and the look at the definitions may take; within what the toolbox grants beyond a call's own time."""
-PROGRAM_READY_S = 205.0
-"""The same where a virtual machine has to be there first, and a program to start in it."""
+PROGRAM_READY_S = 605.0
+"""The same where a virtual machine has to be there first, perhaps to be frozen anew, and a program to start in it."""
 TOOLS_LIMIT = 200
 DESCRIPTION_LIMIT = 4_000
 SCHEMA_BYTES = 48 << 10
