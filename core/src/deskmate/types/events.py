@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from deskmate.types.connectors import ConnectorAsked, ConnectorsSet
+from deskmate.types.connectors import ConnectorAsked as ConnectorAsked
+from deskmate.types.connectors import ConnectorsSet
 from deskmate.types.file_events import (
     ApplyFinished,
     ApplyStarted,

@@ -9,7 +9,6 @@ from typing import Any, Literal
 from deskmate.host.wording import sentence_of
 from deskmate.shown import one_line
 from deskmate.types import events as log
-from deskmate.types.connectors import ConnectorAsked
 from deskmate.types.files import Deliverable
 from deskmate.types.ids import Digest, ToolUseId
 from deskmate.types.messages import ToolUse, text_of, tool_uses_of
@@ -183,7 +182,7 @@ def _plain(payload: log.Payload) -> page.Body | None:
             return page.Checked(passed=passed, rules=len(rules), findings=findings)
         case log.RunFinished(reason=reason, text=text):
             return page.Ended(reason=reason, text=text)
-        case ConnectorAsked(question=question):
+        case log.ConnectorAsked(question=question):
             return page.Noted(text=question.text, level="attention")
     return _noted(payload)
 

@@ -7,8 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from deskmate.errors import ToolError
-from deskmate.plugin import Deliverable, Finding, ValidationContext
+from deskmate.plugin import Deliverable, Finding, ToolError, ValidationContext
 from deskmate_documents.text import Passage
 
 LISTED, TRACED = "LEGAL-CITES-LISTED", "LEGAL-CITES-TRACED"
