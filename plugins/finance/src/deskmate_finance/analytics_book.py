@@ -33,7 +33,7 @@ def sheets(made: Analysis) -> list[dict[str, Any]]:
     return [
         common | {"name": SUMMARY, "rows": _summary(made, last, places), "widths": [30, 18, 18, 62, 44], "freeze": ""},
         common | {"name": FINDINGS, "rows": _findings(made), "widths": [18, 22, 8, 10, 12, 22, 16, 16, 40, 40]},
-        common | {"name": SCORES, "rows": _scores(made, last), "widths": [18, 16, 10, 14, 40, 60]},
+        common | {"name": SCORES, "rows": _scores(made, last), "widths": [18, 16, 10, 14, 40, 100]},
         common | {"name": BENFORD, "rows": _benford(made), "widths": [24, 12, 12, 12, 12, 14], "charts": [_chart()], "freeze": ""},
         common | {"name": PAIRS, "rows": _pairs(made), "widths": [22, 22, 10, 18]},
         common | {"name": USERS, "rows": _users(made), "widths": [24, 12, 18, 16, 14]},
@@ -147,7 +147,7 @@ def _benford(made: Analysis) -> Rows:
     rows += [
         [words("Amounts", "total title"), styled(f"=SUM(B{first}:B{last})", "total count")],
         ["Mean absolute deviation", styled(f"=AVERAGE(F{first}:F{last})", "ratio")],
-        [words(f"Reading: {made.benford.verdict}")],
+        [words(f"Reading: {made.benford.verdict}", "note")],
     ]
     return rows
 

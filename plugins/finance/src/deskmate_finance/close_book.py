@@ -50,7 +50,7 @@ def _plan(made: Plan, source: str) -> Rows:
         f"Close plan for the period to {made.end}",
         f"From {source}. T is the last workday of the period; blue and dated inputs are the file's.",
     )
-    rows[3:] = [[words("Tasks without a start begin on"), None, styled({"date": made.calendar.day_of(FIRST, made.end, "").isoformat()}, "day")], []]  # fmt: skip
+    rows[3:] = [[words("Tasks without a start begin on", "note"), None, styled({"date": made.calendar.day_of(FIRST, made.end, "").isoformat()}, "day")], []]  # fmt: skip
     titles = (
         "Id", "Task", "Owner", "Workdays", "After", "Earliest", "Start", "End", "Due", "Workdays late", "Latest end",
         "Latest start", "Slack", "Critical", "Status", "Evidence",

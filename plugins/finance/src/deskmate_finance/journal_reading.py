@@ -87,16 +87,8 @@ def read_records(
     Raises:
         ToolInputError: a column is missing, or a cell cannot be read; nothing is skipped.
     """
-    table = read_table(file, name=name, sheet=wanted.get("sheet", ""))
-    rows = _Rows(table, wanted)
-    by_pair = rows.has("debit_account") and rows.has("credit_account")
-    if not by_pair and not (rows.has("account") and rows.has("entry")):
-        raise ToolInputError(
-            f"{name} needs debit account, credit account and amount; or entry, account, debit and credit. "
-            f"It has {', '.join(table.columns)}."
-        )
-    if by_pair and not rows.has("amount"):
-        raise ToolInputError(f"{name} has no amount column; it has {', '.join(table.columns)}.")
+    rows, by_pair = _opened(file, name, wanted)
+    table = rows.table
     figures = rows.amounts("amount") if by_pair else []
     both = [] if by_pair else pairs(table, wanted)
     days, starts, ends = rows.days("date"), rows.days("start"), rows.days("end")
@@ -138,6 +130,21 @@ def read_records(
     if not found:
         raise ToolInputError(f"{name} has no records.")
     return tuple(found)
+
+
+def _opened(file: Path, name: str, wanted: Mapping[str, str]) -> tuple[_Rows, bool]:
+    """Return the rows, and whether each names both accounts. Raises ToolInputError if a column is missing."""
+    table = read_table(file, name=name, sheet=wanted.get("sheet", ""))
+    rows = _Rows(table, wanted)
+    by_pair = rows.has("debit_account") and rows.has("credit_account")
+    if not by_pair and not (rows.has("account") and rows.has("entry")):
+        raise ToolInputError(
+            f"{name} needs debit account, credit account and amount; or entry, account, debit and credit. "
+            f"It has {', '.join(table.columns)}."
+        )
+    if by_pair and not rows.has("amount"):
+        raise ToolInputError(f"{name} has no amount column; it has {', '.join(table.columns)}.")
+    return rows, by_pair
 
 
 def _one_line(

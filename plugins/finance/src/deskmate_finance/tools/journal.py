@@ -8,6 +8,7 @@ from typing import Any
 
 from deskmate.plugin import Deliverable, ToolAnswer, ToolContext, ToolInputError
 from deskmate_documents.tables import find_files, pick_file
+from deskmate_finance.chart_of_accounts import Chart
 from deskmate_finance.journal import Journal, Rules, journal
 from deskmate_finance.journal_book import sheets, upload
 from deskmate_finance.journal_reading import read_earlier, read_records
@@ -74,15 +75,7 @@ def je_build(
         raise ToolInputError("Name the month of the entries in `period`, such as 2025-03.")
     more["periods"] = more.get("periods", "") or _calendar(context)
     chart, more["chart"] = find_chart(context, more.get("chart", ""))
-    earlier = more.get("earlier", "")
-    rules = Rules(
-        chart=chart,
-        open_months=read_periods(context.file(more["periods"]), more["periods"])
-        if more["periods"]
-        else None,
-        limit=_limit(context),
-        earlier=read_earlier(context.file(earlier), earlier, {}) if earlier else (),
-    )
+    rules = _rules(context, chart, more)
     found = read_records(context.file(records), records, month, given)
     made = journal(month, found, rules, decimals(r.basis for r in found))
     target = context.target(book_path(output, records, OUTPUT, records, *more.values()))
@@ -97,6 +90,17 @@ def je_build(
         for file, role in ((target, "journal"), (lines, "journal_upload"))
     )
     return ToolAnswer(result=_report(made, *(d.path for d in delivered)), deliverables=delivered)
+
+
+def _rules(context: ToolContext, chart: Chart, more: dict[str, str]) -> Rules:
+    """Return what the entries are held against. Raises ToolInputError if a file cannot be used."""
+    periods, earlier = more["periods"], more.get("earlier", "")
+    return Rules(
+        chart=chart,
+        open_months=read_periods(context.file(periods), periods) if periods else None,
+        limit=_limit(context),
+        earlier=read_earlier(context.file(earlier), earlier, {}) if earlier else (),
+    )
 
 
 def _calendar(context: ToolContext) -> str:

@@ -26,39 +26,39 @@ Check = Callable[[Deliverable, ValidationContext], Iterable[Finding]]
 _STATEMENTS = ("statements",)
 
 
-def every_rule() -> Iterator[tuple[str, str, Check, tuple[str, ...]]]:
-    """Yield (rule, title, function, roles)."""
-    yield (
+Rule = tuple[str, str, Check, tuple[str, ...]]
+_RULES: tuple[Rule, ...] = (
+    (
         "FIN-RECON-TIES",
         "A reconciliation ties to the bank statement and the ledger, row by row.",
         recon_ties,
         ("reconciliation",),
-    )
-    yield (
+    ),
+    (
         "FIN-TB-BALANCES",
         "Debits equal credits, and every account of the trial balance stands once, with its figures and line.",
         trial_balances,
         _STATEMENTS,
-    )
-    yield (
+    ),
+    (
         "FIN-BS-BALANCES",
         "Assets equal liabilities and equity to the cent, in every period.",
         balance_balances,
         _STATEMENTS,
-    )
-    yield (
+    ),
+    (
         "FIN-CASH-TIES",
         "The cash flows are the change in cash, and its ends are the balance sheets' cash.",
         cash_ties,
         _STATEMENTS,
-    )
-    yield (
+    ),
+    (
         "FIN-STATEMENTS-TIE",
         "Every figure of the statements is what the trial balances give.",
         statements_tie,
         _STATEMENTS,
-    )
-    yield (
+    ),
+    (
         "FIN-LIVE-TOTALS",
         "What must be computed is a formula without typed figures, and shows its true result.",
         live_totals,
@@ -74,64 +74,70 @@ def every_rule() -> Iterator[tuple[str, str, Check, tuple[str, ...]]]:
             "journal_analysis",
             "journal",
         ),
-    )
-    yield (
+    ),
+    (
         "FIN-BRIDGE-TIES",
         "Start and drivers are the end to the cent, and each figure is the source's.",
         bridge_ties,
         ("variance_bridge",),
-    )
-    yield (
+    ),
+    (
         "FIN-BRIDGE-PICTURE",
         "The picture of a bridge is the one that the sources give.",
         picture_ties,
         ("bridge_picture",),
-    )
-    yield (
+    ),
+    (
         "FIN-AUDIT-COMPLETE",
         "The report of an audit has every finding that the model gives, and no other.",
         audit_complete,
         ("model_audit",),
-    )
-    yield (
+    ),
+    (
         "FIN-JE-BALANCES",
         "Debits equal credits to the cent in each journal entry, entity and currency.",
         journal_balances,
         ("journal", "journal_upload"),
-    )
-    yield (
+    ),
+    (
         "FIN-JE-SUPPORTED",
         "Every line of a journal entry is what a record with support gives, by the chart, in an open period.",
         journal_supported,
         ("journal", "journal_upload"),
-    )
-    yield (
+    ),
+    (
         "FIN-JET-REPRODUCES",
         "The tests of a journal give the same findings once more, over the whole file.",
         analysis_reproduces,
         ("journal_analysis",),
-    )
-    yield (
+    ),
+    (
         "FIN-CLOSE-PLAN",
         "A close plan has no circle, and its dates are computed again from the task list.",
         close_plans,
         ("close_plan",),
-    )
-    yield (
+    ),
+    (
         "FIN-SAMPLE-REDRAWS",
         "A sample is drawn again from the same population, and its size is by the table.",
         sample_redraws,
         ("sox_sample",),
-    )
-    yield (
+    ),
+    (
         "FIN-DCF-TIES",
         "A valuation has its inputs from the file, and every result is computed twice.",
         valuation_ties,
         ("valuation",),
-    )
-    yield (
+    ),
+    (
         "FIN-XBRL-FACTS",
         "Every fact of a filing stands with its context, unit, sign and scale, and its sums are added again.",
         facts_tie,
         ("xbrl_facts",),
-    )
+    ),
+)
+
+
+def every_rule() -> Iterator[Rule]:
+    """Yield (rule, title, function, roles)."""
+    yield from _RULES
