@@ -12,8 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from deskmate.types.connectors import ConnectorAsked as ConnectorAsked
-from deskmate.types.connectors import ConnectorsSet
+from deskmate.types.connectors import ConnectorAsked, ConnectorsSet
 from deskmate.types.file_events import (
     ApplyFinished,
     ApplyStarted,
@@ -60,6 +59,7 @@ __all__ = [
     "ChangesStaged",
     "CheckpointMade",
     "Compacted",
+    "ConnectorAsked",
     "ConnectorsSet",
     "ContentTaken",
     "DeliverableSigned",
