@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import traceback
+import types
 import unittest
 from pathlib import Path
 from typing import Any, TextIO
@@ -161,6 +162,7 @@ def run_unittest(stream: TextIO, wanted: list[str]) -> int:
             continue
         if files and name not in files:
             continue
+        claim_folders(path)
         try:
             module = importlib.import_module(".".join(path.with_suffix("").parts))
         except BaseException as error:  # noqa: BLE001 - a test file may raise anything
@@ -176,6 +178,16 @@ def run_unittest(stream: TextIO, wanted: list[str]) -> int:
     suite.run(Result(stream))
     tell(stream, runner="unittest", code=0)
     return 0
+
+
+def claim_folders(path: Path) -> None:
+    """Let a folder without `__init__.py` be the repository's own, also if something installed has its name, such as `tests`."""
+    for folder in [*path.parents][-2::-1]:
+        name = ".".join(folder.parts)
+        if name not in sys.modules and not (folder / "__init__.py").exists():
+            module = types.ModuleType(name)
+            module.__path__ = [str(folder.absolute())]
+            sys.modules[name] = module
 
 
 if __name__ == "__main__":
