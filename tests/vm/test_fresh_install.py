@@ -357,9 +357,12 @@ def test_a_plugin_enabled_in_the_middle_of_a_thread_is_there_at_its_next_turn_an
     say("And now?", "--thread", thread)
     tools, system = heard(ears.requests[-1])
     assert {tool for tool in tools if tool.startswith("legal__")} == {
-        f"legal__{name}" for name in ("contract_find", "contract_parse", "contract_compare")
-    } | {f"legal__{name}" for name in ("contract_redline", "memo_write", "nda_triage")} | {
-        f"legal__{name}" for name in ("playbook_review", "terms_check")
+        f"legal__{name}"
+        for name in (
+            *("contract_find", "contract_parse", "contract_compare", "contract_redline"),
+            *("memo_write", "nda_triage", "playbook_review", "terms_check"),
+            *("cite_check", "authorities_write", "redact"),
+        )
     }
     assert "skill__read" in tools
     assert "- review-contract: " in system
