@@ -27,10 +27,11 @@ def run(context: ToolContext, code: str, **environment: str) -> None:
     assert relay.start(context, ["{python}", "-I", "-c", code], environment) == "started"
 
 
-def until(context: ToolContext, end: bytes) -> bytes:
+def until(context: ToolContext, end: bytes, data: bytes = b"") -> bytes:
+    """Send `data`, and return all that comes out, up to what ends with `end`."""
     found = b""
     while not found.endswith(end):
-        answer = exchanged(context)
+        answer, data = exchanged(context, data), b""
         assert not answer["ended"] or answer["out"], answer
         found += answer["out"]
     return found
@@ -40,10 +41,8 @@ def test_lines_go_in_and_come_out_of_a_program_in_its_own_folder(
     context: ToolContext, tmp_path: Path
 ) -> None:
     run(context, "import os\nprint(os.getcwd(), os.environ['KEY'])\nprint(input()[::-1])", KEY="v")
-    relay.exchange(context, "", 0.0)
     assert until(context, b"\n").startswith(f"{tmp_path} v\n".encode())
-    exchanged(context, b"abc\n", 0.0)
-    assert until(context, b"cba\n")
+    assert until(context, b"cba\n", b"abc\n") == b"cba\n"
 
 
 def test_the_end_of_a_program_is_told_with_its_code_and_its_last_words(
