@@ -63,8 +63,9 @@ def _with(package: bytes, part: str, change: Callable[[bytes], bytes]) -> bytes:
 
 def _laughs(xml: bytes) -> bytes:
     entities = "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 10))
+    kind = f'<!DOCTYPE d [<!ENTITY a0 "lol">{entities}]>'.encode()
     head, mark, rest = xml.partition(b"?>")
-    return head + mark + f'<!DOCTYPE d [<!ENTITY a0 "lol">{entities}]>'.encode() + rest
+    return head + mark + kind + rest if mark else kind + xml
 
 
 def _nested(*tags: bytes) -> Callable[[bytes], bytes]:

@@ -69,14 +69,16 @@ async def test_each_gives_a_result_or_one_line_and_stays_as_it_was(
     ]
     async with sandbox.open(_SPEC, lambda line: None) as machine:
         await machine.put_base(entries, blobs, lambda line: None)
+        wrong = []
         for name in files:
             for tool, arguments in _calls(name):
                 outcome = await _timed(machine, tool, f"docs/{name}", arguments)
-                assert "timed out" not in outcome.text, (name, tool)
-                assert not outcome.is_error or "\n" not in outcome.text, (name, tool, outcome.text)
+                if "timed out" in outcome.text or (outcome.is_error and "\n" in outcome.text):
+                    wrong.append((name, tool, outcome.text[:300]))
         again = await _timed(machine, "document_read", "docs/laughs.docx", {"limit": 1})
         assert again.is_error  # the same machine still answers
         changes = (await machine.difference(entries, blobs))[0].changes
+    assert wrong == []
     assert not {change.path for change in changes} & {entry.path for entry in entries}
 
 

@@ -6,15 +6,15 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from deskmate.errors import ToolInputError
 from deskmate_documents.docx.reading import read_docx
 from deskmate_documents.opc import Package
+from deskmate_documents.pdf.bounded import each_page
+from deskmate_documents.pdf.opening import PDF_LIMIT_BYTES, PDF_PAGES_LIMIT
 
 TEXT_LIMIT_BYTES = 32 << 20
-PDF_LIMIT_BYTES = 256 << 20
-PDF_PAGES_LIMIT = 5_000
 CHARACTERS_LIMIT = 20_000_000
 TELL_PAGES = 100
 
@@ -153,31 +153,32 @@ def _pdf(path: Path, on_progress: Callable[[str], None] | None = None) -> Iterat
         document = pypdfium2.PdfDocument(path)
     except pypdfium2.PdfiumError as error:
         raise _pdf_error(path, str(error)) from error
-    try:
+    with document:
         pages = len(document)
-        if pages > PDF_PAGES_LIMIT:
-            raise ToolInputError(f"{path.name} has {pages} pages, more than {PDF_PAGES_LIMIT}.")
-        count = characters = 0
-        for number in range(pages):
-            text = _page_text(document, number)
-            characters += len(text)
-            if characters > CHARACTERS_LIMIT:
-                raise ToolInputError(f"{path.name} holds more than 20 million characters; refused.")
-            if on_progress and (number + 1) % TELL_PAGES == 0:
-                on_progress(f"{number + 1} of {pages} pages read")
-            for block in _page_blocks(text):
-                count += 1
-                yield Passage(text=block, page=number + 1, paragraph=count)
-    finally:
-        document.close()
+    if pages > PDF_PAGES_LIMIT:
+        raise ToolInputError(f"{path.name} has {pages} pages, more than {PDF_PAGES_LIMIT}.")
+    count = characters = 0
+    for number, text in each_page(path, "", range(1, pages + 1), _page_text):
+        if text is None:
+            raise ToolInputError(
+                f"{path.name}: page {number} takes too long to be drawn; read the others with pdf_read."
+            )
+        characters += len(text)
+        if characters > CHARACTERS_LIMIT:
+            raise ToolInputError(f"{path.name} holds more than 20 million characters; refused.")
+        if on_progress and number % TELL_PAGES == 0:
+            on_progress(f"{number} of {pages} pages read")
+        for block in _page_blocks(text):
+            count += 1
+            yield Passage(text=block, page=number, paragraph=count)
 
 
-def _page_text(document: object, number: int) -> str:
-    """Return a page's text; a page that cannot be opened has none."""
+def _page_text(document: Any, number: int) -> str:
+    """Return the text of a page, from 1; a page that cannot be opened has none."""
     import pypdfium2  # noqa: PLC0415
 
     try:
-        page = document[number]  # type: ignore[index]
+        page = document[number - 1]
     except pypdfium2.PdfiumError:
         return ""
     try:

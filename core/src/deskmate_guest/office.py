@@ -46,20 +46,26 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """`source`: suffix of the document. `to`: pdf, or docx, xlsx, pptx to recalculate and save anew. `limit_s`: for all of it."""
+    """`source`: suffix of the document. `to`: pdf, or docx, xlsx, pptx to recalculate and save anew.
+
+    `limit_s`: for all of it, since `asked_s`, a time of the machine's clock that never goes back.
+    """
 
     source: str
     to: str
     limit_s: float
+    asked_s: float
 
 
 class Patience:
     """How long a job is worked on: until its time is over, or until nobody waits for it any more."""
 
-    def __init__(self, limit_s: float, peer: socket.socket | None = None) -> None:
-        """`peer`: who waits; None where nobody can go away."""
+    def __init__(
+        self, limit_s: float, peer: socket.socket | None = None, asked_s: float | None = None
+    ) -> None:
+        """`peer`: who waits; None where nobody can go away. `asked_s`: since when; None for now."""
         self.limit_s = limit_s
-        self._ends = time.monotonic() + limit_s
+        self._ends = (time.monotonic() if asked_s is None else asked_s) + limit_s
         self._peer = peer
 
     @property
@@ -103,7 +109,7 @@ class Service:
         try:
             self._child(lambda: soffice.make_samples(work), Patience(120))
             for path in sorted(work.iterdir()):
-                job = Job(path.suffix[1:], "pdf", _WARM_S)
+                job = Job(path.suffix[1:], "pdf", _WARM_S, time.monotonic())
                 self.convert(path, work / "warm.pdf", job, Patience(_WARM_S))
         finally:
             shutil.rmtree(work, ignore_errors=True)
@@ -200,7 +206,7 @@ class Service:
             work = self._work()
             source, target = work / f"document.{job.source}", work / f"result.{job.to}"
             copy_bounded(fds[0], source, INPUT_LIMIT_BYTES)
-            by = self.convert(source, target, job, Patience(job.limit_s, peer))
+            by = self.convert(source, target, job, Patience(job.limit_s, peer, job.asked_s))
             with target.open("rb") as file:
                 shutil.copyfileobj(file, open(fds[1], "wb", closefd=False), 1 << 20)  # noqa: SIM115
             return {"by": by, "seconds": round(time.monotonic() - began, 3)}
@@ -217,9 +223,10 @@ def read_job(line: bytes) -> Job:
     try:
         data = json.loads(line)
         limit_s = min(max(float(data["limit_s"]), JOB_S[0]), JOB_S[1])
-        job = Job(str(data["source"]).lower(), str(data["to"]), limit_s)
+        asked_s = min(float(data["asked_s"]), time.monotonic())
+        job = Job(str(data["source"]).lower(), str(data["to"]), limit_s, asked_s)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise Refused("a job is a line of JSON: source, to and limit_s") from error
+        raise Refused("a job is a line of JSON: source, to, limit_s and asked_s") from error
     if job.source not in _SUFFIXES:
         raise Refused(f"files that end in .{job.source[:20]} are not converted")
     if job.to not in soffice.TARGETS:

@@ -8,6 +8,7 @@ from typing import Any
 
 import docx
 import pytest
+from docx.enum.text import WD_ALIGN_PARAGRAPH
 
 from deskmate.plugin import ToolContext, ToolInputError
 from deskmate_documents.docx.build import build_docx
@@ -182,6 +183,22 @@ STRUCTURE: dict[str, Any] = {
         {"type": "paragraph", "text": "Said.", "style": "Quote"},
     ],
 }
+
+
+def test_columns_of_figures_are_set_to_the_right_and_others_are_not(tmp_path: Path) -> None:
+    rows = [
+        ["West", "1,450.50", "91.7 %", "2099-01-15", "–"], ["East", "(870)", "-3%", "2099-02-01", "—"],
+        ["**Total**", "**580.50**", "–", "", ""],
+    ]  # fmt: skip
+    table = {
+        "type": "table",
+        "header": ["Region", "Revenue", "Of plan", "Due", "Note"],
+        "rows": rows,
+    }
+    build_docx({"blocks": [table]}, tmp_path / "o.docx")
+    for row in docx.Document(str(tmp_path / "o.docx")).tables[0].rows:
+        right = [cell.paragraphs[0].alignment == WD_ALIGN_PARAGRAPH.RIGHT for cell in row.cells]
+        assert right == [False, True, True, False, False]
 
 
 def test_a_built_document_has_real_headings_lists_and_tables(tmp_path: Path) -> None:

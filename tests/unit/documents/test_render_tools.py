@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import threading
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -80,7 +81,9 @@ def test_a_deck_is_converted_once_and_shown_by_windows(service: Service, tmp_pat
     assert ([p["page"] for p in second["pages"]], second["by"]) == (
         [21, 22, 23], "LibreOffice (kept from before)",
     )  # fmt: skip
-    assert service.jobs == [{"source": "pptx", "to": "pdf", "limit_s": render.LIMIT_S}]
+    (job,) = service.jobs
+    assert job.pop("asked_s")
+    assert job == {"source": "pptx", "to": "pdf", "limit_s": render.LIMIT_S}
     made = pptx.Presentation()
     made.slides.add_slide(made.slide_layouts[6])
     made.save(tmp_path / "w/d.pptx")  # another content is converted anew, and only one is kept
@@ -121,4 +124,13 @@ def test_what_libreoffice_refuses_is_said_and_not_kept(service: Service, tmp_pat
         (tmp_path / "w" / name).write_bytes(content)
         with pytest.raises(ToolError, match=f"{name} {why}|{name} is {why}"):
             render_pages(name, "look", context)
+    with zipfile.ZipFile(tmp_path / "w/d.pptx", "a") as package:
+        package.writestr(
+            "ppt/more.xml",
+            '<?xml version="1.0" encoding="UTF-16"?><!DOCTYPE a []><a/>'.encode("utf-16"),
+        )
+    with pytest.raises(
+        ToolError, match=r"d\.pptx declares a document type in ppt/more\.xml; refused"
+    ):
+        render_pages("d.pptx", "look", context)
     assert len(service.jobs) == asked

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import xlsxwriter
 
+from deskmate.plugin import ToolContext
+from deskmate_documents.office import sheet_tools
 from deskmate_documents.xlsx import survey
 from deskmate_documents.xlsx.book import Workbook
 from deskmate_documents.xlsx.sheetmap import overview
@@ -58,6 +60,19 @@ def test_cells_without_names_are_counted_one_by_one(large: Path, tmp_path: Path)
     book = Workbook(bare)
     assert len(book.package.read("xl/worksheets/sheet8.xml")) > survey.LARGE_BYTES
     assert survey.quick_survey(book, book.sheet("S7")).cells > 7_000
+
+
+def test_doubts_are_looked_for_as_long_as_there_is_time_and_the_rest_is_named(
+    large: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = ToolContext(workspace=large.parent, home=large.parent, resources=large.parent)
+    monkeypatch.setattr(sheet_tools, "LINT_SECONDS", 0.0)
+    answer = sheet_tools.sheet_map("large.xlsx", context, lint=True)
+    assert (answer["no_time_for"], answer["doubts"]) == ([f"S{n}" for n in range(50)], [])
+    monkeypatch.undo()
+    one = sheet_tools.sheet_map("large.xlsx", context, sheet="s7", lint=True)
+    assert "no_time_for" not in one
+    assert [d["location"] for d in one["doubts"] if d["rule"] == "error-value"] == ["S7!G2600"]
 
 
 def test_fifty_sheets_are_outlined_in_few_words_with_progress(large: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from deskmate_guest import office, soffice
 from deskmate_guest.office import Job, Patience, Refused, Service
 
-JOB = Job("docx", "pdf", 10.0)
+JOB = Job("docx", "pdf", 10.0, 0.0)
 
 
 def _forever(*_: object) -> None:
@@ -63,6 +63,16 @@ def test_what_does_not_end_in_time_is_refused_and_the_next_document_is_converted
     assert target.read_bytes() == b"%PDF-"
 
 
+def test_the_time_that_a_job_waited_for_its_turn_is_its_own(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.start()
+    monkeypatch.setattr(soffice, "convert", _forever)
+    waited = Patience(60, asked_s=time.monotonic() - 60)
+    with pytest.raises(Refused, match="did not end within 60 s"):
+        service.convert(tmp_path / "a.docx", tmp_path / "a.pdf", JOB, waited)
+
+
 def test_a_job_that_nobody_waits_for_any_more_ends(
     service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,7 +115,7 @@ def test_that_process_ends_with_its_time_and_all_that_it_started(
 
 @pytest.mark.parametrize(("asked", "given"), [("5", 10.0), ("100", 100.0), ("1e9", 540.0)])
 def test_who_asks_says_how_long_within_bounds(asked: str, given: float) -> None:
-    line = f'{{"source": "DOCX", "to": "pdf", "limit_s": {asked}}}'.encode()
-    assert office.read_job(line) == Job("docx", "pdf", given)
-    with pytest.raises(Refused, match="source, to and limit_s"):
+    line = f'{{"source": "DOCX", "to": "pdf", "limit_s": {asked}, "asked_s": 0.5}}'.encode()
+    assert office.read_job(line) == Job("docx", "pdf", given, 0.5)
+    with pytest.raises(Refused, match="source, to, limit_s and asked_s"):
         office.read_job(b'{"source": "docx", "to": "pdf"}')

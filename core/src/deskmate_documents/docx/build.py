@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
@@ -10,6 +11,9 @@ from typing import Any
 from deskmate.errors import ToolInputError
 from deskmate_documents.docx.structure import pieces_of, structure_problems
 
+_FIGURE = re.compile(
+    r"\**\(?[-−–+]?\s?[$€£¥]?\s?\d[\d.,’'\u00a0\u202f ]*\s?(?:[%€$£¥]|EUR|USD|[km]|bn)?\)?\**|[-–—]"
+)
 STYLE_NAMES = ("Normal", "Quote", "Intense Quote", "Subtitle", "Caption", "No Spacing")
 """Styles that a paragraph may name; a base document brings its own."""
 
@@ -132,6 +136,7 @@ class _Builder:
         return int(fresh.numId)
 
     def _table(self, block: Mapping[str, Any]) -> None:
+        from docx.enum.text import WD_ALIGN_PARAGRAPH  # noqa: PLC0415
         from docx.oxml import OxmlElement  # noqa: PLC0415
 
         if "caption" in block:
@@ -140,12 +145,27 @@ class _Builder:
         table = self._document.add_table(rows=1 + len(rows), cols=len(header))
         if "Table Grid" in self._styles or self._brought("Table Grid"):
             table.style = "Table Grid"
-        for cell, text in zip(table.rows[0].cells, header, strict=True):
-            _cell(cell, f"**{text}**" if text.strip() and "*" not in text else text)
+        right = _columns_of_figures(rows)
+        bold = [f"**{text}**" if text.strip() and "*" not in text else text for text in header]
         table.rows[0]._tr.get_or_add_trPr().append(OxmlElement("w:tblHeader"))
-        for row, texts in zip(list(table.rows)[1:], rows, strict=True):
-            for cell, text in zip(row.cells, texts, strict=False):
+        for row, texts in zip(table.rows, [bold, *rows], strict=True):
+            for column, (cell, text) in enumerate(zip(row.cells, texts, strict=False)):
                 _cell(cell, text)
+                for paragraph in cell.paragraphs if column in right else ():
+                    paragraph.alignment = WD_ALIGN_PARAGRAPH.RIGHT
+
+
+def _columns_of_figures(rows: Sequence[Sequence[str]]) -> frozenset[int]:
+    """Return the columns that hold figures and nothing else, which are read by their last digit."""
+    columns = [
+        [text.strip() for text in column if text.strip(" -–—")]
+        for column in zip(*rows, strict=False)
+    ]
+    return frozenset(
+        number
+        for number, texts in enumerate(columns)
+        if texts and all(map(_FIGURE.fullmatch, texts))
+    )
 
 
 def _cell(cell: Any, text: str) -> None:

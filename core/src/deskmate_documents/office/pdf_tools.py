@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from deskmate.types.ids import Digest
 
 PAGES_A_CALL = 40
 TABLE_PAGES = 20
+EMPTY_SHOWN = 100
 CHARACTERS_LIMIT = 60_000
 FOUND_LIMIT = 100
 SECONDS_A_CALL = 50.0
@@ -46,16 +48,41 @@ def pdf_outline(
         answer: dict[str, Any] = {"path": context.name_of(real), "pages": count}
         answer["about"] = reading.metadata(document)
         marks, more = reading.bookmarks(document)
-        if marks:
-            answer |= {"bookmarks": marks, "more_bookmarks": more}
-        else:
-            last = min(start + OUTLINE_PAGES - 1, count)
-            answer["begins"] = reading.first_lines(document, list(range(max(start, 1), last + 1)))
-            answer |= {"next": last + 1} if last < count else {}
-        empty, sampled = reading.pages_without_text(document)
-        answer |= {"without_text": empty[:100], "sampled": sampled}
+    if marks:
+        answer |= {"bookmarks": marks, "more_bookmarks": more}
+        shown_pages: list[int] = []
+    else:
+        last = min(start + OUTLINE_PAGES - 1, count)
+        shown_pages = list(range(max(start, 1), last + 1))
+        answer |= {"next": last + 1} if last < count else {}
+    answer |= _glimpses(real, password, shown_pages, reading.sampled(count))
+    answer["sampled"] = len(reading.sampled(count)) < count
     answer["has"] = reading.particulars(real, password)
     return {name: value for name, value in answer.items() if value not in ({}, [], False)}
+
+
+def _glimpses(real: Path, password: str, shown: list[int], sample: list[int]) -> dict[str, Any]:
+    """Return how pages begin and which of the sample have no text; what takes too long ends it."""
+    from deskmate_documents.pdf import reading  # noqa: PLC0415
+    from deskmate_documents.pdf.bounded import STUCK, each_page  # noqa: PLC0415
+
+    begins: list[dict[str, Any]] = []
+    empty: list[int] = []
+    found: dict[str, Any] = {"begins": begins, "without_text": empty}
+    for number, text in each_page(real, password, shown, reading.begins):
+        if text is None:
+            return found | {
+                "problem": f"Page {number}: {STUCK}; pages behind it were not looked at."
+            }
+        begins.append({"page": number, "begins": text})
+    for number, count in each_page(real, password, sample, reading.characters):
+        if count is None:
+            return found | {
+                "problem": f"Page {number}: {STUCK}; pages behind it were not looked at."
+            }
+        if not count and len(empty) < EMPTY_SHOWN:
+            empty.append(number)
+    return found
 
 
 def pdf_read(
@@ -82,6 +109,7 @@ def pdf_read(
         `pages`: list of {page, size, text or lines, problem}; `next`: the page to go on with, missing at the end.
         Recognised pages have `confidence`, 0 to 100: check their figures.
     """
+    from deskmate_documents.pdf.bounded import STUCK, each_page  # noqa: PLC0415
     from deskmate_documents.pdf.opening import page_numbers, shown  # noqa: PLC0415
     from deskmate_documents.pdf.reading import read_page  # noqa: PLC0415
 
@@ -93,11 +121,14 @@ def pdf_read(
     characters = 0
     ends = time.monotonic() + SECONDS_A_CALL
     with shown(real, password) as document:
-        for number in page_numbers(pages, len(document), PAGES_A_CALL):
+        numbers = page_numbers(pages, len(document), PAGES_A_CALL)
+        for number, page in each_page(real, password, numbers, read_page):
             if entries and time.monotonic() > ends:
                 answer["next"] = number
                 break
-            page = read_page(document, number)
+            if page is None:
+                entries.append({"page": number, "problem": STUCK})
+                continue
             lines, problem = page.lines, page.problem
             if not lines and page.has_images and not problem:
                 lines, problem = _recognised(document, number, language, ocr, context)
@@ -181,6 +212,7 @@ def pdf_find(
     Returns:
         `places`: list of {page, boxes, text}, at most 100; `next`: the page to go on with, missing at the end.
     """
+    from deskmate_documents.pdf.bounded import STUCK, each_page  # noqa: PLC0415
     from deskmate_documents.pdf.opening import page_numbers, rounded, shown  # noqa: PLC0415
     from deskmate_documents.pdf.reading import Line, find_words  # noqa: PLC0415
 
@@ -193,20 +225,24 @@ def pdf_find(
     answer: dict[str, Any] = {"path": context.name_of(real), "places": places}
     with shown(real, password) as document:
         numbers = page_numbers(pages, len(document), len(document))
-        ends = time.monotonic() + SECONDS_A_CALL
-        for done, number in enumerate(numbers, 1):
-            if len(places) >= FOUND_LIMIT or (done > 1 and time.monotonic() > ends):
-                answer["next"] = number
-                break
-            for hit in find_words(document, number, words.strip(), match_case=match_case):
-                found = [rounded(box) for box in hit.boxes]
-                places.append({"page": number, "boxes": found, "text": hit.text})
-                if hit.boxes:
-                    line = Line(text=words.strip(), box=hit.boxes[0])
-                    item = _line_evidence(digest, context.name_of(real), number, line)
-                    evidence[item.id] = item
-            if done % 100 == 0:
-                context.on_progress(f"{done} of {len(numbers)} pages searched")
+    ends = time.monotonic() + SECONDS_A_CALL
+    find = partial(find_words, words=words.strip(), match_case=match_case)
+    for done, (number, hits) in enumerate(each_page(real, password, numbers, find), 1):
+        if len(places) >= FOUND_LIMIT or (done > 1 and time.monotonic() > ends):
+            answer["next"] = number
+            break
+        if hits is None:
+            answer.setdefault("problems", []).append(f"page {number}: {STUCK}")
+            continue
+        for hit in hits:
+            found = [rounded(box) for box in hit.boxes]
+            places.append({"page": number, "boxes": found, "text": hit.text})
+            if hit.boxes:
+                line = Line(text=words.strip(), box=hit.boxes[0])
+                item = _line_evidence(digest, context.name_of(real), number, line)
+                evidence[item.id] = item
+        if done % 100 == 0:
+            context.on_progress(f"{done} of {len(numbers)} pages searched")
     return ToolAnswer(result=answer, evidence=tuple(evidence.values()))
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from deskmate.plugin import ToolContext, ToolInputError
 
 PAGES_A_CALL = 40
-SECONDS_A_CALL = 80.0
+SECONDS_A_CALL = 50.0
 PIXELS_LIMIT = 16_000_000
 KINDS = frozenset(
     {".docx", ".docm", ".dotx", ".odt", ".rtf", ".xlsx", ".xlsm", ".xltx", ".ods", ".csv", ".pptx", ".pptm", ".potx", ".odp", ".html", ".txt"}
@@ -39,7 +40,7 @@ def render_pages(
         password: of an encrypted PDF, from the user.
 
     Returns:
-        `pages`: list of {page, image, blank: nothing is on it}, fewer where they take long; `of`: how many pages there
+        `pages`: list of {page, image, blank: nothing is on it, problem}, fewer where they take long; `of`: how many pages there
         are; `next`: the page to go on with; `by`: what rendered it.
     """
     real, home = context.file(path), context.target(folder)
@@ -76,32 +77,50 @@ def _images(
     pdf: Path, home: Path, pages: str, dpi: int, password: str, context: ToolContext
 ) -> tuple[list[dict[str, Any]], int, int]:
     """Write the images and return them, the number of pages, and where to go on."""
-    from deskmate_documents.pdf.opening import guarded, page_numbers, shown  # noqa: PLC0415
+    from deskmate_documents.pdf import bounded  # noqa: PLC0415
+    from deskmate_documents.pdf.opening import page_numbers, shown  # noqa: PLC0415
 
     found: list[dict[str, Any]] = []
     ends = time.monotonic() + SECONDS_A_CALL
-    with shown(pdf, password) as document, guarded(pdf):
+    with shown(pdf, password) as document:
         count = len(document)
         numbers = page_numbers(_clipped(pages, count), count, PAGES_A_CALL)
-        home.mkdir(parents=True, exist_ok=True)
-        for done, number in enumerate(numbers, 1):
-            page = document[number - 1]
-            width, height = page.get_size()
-            scale = min(dpi / 72, (PIXELS_LIMIT / max(width * height, 1)) ** 0.5)
-            picture = page.render(scale=scale).to_pil()
-            page.close()
-            image = home / f"page-{number:04d}.png"
-            picture.save(image)
-            entry: dict[str, Any] = {"page": number, "image": context.name_of(image)}
-            if len(set(picture.convert("L").getextrema())) == 1:
-                entry["blank"] = True
-            found.append(entry)
-            if done % 5 == 0:
-                context.on_progress(f"{done} of {len(numbers)} pages rendered")
-            if time.monotonic() > ends and done < len(numbers):
-                return found, count, numbers[done]
+    home.mkdir(parents=True, exist_ok=True)
+    draw = partial(_draw, home=home, dpi=dpi)
+    for done, (number, blank) in enumerate(
+        bounded.each_page(pdf, password, numbers, draw, bounded.SECONDS_A_PICTURE), 1
+    ):
+        entry: dict[str, Any] = {"page": number}
+        if blank is None:
+            entry["problem"] = bounded.STUCK
+        else:
+            entry |= {"image": context.name_of(_image(home, number))} | (
+                {"blank": True} if blank else {}
+            )
+        found.append(entry)
+        if done % 5 == 0:
+            context.on_progress(f"{done} of {len(numbers)} pages rendered")
+        if time.monotonic() > ends and done < len(numbers):
+            return found, count, numbers[done]
     last = max(numbers)
     return found, count, last + 1 if last < count else 0
+
+
+def _image(home: Path, number: int) -> Path:
+    return home / f"page-{number:04d}.png"
+
+
+def _draw(document: Any, number: int, home: Path, dpi: int) -> bool:
+    """Write a page's image, whole or not at all; say whether nothing is on it."""
+    page = document[number - 1]
+    width, height = page.get_size()
+    scale = min(dpi / 72, (PIXELS_LIMIT / max(width * height, 1)) ** 0.5)
+    picture = page.render(scale=scale).to_pil()
+    page.close()
+    part = home / f".page-{number:04d}.part"
+    picture.save(part, "PNG")
+    part.replace(_image(home, number))
+    return len(set(picture.convert("L").getextrema())) == 1
 
 
 def _clipped(pages: str, count: int) -> str:

@@ -10,6 +10,7 @@ from deskmate_documents.office.sheet_record import recall, remember, result_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from deskmate_documents.xlsx.calculate import Calculation, Unsettled
     from deskmate_documents.xlsx.engines import Engine
@@ -36,9 +37,14 @@ def sheet_recalculate(path: str, context: ToolContext, target: str = "") -> Tool
         engines are known to read such a formula otherwise than Excel, or did not give what Excel stored before the
         edit), another program differs (nothing was edited there, and the stored result is not what both engines give).
     """
+    from deskmate_documents.render import convert  # noqa: PLC0415
     from deskmate_documents.xlsx.engines import Formualizer, LibreOffice  # noqa: PLC0415
 
-    return recalculated(path, context, target, (Formualizer(), LibreOffice()))
+    def in_sight(source: Path, computed: Path) -> object:
+        context.on_progress("LibreOffice computes a copy")
+        return convert(source, computed, on_progress=context.on_progress)
+
+    return recalculated(path, context, target, (Formualizer(), LibreOffice(in_sight)))
 
 
 def recalculated(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 CELLS_LIMIT = 600
 TRACE_LIMIT = 60
 DOUBTS_LIMIT = 80
+LINT_SECONDS = 50.0
 STALE_SHOWN = 40
 FEATURES_SHOWN = 20
 
@@ -46,7 +48,8 @@ def sheet_map(
         Without empty fields. `sheets`: list of {name, state, used, cells, formulas, header_row, headers, …};
         `results_may_be_old`: stored results are from before an edit. With `sheet`: `columns`, `formulas`
         (list of {cells, formula}), `rules`, `validations`, `hidden_rows`, …. `doubts`: list of {rule, level,
-        location, message}. `left_out` says what was cut.
+        location, message}; `no_time_for`: sheets that were not looked through for them, ask again with `sheet`.
+        `left_out` says what was cut.
     """
     from deskmate_documents.xlsx.book import Workbook  # noqa: PLC0415
     from deskmate_documents.xlsx.sheetmap import detail, overview  # noqa: PLC0415
@@ -56,22 +59,38 @@ def sheet_map(
     answer: dict[str, Any] = {"path": context.name_of(real)}
     answer |= detail(book, book.sheet(sheet)) if sheet else overview(book, context.on_progress)
     if lint:
-        answer |= _doubts(book, sheet)
+        answer |= _doubts(book, sheet, context)
     return answer
 
 
-def _doubts(book: Workbook, sheet: str) -> dict[str, Any]:
+def _doubts(book: Workbook, sheet: str, context: ToolContext) -> dict[str, Any]:
+    """Return the doubts of the workbook or of one sheet, and the sheets for which there was no time."""
     from deskmate_documents.xlsx.lint import lint  # noqa: PLC0415
 
+    ends = time.monotonic() + LINT_SECONDS
+    looked: dict[str, bool] = {}
+
+    def goes_on(name: str) -> bool:
+        if name not in looked and len(looked) % 10 == 9:
+            context.on_progress(f"{len(looked)} of {len(book.sheets)} sheets checked for doubts")
+        looked[name] = looked.get(name, True) and time.monotonic() < ends
+        return looked[name]
+
+    only = book.sheet(sheet) if sheet else None
+    others = frozenset(s.part for s in book.sheets if only is not None and s.part != only.part)
     found = [
-        d for d in lint(book) if not sheet or d.location.split("!")[0].lower() == sheet.lower()
+        d
+        for d in lint(book, others, goes_on)
+        if only is None or d.location.split("!")[0] == only.name
     ]
+    left = [name for name, whole in looked.items() if not whole]
     found.sort(key=lambda d: ("error", "warning", "note").index(d.level))
     shown = [
         {"rule": d.rule, "level": d.level, "location": d.location, "message": d.message}
         for d in found[:DOUBTS_LIMIT]
     ]
-    return {"doubts": shown, "doubts_left_out": max(len(found) - DOUBTS_LIMIT, 0)}
+    answer = {"doubts": shown, "doubts_left_out": max(len(found) - DOUBTS_LIMIT, 0)}
+    return answer | ({"no_time_for": left[:DOUBTS_LIMIT]} if left else {})
 
 
 def sheet_read(path: str, cells: str, context: ToolContext, trace: bool = False) -> ToolAnswer:

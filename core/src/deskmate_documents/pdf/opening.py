@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from deskmate.errors import ToolError, ToolInputError
-from deskmate_documents.text import PDF_LIMIT_BYTES, PDF_PAGES_LIMIT
 
+PDF_LIMIT_BYTES = 256 << 20
+PDF_PAGES_LIMIT = 5_000
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom in points from the top left corner of the page as it is shown."""
 

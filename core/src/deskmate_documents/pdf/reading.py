@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from deskmate.errors import ToolInputError
-from deskmate_documents.pdf.opening import Box, frame_of, guarded, parsed, shown
+from deskmate_documents.pdf.opening import Box, frame_of, guarded, parsed
 
 BOOKMARKS_LIMIT = 400
 HITS_LIMIT = 200
@@ -50,17 +50,6 @@ class Hit:
     page: int
     boxes: tuple[Box, ...]
     text: str
-
-
-def read_pages(path: Path, numbers: list[int], password: str = "") -> Iterator[PageText]:
-    """Yield the text of these pages; one at a time is in memory.
-
-    Raises:
-        ToolInputError: the file cannot be opened.
-    """
-    with shown(path, password) as document:
-        for number in numbers:
-            yield read_page(document, number)
 
 
 def read_page(document: Any, number: int) -> PageText:
@@ -173,26 +162,18 @@ def bookmarks(document: Any) -> tuple[list[dict[str, Any]], bool]:
     return found, False
 
 
-def first_lines(document: Any, numbers: list[int]) -> list[dict[str, Any]]:
-    """Return how each of these pages begins."""
-    found = []
-    for number in numbers:
-        lines = read_page(document, number).lines
-        begins = " / ".join(line.text for line in lines[:2])
-        found.append({"page": number, "begins": begins[:160]})
-    return found
+def begins(document: Any, number: int) -> str:
+    """Return how a page begins."""
+    return " / ".join(line.text for line in read_page(document, number).lines[:2])[:160]
 
 
-def pages_without_text(document: Any) -> tuple[list[int], bool]:
-    """Return pages that have no text at all, and whether only a sample was looked at."""
-    count = len(document)
-    step = max(count // SAMPLED, 1) if count > 3 * SAMPLED else 1
-    numbers = list(range(1, count + 1, step))
-    empty = [n for n in numbers if not _characters(document, n)]
-    return empty, step > 1
+def sampled(count: int) -> list[int]:
+    """Return the pages that are looked at for text: all of a short file, some of a long one."""
+    return list(range(1, count + 1, max(count // SAMPLED, 1) if count > 3 * SAMPLED else 1))
 
 
-def _characters(document: Any, number: int) -> int:
+def characters(document: Any, number: int) -> int:
+    """Return how many characters a page has; none for a damaged one."""
     import pypdfium2  # noqa: PLC0415
 
     try:

@@ -361,6 +361,9 @@ def _chart(slide: Any, chart: Mapping[str, Any], box: tuple[float, float, float,
         plot.data_labels.number_format_is_linked = False
     if not round_one:
         drawn.value_axis.has_major_gridlines = False
+        if chart.get("number_format"):
+            drawn.value_axis.tick_labels.number_format = str(chart["number_format"])
+            drawn.value_axis.tick_labels.number_format_is_linked = False
 
 
 def _source(slide: Any, source: str, room: _Room) -> None:

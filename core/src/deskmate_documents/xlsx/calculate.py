@@ -111,6 +111,8 @@ class Calculator:
 
     def answers(self) -> dict[str, Mapping[Spot, Answer]]:
         """Have every engine compute; return its answers by its name."""
+        if not self.cells:
+            return {e.name: {} for e in self._engines}
         return {e.name: e.compute(self.file, self.cells.keys()) for e in self._engines}
 
     def moving(self) -> set[Spot]:

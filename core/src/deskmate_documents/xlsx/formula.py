@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from deskmate.errors import ToolInputError
 from deskmate_documents.xlsx.refs import (
@@ -71,6 +72,7 @@ class Token:
     text: str
 
 
+@lru_cache(1024)  # one formula is looked at for one thing after another
 def tokens(formula: str) -> tuple[Token, ...]:
     """Return the tokens of a formula without its `=`; together they are the text again."""
     return tuple(Token(str(found.lastgroup), found.group()) for found in _TOKEN.finditer(formula))

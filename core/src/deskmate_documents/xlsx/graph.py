@@ -27,6 +27,8 @@ class Graph:
         self._names = {(n.scope.lower(), n.name.lower()): n.refers_to for n in book.names}
         self._tables = {table.name.lower(): table for table in book.tables}
         self._direct: dict[Spot, list[Spot]] = defaultdict(list)
+        # sheet and row → first and last column that are read, and by what: a row's sum is one entry, not one a cell
+        self._lines: dict[tuple[str, int], list[tuple[int, int, list[Spot]]]] = defaultdict(list)
         self._wide: dict[str, dict[Area, list[Spot]]] = defaultdict(lambda: defaultdict(list))
         self.volatile: set[Spot] = set()
         self.count = 0
@@ -46,7 +48,9 @@ class Graph:
         if any(t.kind == "function" and bare(t.text) in VOLATILE for t in parts):
             self.volatile.update(spots)
         for where, area in set(self._areas(parts, sheet.name, place, 0)):
-            if area.size <= SMALL:
+            if area.top == area.bottom and 1 < area.size <= SMALL:
+                self._lines[where, area.top].append((area.left, area.right, spots))
+            elif area.size <= SMALL:
                 for cell in area.cells():
                     self._direct[where, cell].extend(spots)
             else:
@@ -126,9 +130,16 @@ class Graph:
 
     def readers(self, sheet: str, place: Place) -> Iterator[Spot]:
         """Yield the cells whose formulas read this cell directly."""
-        yield from self._direct.get((sheet, place), ())
+        yield from self._near(sheet, place)
         for area, spots in self._wide.get(sheet, {}).items():
             if place in area:
+                yield from spots
+
+    def _near(self, sheet: str, place: Place) -> Iterator[Spot]:
+        """Yield the readers of small areas."""
+        yield from self._direct.get((sheet, place), ())
+        for left, right, spots in self._lines.get((sheet, place[0]), ()):
+            if left <= place[1] <= right:
                 yield from spots
 
     def dependents(
@@ -140,7 +151,7 @@ class Graph:
         seen_wide: set[tuple[str, Area]] = set()
         while pending:
             sheet, place = pending.pop()
-            found = list(self._direct.get((sheet, place), ()))
+            found = list(self._near(sheet, place))
             for area, spots in self._wide.get(sheet, {}).items():
                 if (sheet, area) not in seen_wide and place in area:
                     seen_wide.add((sheet, area))

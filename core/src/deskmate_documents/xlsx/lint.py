@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,6 +24,8 @@ _COUNTING = frozenset(
 )  # fmt: skip
 Level = Literal["error", "warning", "note"]
 
+ASK_CELLS = 1_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubt:
@@ -35,8 +37,16 @@ class Doubt:
     message: str
 
 
-def lint(book: Workbook, skip: frozenset[str] = frozenset()) -> Iterator[Doubt]:
-    """Yield what is doubtful, sheet by sheet; `skip`: parts of worksheets that are not looked into."""
+def lint(
+    book: Workbook,
+    skip: frozenset[str] = frozenset(),
+    goes_on: Callable[[str], bool] = lambda sheet: True,
+) -> Iterator[Doubt]:
+    """Yield what is doubtful, sheet by sheet.
+
+    `skip`: parts of worksheets that are not looked into. `goes_on`: asked with a sheet's name before it and every
+    thousand cells; false leaves the rest of the sheet out.
+    """
     units = Units(book)
     for sheet in book.sheets:
         if sheet.state != "visible":
@@ -48,7 +58,7 @@ def lint(book: Workbook, skip: frozenset[str] = frozenset()) -> Iterator[Doubt]:
             )
         if sheet.kind == "worksheet" and sheet.part not in skip:
             kept: list[Value] | None = [] if units.any else None
-            yield from _sheet(book, sheet, kept)
+            yield from _sheet(book, sheet, kept, goes_on)
             yield from _units(sheet, units, kept) if kept else ()
     for part in book.package.related(book.main, "externalLink"):
         for rel in book.package.relationships(part).values():
@@ -68,10 +78,16 @@ def lint(book: Workbook, skip: frozenset[str] = frozenset()) -> Iterator[Doubt]:
             )
 
 
-def _sheet(book: Workbook, sheet: Sheet, kept: list[Value] | None) -> Iterator[Doubt]:
+def _sheet(
+    book: Workbook, sheet: Sheet, kept: list[Value] | None, goes_on: Callable[[str], bool]
+) -> Iterator[Doubt]:
     """Yield what is doubtful in a sheet; `kept`: gets the cells whose units count, to be read only once."""
     patterns: dict[Place, str] = {}
-    for value in book.values(sheet):
+    if not goes_on(sheet.name):
+        return
+    for count, value in enumerate(book.values(sheet), 1):
+        if count % ASK_CELLS == 0 and not goes_on(sheet.name):
+            break
         if kept is not None and len(kept) < UNITS_LIMIT and _has_unit(value):
             kept.append(value)
         label = f"{sheet.name}!{name_of(value.place)}"

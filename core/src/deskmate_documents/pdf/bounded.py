@@ -1,0 +1,103 @@
+"""Pages of a PDF, each within a bound of processor time: pdfium draws some for ever, and its calls cannot be stopped.
+
+A child process opens the file and does the work page by page; the kernel ends it where one page takes too long, and
+another child goes on behind that page.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
+
+from deskmate.errors import ToolError
+from deskmate_documents.pdf.opening import guarded, shown
+
+Result = TypeVar("Result")
+SECONDS_A_PAGE = 10.0
+SECONDS_A_PICTURE = 60.0
+STUCK = "the page takes too long to be drawn and was left out"
+
+
+def each_page(
+    path: Path,
+    password: str,
+    numbers: Sequence[int],
+    work: Callable[[Any, int], Result],
+    seconds: float = SECONDS_A_PAGE,
+) -> Iterator[tuple[int, Result | None]]:
+    """Yield each of these pages (from 1) with what `work(document, number)` gives; None where it took too long.
+
+    `work` runs in a child process: what it gives must be picklable, and what it changes is not seen here. `seconds`: of
+    processor time, for one page.
+
+    Raises:
+        ToolError: what opening the file or the work raises.
+    """
+    left = list(numbers)
+    while left:
+        answered = 0
+        for found in _in_child(path, password, left, work, seconds):
+            if isinstance(found, Exception):
+                raise found
+            yield left[answered], found
+            answered += 1
+        if answered == len(left):
+            return
+        yield left[answered], None
+        left = left[answered + 1 :]
+
+
+def _in_child(
+    path: Path,
+    password: str,
+    numbers: Sequence[int],
+    work: Callable[[Any, int], Result],
+    seconds: float,
+) -> Iterator[Any]:
+    near, far = os.pipe()
+    pid = os.fork()
+    if not pid:
+        os.close(near)
+        with os.fdopen(far, "wb") as out:
+            _child(out, path, password, numbers, work, seconds)
+    os.close(far)
+    try:
+        with os.fdopen(near, "rb") as answers:
+            while True:
+                try:
+                    yield pickle.load(answers)  # noqa: S301 - a child of this very process
+                except (EOFError, pickle.UnpicklingError):
+                    return
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def _child(
+    out: BinaryIO,
+    path: Path,
+    password: str,
+    numbers: Sequence[int],
+    work: Callable[[Any, int], Result],
+    seconds: float,
+) -> None:
+    """Do the work and end; never returns."""
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    try:
+        with shown(path, password) as document, guarded(path):
+            for number in numbers:
+                signal.setitimer(signal.ITIMER_PROF, seconds)
+                pickle.dump(work(document, number), out)
+                out.flush()
+    except ToolError as error:
+        pickle.dump(type(error)(error.message), out)
+        out.flush()
+    except BaseException as error:  # noqa: BLE001 - it is the parent's to raise
+        pickle.dump(RuntimeError(f"{type(error).__name__}: {error}"), out)
+        out.flush()
+    finally:
+        os._exit(0)
