@@ -5,7 +5,7 @@ All methods are async and may be cancelled. Errors: see each method; anything el
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
@@ -87,6 +87,50 @@ class Windowed(Protocol):
     @property
     def context_tokens(self) -> int | None:
         """Tokens that the prompt and the reply may have together, None where nobody has said it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchState:
+    """How far a batch is: requests that have an end, of how many. `ended`: all have, and their ends can be read."""
+
+    done: int
+    total: int
+    ended: bool
+
+
+class Batches(Protocol):
+    """Many calls of a model sent at once, to be answered within a day for less."""
+
+    @property
+    def share(self) -> float:
+        """What a call in a batch costs, as a share of the usual price."""
+
+    async def send(self, requests: Mapping[str, ModelRequest]) -> str:
+        """Send requests, each under a name of 1 to 64 letters, digits, `-` and `_`; return the batch's id.
+
+        Raises ModelUnavailable or ModelRejected where the server did not take it; OutcomeUnknown where it may have.
+        """
+
+    async def state(self, batch: str) -> BatchState:
+        """Return how far a batch is. Raises ModelUnavailable, ModelRejected."""
+
+    async def cancel(self, batch: str) -> None:
+        """Have what is not answered yet left unanswered; it ends soon after. Raises as `state`."""
+
+    def replies(self, batch: str) -> AsyncIterator[tuple[str, ModelReply | str]]:
+        """Yield what became of each request of a batch that has ended: its reply, or why there is none.
+
+        Raises as `state`; what was yielded before stands.
+        """
+
+
+@runtime_checkable
+class Batched(Protocol):
+    """A model that takes calls in batches, too."""
+
+    @property
+    def batches(self) -> Batches:
+        """Its calls that may wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

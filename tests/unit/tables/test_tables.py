@@ -150,8 +150,11 @@ async def test_answers_that_the_document_does_not_bear_out_are_disputed_and_can_
     name, summary = await desk.run(budget_usd=1.0)
     assert summary.cells == {"checked": 2, "disputed": 4}
     law, _, begins = desk.cells(name)["c00001.txt"]
-    assert (law.status, law.why) == ("disputed", "the quote is not in the document")
+    assert (law.status, law.why) == ("disputed", "asked twice: the quote is not in the document")
     assert "the rule finds 2025-03-02" in begins.why
+    assert len(model.requests) == 4, "once more each, and then no more"
+    await desk.tables.work(name, quiet)
+    assert len(model.requests) == 4
     model._say = reads_well
     assert desk.tables.reopen(name, ("disputed",)) == 2
     asked = len(model.requests)
@@ -159,7 +162,7 @@ async def test_answers_that_the_document_does_not_bear_out_are_disputed_and_can_
     assert summary.cells == {"checked": 6}
     assert len(model.requests) == asked + 2
     assert "Fee" not in model.requests[-1].system[0], "only the open columns are asked for again"
-    assert summary.spent.calls == 4
+    assert summary.spent.calls == 6
 
 
 async def test_the_budget_is_never_exceeded_and_the_table_goes_on_with_more(tmp_path: Path) -> None:

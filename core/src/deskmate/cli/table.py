@@ -74,6 +74,9 @@ def tables(session: Session) -> Tables:
     metavar="USD",
     help="What all calls may cost; without it: the estimate.",
 )
+@click.option(
+    "--batch", is_flag=True, help="Half the price, answered within a day; the table waits for it."
+)
 @click.option("--yes", is_flag=True, help="Do not ask before money is spent.")
 @click.option(
     "--slots",
@@ -91,6 +94,7 @@ def run_command(  # noqa: PLR0913 - one parameter an option, as click wants it
     columns: Path,
     model: str | None,
     budget: float | None,
+    batch: bool,
     yes: bool,
     slots: int,
     as_json: bool,
@@ -106,7 +110,12 @@ def run_command(  # noqa: PLR0913 - one parameter an option, as click wants it
     from deskmate.host.tables import TableOrder  # noqa: PLC0415
 
     order = TableOrder(
-        question=question, over=over, columns=columns, model=model, budget_usd=budget
+        question=question,
+        over=over,
+        columns=columns,
+        model=model,
+        budget_usd=budget,
+        batch=batch,
     )
     own = tables(session)
     with _progress(as_json=as_json) as progress:
@@ -132,6 +141,8 @@ def _agree(plan: Plan, *, yes: bool) -> None:
         cost = "what it will cost is unknown: the model's price is not known or no sampled document could be read"
     else:
         cost = f"at most about ${plan.estimate_usd:.2f}, estimated from {plan.sampled} of the documents"
+    if plan.about.batch:
+        cost += ", sent as a batch that may take a day"
     cap = f"; it stops before it costs more than ${budget:.2f}" if budget is not None else ""
     click.echo(f"  the text of all documents goes to {by}: {cost}{cap}", err=True)
     if yes:
@@ -161,6 +172,9 @@ def _agree(plan: Plan, *, yes: bool) -> None:
 )
 @click.option("--model", "-m", help="Another model from now on.")
 @click.option(
+    "--now", is_flag=True, help="No more in batches: ask what is open at once, at the usual price."
+)
+@click.option(
     "--budget",
     type=click.FloatRange(min=0),
     metavar="USD",
@@ -171,12 +185,13 @@ def _agree(plan: Plan, *, yes: bool) -> None:
 )
 @json_option
 @click.pass_obj
-def resume_command(
+def resume_command(  # noqa: PLR0913 - one parameter an option, as click wants it
     session: Session,
     table: str | None,
     retry: tuple[CellStatus, ...],
     cells: tuple[str, ...],
     model: str | None,
+    now: bool,
     budget: float | None,
     slots: int,
     as_json: bool,
@@ -192,18 +207,24 @@ def resume_command(
     if retry or cells:
         count = own.reopen(name, retry, cells)
         click.echo(f"  {count} row(s) are answered again", err=True)
-    return _work(own, name, slots=slots, model=model, as_json=as_json)
+    return _work(own, name, slots=slots, model=model, now=now, as_json=as_json)
 
 
 def _work(
-    own: Tables, name: str, *, slots: int, model: str | None = None, as_json: bool = False
+    own: Tables,
+    name: str,
+    *,
+    slots: int,
+    model: str | None = None,
+    now: bool = False,
+    as_json: bool = False,
 ) -> int:
     """Work on a table, show how it stands, and return the exit code."""
     again = f"Go on with: deskmate table resume {name}"
     with _progress(as_json=as_json) as progress:
 
         async def work() -> TableSummary:
-            return await own.work(name, progress, slots=slots, model=model)
+            return await own.work(name, progress, slots=slots, model=model, now=now)
 
         over_budget: LimitExceeded | None = None
         try:

@@ -19,11 +19,16 @@ class Pace:
     """Is told of each row that is closed."""
 
     def __init__(self, record: TableRecord, progress: Progress, clock: Clock) -> None:
-        summary = record.summary()
         self._record, self._progress, self._clock = record, progress, clock
+        self._done = self._total = self._bad = 0
+        self.again()
+        self._times: deque[float] = deque(maxlen=_WINDOW)
+
+    def again(self) -> None:
+        """Count anew: rows were opened."""
+        summary = self._record.summary()
         self._done, self._total = summary.rows_done, summary.rows
         self._bad = sum(summary.cells.get(status, 0) for status in ("disputed", "failed"))
-        self._times: deque[float] = deque(maxlen=_WINDOW)
 
     def begin(self) -> None:
         """Note that the work begins now."""
@@ -33,7 +38,8 @@ class Pace:
     def told(self, row: Row, cells: Sequence[Cell]) -> None:
         """Count a row and show where the table stands."""
         self._done += 1
-        self._bad += sum(cell.status in ("disputed", "failed") for cell in cells)
+        before = len(cells) if row.state == "again" else 0  # all of them were disputed
+        self._bad += sum(cell.status in ("disputed", "failed") for cell in cells) - before
         self._times.append(self._clock.monotonic())
         passed = self._times[-1] - self._times[0]
         if passed <= 0:

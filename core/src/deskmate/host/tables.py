@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
-from deskmate.errors import ConfigError, CorruptData, UserError
+from deskmate.errors import ConfigError, CorruptData, LimitExceeded, UserError
 from deskmate.host.adapters import Adapters
 from deskmate.host.table_pace import Pace
-from deskmate.ports import Clock, Engine, Item, Model, Progress, Sandbox
+from deskmate.ports import Batched, Batches, Clock, Engine, Item, Model, Progress, Sandbox
 from deskmate.tables.asking import request_for
+from deskmate.tables.batching import BatchWork
 from deskmate.tables.order import read_columns
 from deskmate.tables.record import ENGINE, FILE, LOCK, TableRecord, make_table
 from deskmate.tables.room import Room, in_room, take
@@ -37,13 +38,17 @@ OpenEngine = Callable[[Path], AbstractAsyncContextManager[Engine]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableOrder:
-    """What the user asks for. `over`: patterns of files. `columns`: they, or their file. `model`: None: the usual one."""
+    """What the user asks for. `over`: patterns of files. `columns`: they, or their file. `model`: None: the usual one.
+
+    `batch`: its calls may be answered within a day, for less.
+    """
 
     question: str
     over: tuple[str, ...]
     columns: Path | tuple[Column, ...]
     model: str | None = None
     budget_usd: float | None = None
+    batch: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +122,10 @@ class Tables:
             over=order.over,
             columns=columns,
             budget_usd=order.budget_usd,
+            batch=order.batch,
         )
+        if order.batch:
+            _batches(model)
         plan = Plan(about=about, paths=paths)
         return plan if rules_only else await self._priced(plan, model, progress)
 
@@ -149,7 +157,8 @@ class Tables:
                 hint="Give its price in the settings (models), or leave --budget out.",
             )
         mean = sum(known) / len(known) if known and len(known) == len(costs) else None
-        estimate = None if mean is None else mean * len(plan.paths)
+        share = _batches(model).share if plan.about.batch else 1.0
+        estimate = None if mean is None else mean * len(plan.paths) * share
         return replace(plan, sampled=len(costs), estimate_usd=estimate, unreadable=unreadable)
 
     def make(self, plan: Plan) -> str:
@@ -159,37 +168,58 @@ class Tables:
         return about.id
 
     async def work(
-        self, table: str, progress: Progress, *, slots: int = 2, model: str | None = None
+        self,
+        table: str,
+        progress: Progress,
+        *,
+        slots: int = 2,
+        model: str | None = None,
+        now: bool = False,
     ) -> TableSummary:
         """Work on a table until every row is closed; what was done before is not done again.
 
+        Answers of a model that failed a check are asked for a second time, if there is money left for it.
         `slots`: how many documents at once, each in a machine of its own. `model`: another one from now on.
-        Raises LimitExceeded where the budget ends, SandboxMissing, UserError; the table goes on at the next call.
+        `now`: no more in batches. Raises LimitExceeded where the budget ends, SandboxMissing, UserError; the table goes
+        on at the next call.
         """
         with self._locked(table), self.opened(table) as record:
             wanted = model or record.about.model
             chosen = await anyio.to_thread.run_sync(self._adapters.model, wanted)
-            if model and chosen.name != record.about.model:
-                record.set_order(replace(record.about, model=chosen.name))
-            rules_only = _by_rules(chosen)
-            if rules_only:
+            if _by_rules(chosen):
                 _need_rules(record.about.columns)
             sandbox = self._adapters.sandbox()
             pace = Pace(record, progress, self._adapters.clock)
             bench = Bench(
                 record=record,
                 sandbox=sandbox,
-                model=None if rules_only else chosen,
+                model=None if _by_rules(chosen) else chosen,
                 clock=self._adapters.clock,
                 told=pace.told,
             )
+            rows = RowWork(bench)
+            await self._set_way(bench, rows, chosen, progress, now=now)
             await sandbox.registry((), progress)
-            progress("putting the documents in the queue")
             async with self._engine(record.folder / ENGINE) as engine, sandbox.pooled():
-                await engine.submit(_items(record))
-                pace.begin()
-                await engine.serve(RowWork(bench), slots=slots)
+                await _pass(bench, rows, engine, slots, progress, pace)
+                if bench.model is not None and await anyio.to_thread.run_sync(record.ask_again):
+                    progress("asking again what failed a check")
+                    pace.again()
+                    await _pass(bench, rows, engine, slots, progress, pace)
             return await anyio.to_thread.run_sync(record.summary)
+
+    async def _set_way(
+        self, bench: Bench, rows: RowWork, model: Model, progress: Progress, *, now: bool
+    ) -> None:
+        """Note which model answers from now on and how; what its batches have is fetched before they are left."""
+        record = bench.record
+        batch = record.about.batch and not (now or _by_rules(model))
+        left = not batch or model.name != record.about.model
+        if left and await anyio.to_thread.run_sync(record.open_batches):
+            known = await anyio.to_thread.run_sync(self._adapters.model, record.about.model)
+            await BatchWork(bench, _batches(known), rows, progress).collect(cancel=True)
+        if (model.name, batch) != (record.about.model, record.about.batch):
+            record.set_order(replace(record.about, model=model.name, batch=batch))
 
     def _engine(self, database: Path) -> AbstractAsyncContextManager[Engine]:
         if self._open_engine is not None:
@@ -279,6 +309,34 @@ def find_documents(over: Sequence[str]) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
+async def _pass(
+    bench: Bench, rows: RowWork, engine: Engine, slots: int, progress: Progress, pace: Pace
+) -> None:
+    """Answer the rows that are open. Raises LimitExceeded after what there was money for is stored."""
+    record, over = bench.record, None
+    if record.about.batch and bench.model is not None:
+        batches = BatchWork(bench, _batches(bench.model), rows, progress)
+        try:
+            await batches.ask(slots)
+        except LimitExceeded as error:
+            over = error
+    progress("putting the documents in the queue")
+    await engine.submit(_items(record))
+    pace.begin()
+    await engine.serve(rows, slots=slots)
+    if over is not None:
+        raise over
+
+
+def _batches(model: Model) -> Batches:
+    """Return a model's batches. Raises ConfigError if it takes none."""
+    if not isinstance(model, Batched):
+        raise ConfigError(
+            f"{model.name} takes no batches.", hint="Leave --batch out, or choose sonnet or opus."
+        )
+    return model.batches
+
+
 def _by_rules(model: Model) -> bool:
     return model.name == OFFLINE
 
@@ -294,7 +352,7 @@ def _need_rules(columns: Sequence[Column]) -> None:
 
 
 def _items(record: TableRecord) -> Iterator[Item]:
-    for row in record.rows(only_open=True):
+    for row in record.answered() if record.about.batch else record.rows(only_open=True):
         key = item_key(row.number, row.round)
         yield Item(key=key, arguments={"row": row.number, "round": row.round})
 

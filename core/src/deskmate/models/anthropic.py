@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from deskmate.errors import ModelUnavailable
+from deskmate.models.batches import MessageBatches
 from deskmate.models.bounds import bounded_client
 from deskmate.models.catalogue import ModelInfo, cost_usd
 from deskmate.models.messages_api import request_body, translate_error, wire_errors
+from deskmate.models.replies import read_content, read_usage
 from deskmate.ports import ModelReply, ModelRequest
 from deskmate.types.limits import Usage
-from deskmate.types.messages import Block, block_from_json
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
@@ -68,6 +69,11 @@ class AnthropicModel:
     def context_tokens(self) -> int | None:
         """Tokens that prompt and reply may have together, as the catalogue or the user says."""
         return self._info.context_tokens
+
+    @property
+    def batches(self) -> MessageBatches:
+        """Its calls that may wait."""
+        return MessageBatches(self._open_client, self._info, self._base_url)
 
     def estimate_cost_usd(self, request: ModelRequest) -> float | None:
         """Return an upper estimate: nothing cached, the output as long as it may be."""
@@ -159,34 +165,3 @@ class AnthropicModel:
             if not cut:
                 message = f"The reply of {self._info.id} has tool arguments that are cut or broken."
                 raise ModelUnavailable(message) from error
-
-
-def read_content(blocks: list[Mapping[str, Any]]) -> tuple[Block, ...]:
-    """Return the reply's blocks; those that Deskmate does not act on stay exactly as they are."""
-    return tuple(block_from_json(_tidy(block)) for block in blocks)
-
-
-def _tidy(block: Mapping[str, Any]) -> Mapping[str, Any]:
-    if block.get("type") == "text":
-        # Fields that the SDK adds or that are empty are not accepted back by every server.
-        return {k: v for k, v in block.items() if v is not None and k != "parsed_output"}
-    if block.get("type") == "tool_use" and not isinstance(block.get("input"), dict):
-        return {**block, "input": {}}
-    return block
-
-
-def read_usage(data: Mapping[str, Any], info: ModelInfo) -> Usage:
-    """Return the tokens and their price; servers may leave any count out."""
-    usage = Usage(
-        input_tokens=data.get("input_tokens") or 0,
-        output_tokens=data.get("output_tokens") or 0,
-        cache_read_tokens=data.get("cache_read_input_tokens") or 0,
-        cache_write_tokens=data.get("cache_creation_input_tokens") or 0,
-    )
-    return Usage(
-        input_tokens=usage.input_tokens,
-        output_tokens=usage.output_tokens,
-        cache_read_tokens=usage.cache_read_tokens,
-        cache_write_tokens=usage.cache_write_tokens,
-        cost_usd=cost_usd(info, usage),
-    )

@@ -32,6 +32,11 @@ create table calls (id text primary key, row integer not null, held integer, cos
   reply text, at text not null) without rowid;
 create index calls_of on calls (row, state);
 """
+_LATER = """
+create table if not exists batches (id text primary key, calls text not null, state text not null) without rowid;
+"""
+"""Tables that were made before get it when they are opened."""
+_ENDS = ("answered", "refused")
 
 
 class TableRecord:
@@ -51,6 +56,7 @@ class TableRecord:
             if version != VERSION:
                 raise CorruptData(f"The table {path.parent.name} is of version {version}.")
             self.about = from_json(TableAbout, json.loads(told))
+            self._db.executescript(_LATER)
         except (sqlite3.DatabaseError, TypeError) as error:
             self._db.close()
             raise CorruptData(f"The table {path.parent.name} cannot be read: {error}.") from error
@@ -93,15 +99,23 @@ class TableRecord:
         return row_of(found[0])
 
     def rows(self, *, only_open: bool = False, after: int = 0) -> Iterator[Row]:
-        """Yield the rows in order from the one after `after`, a few hundred at a time in memory."""
-        state = "open" if only_open else "%"
+        """Yield the rows in order from the one after `after`, a few hundred at a time in memory.
+
+        `only_open`: those that are not closed.
+        """
+        states = "('open', 'again')" if only_open else "('open', 'again', 'done')"
         while found := self._all(
-            "select * from rows where state like ? and number > ? order by number limit 500",
-            state,
+            f"select * from rows where state in {states} and number > ? order by number limit 500",  # noqa: S608 - ours
             after,
         ):
             yield from map(row_of, found)
             after = found[-1]["number"]
+
+    def answered(self) -> Iterator[Row]:
+        """Yield the rows that are not closed and whose round's call has an end."""
+        for row in self.rows(only_open=True):
+            if any(self._said(row.number, row.round, end) is not None for end in _ENDS):
+                yield row
 
     def cells(self, row: int) -> tuple[Cell, ...]:
         """Return a row's cells in the order of the columns; those that nobody answered are `open`."""
@@ -121,7 +135,7 @@ class TableRecord:
         places = {column.name: place for place, column in enumerate(self.about.columns)}
         with self._transaction() as db:
             closed = db.execute(
-                "update rows set state = 'done', sha256 = ? where number = ? and round = ? and state = 'open'",
+                "update rows set state = 'done', sha256 = ? where number = ? and round = ? and state != 'done'",
                 (digest, number, round_),
             )
             if closed.rowcount != 1:
@@ -153,7 +167,7 @@ class TableRecord:
         with self._transaction() as db:
             for row, wanted in by_row.items():
                 known = db.execute(
-                    "update rows set round = round + 1, state = 'open' where number = ? and state = 'done'",
+                    "update rows set round = round + 1, state = 'open' where number = ? and state != 'open'",
                     (row,),
                 )
                 if known.rowcount:
@@ -162,6 +176,18 @@ class TableRecord:
                         [(row, place) for place in wanted],
                     )
         return len(by_row)
+
+    def ask_again(self) -> int:
+        """Have the disputed answers of a model that were asked for once asked for again; return in how many rows.
+
+        They stand as they are until there are better ones.
+        """
+        with self._transaction() as db:
+            return db.execute(
+                "update rows set round = round + 1, state = 'again' where state = 'done' and number in"
+                " (select row from cells where status = 'disputed' and coalesce(json_extract(json, '$.asked'), 1) = 1"
+                " and json_extract(json, '$.by') is not 'rules')"
+            ).rowcount
 
     def with_status(self, statuses: Sequence[str]) -> Iterator[tuple[int, str]]:
         """Yield row and column of the cells of these statuses."""
@@ -206,24 +232,49 @@ class TableRecord:
             change = (cost if cost is not None else held[0] or 0) - (held[0] or 0)
             db.execute("update about set reserved = reserved + ?", (change,))
 
-    def release(self, call: str) -> None:
-        """Give back what was held for a call that was refused and cost nothing."""
+    def release(self, call: str, why: str = "") -> None:
+        """Give back what was held for a call that was refused and cost nothing. `why`: what the server said."""
         with self._transaction() as db:
-            held = db.execute(
-                "select held from calls where id = ? and state = 'sent'", (call,)
+            _release(db, call, why)
+
+    def batch_sent(self, batch: str, calls: Sequence[str]) -> None:
+        """Note that these calls are in a batch that the server took."""
+        with self._transaction() as db:
+            db.execute("insert into batches values (?, ?, 'sent')", (batch, json.dumps(calls)))
+
+    def batch_ended(self, batch: str) -> None:
+        """Note that all answers of a batch are stored, and give back what is held for calls that have none."""
+        with self._transaction() as db:
+            found = db.execute(
+                "select calls from batches where id = ? and state = 'sent'", (batch,)
             ).fetchone()
-            if held is not None:
-                db.execute("update calls set state = 'refused', cost = 0 where id = ?", (call,))
-                db.execute("update about set reserved = reserved - ?", (held[0] or 0,))
+            if found is None:
+                return
+            for name in json.loads(found["calls"]):
+                _release(db, name, "The batch has no answer for it.")
+            db.execute("update batches set state = 'ended' where id = ?", (batch,))
+
+    def open_batches(self) -> tuple[tuple[str, frozenset[str]], ...]:
+        """Return the batches whose answers are not all here: id, and the calls in it."""
+        found = self._all("select id, calls from batches where state = 'sent' order by id")
+        return tuple((each["id"], frozenset(json.loads(each["calls"]))) for each in found)
 
     def reply(self, row: int, round_: int) -> str | None:
         """Return the stored answer of a round's call: it was paid for and is not asked for again."""
+        return self._said(row, round_, "answered")
+
+    def refusal(self, row: int, round_: int) -> str | None:
+        """Return why the round's last call was refused."""
+        return self._said(row, round_, "refused")
+
+    def _said(self, row: int, round_: int, state: str) -> str | None:
         found = self._all(
-            "select reply from calls where row = ? and state = 'answered' and id like ? order by id desc limit 1",
+            "select reply from calls where row = ? and state = ? and id like ? order by id desc limit 1",
             row,
+            state,
             call_id(row, round_, 0)[:-4] + "%",
         )
-        return str(found[0]["reply"]) if found else None
+        return str(found[0]["reply"] or "") if found else None
 
     def spent(self) -> Spent:
         """Return the money of all calls, each counted once."""
@@ -275,6 +326,15 @@ def make_table(folder: Path, about: TableAbout, paths: Iterable[str]) -> None:
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
+
+
+def _release(db: sqlite3.Connection, call: str, why: str) -> None:
+    held = db.execute("select held from calls where id = ? and state = 'sent'", (call,)).fetchone()
+    if held is not None:
+        db.execute(
+            "update calls set state = 'refused', cost = 0, reply = ? where id = ?", (why, call)
+        )
+        db.execute("update about set reserved = reserved - ?", (held[0] or 0,))
 
 
 def _fill(folder: Path, about: TableAbout, paths: Iterable[str]) -> None:

@@ -61,7 +61,8 @@ class Cell:
 
     `value`: a decimal, an ISO date, yes or no, one of the choices, or text; empty unless something was found.
     `unit`: of money, such as EUR. `page`, `paragraph`: where the quote begins, from 1. `why`: what is wrong with it, or
-    how it came about. `by`: "rules", or the model's name.
+    how it came about. `by`: "rules", or the model's name. `asked`: how often a model was asked for it in this round: a
+    disputed answer is asked for a second time.
     """
 
     column: str
@@ -73,14 +74,16 @@ class Cell:
     paragraph: int | None = None
     why: str = ""
     by: str = ""
+    asked: int = 1
 
 
-RowState = Literal["open", "done"]
+RowState = Literal["open", "again", "done"]
+"""`open`: to be answered. `again`: its disputed cells are asked for a second time. `done`: closed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One document. `number`: from 1. `path`: absolute, on the host. `round`: how often it was opened again.
+    """One document. `number`: from 1. `path`: absolute, on the host. `round`: how often it was opened, or asked again.
 
     `sha256`: of the content that was read, None before.
     """
@@ -96,7 +99,8 @@ class Row:
 class TableAbout:
     """A table's order: what was asked of what by whom. `over`: the patterns of files as they were written.
 
-    `budget_usd`: what its model calls may cost in all; None: no limit.
+    `budget_usd`: what its model calls may cost in all; None: no limit. `batch`: its calls are sent many at once, to be
+    answered within a day for less.
     """
 
     id: str
@@ -106,6 +110,7 @@ class TableAbout:
     over: tuple[str, ...]
     columns: tuple[Column, ...]
     budget_usd: float | None = None
+    batch: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
