@@ -61,7 +61,7 @@ class Post:
         self.looked[batch] = self._looks
 
     async def replies(self, batch: str) -> AsyncIterator[tuple[str, ModelReply | str]]:
-        for name, request in reversed(self.sent[batch].items()):
+        for name, request in reversed(list(self.sent[batch].items())):
             if batch in self.cancelled:
                 yield name, "The batch was cancelled before it was answered."
             elif name in self.spoilt:

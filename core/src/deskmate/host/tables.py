@@ -202,7 +202,8 @@ class Tables:
             await sandbox.registry((), progress)
             async with self._engine(record.folder / ENGINE) as engine, sandbox.pooled():
                 await _pass(bench, rows, engine, slots, progress, pace)
-                if bench.model is not None and await anyio.to_thread.run_sync(record.ask_again):
+                rows_again = bench.model and await anyio.to_thread.run_sync(record.ask_again)
+                if rows_again:
                     progress("asking again what failed a check")
                     pace.again()
                     await _pass(bench, rows, engine, slots, progress, pace)
@@ -214,8 +215,8 @@ class Tables:
         """Note which model answers from now on and how; what its batches have is fetched before they are left."""
         record = bench.record
         batch = record.about.batch and not (now or _by_rules(model))
-        left = not batch or model.name != record.about.model
-        if left and await anyio.to_thread.run_sync(record.open_batches):
+        sent = await anyio.to_thread.run_sync(record.open_batches)
+        if sent and (not batch or model.name != record.about.model):
             known = await anyio.to_thread.run_sync(self._adapters.model, record.about.model)
             await BatchWork(bench, _batches(known), rows, progress).collect(cancel=True)
         if (model.name, batch) != (record.about.model, record.about.batch):

@@ -27,6 +27,7 @@ from deskmate.tables.room import Room, in_room, take
 from deskmate.tables.work import CALLS, Bench, RowWork, asked_of, over_budget, pause
 from deskmate.types.codec import to_json
 from deskmate.types.ids import Digest
+from deskmate.types.messages import Text
 from deskmate.types.progress import Counted
 from deskmate.types.tables import Row
 
@@ -104,7 +105,9 @@ class BatchWork:
                 name = await self._hold(row, request)
                 if name is not None:
                     calls.append(_Call(name=name, request=request))
-                    size += sum(len(block.text) for block in request.messages[0].content)  # type: ignore[union-attr]
+                    size += sum(
+                        len(b.text) for b in request.messages[0].content if isinstance(b, Text)
+                    )
                 elif row.state == "open":
                     reached = False
                 else:
