@@ -202,8 +202,7 @@ class Tables:
             await sandbox.registry((), progress)
             async with self._engine(record.folder / ENGINE) as engine, sandbox.pooled():
                 await _pass(bench, rows, engine, slots, progress, pace)
-                rows_again = bench.model and await anyio.to_thread.run_sync(record.ask_again)
-                if rows_again:
+                if bench.model is not None and record.ask_again():
                     progress("asking again what failed a check")
                     pace.again()
                     await _pass(bench, rows, engine, slots, progress, pace)
