@@ -24,7 +24,7 @@ from deskmate.types.findings import Finding
 from deskmate.types.ids import Digest, ThreadId
 from deskmate.types.limits import Usage
 from deskmate.types.memory import MemoryNote
-from deskmate.types.messages import Block, Message
+from deskmate.types.messages import Block, Message, Picture
 from deskmate.types.network import Sending
 from deskmate.types.registry import Registry, SkillSpec, ToolSpec
 from deskmate.types.waiting import Queued
@@ -41,6 +41,7 @@ class ModelRequest:
     """One call of a model. `system`: stable blocks first, in the order they are sent.
 
     `shared`: how many of them are the same in every thread with these plugins; those after them are the project's.
+    `pictures`: content of the pictures in it, by digest; one that is not there is named in words.
     """
 
     model: str
@@ -50,6 +51,7 @@ class ModelRequest:
     max_tokens: int = 16_000
     skills: tuple[SkillSpec, ...] = ()
     shared: int = 0
+    pictures: Mapping[Digest, bytes] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,8 +140,8 @@ class ToolOutcome:
     """What a tool call gave. `structured`: the tool's JSON result where it has one.
 
     `needs`: workspace paths that it looked for and whose content was not in the machine. `held`: content of evidence
-    that is in no granted folder, by digest. `question`: what a connector's server has to know of the user first; the call
-    is made again with the answer.
+    that is in no granted folder, and of pictures, by digest. `question`: what a connector's server has to know of the user first; the call
+    is made again with the answer. `pictures`: what it shows to the model; their content is in `held`.
     """
 
     text: str
@@ -151,6 +153,7 @@ class ToolOutcome:
     needs: tuple[str, ...] = ()
     held: Mapping[Digest, bytes] = field(default_factory=dict, repr=False)
     question: Question | None = None
+    pictures: tuple[Picture, ...] = ()
 
 
 CallState = Literal["unknown", "running", "finished"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import anyio
@@ -19,15 +20,23 @@ from deskmate.agent.sending import RequestKeeper
 from deskmate.agent.spending import Spending
 from deskmate.agent.window import output_limit, size_of, window_of
 from deskmate.agent.world import Setup, World
-from deskmate.errors import DeskmateError, LimitExceeded, ModelRejected, ModelUnavailable
-from deskmate.ports import ModelReply, ModelRequest
+from deskmate.errors import (
+    CorruptData,
+    DeskmateError,
+    LimitExceeded,
+    ModelRejected,
+    ModelUnavailable,
+)
+from deskmate.ports import BlobReader, ModelReply, ModelRequest
 from deskmate.types.events import Event, ModelAsked, ModelFailed, ModelReplied, RunFinished
-from deskmate.types.ids import ToolUseId, new_tool_use_id
-from deskmate.types.messages import Block, ToolUse, tool_uses_of
+from deskmate.types.ids import Digest, ToolUseId, new_tool_use_id
+from deskmate.types.messages import Block, ToolResult, ToolUse, tool_uses_of
 from deskmate.types.progress import Note
 
 FIRST_BACKOFF_S = 0.5
 MAX_WAIT_S = 60.0
+PICTURES_SHOWN = 90
+"""A request may have 100 pictures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +168,7 @@ class ModelCaller:
     async def _reply(self, request: ModelRequest, hear: Callable[[str], None]) -> ModelReply:
         """Return the reply. Raises ModelUnavailable also for one that takes or says nothing too long."""
         model, patience = self._world.model, self._patience
+        request = with_pictures(request, self._world.blobs)
         with anyio.move_on_after(patience.reply_s):
             try:
                 async with anyio.create_task_group() as tasks:
@@ -225,6 +235,24 @@ def is_too_long(error: ModelRejected) -> bool:
     return error.status == 413 or (
         error.status == 400 and any(words in said for words in _TOO_LONG)
     )
+
+
+def with_pictures(request: ModelRequest, blobs: BlobReader) -> ModelRequest:
+    """Return the request with the content of its pictures, the newest where there are very many."""
+    results = [
+        block
+        for message in request.messages
+        for block in message.content
+        if isinstance(block, ToolResult)
+    ]
+    digests = [picture.sha256 for result in results for picture in result.pictures]
+    found: dict[Digest, bytes] = {}
+    for digest in digests[-PICTURES_SHOWN:]:
+        with suppress(
+            CorruptData
+        ):  # erased, or lost with a disk: the model is told that it is not there
+            found[digest] = blobs.read(digest)
+    return replace(request, pictures=found) if found else request
 
 
 def one_line(error: DeskmateError) -> str:

@@ -87,7 +87,12 @@ class _Talk:
             if first != payload.tool_use_id:
                 text = SAME.format(use=first, read=READ)
         use = payload.tool_use_id
-        self.results[use] = ToolResult(tool_use_id=use, text=text, is_error=payload.outcome != "ok")
+        self.results[use] = ToolResult(
+            tool_use_id=use,
+            text=text,
+            is_error=payload.outcome != "ok",
+            pictures=payload.pictures,
+        )
 
     def say(self, text: str) -> None:
         self.texts.append(Text(text=text))

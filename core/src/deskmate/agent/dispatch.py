@@ -202,7 +202,7 @@ def finished(
     untrusted: bool = False,
     private: bool = False,
 ) -> ToolFinished:
-    """Return the result of a call that ran, its text bounded; the whole text is kept in a blob.
+    """Return the result of a call that ran, its text bounded; the whole text and its pictures are kept in blobs.
 
     `as_json`: prefer the tool's JSON result to its text, for a model that only follows rules.
     `untrusted`, `private`: what the log says of where it comes from.
@@ -211,6 +211,8 @@ def finished(
     if outcome.structured is not None and (as_json or not text):
         text = json.dumps(outcome.structured, ensure_ascii=False)
     text, full = bound(text, limit_bytes, blobs, ref=use.use.id)
+    for picture in outcome.pictures:
+        blobs.put(outcome.held[picture.sha256])
     return ToolFinished(
         tool_use_id=use.use.id,
         tool=use.use.name,
@@ -222,6 +224,7 @@ def finished(
         full=full,
         untrusted=untrusted,
         private=private,
+        pictures=outcome.pictures,
     )
 
 

@@ -15,6 +15,8 @@ from deskmate.types.messages import Block, Opaque, Text, ToolResult, ToolUse
 
 CHARACTERS_PER_TOKEN = 2.5
 """Fewer than text really has, so that an estimate without a measure is an upper one."""
+PICTURE_CHARACTERS = 4_000
+"""What a picture counts for: 1,600 tokens, the most that models take for one of this size."""
 OUTPUT_SHARE = 4
 """A reply may take a fourth of a small window."""
 FULL = 0.85
@@ -62,8 +64,10 @@ def blocks_size(content: Iterable[Block]) -> int:
     size = 0
     for block in content:
         match block:
-            case Text(text=text) | ToolResult(text=text):
+            case Text(text=text):
                 size += len(text)
+            case ToolResult(text=text, pictures=pictures):
+                size += len(text) + PICTURE_CHARACTERS * len(pictures)
             case ToolUse(input=input_, name=name):
                 size += len(name) + len(json.dumps(input_, ensure_ascii=False, default=str))
             case Opaque(data=data):

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from deskmate.errors import ModelUnavailable
 from deskmate.models.batches import MessageBatches
 from deskmate.models.bounds import bounded_client
 from deskmate.models.catalogue import ModelInfo, cost_usd
-from deskmate.models.messages_api import request_body, translate_error, wire_errors
+from deskmate.models.messages_api import (
+    pictures_in,
+    request_body,
+    translate_error,
+    wire_errors,
+)
 from deskmate.models.replies import read_content, read_usage
 from deskmate.ports import ModelReply, ModelRequest
 from deskmate.types.limits import Usage
@@ -23,6 +29,8 @@ ANTHROPIC_URL = "https://api.anthropic.com"
 SILENCE_S = 300.0
 """A stream that sends nothing at all, not even a ping, for so long is dead."""
 CONNECT_S = 15.0
+PICTURE_TOKENS = 1_600
+"""The most that a picture takes; larger ones are made smaller there."""
 BYTES_PER_TOKEN = 2.5
 """Fewer than text really has, so that an estimate is an upper one."""
 
@@ -77,8 +85,9 @@ class AnthropicModel:
 
     def estimate_cost_usd(self, request: ModelRequest) -> float | None:
         """Return an upper estimate: nothing cached, the output as long as it may be."""
-        body = request_body(request, self._info)
+        body = request_body(replace(request, pictures={}), self._info)
         tokens = int(len(json.dumps(body, ensure_ascii=False).encode()) / BYTES_PER_TOKEN)
+        tokens += PICTURE_TOKENS * pictures_in(request) if self._info.pictures else 0
         output = min(request.max_tokens, self._info.max_output_tokens)
         return cost_usd(self._info, Usage(cache_write_tokens=tokens, output_tokens=output))
 

@@ -29,7 +29,8 @@ class Price:
 class ModelInfo:
     """One model. `id`: as its server knows it. `price`: None where it is unknown.
 
-    `long_price`: for calls whose prompt has more than `long_over_tokens` tokens, where that differs.
+    `long_price`: for calls whose prompt has more than `long_over_tokens` tokens, where that differs. `pictures`: it can
+    look at pictures.
     """
 
     alias: str
@@ -40,6 +41,7 @@ class ModelInfo:
     price: Price | None = None
     long_price: Price | None = None
     long_over_tokens: int = 0
+    pictures: bool = False
 
 
 def _price(input_usd: float, output_usd: float) -> Price:
@@ -66,6 +68,7 @@ MODELS: Mapping[str, ModelInfo] = {
             context_tokens=1_000_000,
             max_output_tokens=128_000,
             price=_price(2, 10),
+            pictures=True,
         ),
         ModelInfo(
             alias="opus",
@@ -74,6 +77,7 @@ MODELS: Mapping[str, ModelInfo] = {
             context_tokens=1_000_000,
             max_output_tokens=128_000,
             price=_price(4, 20),
+            pictures=True,
         ),
         ModelInfo(
             alias="haiku",
@@ -82,6 +86,7 @@ MODELS: Mapping[str, ModelInfo] = {
             context_tokens=1_000_000,
             max_output_tokens=128_000,
             price=_price(0.1, 0.5),
+            pictures=True,
             long_price=_price(0.5, 2.5),
             long_over_tokens=100_000,
         ),
@@ -93,7 +98,7 @@ def find_model(name: str, overrides: Mapping[str, Any]) -> ModelInfo:
     """Return the model for an alias or an id; an unknown id is passed on without prices.
 
     `overrides`: the configuration's `models`: alias or id → any of `id`, `context_tokens`,
-    `max_output_tokens`, `input_usd`, `output_usd`, `cache_read_usd`, `cache_write_usd`.
+    `max_output_tokens`, `pictures`, `input_usd`, `output_usd`, `cache_read_usd`, `cache_write_usd`.
     Raises ConfigError for an override that is not understood.
     """
     by_id = {info.id: info for info in MODELS.values()}
@@ -102,7 +107,7 @@ def find_model(name: str, overrides: Mapping[str, Any]) -> ModelInfo:
 
 
 def _override(info: ModelInfo, values: Mapping[str, Any]) -> ModelInfo:
-    plain = {"id": str, "context_tokens": int, "max_output_tokens": int}
+    plain = {"id": str, "context_tokens": int, "max_output_tokens": int, "pictures": bool}
     prices = {"input_usd", "output_usd", "cache_read_usd", "cache_write_usd"}
     if not isinstance(values, Mapping) or (unknown := sorted(set(values) - set(plain) - prices)):
         what = "is not a table" if not isinstance(values, Mapping) else f"has no {unknown[0]}"
@@ -110,7 +115,7 @@ def _override(info: ModelInfo, values: Mapping[str, Any]) -> ModelInfo:
     changes: dict[str, Any] = {}
     for name, value in values.items():
         kind: Any = plain.get(name, (int, float))
-        if not isinstance(value, kind) or isinstance(value, bool):
+        if not isinstance(value, kind) or isinstance(value, bool) != (kind is bool):
             raise ConfigError(f"The setting models.{info.alias}.{name} is {value!r}.")
         if name in plain:
             changes[name] = value

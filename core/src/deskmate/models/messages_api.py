@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -12,9 +13,11 @@ from deskmate.errors import DeskmateError, ModelRejected, ModelUnavailable
 from deskmate.models.caching import MOST, mark_messages, mark_prefix
 from deskmate.models.catalogue import ModelInfo
 from deskmate.ports import ModelRequest
-from deskmate.types.messages import Message, Text, block_to_json
+from deskmate.types.ids import Digest
+from deskmate.types.messages import Message, Text, ToolResult, block_to_json
 from deskmate.types.registry import ToolSpec
 
+MISSING = "[here was a picture, which cannot be shown to you]"
 _PASSING = ("overloaded_error", "rate_limit_error", "api_error", "timeout_error")
 """Error types that go by, also where they come in a stream whose status was 200."""
 
@@ -23,7 +26,8 @@ def request_body(request: ModelRequest, info: ModelInfo) -> dict[str, Any]:
     """Return the request's JSON, with cache breakpoints where the next request will look for them."""
     tools = [_tool(tool) for tool in request.tools]
     system: list[dict[str, Any]] = [{"type": "text", "text": text} for text in request.system]
-    messages = [_message(message) for message in request.messages]
+    shown = request.pictures if info.pictures else {}
+    messages = [_message(message, shown) for message in request.messages]
     taken = mark_prefix(tools, system, request.shared) if tools or system else 0
     mark_messages(messages, MOST - taken)
     body: dict[str, Any] = {
@@ -46,14 +50,41 @@ def _tool(tool: ToolSpec) -> dict[str, Any]:
     }
 
 
-def _message(message: Message) -> dict[str, Any]:
+def _message(message: Message, shown: Mapping[Digest, bytes]) -> dict[str, Any]:
     content = [
-        block_to_json(block)
+        _result(block, shown)
+        if isinstance(block, ToolResult) and block.pictures
+        else block_to_json(block)
         for block in message.content
         if not isinstance(block, Text) or block.text.strip()
     ]
     # The API takes neither an empty text nor a message without blocks.
     return {"role": message.role, "content": content or [{"type": "text", "text": "(no words)"}]}
+
+
+def _result(block: ToolResult, shown: Mapping[Digest, bytes]) -> dict[str, Any]:
+    """Return a result with its pictures; one whose content is not at hand is said to be missing."""
+    parts: list[dict[str, Any]] = [{"type": "text", "text": block.text or "(no words)"}]
+    for picture in block.pictures:
+        content = shown.get(picture.sha256)
+        if content is None:
+            parts.append({"type": "text", "text": MISSING})
+            continue
+        data = base64.b64encode(content).decode()
+        source = {"type": "base64", "media_type": picture.media, "data": data}
+        parts.append({"type": "image", "source": source})
+    return {**block_to_json(block), "content": parts}
+
+
+def pictures_in(request: ModelRequest) -> int:
+    """Return how many pictures a request shows."""
+    results = (
+        block
+        for message in request.messages
+        for block in message.content
+        if isinstance(block, ToolResult)
+    )
+    return sum(len(result.pictures) for result in results)
 
 
 def wire_errors() -> tuple[type[Exception], ...]:

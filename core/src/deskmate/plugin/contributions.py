@@ -68,12 +68,14 @@ class ToolAnswer:
     """A tool's result with what it recorded on the way.
 
     `result`: JSON that the model sees. `evidence`: source locations it read, ids unique in the answer.
-    `deliverables`: files it made that are results for the user; validators will check them.
+    `deliverables`: files it made that are results for the user; validators will check them. `pictures`: content of at
+    most 3 PNG or JPEG files of at most 112 KiB each that the model is to look at; a longer edge over 1,568 pixels is wasted.
     """
 
     result: Any
     evidence: tuple[Evidence, ...] = ()
     deliverables: tuple[Deliverable, ...] = ()
+    pictures: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+import base64
+import hashlib
+from collections.abc import Iterable, Mapping, Set
 from typing import Any, TypeVar, cast, get_args
 
 from deskmate.errors import CorruptData, ProtocolError
@@ -10,11 +12,13 @@ from deskmate.ports import CallState, ToolOutcome, ValidationReport
 from deskmate.types.codec import from_json
 from deskmate.types.files import Deliverable, Evidence
 from deskmate.types.findings import Finding
+from deskmate.types.ids import Digest
+from deskmate.types.messages import PICTURE_LIMIT_BYTES, PICTURES_LIMIT, Picture, media_of
 from deskmate.types.registry import Registry
 from deskmate.types.wire import META_DELIVERABLES, META_EVIDENCE, META_NEEDS, META_WROTE
 
 T = TypeVar("T")
-_TEXT_PARTS_LIMIT = 64
+_PARTS_LIMIT = 64
 _NEEDS_LIMIT = 1000
 _RESULT_PARTS = {"content", "isError", "structuredContent", "_meta", "resultType"}
 
@@ -60,8 +64,12 @@ def read_outcome(reply: Any) -> ToolOutcome:
         raise ProtocolError("a tool's result is malformed")
     if not isinstance(wrote := meta.get(META_WROTE, False), bool):
         raise ProtocolError("a tool's result does not say whether it wrote")
+    parts = _parts(reply.get("content"))
+    pictures, held = _pictures(part for part in parts if part.get("type") == "image")
     return ToolOutcome(
-        text=_text(reply.get("content")),
+        text=_text(part for part in parts if part.get("type") != "image"),
+        pictures=pictures,
+        held=held,
         is_error=failed,
         structured=reply.get("structuredContent"),
         evidence=_read_all(Evidence, meta.get(META_EVIDENCE, [])),
@@ -91,17 +99,48 @@ def _needs(rows: Any) -> tuple[str, ...]:
     return tuple(rows)
 
 
-def _text(content: Any) -> str:
-    if not isinstance(content, list) or len(content) > _TEXT_PARTS_LIMIT:
+def _parts(content: Any) -> list[Mapping[str, Any]]:
+    if not isinstance(content, list) or len(content) > _PARTS_LIMIT:
         raise ProtocolError("a tool's result has no content")
-    parts = []
-    for part in content:
-        if not isinstance(part, dict) or part.get("type") != "text":
-            raise ProtocolError("a tool's result has content that is not text")
+    if not all(isinstance(part, dict) for part in content):
+        raise ProtocolError("a tool's result has content that is malformed")
+    return content
+
+
+def _text(parts: Iterable[Mapping[str, Any]]) -> str:
+    texts = []
+    for part in parts:
+        if part.get("type") != "text":
+            raise ProtocolError("a tool's result has content that is neither text nor a picture")
         if set(part) != {"type", "text"} or not isinstance(part["text"], str):
             raise ProtocolError("a tool's text is malformed")
-        parts.append(part["text"])
-    return "\n".join(parts)
+        texts.append(part["text"])
+    return "\n".join(texts)
+
+
+def _pictures(
+    parts: Iterable[Mapping[str, Any]],
+) -> tuple[tuple[Picture, ...], dict[Digest, bytes]]:
+    """Return a result's pictures and their content, which is never opened here."""
+    pictures: list[Picture] = []
+    held: dict[Digest, bytes] = {}
+    for part in parts:
+        data = part.get("data")
+        if set(part) != {"type", "data", "mimeType"} or not isinstance(data, str):
+            raise ProtocolError("a tool's picture is malformed")
+        try:
+            content = base64.b64decode(data, validate=True)
+        except ValueError as error:
+            raise ProtocolError("a tool's picture is malformed") from error
+        media = media_of(content)
+        if media is None or media != part["mimeType"] or len(content) > PICTURE_LIMIT_BYTES:
+            raise ProtocolError("a tool's picture is of another kind or longer than it may be")
+        digest = Digest(hashlib.sha256(content).hexdigest())
+        pictures.append(Picture(media=media, sha256=digest, bytes=len(content)))
+        held[digest] = content
+    if len(pictures) > PICTURES_LIMIT:
+        raise ProtocolError("a tool's result has too many pictures")
+    return tuple(pictures), held
 
 
 def _read(cls: type[T], data: Any) -> T:

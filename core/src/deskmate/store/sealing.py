@@ -40,7 +40,7 @@ _TEXTS: Mapping[str, tuple[str, ...]] = {
 _LEFT_OUT: Mapping[str, tuple[str, ...]] = {
     "MemoryTold": ("notes",),
     "ApprovalAsked": ("shown",),
-    "ToolFinished": ("evidence", "deliverables", "full"),
+    "ToolFinished": ("evidence", "deliverables", "full", "pictures"),
     "ConnectorAsked": ("question",),
     "ChangesStaged": ("refused", "deliverables"),
     "Validated": ("findings",),

@@ -188,6 +188,8 @@ def needed_blobs(records: Iterable[Mapping[str, Any]], blobs: BlobReader) -> dic
     """Return every blob that the log needs → what needs it: lists of files, and the files in them."""
     needed: dict[Digest, str] = {}
     for record in map(inside, records):
+        for digest in _pictures(record):
+            needed.setdefault(digest, f"event {record['seq']}")
         field = BLOB_FIELDS.get(record["kind"], "")
         digest = record["payload"].get(field)
         if not isinstance(digest, str) or digest in needed:
@@ -197,6 +199,14 @@ def needed_blobs(records: Iterable[Mapping[str, Any]], blobs: BlobReader) -> dic
             for inner in _listed(Digest(digest), blobs):
                 needed.setdefault(inner, f"event {record['seq']}")
     return needed
+
+
+def _pictures(record: Mapping[str, Any]) -> Iterator[Digest]:
+    """Yield the pictures that a result showed to the model."""
+    shown = record["payload"].get("pictures", ()) if record["kind"] == "ToolFinished" else ()
+    for picture in shown if isinstance(shown, list) else ():
+        if isinstance(picture, dict) and isinstance(digest := picture.get("sha256"), str):
+            yield Digest(digest)
 
 
 def _listed(digest: Digest, blobs: BlobReader) -> Iterator[Digest]:

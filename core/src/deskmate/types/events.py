@@ -27,7 +27,7 @@ from deskmate.types.file_events import (
 from deskmate.types.files import ApplyMode, Deliverable, Evidence
 from deskmate.types.ids import Digest, RunId, ToolUseId
 from deskmate.types.limits import Limits, Usage
-from deskmate.types.messages import Block
+from deskmate.types.messages import Block, Picture
 from deskmate.types.subagent_events import SubagentDid, SubagentStarted
 from deskmate.types.thread_events import (
     Erased,
@@ -264,7 +264,7 @@ class ToolFinished:
 
     `synthetic`: made by the host, because the call never ran or its answer was lost.
     `full`: blob with the whole text where it was cut. `untrusted`: others may have written it. `private`:
-    it holds the user's data from elsewhere than the granted folders.
+    it holds the user's data from elsewhere than the granted folders. `pictures`: what the model was shown beside it.
     """
 
     tool_use_id: ToolUseId
@@ -278,6 +278,7 @@ class ToolFinished:
     full: Digest | None = None
     untrusted: bool = False
     private: bool = False
+    pictures: tuple[Picture, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

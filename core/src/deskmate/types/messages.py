@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from deskmate.types.ids import ToolUseId
+from deskmate.types.ids import Digest, ToolUseId
 
 Role = Literal["user", "assistant"]
+PictureMedia = Literal["image/png", "image/jpeg"]
 
 NOTE = "[deskmate] "
 """How a text block of a user message begins that Deskmate wrote and not the user."""
@@ -40,13 +41,27 @@ class ToolUse:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
+PICTURE_LIMIT_BYTES, PICTURES_LIMIT = 112 * 1024, 3
+"""Of one picture, and how many one call may show: a message of the guest has room for no more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A picture that a tool shows to the model; its content is a blob. `bytes`: how long that is."""
+
+    media: PictureMedia
+    sha256: Digest
+    bytes: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolResult:
-    """The answer to one tool use."""
+    """The answer to one tool use. `pictures`: what the model looks at beside the text."""
 
     tool_use_id: ToolUseId
     text: str
     is_error: bool = False
+    pictures: tuple[Picture, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,3 +128,10 @@ def text_of(content: tuple[Block, ...]) -> str:
 def tool_uses_of(content: tuple[Block, ...]) -> tuple[ToolUse, ...]:
     """Return the tool uses of a message in their order."""
     return tuple(block for block in content if isinstance(block, ToolUse))
+
+
+def media_of(content: bytes) -> PictureMedia | None:
+    """Return what kind of picture this content says it is, by its first bytes; None: none that a model takes."""
+    if content.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    return "image/jpeg" if content.startswith(b"\xff\xd8\xff") else None

@@ -12,6 +12,7 @@ from deskmate_documents.office import (
     deck_tools,
     docx_tools,
     evidence_tools,
+    look_tool,
     password_tools,
     pdf_edits,
     pdf_tools,
@@ -101,6 +102,8 @@ def _decks() -> Iterator[Tool]:
     yield Tool(function=deck_tools.deck_lint, reads=_PATH, offered=DECKS)
     yield _writer(deck_tools.deck_edit, DECKS)
     yield _writer(deck_tools.deck_summary, SHOWN, timeout_s=300)
+    kinds = (*SHOWN, *sorted(look_tool.PICTURES))
+    yield Tool(function=look_tool.pages_look, reads=_PATH, timeout_s=300, offered=kinds)
     yield _writer(render_tools.render_pages, SHOWN, timeout_s=600, office="always")
 
 
