@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import openpyxl
+import PIL.Image
 import pptx
 import pypdf
 import pytest
@@ -83,6 +84,18 @@ async def test_pdfs_are_redacted_and_workbooks_become_decks(
             machine, "render_pages", path="docs/gone.pdf", folder="docs/look", pages="77"
         )
         assert look["pages"][0]["image"] == "docs/look/page-0077.png"
+        for path, pages in (("docs/look/page-0077.png", "1"), ("docs/letter.pdf", "77,120")):
+            shown = await machine.call(
+                "office__pages_look", {"path": path, "pages": pages}, key=path, timeout_s=120,
+                on_progress=lambda line: None,
+            )  # fmt: skip
+            assert [row["page"] for row in shown.structured["pages"]] == [
+                int(page) for page in pages.split(",")
+            ]
+            for picture, row in zip(shown.pictures, shown.structured["pages"], strict=True):
+                image = PIL.Image.open(io.BytesIO(shown.held[picture.sha256]))
+                assert image.size == (row["width"], row["height"])
+                assert image.convert("L").getextrema() == (0, 255)
         changes = (await machine.difference(entries, blobs))[0].changes
         made = {c.path: blobs.read(c.after.sha256) for c in changes if c.after and c.after.sha256}
     assert set(made) == {"docs/gone.pdf", "docs/book.pptx", "docs/look/page-0077.png"}
