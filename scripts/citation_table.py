@@ -1,7 +1,7 @@
 """Measures how well citations are found, on pairs of a text and the citations that it holds, as a Markdown table.
 
 Each text becomes a Word document, with what its markup sets in italics in italics, and goes through the tool's own reading.
-Usage: python scripts/citation_table.py FILE (eyecite_pairs.jsonl); with --write, into the legal plugin's README.
+Usage: python -m scripts.citation_table FILE (eyecite_pairs.jsonl); with --write, into the legal plugin's README.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from __future__ import annotations
 import html
 import json
 import re
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-README = Path(__file__).parents[1] / "plugins" / "legal" / "README.md"
-BEGIN, END = "<!-- citations -->", "<!-- /citations -->"
+from scripts.measured import Place, main, share
+
+PLACE = Place(name="citations")
 KINDS: Mapping[str, tuple[str, ...]] = {
     "case_citation": ("case",),
     "law_citation": ("law",),
@@ -129,28 +129,10 @@ def table(rows: Sequence[Score]) -> str:
     for row in (*rows, whole):
         lines.append(
             f"| {NAMES.get(row.kind, row.kind)} | {row.wanted} | {row.found} | {row.right} | "
-            f"{_share(row.right, row.found)} | {_share(row.right, row.wanted)} | {row.parts} of {row.told} |"
+            f"{share(row.right, row.found)} | {share(row.right, row.wanted)} | {row.parts} of {row.told} |"
         )
     return "\n".join(lines)
 
 
-def _share(part: int, whole: int) -> str:
-    return f"{part / whole:.0%}".replace("%", " %") if whole else ""
-
-
-def in_readme() -> str:
-    """Return the table that the README has."""
-    return README.read_text("utf-8").partition(BEGIN)[2].partition(END)[0].strip()
-
-
-def main() -> None:
-    made = table(scores(Path(sys.argv[1])))
-    print(made)
-    if "--write" in sys.argv:
-        text = README.read_text("utf-8")
-        head, _, rest = text.partition(BEGIN)
-        README.write_text(f"{head}{BEGIN}\n{made}\n{END}{rest.partition(END)[2]}", "utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    main(PLACE, lambda path: table(scores(path)))

@@ -1,19 +1,19 @@
 """Measures how well clauses are found without a model, on contracts of CUAD: precision and recall a type, as a Markdown table.
 
-Usage: python scripts/cuad_table.py FOLDER (with *.txt and *.labels.json); with --write, into the legal plugin's README.
+Usage: python -m scripts.cuad_table FOLDER (with *.txt and *.labels.json); with --write, into the legal plugin's README.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-README = Path(__file__).parents[1] / "plugins" / "legal" / "README.md"
-BEGIN, END = "<!-- cuad -->", "<!-- /cuad -->"
+from scripts.measured import Place, main, share
+
+PLACE = Place(name="cuad")
 LEAST_LETTERS = 15
 """Shorter spans (a date, a name) are no clause."""
 TYPES: Mapping[str, tuple[str, ...]] = {
@@ -92,32 +92,14 @@ def table(rows: list[Score]) -> str:
             types,
             row.found,
             row.right,
-            _share(row.right, row.found),
+            share(row.right, row.found),
             row.wanted,
             row.met,
-            _share(row.met, row.wanted),
+            share(row.met, row.wanted),
         )
         lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines)
 
 
-def _share(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.0f} %" if whole else "–"
-
-
-def in_readme() -> str:
-    """Return the table that the README has."""
-    return README.read_text("utf-8").partition(BEGIN)[2].partition(END)[0].strip()
-
-
-def main() -> None:
-    """Print the table, or write it into the README."""
-    made = table(list(scores(Path(sys.argv[1]))))
-    if "--write" in sys.argv:
-        before, _, rest = README.read_text("utf-8").partition(BEGIN)
-        README.write_text(f"{before}{BEGIN}\n{made}\n{END}{rest.partition(END)[2]}", "utf-8")
-    print(made)
-
-
 if __name__ == "__main__":
-    main()
+    main(PLACE, lambda path: table(list(scores(path))))

@@ -1,20 +1,20 @@
 """Measures what rules see in NDAs, on contracts of ContractNLI: precision, recall and evidence a statement, as a Markdown table.
 
-Usage: python scripts/nda_table.py FILE (contract_nli_dev_8.json); with --write, into the legal plugin's README.
+Usage: python -m scripts.nda_table FILE (contract_nli_dev_8.json); with --write, into the legal plugin's README.
 """
 
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-README = Path(__file__).parents[1] / "plugins" / "legal" / "README.md"
-BEGIN, END = "<!-- nda -->", "<!-- /nda -->"
+from scripts.measured import Place, main, share
+
+PLACE = Place(name="nda")
 STATEMENTS: Mapping[str, tuple[str, str]] = {
     "nda-4": ("purpose", ""),
     "nda-8": ("compelled-disclosure", "no-notice"),
@@ -98,28 +98,10 @@ def table(rows: list[Score]) -> str:
     for row in (*rows, whole):
         lines.append(
             f"| {row.name} | {row.category} | {row.wanted} | {row.found} | {row.right} | "
-            f"{_share(row.right, row.found)} | {_share(row.right, row.wanted)} | {row.shown} |"
+            f"{share(row.right, row.found)} | {share(row.right, row.wanted)} | {row.shown} |"
         )
     return "\n".join(lines)
 
 
-def _share(part: int, whole: int) -> str:
-    return f"{part / whole:.0%}".replace("%", " %") if whole else ""
-
-
-def in_readme() -> str:
-    """Return the table that the README has."""
-    return README.read_text("utf-8").partition(BEGIN)[2].partition(END)[0].strip()
-
-
-def main() -> None:
-    made = table(scores(Path(sys.argv[1])))
-    print(made)
-    if "--write" in sys.argv:
-        text = README.read_text("utf-8")
-        head, _, rest = text.partition(BEGIN)
-        README.write_text(f"{head}{BEGIN}\n{made}\n{END}{rest.partition(END)[2]}", "utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    main(PLACE, lambda path: table(scores(path)))

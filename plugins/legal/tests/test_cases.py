@@ -17,7 +17,7 @@ from deskmate_legal.validators import every_rule
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
-from scripts.cuad_table import in_readme, scores, table
+from scripts.cuad_table import PLACE, scores, table
 
 pytestmark = pytest.mark.cases
 
@@ -110,7 +110,7 @@ def test_proof_reading_real_contracts_stays_bounded(cases: Any) -> None:
 
 def test_clauses_of_the_labelled_types_are_found_as_the_readme_says(cases: Any) -> None:
     rows = list(scores(cases / "cuad"))
-    assert table(rows) == in_readme()
+    assert table(rows) == PLACE.read()
     met, wanted = sum(row.met for row in rows), sum(row.wanted for row in rows)
     right, found = sum(row.right for row in rows), sum(row.found for row in rows)
     assert wanted > 40

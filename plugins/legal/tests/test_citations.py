@@ -15,7 +15,7 @@ from deskmate_legal.tools.cite import authorities_write, cite_check
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
-from scripts.citation_table import in_readme, scores, table
+from scripts.citation_table import PLACE, scores, table
 
 BRIEF = (
     "The rule is old. Marlow v. Denning, 512 U.S. 218, 224 (1994); see also Hart v.\nPike Co., 87 F.3d 11 (2d Cir. 1996).",
@@ -158,6 +158,6 @@ def test_a_memo_that_cites_from_memory_is_taken_back(context: Any, clean_room: A
 @pytest.mark.cases
 def test_citations_of_the_pairs_are_found_as_the_readme_says(cases: Any) -> None:
     rows = scores(cases / "citations/eyecite_pairs.jsonl")
-    assert table(rows) == in_readme()
+    assert table(rows) == PLACE.read()
     assert sum(row.right for row in rows) == sum(row.wanted for row in rows) > 80
     assert sum(row.found for row in rows) == sum(row.right for row in rows)

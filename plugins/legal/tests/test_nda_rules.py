@@ -10,7 +10,7 @@ from deskmate_legal.tools.nda import nda_triage
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
-from scripts.nda_table import contracts, in_readme, scores, table
+from scripts.nda_table import PLACE, contracts, scores, table
 
 NLI = "contract_nli/contract_nli_dev_8.json"
 
@@ -32,7 +32,7 @@ def test_rules_answer_with_words_that_stand_there_and_leave_the_rest_open(
 @pytest.mark.cases
 def test_statements_are_found_as_the_readme_says(cases: Any) -> None:
     rows = scores(cases / NLI)
-    assert table(rows) == in_readme()
+    assert table(rows) == PLACE.read()
     assert sum(row.shown for row in rows) / sum(row.wanted for row in rows) > 0.75
 
 
