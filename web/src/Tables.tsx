@@ -256,7 +256,7 @@ function Proof({ id, row, column, question, close, again }: { id: string; row: n
   const [found, setFound] = useState<Evidence | null>(null)
   useEffect(() => void get<Evidence>(`/api/tables/${id}/rows/${row}`).then(setFound).catch(fail), [])
   const cell = found?.cells.find((one) => one.column === column)
-  const place = cell && [cell.page && `page ${cell.page}`, cell.paragraph && `paragraph ${cell.paragraph}`].filter(Boolean).join(", ")
+  const place = cell && [cell.page && `page ${cell.page}`, cell.place || (cell.paragraph && `paragraph ${cell.paragraph}`)].filter(Boolean).join(", ")
   return (
     <Dialog title={column} close={close} wide>
       <p class="ink2">{question}</p>

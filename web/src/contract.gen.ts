@@ -54,8 +54,10 @@ export interface Cell {
   quote: string
   page: number | null
   paragraph: number | null
+  place: string
   why: string
   by: string
+  asked: number
 }
 
 export interface Changes {
@@ -246,7 +248,7 @@ export interface Item {
 export interface Line {
   number: number
   document: string
-  state: "open" | "done"
+  state: "open" | "again" | "done"
   cells: Brief[]
 }
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from deskmate.errors import ToolInputError
-from deskmate.types.tables import QUOTE_LIMIT, VALUE_LIMIT, Answer, Cell, Column
+from deskmate.types.tables import PLACE_LIMIT, QUOTE_LIMIT, VALUE_LIMIT, Answer, Cell, Column
 from deskmate_documents.cell_values import Value, read_value, values_in
 from deskmate_documents.quotes import QuoteFinder, normalise
 from deskmate_documents.text import Passage, SourceText
@@ -73,7 +73,7 @@ class CellReader:
         )
         cell = replace(self._stands(column, answer), by="rules")
         if cell.status in ("checked", "quoted"):
-            cell = replace(cell, page=found.passage.page, paragraph=found.passage.paragraph)
+            cell = _at(cell, found.passage)
         if column.kind == "yes_no" and cell.status == "quoted":
             return replace(cell, why="by the wording that the rule looks for")
         return cell
@@ -135,7 +135,7 @@ class CellReader:
         rule = self._by_rules(column)
         if rule.status not in ("checked", "quoted") or cell.status == "disputed":
             return cell
-        place = f"page {rule.page}" if rule.page else f"paragraph {rule.paragraph}"
+        place = _words(rule.page, rule.paragraph, rule.place)
         if cell.status == "not_found":
             why = f"the model found nothing, the rule finds {rule.value} {rule.unit}".rstrip()
             return replace(rule, status="disputed", why=f"{why} on {place}", by="")
@@ -158,7 +158,7 @@ class CellReader:
         places = self._finder.find(quote)
         if not places:
             return replace(cell, why="the quote is not in the document")
-        cell = replace(cell, page=places[0].page, paragraph=places[0].paragraph)
+        cell = _at(cell, places[0])
         whole = any(normalise(place.text) == normalise(quote) for place in places)
         if len(quote.split()) < _LEAST_WORDS and not whole:
             return replace(cell, why="the quote is too short to prove anything")
@@ -216,4 +216,14 @@ def _starts(texts: Sequence[str]) -> list[int]:
 
 
 def _place(passage: Passage) -> str:
-    return f"page {passage.page}" if passage.page else f"paragraph {passage.paragraph}"
+    return _words(passage.page, passage.paragraph, passage.place)
+
+
+def _words(page: int | None, paragraph: int | None, place: str) -> str:
+    return place or (f"page {page}" if page else f"paragraph {paragraph}")
+
+
+def _at(cell: Cell, passage: Passage) -> Cell:
+    return replace(
+        cell, page=passage.page, paragraph=passage.paragraph, place=passage.place[:PLACE_LIMIT]
+    )

@@ -55,13 +55,16 @@ class Line:
 class Grid:
     """A table. `rows`: of texts, not all equally long. `above`: the last words before it.
 
-    `computed`: (row, column), from 0, of cells whose formula does something else than add up.
+    `computed`: (row, column), from 0, of cells whose formula does something else than add up. `sheet`, `first`: of a
+    workbook's sheet, and the number that its first row has there.
     """
 
     rows: tuple[tuple[str, ...], ...]
     where: str
     above: str = ""
     computed: frozenset[tuple[int, int]] = frozenset()
+    sheet: str = ""
+    first: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,6 +276,8 @@ def _blocks(
                 rows=cells,
                 where=f"{name}, rows {first}–{last}",
                 above=above,
+                sheet=name,
+                first=first,
                 computed=frozenset((r - first, c - 1) for r, c in computed if first <= r <= last),
             )
             above = " ".join(text for text in cells[-1] if text)[:200]

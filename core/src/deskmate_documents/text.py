@@ -27,12 +27,16 @@ Kind = Literal["docx", "pdf", "text"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passage:
-    """A paragraph of a source. `paragraph`: counted from 1 over the source. `page`: from 1, or None."""
+    """A paragraph of a source. `paragraph`: counted from 1 over the source. `page`: from 1, or None.
+
+    `place`: where it stands, in words, where page and paragraph do not say it.
+    """
 
     text: str
     page: int | None
     paragraph: int
     number: str = ""
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

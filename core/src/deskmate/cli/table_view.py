@@ -83,7 +83,7 @@ def show_row(row: Row, cells: Sequence[Cell], *, quotes: bool = True) -> None:
             for part in (
                 cell.status.replace("_", " "),
                 f"page {cell.page}" if cell.page else "",
-                f"paragraph {cell.paragraph}" if cell.paragraph else "",
+                one_line(cell.place) or (f"paragraph {cell.paragraph}" if cell.paragraph else ""),
                 f"by {cell.by}" if cell.by else "",
             )
             if part

@@ -58,7 +58,7 @@ def _write_json(record: TableRecord, file: TextIO) -> None:
 def _write_csv(record: TableRecord, file: TextIO) -> None:
     file.write("\ufeff")  # spreadsheets take it for UTF-8
     writer = csv.writer(file)
-    heads = ("", " unit", " status", " page", " paragraph", " quote", " why")
+    heads = ("", " unit", " status", " page", " paragraph", " place", " quote", " why")
     names = [column.name for column in record.about.columns]
     writer.writerow(["row", "document", "sha256", *(f"{n}{head}" for n in names for head in heads)])
     for row in record.rows():
@@ -68,7 +68,7 @@ def _write_csv(record: TableRecord, file: TextIO) -> None:
 
 def _of(cell: Cell) -> Iterator[str | int]:
     yield from (_safe(cell.value), cell.unit, cell.status, cell.page or "", cell.paragraph or "")
-    yield from (_safe(cell.quote), _safe(cell.why))
+    yield from (_safe(cell.place), _safe(cell.quote), _safe(cell.why))
 
 
 def _safe(text: str) -> str:

@@ -22,7 +22,15 @@ from deskmate.shown import plain
 from deskmate.types.codec import from_json, to_json
 from deskmate.types.files import Entry, Grant
 from deskmate.types.ids import Digest, ThreadId
-from deskmate.types.tables import QUOTE_LIMIT, VALUE_LIMIT, WHY_LIMIT, Answer, Cell, Column
+from deskmate.types.tables import (
+    PLACE_LIMIT,
+    QUOTE_LIMIT,
+    VALUE_LIMIT,
+    WHY_LIMIT,
+    Answer,
+    Cell,
+    Column,
+)
 
 DOCUMENT_LIMIT_BYTES = 64 << 20
 TEXT_LIMIT_CHARACTERS = 1_500_000
@@ -198,6 +206,7 @@ def _cells(answer: Any, columns: Sequence[Column]) -> tuple[Cell, ...]:
             len(cell.value) > VALUE_LIMIT
             or len(cell.quote) > QUOTE_LIMIT
             or len(cell.why) > 4 * WHY_LIMIT
+            or len(cell.place) > PLACE_LIMIT
         )
         if long or len(cell.unit) > _UNIT_LIMIT:
             raise ProtocolError("The machine's answers are too long.")

@@ -217,6 +217,8 @@ def _note(cell: Cell) -> str:
 
 
 def _place(cell: Cell) -> str:
+    if cell.place:
+        return cell.place
     page = f"page {cell.page}, " if cell.page else ""
     return f"{page}paragraph {cell.paragraph}" if cell.paragraph else page.rstrip(", ")
 

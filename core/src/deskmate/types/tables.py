@@ -19,7 +19,7 @@ nothing found. `disputed`: an answer that failed a check. `failed`: the document
 """
 CELLS_LIMIT = 64
 """Columns of one table at most."""
-VALUE_LIMIT, QUOTE_LIMIT, WHY_LIMIT = 600, 2_000, 400
+VALUE_LIMIT, QUOTE_LIMIT, WHY_LIMIT, PLACE_LIMIT = 600, 2_000, 400, 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +60,8 @@ class Cell:
     """One answer with its evidence and how it stood the checks.
 
     `value`: a decimal, an ISO date, yes or no, one of the choices, or text; empty unless something was found.
-    `unit`: of money, such as EUR. `page`, `paragraph`: where the quote begins, from 1. `why`: what is wrong with it, or
+    `unit`: of money, such as EUR. `page`, `paragraph`: where the quote begins, from 1; `place`: the same in words, such as
+    a sheet's row, where these do not say it. `why`: what is wrong with it, or
     how it came about. `by`: "rules", or the model's name. `asked`: how often a model was asked for it in this round: a
     disputed answer is asked for a second time.
     """
@@ -72,6 +73,7 @@ class Cell:
     quote: str = ""
     page: int | None = None
     paragraph: int | None = None
+    place: str = ""
     why: str = ""
     by: str = ""
     asked: int = 1

@@ -13,7 +13,7 @@ def cells_find(path: str, columns: list[dict[str, Any]], context: ToolContext) -
     """Answer a table's columns for one document by their rules: regular expressions over its text.
 
     Args:
-        path: workspace path of a Word, PDF or text file.
+        path: workspace path of a Word, Excel, PowerPoint, PDF, CSV, mail or text file.
         columns: list of columns as the table's order has them.
         context: filled in by Deskmate.
 
@@ -22,9 +22,9 @@ def cells_find(path: str, columns: list[dict[str, Any]], context: ToolContext) -
     """
     from deskmate.types.codec import to_json  # noqa: PLC0415
     from deskmate_documents.cells import CellReader, columns_of  # noqa: PLC0415
-    from deskmate_documents.text import read_text  # noqa: PLC0415
+    from deskmate_documents.readable import read_any  # noqa: PLC0415
 
-    source = read_text(context.file(path))
+    source = read_any(context.file(path))
     _check_words(path, source.passages)
     return {"cells": to_json(CellReader(source).find(columns_of(columns)))}
 
@@ -35,7 +35,7 @@ def cells_check(
     """Check a model's answers against the document: quote in the text, value in the quote, type of the value.
 
     Args:
-        path: workspace path of a Word, PDF or text file.
+        path: workspace path of a Word, Excel, PowerPoint, PDF, CSV, mail or text file.
         columns: list of columns as the table's order has them.
         answers: list of {column, found, value, quote}.
         context: filled in by Deskmate.
@@ -47,13 +47,13 @@ def cells_check(
     from deskmate.types.codec import from_json, to_json  # noqa: PLC0415
     from deskmate.types.tables import Answer  # noqa: PLC0415
     from deskmate_documents.cells import CellReader, columns_of  # noqa: PLC0415
-    from deskmate_documents.text import read_text  # noqa: PLC0415
+    from deskmate_documents.readable import read_any  # noqa: PLC0415
 
     try:
         given = [from_json(Answer, answer) for answer in answers]
     except CorruptData as error:
         raise ToolInputError(f"An answer is malformed: {error}.") from error
-    source = read_text(context.file(path))
+    source = read_any(context.file(path))
     return {"cells": to_json(CellReader(source).check(columns_of(columns), given))}
 
 
@@ -61,7 +61,7 @@ def cells_text(path: str, context: ToolContext, start: int = 0) -> dict[str, Any
     """Return a document's text for a model that answers a table's columns, a window at a time.
 
     Args:
-        path: workspace path of a Word, PDF or text file.
+        path: workspace path of a Word, Excel, PowerPoint, PDF, CSV, mail or text file.
         context: filled in by Deskmate.
         start: characters to skip.
 
@@ -69,11 +69,11 @@ def cells_text(path: str, context: ToolContext, start: int = 0) -> dict[str, Any
         `text`: at most 150,000 characters; `characters`: of the whole text; `next`: where to go on, missing at the end.
     """
     from deskmate_documents.cells import marked_text  # noqa: PLC0415
-    from deskmate_documents.text import read_text  # noqa: PLC0415
+    from deskmate_documents.readable import read_any  # noqa: PLC0415
 
     if start < 0:
         raise ToolInputError("start must be 0 or more.")
-    source = read_text(context.file(path))
+    source = read_any(context.file(path))
     _check_words(path, source.passages)
     text = marked_text(source)
     end = start + WINDOW_CHARACTERS
