@@ -15,6 +15,7 @@ from deskmate.store.thread import open_thread
 from deskmate.store.verify import verify_thread
 from deskmate.types.events import BaseTaken, ToolFinished, UserSaid
 from deskmate.types.ids import RunId, ThreadId, ToolUseId
+from deskmate.types.messages import Picture
 
 pytestmark = pytest.mark.anyio
 
@@ -30,10 +31,11 @@ async def _export(tmp_path: Path) -> tuple[ThreadId, Path]:
             text="…",
             full=blobs.put(b"long text " * 1000),
             synthetic=True,
+            pictures=(Picture(media="image/png", sha256=blobs.put(b"\x89PNG"), bytes=4),),
         )
         await store.append(UserSaid(run=RunId("r-1"), text="a\u2028b\n", model="m"), result)
         target = tmp_path / "thread.zip"
-        assert await export_thread(store, blobs, target) == 1
+        assert await export_thread(store, blobs, target) == 2
         with pytest.raises(UserError, match="exists already"):
             await export_thread(store, blobs, target)
     return thread, target
@@ -48,7 +50,7 @@ async def test_a_thread_comes_back_with_the_same_hashes_and_files(tmp_path: Path
     async with open_thread(tmp_path / "other", thread) as store:
         assert await store.events() == before
         report = await verify_thread(store, other)
-        assert (report.blobs, len(report.problems)) == (1, 1)  # a result that nobody asked for
+        assert (report.blobs, len(report.problems)) == (2, 1)  # a result that nobody asked for
     with pytest.raises(UserError, match="here already"):
         await import_thread(archive, tmp_path / "other", other)
 
@@ -140,7 +142,7 @@ async def test_what_the_log_does_not_need_is_not_taken(tmp_path: Path) -> None:
         old.writestr(f"blobs/{'0' * 64}", b"not even what its name says")
     other = tmp_path / "other-blobs"
     await import_thread(source, tmp_path / "other", BlobStore(other))
-    assert len(_names(other)) == 1
+    assert len(_names(other)) == 2
     assert f"{stray}.zst" not in _names(other)
 
 
@@ -156,7 +158,7 @@ async def test_a_damaged_blob_is_never_stored_under_any_name(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     ("limit", "value", "match"),
-    [("TOTAL_LIMIT_BYTES", 9_999, "would unpack to"), ("COUNT_LIMIT", 3, "holds 4 files")],
+    [("TOTAL_LIMIT_BYTES", 9_999, "would unpack to"), ("COUNT_LIMIT", 3, "holds 5 files")],
 )
 async def test_an_archive_that_would_fill_the_disk_is_refused_before_anything_is_stored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, value: int, match: str

@@ -42,6 +42,7 @@ from deskmate.types.events import (
     UserSaid,
 )
 from deskmate.types.ids import Digest, RunId, ThreadId, ToolUseId
+from deskmate.types.messages import Picture
 
 pytestmark = pytest.mark.anyio
 DAY_S = 86_400
@@ -96,7 +97,8 @@ async def everything(store: Store) -> tuple[ThreadId, set[str]]:
             {"source": source, "steps": [{"path": "a", "before": {"sha256": before}}]}
         ).encode()
     )
-    needed.update((before, plan))
+    shown = store.blobs.put(b"shown")
+    needed.update((before, plan, shown))
     discarded = listed("discarded")
     thread = await store.thread(
         BaseTaken(manifest=listed("base"), files=2, size=1),
@@ -104,7 +106,13 @@ async def everything(store: Store) -> tuple[ThreadId, set[str]]:
         CheckpointMade(manifest=listed("checkpoint"), files=2, size=1),
         ChangesStaged(run=RunId("r-1"), difference=source, created=1, modified=0, deleted=0),
         ToolFinished(
-            tool_use_id=ToolUseId("u"), tool="t", outcome="ok", text="", full=full, synthetic=True
+            tool_use_id=ToolUseId("u"),
+            tool="t",
+            outcome="ok",
+            text="",
+            full=full,
+            synthetic=True,
+            pictures=(Picture(media="image/png", sha256=shown, bytes=5),),
         ),
         ApplyStarted(plan=plan),
         ApplyFinished(plan=plan, applied=True),
