@@ -366,6 +366,6 @@ def _now_and_then(show: Callable[[str], None]) -> Callable[[str], None]:
         if now - last >= _EVERY_S or text.done == text.total:
             last = now
             note = f", {text.note}" if text.note else ""
-            show(f"{text.done} of {text.total} documents answered{note}")
+            show(f"{text}: {text.done} of {text.total}{note}")
 
     return line
