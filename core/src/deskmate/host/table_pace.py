@@ -10,7 +10,7 @@ from deskmate.tables.record import TableRecord
 from deskmate.types.progress import Counted
 from deskmate.types.tables import Cell, Row
 
-LINE = "answering"
+LINE = "answering documents"
 _WINDOW = 200
 """The rate is that of the last so many rows: a table may go on after days."""
 
