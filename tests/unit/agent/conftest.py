@@ -46,6 +46,7 @@ from deskmate.types.events import (
 )
 from deskmate.types.files import Deliverable, Entry, Evidence, Grant
 from deskmate.types.findings import Finding
+from deskmate.types.hooks import HookSpec
 from deskmate.types.ids import Digest, RunId, ThreadId
 from deskmate.types.limits import Limits
 from deskmate.types.policy import Rules
@@ -300,6 +301,7 @@ class Lab:
     waiting: Waiting | None = None
     taken: list[str] = field(default_factory=list)
     subagents: int = 0
+    hooks: tuple[HookSpec, ...] = ()
 
     @property
     def results(self) -> list[tuple[str, str, bool]]:
@@ -365,6 +367,7 @@ class Lab:
             tools_off=self.tools_off,
             egress=self.egress,
             subagents=self.subagents,
+            hooks=self.hooks,
         )
         return Driver(world, setup, self.seen.append, patience=self.patience)
 

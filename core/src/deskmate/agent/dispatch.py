@@ -19,6 +19,7 @@ from deskmate.agent.uses import Use
 from deskmate.errors import ToolDenied, ToolError, ToolInputError
 from deskmate.ports import Blobs, ToolOutcome
 from deskmate.types.events import ApprovalAsked, Outcome, ToolFinished
+from deskmate.types.hooks import HOOK_TOOL
 from deskmate.types.ids import Digest
 from deskmate.types.policy import WAIT_S, Rules
 from deskmate.types.registry import Registry, ToolSpec
@@ -92,10 +93,19 @@ class Dispatcher:
             f"{asked.why} The tool is not what it was when this was first asked.",
         )
 
+    def asked_for(self, call: Call, why: str) -> Call | ApprovalAsked | ToolFinished:
+        """Return a call that is to be asked about whatever the policy says: as itself once the user has allowed it."""
+        try:
+            return self._question(call, why) or call
+        except ToolDenied as error:
+            return _result(call.use, "denied", error.message, synthetic=True)
+
     def _spec(self, name: str) -> ToolSpec | None:
         own = (*THREAD_TOOLS, *(MEMORY_TOOLS if self.remembers else ()))
         own += (DELEGATE_TOOL,) if self.delegates else ()
         known = (*own, *tools_of(self.registry))
+        if name == HOOK_TOOL:  # a shell by another name, which no rule of the user's is about
+            return None
         return next((tool for tool in known if tool.name == name), None)
 
     def _check(self, use: Use) -> Call | ApprovalAsked | ToolFinished:

@@ -119,7 +119,9 @@ class Driver:
                 while not isinstance(action := next_action(self._journal.state), Idle):
                     if await self._hearing.pauses(action):
                         await self._end("stopped", PAUSED)
-                    elif not await self._hearing.take(action):
+                    elif not (
+                        await self._hearing.take(action) or await self._tools.hooks.due(action)
+                    ):
                         await self._perform(action)
         if scope.cancelled_caught:
             await self._end("over_budget", f"The run used its {seconds:g} seconds.")

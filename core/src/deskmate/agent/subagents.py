@@ -29,6 +29,7 @@ from deskmate.types.events import (
     UserSaid,
 )
 from deskmate.types.files import Entry
+from deskmate.types.hooks import TOOL_EVENTS
 from deskmate.types.ids import RunId, ThreadId
 from deskmate.types.registry import PromptSpec, Registry, ToolSpec
 from deskmate.types.subagents import did, log_of, own_event
@@ -122,6 +123,7 @@ def setup_of(setup: Setup, world: World, order: SubagentStarted) -> Setup:
         egress=None,
         connected={},
         subagents=0,
+        hooks=tuple(hook for hook in setup.hooks if hook.event in TOOL_EVENTS),
     )
 
 

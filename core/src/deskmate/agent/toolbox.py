@@ -15,6 +15,8 @@ from deskmate.agent.delegate_tool import DELEGATE_TOOL
 from deskmate.agent.delegation import Delegation, Drive
 from deskmate.agent.dispatch import Call, Dispatcher, closed, finished
 from deskmate.agent.elsewhere import GRACE_S, UNKNOWN, Elsewhere, begin
+from deskmate.agent.hook_protocol import without_held
+from deskmate.agent.hooks import Hooks
 from deskmate.agent.journal import Journal
 from deskmate.agent.recall import Recall
 from deskmate.agent.uses import Use
@@ -54,6 +56,7 @@ class Toolbox:
         self._not_supplied = 0
         self._elsewhere = Elsewhere(world, journal)
         self._delegation = Delegation(world, setup, bench, journal, drive)
+        self.hooks = Hooks(world, setup, bench, journal)
 
     @property
     def dispatcher(self) -> Dispatcher:
@@ -69,7 +72,7 @@ class Toolbox:
             config=self._setup.config,
             thread=str(state.thread),
             connected=self._setup.connected,
-            recall=Recall(self._journal.events, self._world.blobs),
+            recall=Recall(without_held(self._journal.events), self._world.blobs),
             result_limit=self._limit,
             remembers=self._world.memory is not None,
             delegates=self._setup.subagents > 0,
@@ -86,12 +89,24 @@ class Toolbox:
         """Check each use; answer those that need no call, note those that need approval, run the rest."""
         calls: list[Call] = []
         for use in uses:
-            match self.dispatcher.prepare(use):
+            match await self._prepared(use):
                 case Call() as call:
                     calls.append(call)
                 case ApprovalAsked() | ToolFinished() as payload:
                     await self._journal.record(payload)
         await self._run_calls(calls)
+
+    async def _prepared(self, use: Use) -> Call | ApprovalAsked | ToolFinished:
+        """Return what is to be done with a use; a hook may hold it back or have the user asked."""
+        found = self.dispatcher.prepare(use)
+        if isinstance(found, ToolFinished) or not self._setup.hooks:
+            return found
+        verdict = await self.hooks.before(use)
+        if verdict.denied:
+            return closed(use, "denied", verdict.denied)
+        if verdict.asks and isinstance(found, Call):
+            return self.dispatcher.asked_for(found, verdict.asks)
+        return found
 
     async def recover(self, uses: Sequence[Use]) -> None:
         """Finish uses that were started and have no result.

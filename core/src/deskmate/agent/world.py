@@ -20,6 +20,7 @@ from deskmate.ports import (
     Waiting,
 )
 from deskmate.types.files import Entry
+from deskmate.types.hooks import HookSpec
 from deskmate.types.ids import Digest
 from deskmate.types.policy import Rule
 from deskmate.types.registry import Registry
@@ -78,6 +79,7 @@ class Setup:
     virtual machine, empty if there is one; its tools are then not offered, and never run elsewhere. `egress`:
     makes each machine's way out; None: there is none. `rules`: of the user on connectors' tools, in every thread.
     `connected`: what a text may call a connector → its name. `subagents`: how many may work at once, 0: there are none.
+    `hooks`: commands that the user approved.
     """
 
     registry: Registry
@@ -90,3 +92,4 @@ class Setup:
     rules: tuple[Rule, ...] = ()
     connected: Mapping[str, str] = field(default_factory=dict)
     subagents: int = 0
+    hooks: tuple[HookSpec, ...] = ()

@@ -87,11 +87,17 @@ class PinnedFiles(Mapping[str, str]):
         self._place = place
         self._found: dict[str, str] | None = None
         self._hashes: dict[str, str] = {}
+        self._mine: dict[str, str] = {}
 
     def hashes(self) -> Mapping[str, str]:
         """Return path → sha256 (urlsafe base64) of what came with the plugin. Raises PluginError if that was changed."""
         self._files()
         return self._hashes
+
+    def own(self) -> Mapping[str, str]:
+        """Return path → absolute host path of the user's own files over it. Raises PluginError if it was changed."""
+        self._files()
+        return self._mine
 
     def _files(self) -> dict[str, str]:
         if self._found is None:
@@ -104,6 +110,7 @@ class PinnedFiles(Mapping[str, str]):
                     top = Path(self._place.overlay)
                     mine = {path: str(top / fact.place) for path, fact in overlay.files.items()}
             self._found = merged(found, mine)
+            self._mine = mine
             self._hashes = {path: _base64(listed[path]) for path in self._found if path not in mine}
         return self._found
 

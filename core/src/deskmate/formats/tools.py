@@ -25,6 +25,21 @@ _MENTION = re.compile(
 )
 
 
+_CLAUDE: Mapping[str, str] = {
+    **{ours: claude for claude, ours in ALIASES.items()},
+    "workspace__edit": "Edit",
+    "workspace__glob": "Glob",
+    "workspace__python": "Bash",
+    "workspace__read": "Read",
+    "thread__delegate": "Agent",
+}
+
+
+def claude_name(tool: str) -> str:
+    """Return a tool's name as hooks and agents of Claude plugins write it: Claude's own where there is one of the kind."""
+    return _CLAUDE.get(tool) or (f"mcp__{tool}" if "__" in tool else tool)
+
+
 def aliases_in(text: str) -> tuple[tuple[str, str], ...]:
     """Return the tools that a text names as Claude does, with our names, in order of the alphabet."""
     found = {name for match in _MENTION.finditer(text) for name in match.groups() if name}

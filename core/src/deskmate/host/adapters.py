@@ -14,8 +14,10 @@ from deskmate.errors import ConfigError, SandboxMissing
 from deskmate.ports import Clock, Model, Progress, Sandbox
 from deskmate.types.connectors import PLUGIN, ConnectorEntry
 from deskmate.types.events import PluginsSet
+from deskmate.types.hooks import HookSpec
 from deskmate.types.ids import Digest
 from deskmate.types.places import Places
+from deskmate.types.progress import Note
 from deskmate.types.registry import Layer, Manifest
 
 if TYPE_CHECKING:
@@ -198,6 +200,24 @@ class Adapters:
             name: settings_of(name, catalogue.get(name).manifest, plugins.get(name, {}))
             for name in names
         }
+
+    def hooks(self, names: Sequence[str], progress: Progress) -> tuple[HookSpec, ...]:
+        """Return the approved commands of these plugins; of those whose approval lapsed it is told. Blocks."""
+        if self._brings_own_plugins or not names:
+            return ()
+        from deskmate.discovery.hooking import HookApprovals, hook_specs, lapsed  # noqa: PLC0415
+
+        approvals, catalogue = HookApprovals(self.places.plugins), self.catalogue()
+        config, found = self.plugin_settings(names), list[HookSpec]()
+        for plugin in map(catalogue.get, names):
+            if lapsed(plugin, approvals):
+                progress(
+                    Note(
+                        f"{plugin.name} changed, so its hooks are off: deskmate plugin hooks {plugin.name}"
+                    )
+                )
+            found += hook_specs(plugin, approvals, config.get(plugin.name, {}))
+        return tuple(found)
 
     def manifests(self, names: Sequence[str]) -> Mapping[str, Manifest]:
         """Return the manifests of these plugins. Raises PluginError if one is missing or broken."""

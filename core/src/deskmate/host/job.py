@@ -232,6 +232,7 @@ class Job:
             tools_off = one_line(error)
         for problem in registry.problems:
             self._progress(Note(f"plugin problem: {problem}"))
+        hooks = await anyio.to_thread.run_sync(self._adapters.hooks, plugins, self._progress)
         said = last(events, UserSaid)
         name = self._order.model or (said.model if said else None)
         world = World(
@@ -252,6 +253,7 @@ class Job:
             config=self._adapters.plugin_settings(plugins),
             tools_off=tools_off,
             subagents=self._adapters.subagents_at_once(),
+            hooks=hooks,
         )
         return world, setup
 

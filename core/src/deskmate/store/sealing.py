@@ -35,6 +35,7 @@ _TEXTS: Mapping[str, tuple[str, ...]] = {
     "EgressAsked": ("path", "why"),
     "EgressEnded": ("why",),
     "SubagentStarted": ("title", "task"),
+    "HookFinished": ("text", "context", "notice"),
 }
 """Kind → fields whose text is personal. Digests of arguments are, too: few arguments can be tried out."""
 _LEFT_OUT: Mapping[str, tuple[str, ...]] = {

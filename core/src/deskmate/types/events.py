@@ -25,6 +25,7 @@ from deskmate.types.file_events import (
     Validated,
 )
 from deskmate.types.files import ApplyMode, Deliverable, Evidence
+from deskmate.types.hook_events import HookFinished, HookStarted
 from deskmate.types.ids import Digest, RunId, ToolUseId
 from deskmate.types.limits import Limits, Usage
 from deskmate.types.messages import Block
@@ -69,6 +70,8 @@ __all__ = [
     "Event",
     "FinishReason",
     "GrantsSet",
+    "HookFinished",
+    "HookStarted",
     "KindsSeen",
     "MemoryTold",
     "ModelAsked",
@@ -376,6 +379,8 @@ Payload = (
     | EgressEnded
     | SubagentStarted
     | SubagentDid
+    | HookStarted
+    | HookFinished
 )
 
 KINDS: Mapping[str, type[Any]] = {cls.__name__: cls for cls in Payload.__args__}

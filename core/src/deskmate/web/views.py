@@ -42,6 +42,7 @@ HIDDEN = frozenset(
         "ThreadRenamed",
         "ProjectSet",
         "RunResumed",
+        "HookStarted",
     }
 )
 """Kinds that have no entry of their own: the record needs them, or the thread's head shows them."""
@@ -184,6 +185,9 @@ def _plain(payload: log.Payload) -> page.Body | None:
             return page.Ended(reason=reason, text=text)
         case log.ConnectorAsked(question=question):
             return page.Noted(text=question.text, level="attention")
+        case log.HookFinished(in_short=told, outcome=outcome) if told:
+            level: Literal["quiet", "attention"] = "quiet" if outcome == "ok" else "attention"
+            return page.Noted(text=one_line(told, 500), level=level)
     return _noted(payload)
 
 
