@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 
 from deskmate.agent.conversation import messages_of
-from deskmate.agent.delegate_tool import DELEGATE_TOOL
+from deskmate.agent.delegate_tool import delegate_tool
 from deskmate.agent.memory import MEMORY_TOOLS, project_in
 from deskmate.agent.recall import THREAD_TOOLS
 from deskmate.agent.skills import READ, catalogue, skill_tools, suggestions
@@ -113,7 +113,7 @@ def _tools(
     if model == "offline":
         return _outside(registry) if off else tools_of(registry)
     offered = _outside(registry) if off else offered_tools(log, registry)
-    own = (*THREAD_TOOLS, DELEGATE_TOOL) if delegates and not off else THREAD_TOOLS
+    own = (*THREAD_TOOLS, delegate_tool(registry.roles)) if delegates and not off else THREAD_TOOLS
     return (*own, *(MEMORY_TOOLS if project_in(log) else ()), *offered)
 
 

@@ -11,7 +11,7 @@ import anyio
 from deskmate.agent.asking import one_line
 from deskmate.agent.beside import together
 from deskmate.agent.contents import needed
-from deskmate.agent.delegate_tool import DELEGATE_TOOL
+from deskmate.agent.delegate_tool import DELEGATE
 from deskmate.agent.delegation import Delegation, Drive
 from deskmate.agent.dispatch import Call, Dispatcher, closed, finished
 from deskmate.agent.elsewhere import GRACE_S, UNKNOWN, Elsewhere, begin
@@ -135,7 +135,7 @@ class Toolbox:
         results = []
         for use in uses:
             call = self.dispatcher.call_of(use)
-            if call is not None and call.spec is DELEGATE_TOOL:
+            if call is not None and call.spec.name == DELEGATE:
                 results.append(self._delegation.cut(use, why, self._limit))
                 continue
             leaves = call is not None and (call.outside or call.here)
@@ -167,7 +167,7 @@ class Toolbox:
                     await self._run_elsewhere(call)
 
     async def _run_elsewhere(self, call: Call) -> None:
-        if call.spec is DELEGATE_TOOL:
+        if call.spec.name == DELEGATE:
             await begin(self._journal, call)
             await self._delegation.run(call, self._limit)
         else:

@@ -54,7 +54,7 @@ class World:
     """The adapters of the ports. `redact`: takes known secrets out of what a tool gave.
 
     `answers_by`: whose word the approver's last answer was, for the log. `waiting`: what the user says meanwhile.
-    `memory`: of the thread's project.
+    `memory`: of the thread's project. `model_for`: the model that a role wishes for, None where the run's own is to be used.
     """
 
     store: Store
@@ -68,6 +68,7 @@ class World:
     answers_by: Callable[[], str] = lambda: "user"
     waiting: Waiting | None = None
     memory: Memory | None = None
+    model_for: Callable[[str], Model | None] = lambda name: None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

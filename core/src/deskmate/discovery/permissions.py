@@ -75,7 +75,7 @@ def part_lines(name: str, plugin: ForeignPlugin) -> Iterator[str]:
             yield f"{len(found)} {plural(kind, len(found))}: {_some(found)}"
     if plugin.agents:
         found = [agent.name for agent in plugin.agents]
-        yield f"{len(found)} {plural('agent', len(found))}, kept and listed, not run: {_some(found)}"
+        yield f"{len(found)} {plural('agent', len(found))}, roles for sub-agents, which only read: {_some(found)}"
     if plugin.hooks:
         lines = [_hook(hook) for hook in plugin.hooks]
         yield f"{len(lines)} {plural('hook', len(lines))}, off until you allow them (deskmate plugin hooks {name}): {_some(lines, '; ')}"

@@ -40,6 +40,14 @@ def claude_name(tool: str) -> str:
     return _CLAUDE.get(tool) or (f"mcp__{tool}" if "__" in tool else tool)
 
 
+def our_name(tool: str) -> str:
+    """Return our name of a tool as agents of Claude plugins write it, such as `Bash(git:*)`; "" for one that is not known here."""
+    name = tool.partition("(")[0].strip()
+    if name.startswith("mcp__"):
+        return name.removeprefix("mcp__").removeprefix("plugin_")
+    return ALIASES.get(name, name if "__" in name else "")
+
+
 def aliases_in(text: str) -> tuple[tuple[str, str], ...]:
     """Return the tools that a text names as Claude does, with our names, in order of the alphabet."""
     found = {name for match in _MENTION.finditer(text) for name in match.groups() if name}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio.to_thread
@@ -230,20 +231,24 @@ class Job:
         except SandboxMissing as error:
             registry = Registry(lock=Digest(""))
             tools_off = one_line(error)
+        roles = await anyio.to_thread.run_sync(self._adapters.roles, plugins)
+        registry = replace(registry, roles=roles)
         for problem in registry.problems:
             self._progress(Note(f"plugin problem: {problem}"))
         hooks = await anyio.to_thread.run_sync(self._adapters.hooks, plugins, self._progress)
         said = last(events, UserSaid)
         name = self._order.model or (said.model if said else None)
+        model = self._adapters.model(name, self._order.record)
         world = World(
             store=self._store,
-            model=self._adapters.model(name, self._order.record),
+            model=model,
             sandbox=sandbox,
             approver=self._approver,
             blobs=self._blobs,
             clock=self._adapters.clock,
             answers_by=lambda: self._standing.by if self._standing else "user",
             waiting=Listening(WaitingMessages(self._adapters.places.threads, self._store.thread)),
+            model_for=partial(self._adapters.model_for, instead_of=model),
         )
         setup = Setup(
             registry=registry,

@@ -50,7 +50,7 @@ class ForeignSkill:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentProfile:
-    """A sub-agent: whom the text in `path` describes. Kept and listed."""
+    """A sub-agent's role: whom the text in `path` describes. `tools`: as its author names them."""
 
     name: str
     path: str
