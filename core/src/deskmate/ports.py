@@ -143,6 +143,9 @@ class Gatekeeper(Protocol):
     async def permit(self, sending: Sending) -> None:
         """Return if the request may go, which is stored. Raises ToolDenied, and what the store raises."""
 
+    def place_of(self, address: str) -> str:
+        """Return where the address of a page stands in the thread, "" if nowhere that counts."""
+
 
 MakeEgress = Callable[[Record, Gatekeeper], Egress]
 """Makes the broker of one VM; every VM gets one of its own."""

@@ -64,7 +64,7 @@ class Driver:
         self._world = world
         self._setup = setup
         self._journal = Journal(world.store, observe)
-        self._keeper = RequestKeeper(world, self._journal)
+        self._keeper = RequestKeeper(world, self._journal, setup.sources)
         patience = patience or Patience()
         self._bench = Workbench(world, setup, self._journal, self._keeper)
         self._beside = Beside(self._bench.drop, patience.idle_s)

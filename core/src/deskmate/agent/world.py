@@ -80,7 +80,7 @@ class Setup:
     virtual machine, empty if there is one; its tools are then not offered, and never run elsewhere. `egress`:
     makes each machine's way out; None: there is none. `rules`: of the user on connectors' tools, in every thread.
     `connected`: what a text may call a connector → its name. `subagents`: how many may work at once, 0: there are none.
-    `hooks`: commands that the user approved.
+    `hooks`: commands that the user approved. `sources`: connectors whose answers may name pages to read.
     """
 
     registry: Registry
@@ -94,3 +94,4 @@ class Setup:
     connected: Mapping[str, str] = field(default_factory=dict)
     subagents: int = 0
     hooks: tuple[HookSpec, ...] = ()
+    sources: frozenset[str] = frozenset()

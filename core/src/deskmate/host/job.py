@@ -193,6 +193,8 @@ class Job:
         )
         for line in left_out:
             self._progress(f"{line}; agree by naming it again: --plugin")
+        if self._order.web is not None:
+            network = replace(network, web=self._order.web)
         if network != before or self._order.hosts:
             await self._store.append(network)
         return network
