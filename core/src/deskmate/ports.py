@@ -19,6 +19,7 @@ from deskmate.types.files import (
     Entry,
     Evidence,
     Grant,
+    KeptFile,
 )
 from deskmate.types.findings import Finding
 from deskmate.types.ids import Digest, ThreadId
@@ -94,7 +95,7 @@ class ToolOutcome:
     """What a tool call gave. `structured`: the tool's JSON result where it has one.
 
     `needs`: workspace paths that it looked for and whose content was not in the machine. `held`: content of evidence
-    that is in no granted folder, by digest. `question`: what a connector's server has to know of the user first; the call
+    that is in no granted folder, and of files that are `kept`, by digest. `question`: what a connector's server has to know of the user first; the call
     is made again with the answer.
     """
 
@@ -107,6 +108,7 @@ class ToolOutcome:
     needs: tuple[str, ...] = ()
     held: Mapping[Digest, bytes] = field(default_factory=dict, repr=False)
     question: Question | None = None
+    kept: tuple[KeptFile, ...] = ()
 
 
 CallState = Literal["unknown", "running", "finished"]

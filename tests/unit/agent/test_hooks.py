@@ -89,7 +89,7 @@ def hooked(make_lab: MakeLab) -> Callable[..., Lab]:
         model = script if hasattr(script, "reply") else ScriptedModel(script)
         lab = make_lab(model, hooks=hooks, **more)
         plugins = lab.sandbox.inner._plugins
-        tools = {**plugins["workspace"].tools, HOOK_TOOL: (SPEC, commands)}
+        tools: dict[str, Any] = {**plugins["workspace"].tools, HOOK_TOOL: (SPEC, commands)}
         plugins["workspace"] = replace(plugins["workspace"], tools=tools)
         return lab
 

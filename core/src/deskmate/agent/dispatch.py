@@ -232,6 +232,7 @@ def finished(
         full=full,
         untrusted=untrusted,
         private=private,
+        kept=outcome.kept,
     )
 
 

@@ -5,10 +5,10 @@ One at a time; what was shown is what is accepted. Nothing is kept of one that w
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
 import anyio.abc
@@ -62,7 +62,7 @@ class Going:
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
 
 
-Guard = Callable[[Callable[[], Awaitable[None]]], Awaitable[None]]
+Guard = Callable[[Callable[[], Awaitable[None]]], Coroutine[Any, Any, None]]
 
 
 async def _unguarded(work: Callable[[], Awaitable[None]]) -> None:

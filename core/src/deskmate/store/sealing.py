@@ -41,7 +41,7 @@ _TEXTS: Mapping[str, tuple[str, ...]] = {
 _LEFT_OUT: Mapping[str, tuple[str, ...]] = {
     "MemoryTold": ("notes",),
     "ApprovalAsked": ("shown",),
-    "ToolFinished": ("evidence", "deliverables", "full"),
+    "ToolFinished": ("evidence", "deliverables", "full", "kept"),
     "ConnectorAsked": ("question",),
     "ChangesStaged": ("refused", "deliverables"),
     "Validated": ("findings",),

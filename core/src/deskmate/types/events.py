@@ -24,7 +24,7 @@ from deskmate.types.file_events import (
     DeliverableSigned,
     Validated,
 )
-from deskmate.types.files import ApplyMode, Deliverable, Evidence
+from deskmate.types.files import ApplyMode, Deliverable, Evidence, KeptFile
 from deskmate.types.hook_events import HookFinished, HookStarted
 from deskmate.types.ids import Digest, RunId, ToolUseId
 from deskmate.types.limits import Limits, Usage
@@ -267,7 +267,7 @@ class ToolFinished:
 
     `synthetic`: made by the host, because the call never ran or its answer was lost.
     `full`: blob with the whole text where it was cut. `untrusted`: others may have written it. `private`:
-    it holds the user's data from elsewhere than the granted folders.
+    it holds the user's data from elsewhere than the granted folders. `kept`: files that came with it, which the host keeps.
     """
 
     tool_use_id: ToolUseId
@@ -281,6 +281,7 @@ class ToolFinished:
     full: Digest | None = None
     untrusted: bool = False
     private: bool = False
+    kept: tuple[KeptFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from deskmate.web import contract as page
 TEXT_LIMIT = 4_000
 """Characters of a tool's result that travel with the thread; the record has all of them."""
 ARGUMENT_LIMIT = 300
+PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 HIDDEN = frozenset(
     {
         "ThreadCreated",
@@ -225,6 +226,15 @@ def _finished(result: log.ToolFinished) -> page.Finished:
         cut=len(result.text) > TEXT_LIMIT or result.full is not None,
         files=_files(result.deliverables),
         wrote=result.wrote,
+        kept=tuple(
+            page.Kept(
+                name=file.name,
+                size=file.size,
+                sha256=file.sha256,
+                media=file.media if file.media in PICTURES else "",
+            )
+            for file in result.kept
+        ),
     )
 
 
