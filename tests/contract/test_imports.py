@@ -148,3 +148,24 @@ def test_listing_plugins_loads_no_model_protocol_or_store(
 def test_a_second_listing_does_not_check_manifests_again(tmp_path: Path) -> None:
     loaded_by(["plugin", "list"], tmp_path)
     assert "jsonschema" not in loaded_by(["plugin", "list"], tmp_path)
+
+
+def test_its_version_is_told_before_anything_is_loaded_and_as_the_command_line_tells_it() -> None:
+    told = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "deskmate", "--version"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    asked = subprocess.run(
+        [sys.executable, "-c", "from deskmate.cli import main; main(['--version'])"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert told.stdout == asked.stdout
+    loaded = {line.rpartition("|")[2].strip() for line in told.stderr.splitlines()}
+    assert "deskmate" in loaded
+    assert not loaded & {"click", "deskmate.cli"}

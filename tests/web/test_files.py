@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from tests.unit.host.test_page_images import Box, box
 from tests.web.conftest import Serve, Server
@@ -15,8 +16,14 @@ from tests.web.test_api import EDIT, begin
 
 from deskmate.host.adapters import Adapters
 from deskmate.host.page_images import PNG
+from deskmate.store.blobs import BlobStore
+from deskmate.store.thread import open_thread
 from deskmate.testing.fake_workspace import Tree
 from deskmate.testing.scripted_model import Line
+from deskmate.types.events import ToolFinished
+from deskmate.types.files import KeptFile
+from deskmate.types.ids import ToolUseId
+from deskmate.types.places import Places
 
 
 @pytest.fixture
@@ -124,3 +131,44 @@ def test_without_the_office_image_the_page_says_what_to_do(
     drawing().has_office = False
     refused = server.ask("GET", f"{changes}/pages?path=contracts/new.pdf").json()
     assert refused["hint"] == "Build it once: deskmate image build office"
+
+
+def test_a_file_of_a_connectors_answer_is_looked_at_or_taken_away_and_no_other_content_is(
+    serve: Serve, folder: Path, places: Places
+) -> None:
+    server, changes, _ = written(serve, folder)
+    thread = changes.split("/")[3]
+    blobs = BlobStore(places.blobs)
+    picture, page, other = PNG + b"x", b"<script>x</script>", b"somebody else's"
+    files = tuple(
+        KeptFile(name=name, size=len(data), sha256=blobs.put(data), media=media)
+        for name, data, media in (("a.png", picture, "image/png"), ("b.bin", page, ""))
+    )
+    came = ToolFinished(
+        tool_use_id=ToolUseId("u"), tool="crm__draw", outcome="ok", text="drawn", kept=files
+    )
+
+    async def store() -> None:
+        async with open_thread(places.threads, thread) as log:
+            await log.append(came)
+
+    anyio.run(store)
+    place = f"/api/threads/{thread}/kept?sha256="
+    shown = server.ask("GET", f"{place}{files[0].sha256}&look")
+    assert (shown.content, shown.headers["content-type"]) == (picture, "image/png")
+    for file, data in zip(files, (picture, page), strict=True):
+        taken = server.ask("GET", f"{place}{file.sha256}")
+        assert taken.content == data
+        assert taken.headers["content-type"] == "application/octet-stream"
+        assert "attachment" in taken.headers["content-disposition"]
+    assert (
+        "octet-stream"
+        in server.ask("GET", f"{place}{files[1].sha256}&look").headers["content-type"]
+    )
+    for wrong in (blobs.put(other), "", "../../etc/passwd"):
+        assert server.ask("GET", f"{place}{wrong}").status_code == 404
+    entries = server.ask("GET", f"/api/threads/{thread}").json()["entries"]
+    kept = [entry["body"]["kept"] for entry in entries if entry["body"].get("kept")]
+    assert [[(one["name"], one["media"]) for one in row] for row in kept] == [
+        [("a.png", "image/png"), ("b.bin", "")]
+    ]

@@ -1,7 +1,7 @@
 // What was said and done, block by block.
 import { useState } from "preact/hooks"
 import { post } from "./api"
-import type { Finding, Made } from "./contract.gen"
+import type { Finding, Kept, Made } from "./contract.gen"
 import { sentence, summary, type Block, type Work } from "./fold"
 import { Alert, Check, ChevronRight, CircleCheck, Cross, Fork, Hand, ListChecks, Loader, Undo } from "./icons"
 import { Markdown } from "./markdown"
@@ -55,6 +55,8 @@ export function BlockView({ block, thread, last, busy }: Props) {
           )}
         </div>
       )
+    case "kept":
+      return <KeptFiles files={block.files} thread={thread} />
     case "applied":
       return <Applied block={block} thread={thread} busy={busy} />
     case "ended":
@@ -69,6 +71,25 @@ export function BlockView({ block, thread, last, busy }: Props) {
     case "noted":
       return <p class={`note${block.attention ? " at" : ""}`}>{block.text}</p>
   }
+}
+
+function KeptFiles({ files, thread }: { files: Kept[]; thread: string }) {
+  const place = (file: Kept) => `/api/threads/${thread}/kept?sha256=${file.sha256}`
+  return (
+    <div class="card">
+      <p>
+        <b>{count(files.length, "file")} from a connector</b>
+        {files.map((file) => (
+          <a class="line" key={file.sha256} href={place(file)} download={file.name}>
+            {file.media && <img src={`${place(file)}&look`} alt={file.name} class="kept" />}
+            <span class="s13">
+              {file.name}, {file.size.toLocaleString()} bytes
+            </span>
+          </a>
+        ))}
+      </p>
+    </div>
+  )
 }
 
 function ForkHere({ thread, seq }: { thread: string; seq: number }) {

@@ -196,6 +196,7 @@ export interface Finished {
   cut: boolean
   files: File[]
   wrote: boolean
+  kept: Kept[]
   kind: "finished"
 }
 
@@ -243,6 +244,13 @@ export interface Item {
   size: number | null
   was: number | null
   is_file: boolean
+}
+
+export interface Kept {
+  name: string
+  size: number
+  sha256: string
+  media: string
 }
 
 export interface Line {

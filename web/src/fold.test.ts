@@ -10,7 +10,7 @@ const replied = (text: string, ...calls: Call[]): Body => ({
   kind: "replied", text, label: "", calls, tokens: 15, cost_usd: 0.5,
 })
 const finished = (use: string, outcome: "ok" | "error" = "ok"): Body => ({
-  kind: "finished", use, outcome, text: "found", cut: false, files: [], wrote: false,
+  kind: "finished", use, outcome, text: "found", cut: false, files: [], wrote: false, kept: [],
 })
 
 describe("fold", () => {

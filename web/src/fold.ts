@@ -1,5 +1,5 @@
 // From the entries of a thread to what is on the page: pure, the same for history and for what comes live.
-import type { Asked, Call, Entry, File, Finding, Step } from "./contract.gen"
+import type { Asked, Call, Entry, File, Finding, Kept, Step } from "./contract.gen"
 
 export interface Work {
   id: string
@@ -18,6 +18,7 @@ export type Block =
   | { type: "ask"; seq: number; asked: Asked; allow: boolean | null; by: string }
   | { type: "question"; seq: number; question: string; choices: string[]; open: boolean }
   | { type: "checked"; seq: number; passed: boolean; rules: number; findings: Finding[] }
+  | { type: "kept"; seq: number; files: Kept[] }
   | { type: "staged"; seq: number; count: number; files: File[]; refused: Record<string, string> }
   | { type: "applied"; seq: number; time: string; plan: string; undo: boolean; applied: boolean; text: string; left: number | null }
   | { type: "ended"; seq: number; reason: string; text: string }
@@ -70,6 +71,7 @@ function take(story: Story, { seq, time, body }: Entry): void {
         (item) => ({ ...item, state: body.outcome === "ok" ? "ok" : "failed", text: body.text, cut: body.cut }),
         time,
       )
+      if (body.kept.length) blocks.push({ type: "kept", seq, files: body.kept })
       break
     case "asked":
       blocks.push({ type: "ask", seq, asked: body, allow: null, by: "" })

@@ -19,6 +19,7 @@ from deskmate.types.files import (
     Entry,
     Evidence,
     Grant,
+    KeptFile,
 )
 from deskmate.types.findings import Finding
 from deskmate.types.ids import Digest, ThreadId
@@ -140,8 +141,8 @@ class ToolOutcome:
     """What a tool call gave. `structured`: the tool's JSON result where it has one.
 
     `needs`: workspace paths that it looked for and whose content was not in the machine. `held`: content of evidence
-    that is in no granted folder, and of pictures, by digest. `question`: what a connector's server has to know of the user first; the call
-    is made again with the answer. `pictures`: what it shows to the model; their content is in `held`.
+    that is in no granted folder, of pictures, and of files that are `kept`, by digest. `question`: what a connector's
+    server has to know of the user first; the call is made again with the answer. `pictures`: what it shows to the model.
     """
 
     text: str
@@ -154,6 +155,7 @@ class ToolOutcome:
     held: Mapping[Digest, bytes] = field(default_factory=dict, repr=False)
     question: Question | None = None
     pictures: tuple[Picture, ...] = ()
+    kept: tuple[KeptFile, ...] = ()
 
 
 CallState = Literal["unknown", "running", "finished"]
@@ -189,6 +191,9 @@ class Gatekeeper(Protocol):
 
     async def permit(self, sending: Sending) -> None:
         """Return if the request may go, which is stored. Raises ToolDenied, and what the store raises."""
+
+    def place_of(self, address: str) -> str:
+        """Return where the address of a page stands in the thread, "" if nowhere that counts."""
 
 
 MakeEgress = Callable[[Record, Gatekeeper], Egress]

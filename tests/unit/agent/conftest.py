@@ -46,10 +46,11 @@ from deskmate.types.events import (
 )
 from deskmate.types.files import Deliverable, Entry, Evidence, Grant
 from deskmate.types.findings import Finding
+from deskmate.types.hooks import HookSpec
 from deskmate.types.ids import Digest, RunId, ThreadId
 from deskmate.types.limits import Limits
 from deskmate.types.policy import Rules
-from deskmate.types.registry import Registry, RuleSpec, SkillSpec, ToolSpec
+from deskmate.types.registry import Registry, RoleSpec, RuleSpec, SkillSpec, ToolSpec
 
 THREAD = ThreadId("t-test")
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -300,6 +301,9 @@ class Lab:
     waiting: Waiting | None = None
     taken: list[str] = field(default_factory=list)
     subagents: int = 0
+    roles: tuple[RoleSpec, ...] = ()
+    model_for: Callable[[str], Model | None] = lambda name: None
+    hooks: tuple[HookSpec, ...] = ()
 
     @property
     def results(self) -> list[tuple[str, str, bool]]:
@@ -344,6 +348,7 @@ class Lab:
             registry,
             tools=registry.tools + self.extra_tools,
             rules=registry.rules + self.extra_rules,
+            roles=self.roles,
         )
         sandbox: Sandbox = self.sandbox
         world = World(
@@ -356,6 +361,7 @@ class Lab:
             connectors=self.connectors,
             redact=self.redact,
             waiting=self.waiting,
+            model_for=self.model_for,
         )
         setup = Setup(
             registry=registry,
@@ -365,6 +371,7 @@ class Lab:
             tools_off=self.tools_off,
             egress=self.egress,
             subagents=self.subagents,
+            hooks=self.hooks,
         )
         return Driver(world, setup, self.seen.append, patience=self.patience)
 

@@ -44,8 +44,8 @@ def test_add_says_what_came_and_what_becomes_of_each_part(places: Places, folder
     result = call(places, "plugin", "add", folder)
     assert result.exit_code == 0, result.output
     for line in (
-        "- 1 skill: acme:write", "- 1 command: acme:go", "- 1 agent, kept and listed, not run: hunter",
-        "- 1 hook, kept, off, not run: SessionStart (a thread's machine opens): command ${CLAUDE_PLUGIN_ROOT}/pwn.sh",
+        "- 1 skill: acme:write", "- 1 command: acme:go", "- 1 agent, roles for sub-agents, which only read: hunter",
+        "- 1 hook, off until you allow them (deskmate plugin hooks acme): SessionStart (a thread begins): command ${CLAUDE_PLUGIN_ROOT}/pwn.sh",
         "- 1 connector wanted, none is asked before you connect it (deskmate connector wanted): mail (http, address to be chosen)",
         "~~CRM, ~~project tracker; what is not connected, they ask you for as a file",
         "Next: deskmate plugin enable acme --thread THREAD",

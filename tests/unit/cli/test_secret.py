@@ -43,7 +43,9 @@ def test_a_secret_is_read_from_stdin_listed_by_name_and_forgotten(places: Places
     done = call(places, secret, "set", "shop", "API_KEY", stdin=f"{VALUE}\n")
     assert done.exception is None, done.output
     assert VALUE not in done.output
-    assert "in clear, readable by you alone" in " ".join(done.output.split())
+    assert "sealed with the key in secrets.key beside it, both readable by you alone" in " ".join(
+        done.output.split()
+    )
     listed = call(places, secret, "list", "--json")
     assert json.loads(listed.stdout) == [{"name": "API_KEY", "plugin": "shop"}]
     assert call(places, secret, "remove", "shop", "API_KEY").return_value == 0

@@ -17,6 +17,7 @@ from deskmate.connectors.egress.broker import Broker
 from deskmate.connectors.egress.budget import Budget
 from deskmate.connectors.egress.gateway import Gateway
 from deskmate.connectors.egress.policy import NetworkPolicy
+from deskmate.ports import Gatekeeper
 from deskmate.sandbox.channel import Channel
 from deskmate.testing.fake_internet import FakeInternet
 from deskmate.types.events import EgressAsked, EgressEnded, Payload
@@ -155,14 +156,15 @@ def make_gate(
     values: dict[tuple[str, str], str] | None = None,
     limits: NetworkLimits | None = None,
     before: Sequence[Payload] = (),
+    keeper: Gatekeeper | None = None,
 ) -> Gate:
-    """Return a gateway under these rules."""
+    """Return a gateway under these rules. `keeper`: with it, pages may be read."""
     facts: list[Payload] = []
 
     async def record(fact: Payload) -> None:
         facts.append(fact)
 
-    policy = NetworkPolicy(rules=rules, secrets=tuple(secrets))
+    policy = NetworkPolicy(rules=rules, secrets=tuple(secrets), web=keeper is not None)
     budget = Budget(limits or NetworkLimits(), before)
-    broker = Broker(policy, net.outside, record, secrets=values, budget=budget)
+    broker = Broker(policy, net.outside, record, secrets=values, budget=budget, keeper=keeper)
     return Gate(broker, facts)

@@ -110,3 +110,24 @@ def test_secrets_and_what_is_no_short_form_are_not_asked_for(message: str, field
 def test_a_pattern_of_the_server_keeps_nobody_busy() -> None:
     evil = {"x": {"type": "string", "pattern": "(a+)+$"}}
     assert content_of(form(evil), "a" * 40 + "!") == {"x": "a" * 40 + "!"}
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"type": "string", "minLength": "x"},
+        {"type": "string", "$ref": "#/$defs/none"},
+        {"type": "string", "$ref": "http://127.0.0.1:9/schema.json"},
+        {"type": "string", "$ref": "#/properties/name"},
+        {"type": "string", "allOf": 3},
+        {"type": "number", "multipleOf": 0},
+    ],
+)
+def test_a_form_that_cannot_be_filled_is_said_to_be_one_and_nothing_is_fetched_for_it(
+    field: dict[str, Any],
+) -> None:
+    asked = Question(
+        connector="crm", message="?", schema={"type": "object", "properties": {"name": field}}
+    )
+    with pytest.raises(ToolInputError):
+        content_of(asked, "7")

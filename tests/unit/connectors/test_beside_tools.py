@@ -156,7 +156,9 @@ async def test_a_large_resource_is_a_window_and_a_file_is_named(scene: Scene) ->
     large, named = await scene.facts(done.thread, ToolFinished)
     assert "read on with thread__read" in large.text
     assert large.full is not None
-    assert "file image/png, 5 bytes, sha256" in named.text
+    assert "file image/png, 5 bytes, kept for the user as" in named.text
+    (kept,) = named.kept
+    assert BlobStore(scene.places.blobs).read(kept.sha256) == b"hello"
 
 
 async def test_a_resource_that_is_not_there_is_an_error_of_the_call(scene: Scene) -> None:

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from deskmate.connectors.results import outcome_of
+from deskmate.connectors.results import FILES_LIMIT, outcome_of
 from deskmate.protocol.remote import RemoteResult
 
-PNG = base64.b64encode(b"\x89PNG" + bytes(2000)).decode()
+PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(2000)).decode()
 
 
 def said(*parts: dict[str, Any], **more: Any) -> str:
@@ -27,17 +27,23 @@ def test_what_could_command_a_terminal_is_spelled_out() -> None:
 
 
 @pytest.mark.parametrize("kind", ["image", "audio"])
-def test_pictures_and_sounds_are_named_by_size_and_digest(kind: str) -> None:
-    text = said({"type": kind, "mimeType": "image/png", "data": PNG})
-    assert text.startswith(f"[{kind} image/png, 2,004 bytes, sha256 ")
-    assert PNG[:40] not in text
+def test_pictures_and_sounds_are_kept_and_named(kind: str) -> None:
+    outcome = outcome_of(
+        RemoteResult(content=({"type": kind, "mimeType": "image/png", "data": PNG},) * 2)
+    )
+    (file,) = outcome.kept
+    line = f"[{kind} image/png, 2,008 bytes, kept for the user as {file.name}; you cannot see it]"
+    assert outcome.text == f"{line}\n{line}"
+    assert (file.name[12:], file.media, file.size) == (".png", "image/png", 2_008)
+    assert outcome.held == {file.sha256: base64.b64decode(PNG)}
+    assert PNG[:40] not in outcome.text
     assert said({"type": kind, "data": "not base64!"}) == f"[{kind}: not readable, left out]"
 
 
 def test_resources_bring_their_text_and_links_their_address() -> None:
     resource = {"uri": "crm://1", "text": "the text"}
     assert said({"type": "resource", "resource": resource}) == "[crm://1]\nthe text"
-    assert "2,004 bytes" in said({"type": "resource", "resource": {"uri": "x", "blob": PNG}})
+    assert "2,008 bytes" in said({"type": "resource", "resource": {"uri": "x", "blob": PNG}})
     assert (
         said({"type": "resource_link", "uri": "crm://2", "name": "Two\n"}) == "[link: Two crm://2]"
     )
@@ -67,3 +73,20 @@ def test_nothing_of_it_is_evidence_or_a_deliverable() -> None:
         None,
     )
     assert outcome.is_error
+
+
+def test_what_a_file_is_its_first_bytes_say_and_not_the_server() -> None:
+    html = base64.b64encode(b"<script>x</script>").decode()
+    outcome = outcome_of(
+        RemoteResult(content=({"type": "image", "mimeType": "image/png", "data": html},))
+    )
+    assert [(file.name[12:], file.media) for file in outcome.kept] == [(".bin", "")]
+
+
+def test_only_so_many_files_of_one_answer_are_kept_and_the_others_are_named() -> None:
+    parts = tuple(
+        {"type": "image", "data": base64.b64encode(bytes([n])).decode()} for n in range(25)
+    )
+    outcome = outcome_of(RemoteResult(content=parts))
+    assert len(outcome.kept) == len(outcome.held) == FILES_LIMIT
+    assert outcome.text.count("not kept: over 20 files") == 5

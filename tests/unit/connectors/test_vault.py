@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 from pathlib import Path
 
@@ -58,9 +59,55 @@ def test_without_a_keyring_the_file_is_the_users_alone_and_that_is_said(tmp_path
     file = tmp_path / "config/secrets.json"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert vault.get("shop", "KEY") == VALUE
-    assert "in clear" in vault.place
-    assert vault.remove("shop", "KEY")
     assert VALUE not in file.read_text()
+    key = tmp_path / "config/secrets.key"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert "sealed with the key in secrets.key" in vault.place
+    assert "who can read your files can read both" in vault.place
+    assert Vault(tmp_path / "config", None).get("shop", "KEY") == VALUE
+    assert vault.remove("shop", "KEY")
+    assert vault.names() == ()
+
+
+def test_a_seal_opens_with_its_key_and_under_its_name_only(tmp_path: Path) -> None:
+    vault = Vault(tmp_path, None)
+    vault.set("shop", "KEY", VALUE)
+    vault.set("shop", "OTHER", "another-value")
+    file, key = tmp_path / "secrets.json", tmp_path / "secrets.key"
+    kept, own = file.read_text(), key.read_bytes()
+    entries = json.loads(kept)["secrets"]
+    swapped = {"shop/KEY": entries["shop/OTHER"], "shop/OTHER": entries["shop/KEY"]}
+    broken = [
+        json.dumps({"secrets": swapped}),
+        kept.replace(entries["shop/KEY"]["sealed"][:8], "AAAAAAAA"),
+    ]
+    for text in (*broken, json.dumps({"secrets": {"shop/KEY": {"sealed": "?"}}})):
+        file.write_text(text)
+        with pytest.raises(ConfigError, match="another key, or changed"):
+            vault.get("shop", "KEY")
+    file.write_text(kept)
+    for damage in (bytes(32), b"short"):
+        key.write_bytes(damage)
+        with pytest.raises(ConfigError):
+            vault.get("shop", "KEY")
+    key.unlink()
+    with pytest.raises(ConfigError, match="is gone"):
+        vault.get("shop", "KEY")
+    assert vault.values() == {}
+    key.write_bytes(own)
+    assert vault.get("shop", "KEY") == VALUE
+
+
+def test_what_was_kept_in_clear_is_sealed_when_it_is_next_looked_at(tmp_path: Path) -> None:
+    file = tmp_path / "secrets.json"
+    file.write_text(json.dumps({"secrets": {"shop/KEY": {"value": VALUE}, "shop/RING": {}}}))
+    assert Vault(tmp_path, None).get("shop", "KEY") == VALUE
+    vault = open_vault(tmp_path, to_read=True)
+    assert VALUE not in file.read_text()
+    assert vault.get("shop", "KEY") == VALUE
+    assert json.loads(file.read_text())["secrets"]["shop/RING"] == {}
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert Vault(tmp_path, None).seal_plain() == 0
 
 
 @pytest.mark.parametrize(

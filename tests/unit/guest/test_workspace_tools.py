@@ -41,7 +41,9 @@ def test_the_plugin_loads_with_its_ten_tools_and_a_short_prompt() -> None:
             uid=1000,
         )
     )
-    assert len(plugin.tools) == 10
+    offered = [name for name, loaded in plugin.tools.items() if loaded.spec.offered is None]
+    assert len(offered) == 10
+    assert plugin.tools.keys() - offered == {"hook"}
     assert plugin.problems == ()
     resources = Path(workspace.__file__).parent
     found = PluginContext(name="workspace", version="1", resources=resources)

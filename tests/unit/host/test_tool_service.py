@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 import pytest
 
-from deskmate.errors import PluginError
+from deskmate.errors import DeskmateError, PluginError
 from deskmate.host import Host, RunOrder
 from deskmate.host.tool_service import FINISH, ToolService, tool_service
 from deskmate.models.choose import choose_model
@@ -116,6 +116,21 @@ async def test_calls_are_recorded_and_their_changes_wait_for_the_user(
         done = await service.call(FINISH, {}, quiet)
         assert not done.is_error
         assert f"deskmate changes show --thread {service.thread}" in done.text
+        assert [one.uri for one in service.resources()] == [
+            "skill:///measure",
+            "result:///work/b.txt",
+        ]
+        held = await service.resource("result:///work/b.txt")
+        assert (held.media, held.text) == ("text/plain", "two")
+        assert (await service.resource("skill:///measure")).text == "Twice."
+        for wrong in (
+            "result:///work/a.txt",
+            "result:///../etc/passwd",
+            "file:///etc/passwd",
+            "skill:///no",
+        ):
+            with pytest.raises(DeskmateError):
+                await service.resource(wrong)
     assert [path.name for path in folder.iterdir()] == ["a.txt"]
     events = await log(places, service.thread)
     assert [item.tool for item in of(events, ToolFinished)] == [

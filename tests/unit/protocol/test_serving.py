@@ -16,10 +16,10 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 
-from deskmate.errors import ToolInputError
+from deskmate.errors import ToolInputError, UserError
 from deskmate.ports import Progress
 from deskmate.protocol import serving
-from deskmate.protocol.serving import http_app, make_server
+from deskmate.protocol.serving import Content, Resource, http_app, make_server
 from deskmate.types.registry import SkillSpec, ToolSpec
 
 pytestmark = pytest.mark.anyio
@@ -35,6 +35,7 @@ def anyio_backend() -> str:
 class Said:
     text: str
     is_error: bool = False
+    pictures: Sequence[Content] = ()
 
 
 class Desk:
@@ -59,10 +60,28 @@ class Desk:
             raise ToolInputError(f"There is no skill {name!r}.")
         return f"Measure twice: {arguments}"
 
+    def resources(self) -> Sequence[Resource]:
+        return (
+            Resource(uri="skill:///measure", name="measure", media="text/markdown"),
+            Resource(uri="result:///docs/a%20b.bin", name="a b.bin", title="It", size=3),
+        )
+
+    async def resource(self, uri: str) -> Content:
+        if uri == "skill:///measure":
+            return Content(media="text/markdown", text="Twice.")
+        if uri != "result:///docs/a%20b.bin":
+            raise UserError(f"There is no resource {uri!r}.")
+        return Content(media="", data=b"\0\1\2")
+
     async def call(self, tool: str, arguments: Mapping[str, Any], told: Progress) -> Said:
         told("half of it is done")
         await anyio.sleep(float(arguments.get("seconds", 0)))
-        return Said(f"{tool} {arguments.get('text', '')}", is_error=tool == "lab__send")
+        shown = (
+            [Content(media="image/png", data=b"\x89PNG")] if arguments.get("text") == "look" else []
+        )
+        return Said(
+            f"{tool} {arguments.get('text', '')}", is_error=tool == "lab__send", pictures=shown
+        )
 
 
 @pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
@@ -76,12 +95,31 @@ async def test_tools_and_skills_are_there_in_both_generations(mode: Any) -> None
         assert tools[0].input_schema["properties"] == {"text": {"type": "string"}}
         called = await client.call_tool("lab__read", {"text": "grüße"})
         assert (called.is_error, called.content[0].text) == (False, "lab__read grüße")  # type: ignore[union-attr]
+        words, picture = (await client.call_tool("lab__read", {"text": "look"})).content
+        assert words.text == "lab__read look"  # type: ignore[union-attr]
+        assert (picture.type, picture.mime_type, picture.data) == ("image", "image/png", "iVBORw==")  # type: ignore[union-attr]
         assert (await client.call_tool("lab__send", {})).is_error
         assert [prompt.name for prompt in (await client.list_prompts()).prompts] == ["measure"]
         prompt = await client.get_prompt("measure", {"arguments": "the desk"})
         assert prompt.messages[0].content.text == "Measure twice: the desk"  # type: ignore[union-attr]
         with pytest.raises(MCPError, match="no skill 'nosuch'"):
             await client.get_prompt("nosuch")
+
+
+@pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
+async def test_resources_are_listed_and_read_in_both_generations(mode: Any) -> None:
+    async with Client(make_server(Desk(), "1"), mode=mode) as client:
+        listed = (await client.list_resources()).resources
+        assert [(str(one.uri), one.name, one.size) for one in listed] == [
+            ("skill:///measure", "measure", None),
+            ("result:///docs/a%20b.bin", "a b.bin", 3),
+        ]
+        text = (await client.read_resource("skill:///measure")).contents[0]
+        assert (text.mime_type, text.text) == ("text/markdown", "Twice.")  # type: ignore[union-attr]
+        data = (await client.read_resource("result:///docs/a%20b.bin")).contents[0]
+        assert data.blob == "AAEC"  # type: ignore[union-attr]
+        with pytest.raises(MCPError, match="no resource"):
+            await client.read_resource("skill:///nosuch")
 
 
 async def test_the_client_hears_how_a_long_call_goes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,12 +6,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 
 from deskmate.agent.conversation import messages_of
-from deskmate.agent.delegate_tool import DELEGATE_TOOL
+from deskmate.agent.delegate_tool import delegate_tool
 from deskmate.agent.memory import MEMORY_TOOLS, project_in
 from deskmate.agent.recall import THREAD_TOOLS
 from deskmate.agent.skills import READ, catalogue, skill_tools, suggestions
 from deskmate.ports import ModelRequest
-from deskmate.types.events import Event, KindsSeen, ModelReplied, ProjectSet, ToolFinished
+from deskmate.types.events import (
+    Event,
+    KindsSeen,
+    ModelReplied,
+    NetworkSet,
+    ProjectSet,
+    ToolFinished,
+)
 from deskmate.types.messages import tool_uses_of
 from deskmate.types.registry import Registry, ToolSpec
 
@@ -30,6 +37,11 @@ How you work:
 Lines that begin with [deskmate] come from the program, not from the user."""
 
 ANY_KIND = "*"
+WEB = (
+    "Pages may be read with curl in the shell, at https addresses that stand in the user's words or in what a search of a "
+    "connector answered, exactly as they stand there. Any other address is refused, also one that a page leads on to: ask the "
+    "user for it."
+)
 
 
 def build_request(
@@ -52,7 +64,7 @@ def build_request(
     shared = _system(registry, tools_off)
     return ModelRequest(
         model=model,
-        system=(*shared, *_instructions(log)),
+        system=(*shared, *_instructions(log), *_web(log)),
         tools=_tools(log, registry, model, off=bool(tools_off), delegates=delegates),
         messages=messages_of(log, suggestions(registry), whole=model == "offline"),
         skills=registry.skills,
@@ -113,7 +125,7 @@ def _tools(
     if model == "offline":
         return _outside(registry) if off else tools_of(registry)
     offered = _outside(registry) if off else offered_tools(log, registry)
-    own = (*THREAD_TOOLS, DELEGATE_TOOL) if delegates and not off else THREAD_TOOLS
+    own = (*THREAD_TOOLS, delegate_tool(registry.roles)) if delegates and not off else THREAD_TOOLS
     return (*own, *(MEMORY_TOOLS if project_in(log) else ()), *offered)
 
 
@@ -128,6 +140,13 @@ def _system(registry: Registry, tools_off: str) -> tuple[str, ...]:
             "and never claim to have done what needs a tool."
         )
     return tuple(blocks)
+
+
+def _web(log: Sequence[Event]) -> tuple[str, ...]:
+    """Return how pages are read, where the user lets the thread do so."""
+    found = (event.payload for event in reversed(log) if isinstance(event.payload, NetworkSet))
+    network = next(found, None)
+    return (WEB,) if network is not None and network.web else ()
 
 
 def _instructions(log: Sequence[Event]) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from deskmate.agent.compaction import anchor_of, head_of, last_compaction
+from deskmate.agent.hook_protocol import without_held, words_for_model
 from deskmate.agent.memory import in_words
 from deskmate.agent.recall import READ
 from deskmate.agent.uses import ASK
@@ -17,6 +18,7 @@ from deskmate.types.events import (
     ChangesDiscarded,
     Event,
     GrantsSet,
+    HookFinished,
     MemoryTold,
     ModelReplied,
     Payload,
@@ -130,6 +132,9 @@ class _Talk:
             self.grants = payload.grants
         elif isinstance(payload, MemoryTold):
             self.memory = payload
+        elif isinstance(payload, HookFinished):
+            if words := words_for_model(payload):
+                self.say(NOTE + words)
         else:
             self._hear(payload)
 
@@ -194,7 +199,7 @@ def messages_of(
         beside: what to tell the model together with these words of the user; the same for the same words.
         whole: tell each result as it is, for a model that follows rules and reads results as data.
     """
-    talk, log = _Talk(), tuple(events)
+    talk, log = _Talk(), without_held(events)
     compacted = last_compaction(log)
     anchor = anchor_of(log, compacted)
     for index, event in enumerate(log):

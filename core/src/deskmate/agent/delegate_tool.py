@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from deskmate.types.registry import ToolSpec
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from deskmate.shown import one_line
+from deskmate.types.registry import RoleSpec, ToolSpec
 
 DELEGATE = "thread__delegate"
 MOST_TASKS = 8
+ROLES_LISTED, ROLE_CHARACTERS, ROLES_NAMED = 16, 240, 100
 
 DELEGATE_TOOL = ToolSpec(
     plugin="thread",
@@ -54,3 +60,33 @@ DELEGATE_TOOL = ToolSpec(
     },
     risk="read",
 )
+
+
+def delegate_tool(roles: Sequence[RoleSpec]) -> ToolSpec:
+    """Return the tool as a thread with these roles is offered it: a few are described, more are named."""
+    if not roles:
+        return DELEGATE_TOOL
+    lines = [
+        f"- {role.name}: {one_line(role.description, ROLE_CHARACTERS)}"
+        for role in roles[:ROLES_LISTED]
+    ]
+    if more := [role.name for role in roles[ROLES_LISTED:ROLES_NAMED]]:
+        lines.append(f"- also: {', '.join(more)}")
+    if len(roles) > ROLES_NAMED:
+        lines.append(f"- and {len(roles) - ROLES_NAMED} more")
+    text = "\n".join(
+        (DELEGATE_TOOL.description, "A task may name a role, as plugins describe them:", *lines)
+    )
+    tasks: dict[str, Any] = DELEGATE_TOOL.input_schema["properties"]["tasks"]
+    item = tasks["items"]
+    role = {
+        "type": "string",
+        "maxLength": 200,
+        "description": "Name of the role in which it works; none if it is left out.",
+    }
+    with_role = {**item, "properties": {**item["properties"], "role": role}}
+    schema = {
+        **DELEGATE_TOOL.input_schema,
+        "properties": {"tasks": {**tasks, "items": with_role}},
+    }
+    return replace(DELEGATE_TOOL, description=text, input_schema=schema)

@@ -18,7 +18,7 @@ from deskmate.agent.journal import Journal
 from deskmate.agent.limits import money_left
 from deskmate.agent.manifests import Entries, put_manifest, read_entries
 from deskmate.agent.state import State, fold
-from deskmate.agent.subagents import said_of, seeds_of, setup_of, world_of
+from deskmate.agent.subagents import role_of, said_of, seeds_of, setup_of, world_of
 from deskmate.agent.uses import Use
 from deskmate.agent.workbench import Workbench
 from deskmate.agent.world import Setup, World
@@ -111,9 +111,10 @@ class Delegation:
         limits = share_of(self._journal.state, len(tasks))
         entries = await self._bench.files()
         chosen = [files_for(entries, task.get("files", ())) for task in tasks]
+        roles = [self._role_of(task) for task in tasks]
         first = len(started_in(self._journal.events)) + 1
         orders = []
-        for number, (task, files) in enumerate(zip(tasks, chosen, strict=True), first):
+        for number, (task, files, role) in enumerate(zip(tasks, chosen, roles, strict=True), first):
             order = SubagentStarted(
                 child=f"s{number}",
                 tool_use_id=use.use.id,
@@ -122,10 +123,24 @@ class Delegation:
                 manifest=put_manifest(self._world.blobs, Entries(entries=files)),
                 files=sum(entry.kind == "file" for entry in files),
                 limits=limits,
+                role=role,
             )
             orders.append(order)
         await self._journal.record(*orders)
         return tuple(orders)
+
+    def _role_of(self, task: Mapping[str, Any]) -> str:
+        """Return the role that a task names, "" for none. Raises ToolInputError for one that is not there."""
+        name = str(task.get("role", "")).strip()
+        known = [role.name for role in self._setup.registry.roles]
+        if name and name not in known:
+            short = [one for one in known if one.rpartition(":")[2] == name]
+            if len(short) != 1:
+                raise ToolInputError(
+                    f"There is no role {name!r}; leave it out, or name one of those described."
+                )
+            return short[0]
+        return name
 
     def _log(self, order: SubagentStarted) -> tuple[Event, ...]:
         return log_of(self._journal.events, order.child)
@@ -135,7 +150,7 @@ class Delegation:
         return ended is not None and ended.reason != "stopped"
 
     async def _carry_out(self, order: SubagentStarted) -> None:
-        world = world_of(self._world, self._journal, order.child)
+        world = world_of(self._world, self._journal, order, role_of(self._setup.registry, order))
         log = self._log(order)
         entries = read_entries(world.blobs, order.manifest)
         if not log:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deskmate.agent.context import tools_of
-from deskmate.agent.delegate_tool import DELEGATE_TOOL
+from deskmate.agent.delegate_tool import DELEGATE, delegate_tool
 from deskmate.agent.manifests import digest_of_call
 from deskmate.agent.memory import MEMORY_TOOLS
 from deskmate.agent.policy import Exposure, is_over, judge, later
@@ -19,6 +19,7 @@ from deskmate.agent.uses import Use
 from deskmate.errors import ToolDenied, ToolError, ToolInputError
 from deskmate.ports import Blobs, ToolOutcome
 from deskmate.types.events import ApprovalAsked, Outcome, ToolFinished
+from deskmate.types.hooks import HOOK_TOOL
 from deskmate.types.ids import Digest
 from deskmate.types.policy import WAIT_S, Rules
 from deskmate.types.registry import Registry, ToolSpec
@@ -76,7 +77,7 @@ class Dispatcher:
         spec = self._spec(use.use.name)
         if spec is None:
             return None
-        here = spec in (*MEMORY_TOOLS, DELEGATE_TOOL)
+        here = spec in MEMORY_TOOLS or spec.name == DELEGATE
         return Call(
             use=use, spec=spec, outside=not here and spec.plugin in self.connectors, here=here
         )
@@ -92,10 +93,19 @@ class Dispatcher:
             f"{asked.why} The tool is not what it was when this was first asked.",
         )
 
+    def asked_for(self, call: Call, why: str) -> Call | ApprovalAsked | ToolFinished:
+        """Return a call that is to be asked about whatever the policy says: as itself once the user has allowed it."""
+        try:
+            return self._question(call, why) or call
+        except ToolDenied as error:
+            return _result(call.use, "denied", error.message, synthetic=True)
+
     def _spec(self, name: str) -> ToolSpec | None:
         own = (*THREAD_TOOLS, *(MEMORY_TOOLS if self.remembers else ()))
-        own += (DELEGATE_TOOL,) if self.delegates else ()
+        own += (delegate_tool(self.registry.roles),) if self.delegates else ()
         known = (*own, *tools_of(self.registry))
+        if name == HOOK_TOOL:  # a shell by another name, which no rule of the user's is about
+            return None
         return next((tool for tool in known if tool.name == name), None)
 
     def _check(self, use: Use) -> Call | ApprovalAsked | ToolFinished:
@@ -118,7 +128,7 @@ class Dispatcher:
             raise ToolDenied(f"Denied: {judgement.why}")
         if judgement.decision == "ask" and (asked := self._question(call, judgement.why)):
             return asked
-        if self.tools_off and (call.spec is DELEGATE_TOOL or not (call.outside or call.here)):
+        if self.tools_off and (call.spec.name == DELEGATE or not (call.outside or call.here)):
             raise ToolInputError(f"Tools are off: {self.tools_off}")
         return call
 
@@ -225,6 +235,7 @@ def finished(
         untrusted=untrusted,
         private=private,
         pictures=outcome.pictures,
+        kept=outcome.kept,
     )
 
 

@@ -64,7 +64,7 @@ class Driver:
         self._world = world
         self._setup = setup
         self._journal = Journal(world.store, observe)
-        self._keeper = RequestKeeper(world, self._journal)
+        self._keeper = RequestKeeper(world, self._journal, setup.sources)
         patience = patience or Patience()
         self._bench = Workbench(world, setup, self._journal, self._keeper)
         self._beside = Beside(self._bench.drop, patience.idle_s)
@@ -119,7 +119,9 @@ class Driver:
                 while not isinstance(action := next_action(self._journal.state), Idle):
                     if await self._hearing.pauses(action):
                         await self._end("stopped", PAUSED)
-                    elif not await self._hearing.take(action):
+                    elif not (
+                        await self._hearing.take(action) or await self._tools.hooks.due(action)
+                    ):
                         await self._perform(action)
         if scope.cancelled_caught:
             await self._end("over_budget", f"The run used its {seconds:g} seconds.")

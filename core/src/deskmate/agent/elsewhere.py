@@ -96,7 +96,7 @@ class Elsewhere:
         if (
             outcome.text != answer.text
         ):  # a secret was taken out, so the words are not those of the source
-            outcome = replace(outcome, evidence=(), held={})
+            outcome = replace(outcome, evidence=(), held={}, kept=(), pictures=())
         for content in outcome.held.values():
             self._world.blobs.put(content)
         result = finished(

@@ -109,6 +109,8 @@ def next_action(state: State) -> Action:
     """Return what to do next in `state`."""
     if not state.active:
         return Idle()
+    if state.halted:
+        return _halted(state)
     if state.open_uses:
         return _with_open_uses(state, state.open_uses)
     if _has_no_room(state) and not state.squeezed:
@@ -122,6 +124,13 @@ def next_action(state: State) -> Action:
     if state.reply is None or (state.uses and state.reply.stop_reason in RUNNABLE):
         return _call(state)
     return _after_words(state, state.reply.stop_reason)
+
+
+def _halted(state: State) -> Action:
+    """A hook ended the run: what it did is kept, nothing more is done before the user says something new."""
+    if state.open_uses:
+        return CloseTools(uses=state.open_uses, why=state.halted)
+    return Stage() if state.unstaged else Finish(reason="stopped", text=state.halted)
 
 
 def _has_no_room(state: State) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +12,7 @@ import anyio
 from deskmate.agent.journal import Journal
 from deskmate.agent.manifests import digest_of
 from deskmate.agent.policy import is_over, later, why_request
+from deskmate.agent.provenance import place_of
 from deskmate.agent.world import World
 from deskmate.errors import ToolDenied
 from deskmate.types.events import ApprovalAsked, ApprovalGiven, ApprovalUsed
@@ -42,14 +43,20 @@ MODEL_CALL = ToolSpec(
 class RequestKeeper:
     """The `Gatekeeper` of one run."""
 
-    def __init__(self, world: World, journal: Journal) -> None:
+    def __init__(self, world: World, journal: Journal, sources: Collection[str] = ()) -> None:
+        """`sources`: connectors whose answers may name pages to read."""
         self._world = world
         self._journal = journal
+        self._sources = sources
         self._asking = anyio.Lock()
 
     def asks(self, method: str, *, trusted: bool) -> bool:
         """Say whether such a request has to be asked about now."""
         return bool(self._why(method, trusted=trusted))
+
+    def place_of(self, address: str) -> str:
+        """Return where the address of a page stands in the thread, "" if nowhere that counts."""
+        return place_of(self._journal.events, address, self._sources)
 
     async def permit(self, sending: Sending) -> None:
         """Return if the request may go; its approval is then used up. Raises ToolDenied."""

@@ -25,6 +25,7 @@ from deskmate.types.events import (
     EgressEnded,
     Event,
     GrantsSet,
+    HookFinished,
     MemoryTold,
     ModelAsked,
     ModelFailed,
@@ -43,6 +44,7 @@ from deskmate.types.events import (
     Validated,
 )
 from deskmate.types.files import Deliverable, Grant
+from deskmate.types.hooks import PROMPT_EVENTS
 from deskmate.types.ids import Digest, ThreadId, ToolUseId
 from deskmate.types.limits import Limits, Usage, add_usage
 from deskmate.types.messages import tool_uses_of
@@ -118,6 +120,7 @@ class State:
     asked_size: int = 0
     measured: tuple[int, int] | None = None
     squeezed: bool = False
+    halted: str = ""
     questions: Mapping[Digest, ApprovalAsked] = field(default_factory=dict)
     permits: Mapping[Digest, ApprovalGiven] = field(default_factory=dict)
 
@@ -210,6 +213,7 @@ def _said(state: State, payload: UserSaid) -> dict[str, Any]:
         "failure": None,
         "cuts": 0,
         "reply": None,
+        "halted": "",
         "uses": _overtake(state.uses, payload.text) if state.open_uses else (),
     }
     if state.run is None or state.run.run != payload.run:
@@ -399,6 +403,17 @@ def _finished(state: State, payload: ToolFinished) -> dict[str, Any]:
     return changes
 
 
+def _hook(state: State, payload: HookFinished) -> dict[str, Any]:
+    changes: dict[str, Any] = {"unstaged": True, "unvalidated": True} if payload.wrote else {}
+    if payload.context and state.foreign:  # it may have read what others wrote
+        changes["exposure"] = replace(state.exposure, untrusted=True)
+    if payload.outcome == "blocked" and (payload.halts or payload.event in PROMPT_EVENTS):
+        changes["halted"] = payload.in_short
+    elif payload.outcome == "blocked" and payload.event == "Stop":
+        changes |= {"reply": None, "uses": ()}  # the model is told, and goes on
+    return changes
+
+
 def _presented(known: Deliverable | None, new: Deliverable) -> Deliverable:
     """Return what counts: showing a file again does not take away the role by which it is checked."""
     bare = new.role == "document" and not (new.sources or new.claims or new.data)
@@ -465,6 +480,7 @@ _HANDLERS: Mapping[type, Callable[[State, Any], dict[str, Any]]] = {
     EgressEnded: _egress_ended,
     ConnectorAsked: _connector_asked,
     ToolFinished: _finished,
+    HookFinished: _hook,
     CheckpointMade: _checkpoint,
     ChangesStaged: _staged,
     Validated: _validated,

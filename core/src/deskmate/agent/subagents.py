@@ -29,13 +29,15 @@ from deskmate.types.events import (
     UserSaid,
 )
 from deskmate.types.files import Entry
+from deskmate.types.hooks import TOOL_EVENTS
 from deskmate.types.ids import RunId, ThreadId
-from deskmate.types.registry import PromptSpec, Registry, ToolSpec
+from deskmate.types.registry import PromptSpec, Registry, RoleSpec, ToolSpec
 from deskmate.types.subagents import did, log_of, own_event
 
 ASKS_NOBODY = "rule that a sub-agent asks nobody"
 """Who decided, in the log and in the words "Denied by the …"."""
 LISTED = 40
+_IN_ROLE = "Your role, as the plugin that has {name} describes it; where it says that you write, send or ask, you cannot:\n\n"
 _NOT_OFFERED = frozenset({ASK, "workspace__plan", "workspace__present", "office__document_present"})
 READER = """\
 You are a sub-agent: another agent gave you one task, and reads your last message and nothing else of what you do. \
@@ -90,8 +92,16 @@ def thread_of(state: State, child: str) -> ThreadId:
     return ThreadId(f"{state.thread}.{child}")
 
 
-def world_of(world: World, journal: Journal, child: str) -> World:
-    """Return the world of a sub-agent."""
+def role_of(registry: Registry, order: SubagentStarted) -> RoleSpec | None:
+    """Return a sub-agent's role, None if it has none or the plugin that described it is gone since."""
+    return next((role for role in registry.roles if role.name == order.role), None)
+
+
+def world_of(
+    world: World, journal: Journal, order: SubagentStarted, role: RoleSpec | None = None
+) -> World:
+    """Return the world of a sub-agent. A role's model is a wish: one that costs no more, where there is one."""
+    model = world.model_for(role.model) if role is not None and role.model else None
 
     def only_read(outcome: ToolOutcome) -> ToolOutcome:
         # whatever a tool left in its machine goes with it, so nothing of it is anybody's result
@@ -99,7 +109,8 @@ def world_of(world: World, journal: Journal, child: str) -> World:
 
     return replace(
         world,
-        store=SubagentStore(journal, child),
+        store=SubagentStore(journal, order.child),
+        model=model or world.model,
         approver=AsksNobody(),
         connectors={},
         redact=only_read,
@@ -117,22 +128,40 @@ def setup_of(setup: Setup, world: World, order: SubagentStarted) -> Setup:
 
     return replace(
         setup,
-        registry=_readers(setup.registry),
+        registry=_readers(setup.registry, role_of(setup.registry, order)),
         take_base=base,
         egress=None,
         connected={},
         subagents=0,
+        hooks=tuple(hook for hook in setup.hooks if hook.event in TOOL_EVENTS),
     )
 
 
-def _readers(registry: Registry) -> Registry:
+def _readers(registry: Registry, role: RoleSpec | None) -> Registry:
+    """Return what a sub-agent has: tools that read; of those a role's only, never more."""
     tools = tuple(
         tool
         for tool in registry.tools
         if tool.risk == "read" and tool.definition is None and tool.name not in _NOT_OFFERED
     )
     prompt = PromptSpec(plugin="thread", name="subagent", text=READER)
-    return replace(registry, prompts=(prompt,), tools=tools, skills=(), rules=())
+    prompts: tuple[PromptSpec, ...] = (prompt,)
+    if role is not None:
+        narrowed = role.tools is not None
+        tools = tuple(
+            tool
+            for tool in tools
+            if tool.name not in role.without and (not narrowed or tool.name in (role.tools or ()))
+        )
+        # before the house's own words, which hold whatever a role says
+        about = PromptSpec(
+            plugin=role.plugin,
+            name="role",
+            text=_IN_ROLE.format(name=role.name) + role.text,
+            order=50,
+        )
+        prompts = (about, prompt)
+    return replace(registry, prompts=prompts, tools=tools, skills=(), rules=(), roles=())
 
 
 def seeds_of(state: State, order: SubagentStarted, entries: Sequence[Entry]) -> list[Payload]:

@@ -11,10 +11,12 @@ import anyio
 from deskmate.agent.asking import one_line
 from deskmate.agent.beside import together
 from deskmate.agent.contents import needed
-from deskmate.agent.delegate_tool import DELEGATE_TOOL
+from deskmate.agent.delegate_tool import DELEGATE
 from deskmate.agent.delegation import Delegation, Drive
 from deskmate.agent.dispatch import Call, Dispatcher, closed, finished
 from deskmate.agent.elsewhere import GRACE_S, UNKNOWN, Elsewhere, begin
+from deskmate.agent.hook_protocol import without_held
+from deskmate.agent.hooks import Hooks
 from deskmate.agent.journal import Journal
 from deskmate.agent.recall import Recall
 from deskmate.agent.uses import Use
@@ -54,6 +56,7 @@ class Toolbox:
         self._not_supplied = 0
         self._elsewhere = Elsewhere(world, journal)
         self._delegation = Delegation(world, setup, bench, journal, drive)
+        self.hooks = Hooks(world, setup, bench, journal)
 
     @property
     def dispatcher(self) -> Dispatcher:
@@ -69,7 +72,7 @@ class Toolbox:
             config=self._setup.config,
             thread=str(state.thread),
             connected=self._setup.connected,
-            recall=Recall(self._journal.events, self._world.blobs),
+            recall=Recall(without_held(self._journal.events), self._world.blobs),
             result_limit=self._limit,
             remembers=self._world.memory is not None,
             delegates=self._setup.subagents > 0,
@@ -86,12 +89,24 @@ class Toolbox:
         """Check each use; answer those that need no call, note those that need approval, run the rest."""
         calls: list[Call] = []
         for use in uses:
-            match self.dispatcher.prepare(use):
+            match await self._prepared(use):
                 case Call() as call:
                     calls.append(call)
                 case ApprovalAsked() | ToolFinished() as payload:
                     await self._journal.record(payload)
         await self._run_calls(calls)
+
+    async def _prepared(self, use: Use) -> Call | ApprovalAsked | ToolFinished:
+        """Return what is to be done with a use; a hook may hold it back or have the user asked."""
+        found = self.dispatcher.prepare(use)
+        if isinstance(found, ToolFinished) or not self._setup.hooks:
+            return found
+        verdict = await self.hooks.before(use)
+        if verdict.denied:
+            return closed(use, "denied", verdict.denied)
+        if verdict.asks and isinstance(found, Call):
+            return self.dispatcher.asked_for(found, verdict.asks)
+        return found
 
     async def recover(self, uses: Sequence[Use]) -> None:
         """Finish uses that were started and have no result.
@@ -120,7 +135,7 @@ class Toolbox:
         results = []
         for use in uses:
             call = self.dispatcher.call_of(use)
-            if call is not None and call.spec is DELEGATE_TOOL:
+            if call is not None and call.spec.name == DELEGATE:
                 results.append(self._delegation.cut(use, why, self._limit))
                 continue
             leaves = call is not None and (call.outside or call.here)
@@ -152,7 +167,7 @@ class Toolbox:
                     await self._run_elsewhere(call)
 
     async def _run_elsewhere(self, call: Call) -> None:
-        if call.spec is DELEGATE_TOOL:
+        if call.spec.name == DELEGATE:
             await begin(self._journal, call)
             await self._delegation.run(call, self._limit)
         else:

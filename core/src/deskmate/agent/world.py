@@ -20,6 +20,7 @@ from deskmate.ports import (
     Waiting,
 )
 from deskmate.types.files import Entry
+from deskmate.types.hooks import HookSpec
 from deskmate.types.ids import Digest
 from deskmate.types.policy import Rule
 from deskmate.types.registry import Registry
@@ -53,7 +54,7 @@ class World:
     """The adapters of the ports. `redact`: takes known secrets out of what a tool gave.
 
     `answers_by`: whose word the approver's last answer was, for the log. `waiting`: what the user says meanwhile.
-    `memory`: of the thread's project.
+    `memory`: of the thread's project. `model_for`: the model that a role wishes for, None where the run's own is to be used.
     """
 
     store: Store
@@ -67,6 +68,7 @@ class World:
     answers_by: Callable[[], str] = lambda: "user"
     waiting: Waiting | None = None
     memory: Memory | None = None
+    model_for: Callable[[str], Model | None] = lambda name: None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +80,7 @@ class Setup:
     virtual machine, empty if there is one; its tools are then not offered, and never run elsewhere. `egress`:
     makes each machine's way out; None: there is none. `rules`: of the user on connectors' tools, in every thread.
     `connected`: what a text may call a connector → its name. `subagents`: how many may work at once, 0: there are none.
+    `hooks`: commands that the user approved. `sources`: connectors whose answers may name pages to read.
     """
 
     registry: Registry
@@ -90,3 +93,5 @@ class Setup:
     rules: tuple[Rule, ...] = ()
     connected: Mapping[str, str] = field(default_factory=dict)
     subagents: int = 0
+    hooks: tuple[HookSpec, ...] = ()
+    sources: frozenset[str] = frozenset()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from deskmate.shown import one_line
 from deskmate.types.events import (
     ApprovalAsked,
     BaseTaken,
     ChangesStaged,
+    HookFinished,
+    HookStarted,
     ModelFailed,
     Payload,
     Refused,
@@ -46,7 +49,7 @@ def lines_of(payload: Payload) -> tuple[Line, ...]:
         case Validated(findings=findings):
             errors = sum(finding.level == "error" for finding in findings)
             return (Line("✗", f"the output checks found {errors} error(s)", "red"),)
-    line = _of_subagent(payload) or _one_line(payload)
+    line = _of_subagent(payload) or of_hook(payload) or _one_line(payload)
     return (line,) if line else ()
 
 
@@ -69,6 +72,21 @@ def _of_subagent(payload: Payload) -> Line | None:
         case SubagentDid(child=child, kind="RunFinished", fact=fact):
             why = fact.get("text") or str(fact.get("reason", "")).replace("_", " ")
             return Line("!", f"sub-agent {child} has no answer: {why}", "yellow")
+    return None
+
+
+def of_hook(payload: Payload) -> Line | None:
+    """Return what to say of a hook, None for any other payload and where there is nothing to say."""
+    match payload:
+        case HookStarted(plugin=plugin, event=event, command=command):
+            text = f"hook {event} of {plugin}: {one_line(command, 100)}"
+            return Line("▸", text, "blue", dim=True)
+        case HookFinished(in_short=text, outcome=outcome) if text:
+            return Line(
+                "•" if outcome == "ok" else "✗",
+                one_line(text, 300),
+                "cyan" if outcome == "ok" else "yellow",
+            )
     return None
 
 

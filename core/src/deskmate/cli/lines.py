@@ -18,6 +18,8 @@ from deskmate.types.events import (
     EgressAsked,
     EgressEnded,
     GrantsSet,
+    HookFinished,
+    HookStarted,
     KindsSeen,
     MemoryTold,
     NetworkSet,
@@ -141,6 +143,10 @@ def _done(payload: Payload) -> str:
             return isolation
         case TextTaken(path=path):
             return path
+        case HookStarted(plugin=plugin, event=event, command=command):
+            return f"{event} of {plugin}: {command}"
+        case HookFinished(outcome=outcome, plugin=plugin, event=event) as done:
+            return done.in_short or f"{event} of {plugin}: {outcome}"
     return ""
 
 

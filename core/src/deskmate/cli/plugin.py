@@ -11,6 +11,7 @@ from deskmate.cli.foreign import add_command, say_foreign, update_command
 from deskmate.cli.output import Session, json_option, progress, say, say_json
 from deskmate.cli.permissions import agree
 from deskmate.cli.plugin_bundle import bundle_command
+from deskmate.cli.plugin_hooks import hooks_command
 from deskmate.cli.plugin_kit import (
     check_command,
     new_command,
@@ -43,6 +44,7 @@ def command() -> None:
 
 command.add_command(add_command)
 command.add_command(update_command)
+command.add_command(hooks_command)
 command.add_command(new_command)
 command.add_command(pack_command)
 command.add_command(check_command)

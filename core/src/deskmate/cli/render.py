@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import click
 
-from deskmate.cli.happenings import lines_of
+from deskmate.cli.happenings import lines_of, of_hook
 from deskmate.cli.output import plain
 from deskmate.ports import Delta
 from deskmate.types.events import (
@@ -71,6 +71,8 @@ class Renderer:
             case payload:
                 if line := _one_line(payload):
                     self._line(*line)
+                elif hook := of_hook(payload):
+                    self._line(hook.mark, hook.text, hook.colour)
 
     def _delta(self, delta: Delta) -> None:
         if delta.kind == "progress":

@@ -100,6 +100,11 @@ def parse_limits(words: tuple[str, ...], budget: float | None) -> Limits:
     multiple=True,
     help="Let the thread use a connector of yours.",
 )
+@click.option(
+    "--web/--no-web",
+    default=None,
+    help="Let the thread read pages at addresses that stand in your words or in what a search answered.",
+)
 @click.option("--project", help="Put the thread into this project, by its name or id.")
 @click.option(
     "--model", "-m", help="sonnet, opus, offline, local:NAME, replay:FILE; see `model list`."
@@ -132,6 +137,7 @@ def command(  # noqa: PLR0913 - one parameter an option, as click wants it
     folders: tuple[str, ...],
     hosts: tuple[str, ...],
     connectors: tuple[str, ...],
+    web: bool | None,
     project: str | None,
     model: str | None,
     budget: float | None,
@@ -164,6 +170,7 @@ def command(  # noqa: PLR0913 - one parameter an option, as click wants it
         hosts=tuple(parse_allowed(host) for host in hosts),
         project=project or "",
         connectors=connectors,
+        web=web,
     )
     return run_order(session, order, ThreadId(thread) if thread else None, as_json=as_json)
 

@@ -56,6 +56,8 @@ def asked_again(question: Question, why: str) -> Question:
 def content_of(question: Question, text: str) -> Mapping[str, Any] | None:
     """Return what the user's words fill a form with, None if they decline. Raises ToolInputError for what does not fit."""
     import jsonschema  # noqa: PLC0415 - heavy
+    import referencing  # noqa: PLC0415
+    import referencing.exceptions  # noqa: PLC0415
 
     words = text.strip()
     if words.lower() == DECLINE:
@@ -72,12 +74,15 @@ def content_of(question: Question, text: str) -> Mapping[str, Any] | None:
     for name, field in fields.items():
         if name not in content and "default" in field:
             content[name] = field["default"]
+    form = without_patterns(question.schema)
     try:
-        jsonschema.Draft202012Validator(without_patterns(question.schema)).validate(content)
+        jsonschema.Draft202012Validator.check_schema(form)
+        # an empty registry: a server's form must not make this machine fetch anything
+        jsonschema.Draft202012Validator(form, registry=referencing.Registry()).validate(content)
     except jsonschema.ValidationError as error:
         place = ".".join(map(str, error.absolute_path))
         raise ToolInputError(f"{f'{place}: ' if place else ''}{error.message[:200]}") from error
-    except Exception as error:
+    except (jsonschema.SchemaError, referencing.exceptions.Unresolvable, RecursionError) as error:
         raise ToolInputError("The server's form cannot be filled.") from error
     return content
 

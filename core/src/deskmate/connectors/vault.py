@@ -1,4 +1,4 @@
-"""The user's secrets on this machine: in the system's keyring, else in a file that only the user may read.
+"""The user's secrets on this machine: in the system's keyring, else sealed in a file that only the user may read.
 
 They are read here and put into requests by the broker. Nothing of them goes into a machine or a log.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from deskmate.connectors.redaction import SHORTEST
+from deskmate.connectors.sealed import FileKey
 from deskmate.errors import ConfigError, UserError
 
 SERVICE = "deskmate"
@@ -36,19 +37,23 @@ class Keyring(Protocol):
 
 
 class Vault:
-    """Secrets by plugin and name. The file lists all names, and holds the values without a keyring."""
+    """Secrets by plugin and name. The file lists all names, and holds the values, sealed, without a keyring."""
 
     def __init__(self, folder: Path, keyring: Keyring | None) -> None:
         """`folder`: of the user's settings. `keyring`: None where this machine has none."""
         self._file = folder / "secrets.json"
         self._keyring = keyring
+        self._key = FileKey(folder)
 
     @property
     def place(self) -> str:
         """Where values are kept, in words."""
         if self._keyring is not None:
             return "the system's keyring"
-        return f"{self._file}, in clear, readable by you alone (this machine has no keyring)"
+        return (
+            f"{self._file}, sealed with the key in {self._key.file.name} beside it, both readable by you alone (this machine "
+            "has no keyring): a copy of one without the other is worth nothing, but who can read your files can read both"
+        )
 
     def names(self) -> tuple[tuple[str, str], ...]:
         """Return (plugin, name) of every secret, sorted."""
@@ -62,8 +67,10 @@ class Vault:
         """Return a secret, None if there is none. Raises ConfigError if the keyring refuses."""
         key = f"{plugin}/{name}"
         entry = self._read().get(key)
-        if entry is None or "value" in entry:
+        if entry is None or "value" in entry:  # as it was kept before there were seals
             return entry["value"] if entry else None
+        if "sealed" in entry:
+            return self._key.open(key, entry["sealed"])
         if self._keyring is None:
             raise ConfigError(
                 f"The secret {key} is in a keyring that cannot be reached.",
@@ -85,7 +92,7 @@ class Vault:
             self._asked(lambda ring: ring.set_password(SERVICE, key, value))
             entries[key] = {}
         else:
-            entries[key] = {"value": value}
+            entries[key] = {"sealed": self._key.seal(key, value)}
         self._write(entries)
 
     def remove(self, plugin: str, name: str) -> bool:
@@ -95,10 +102,23 @@ class Vault:
         entry = entries.pop(key, None)
         if entry is None:
             return False
-        if "value" not in entry and self._keyring is not None:
+        if not entry.keys() & {"value", "sealed"} and self._keyring is not None:
             self._asked(lambda ring: ring.delete_password(SERVICE, key))
         self._write(entries)
         return True
+
+    def seal_plain(self) -> int:
+        """Seal what an earlier version kept in clear, and return how many that were. Raises ConfigError, OSError."""
+        entries = self._read()
+        plain = {key: entry["value"] for key, entry in entries.items() if "value" in entry}
+        if plain:
+            self._write(
+                {
+                    **entries,
+                    **{key: {"sealed": self._key.seal(key, value)} for key, value in plain.items()},
+                }
+            )
+        return len(plain)
 
     def values(self) -> Mapping[tuple[str, str], str]:
         """Return all secrets that can be read now."""
@@ -152,7 +172,9 @@ def open_vault(folder: Path, *, to_read: bool = False) -> Vault:
 
     `to_read`: nothing will be kept; where nothing is kept yet, no keyring is looked for.
     """
-    if to_read and not (folder / "secrets.json").exists():
+    if (folder / "secrets.json").exists():
+        Vault(folder, None).seal_plain()
+    elif to_read:
         return Vault(folder, None)
     import keyring  # noqa: PLC0415 - heavy
     from keyring.backends import fail, null  # noqa: PLC0415

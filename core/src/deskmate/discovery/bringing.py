@@ -393,4 +393,5 @@ def differences(brought: Brought) -> Iterator[str]:
 
 def _shown(part: object) -> str:
     data = to_json(part)
-    return safe(" ".join(str(value) for value in data.values() if value and isinstance(value, str)))
+    words = (value for value in data.values() if value and isinstance(value, str))
+    return safe(" ".join(dict.fromkeys(words)))

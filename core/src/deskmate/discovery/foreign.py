@@ -15,16 +15,20 @@ from deskmate.errors import CorruptData, PluginError
 from deskmate.formats.folder import opened_folder
 from deskmate.formats.plugin import read_plugin
 from deskmate.formats.skills import DESCRIPTION_LIMIT
+from deskmate.formats.substitutions import without_shell
 from deskmate.formats.texts import read_body
+from deskmate.formats.tools import our_name
 from deskmate.formats.tree import Overlaid, Tree, TreeRefused, Unreadable, merged
 from deskmate.types.codec import from_json
 from deskmate.types.foreign import ForeignPlace, ForeignPlugin, ForeignText
-from deskmate.types.registry import InstalledPlugin, Manifest, SkillSpec
+from deskmate.types.registry import InstalledPlugin, Manifest, RoleSpec, SkillSpec
 from deskmate.types.wire import BROUGHT
 
 CONTENT, LISTING, ABOUT = "content", "files.json", "about.json"
 _FILE_LIMIT_BYTES = 64 << 20
 _ORDER = 200
+ROLE_LIMIT = 32_000
+"""Characters of a role's text that a sub-agent is told."""
 _SETTING_TYPES = {"string": "string", "number": "number", "boolean": "boolean", "directory": "string", "file": "string"}  # fmt: skip
 _PYTHON: Mapping[str, type | tuple[type, ...]] = {"string": str, "number": (int, float), "boolean": bool}  # fmt: skip
 _EMPTY: Mapping[str, Any] = {"string": "", "number": 0, "boolean": False}
@@ -87,11 +91,17 @@ class PinnedFiles(Mapping[str, str]):
         self._place = place
         self._found: dict[str, str] | None = None
         self._hashes: dict[str, str] = {}
+        self._mine: dict[str, str] = {}
 
     def hashes(self) -> Mapping[str, str]:
         """Return path → sha256 (urlsafe base64) of what came with the plugin. Raises PluginError if that was changed."""
         self._files()
         return self._hashes
+
+    def own(self) -> Mapping[str, str]:
+        """Return path → absolute host path of the user's own files over it. Raises PluginError if it was changed."""
+        self._files()
+        return self._mine
 
     def _files(self) -> dict[str, str]:
         if self._found is None:
@@ -104,6 +114,7 @@ class PinnedFiles(Mapping[str, str]):
                     top = Path(self._place.overlay)
                     mine = {path: str(top / fact.place) for path, fact in overlay.files.items()}
             self._found = merged(found, mine)
+            self._mine = mine
             self._hashes = {path: _base64(listed[path]) for path in self._found if path not in mine}
         return self._found
 
@@ -202,6 +213,37 @@ def skill_specs(plugin: InstalledPlugin) -> Iterator[SkillSpec]:
                 setting_files=tuple(about.setting_files),
             ),
         )
+
+
+def role_specs(plugin: InstalledPlugin) -> Iterator[RoleSpec]:
+    """Yield a foreign plugin's agents as roles of sub-agents; nothing for a plugin of our own format."""
+    if plugin.foreign is None:
+        return
+    about = read_foreign(plugin)
+    home = f"{BROUGHT}/{plugin.name}"
+    texts = _texts(plugin, [agent.path for agent in about.agents])
+    for agent, text in zip(about.agents, texts, strict=True):
+        body = without_shell(text).replace("${CLAUDE_PLUGIN_ROOT}", home).strip()
+        given = [name for tool in agent.tools if (name := our_name(tool))]
+        yield RoleSpec(
+            plugin=plugin.name,
+            name=f"{plugin.name}:{agent.name}",
+            description=agent.description,
+            text=body[:ROLE_LIMIT],
+            tools=None if not agent.tools or "*" in agent.tools else tuple(given),
+            without=tuple(
+                name
+                for tool in _words(agent.extra.get("disallowedTools"))
+                if (name := our_name(tool))
+            ),
+            model="" if agent.model == "inherit" else agent.model,
+        )
+
+
+def _words(value: object) -> list[str]:
+    if isinstance(value, str):
+        return value.replace(",", " ").split()
+    return [str(one) for one in value] if isinstance(value, list | tuple) else []
 
 
 @contextmanager

@@ -28,7 +28,7 @@ def _foreign_lines(plugin: InstalledPlugin) -> Iterator[str]:
     """Yield what a plugin in another format brings: texts and files, of which nothing runs by itself."""
     from deskmate.discovery.foreign import read_foreign  # noqa: PLC0415
 
-    yield "Nothing of it runs by itself; what the agent runs of its files runs inside the virtual machine."
+    yield "Nothing of it runs by itself before you allow that; what the agent runs of its files runs inside the virtual machine."
     yield "May reach no network at all."
     yield from part_lines(plugin.name, read_foreign(plugin))
 
@@ -75,10 +75,10 @@ def part_lines(name: str, plugin: ForeignPlugin) -> Iterator[str]:
             yield f"{len(found)} {plural(kind, len(found))}: {_some(found)}"
     if plugin.agents:
         found = [agent.name for agent in plugin.agents]
-        yield f"{len(found)} {plural('agent', len(found))}, kept and listed, not run: {_some(found)}"
+        yield f"{len(found)} {plural('agent', len(found))}, roles for sub-agents, which only read: {_some(found)}"
     if plugin.hooks:
         lines = [_hook(hook) for hook in plugin.hooks]
-        yield f"{len(lines)} {plural('hook', len(lines))}, kept, off, not run: {_some(lines, '; ')}"
+        yield f"{len(lines)} {plural('hook', len(lines))}, off until you allow them (deskmate plugin hooks {name}): {_some(lines, '; ')}"
     if plugin.connectors:
         lines = [_connector(one.name, one.transport, one.target) for one in plugin.connectors]
         yield f"{len(lines)} {plural('connector wanted', len(lines))}, none is asked before you connect it (deskmate connector wanted): {_some(lines, '; ')}"

@@ -83,6 +83,7 @@ CODES: Mapping[str, Code] = {
     "hooks-shape": Code(_W, "The hooks are not of the shape that their format says.", 'Write {"hooks": {…}}.'),
     "hooks-empty": Code(_N, "The file of hooks has none.", "Take it out."),
     "hook-event": Code(_W, "An event that Deskmate does not know.", "See the list of events."),
+    "hook-matcher": Code(_W, "A matcher that is no pattern, or one that could take long; its hooks are left out.", "Name the tools, or use a simpler pattern."),
     "hook-type": Code(_W, "A kind of hook that nobody documents.", "Use command."),
     "mcp-shape": Code(_W, "A server is not of the shape that its format says; it is left out.", "Give it url, or command."),
     "mcp-empty": Code(_N, "The file names no server.", "Take it out."),

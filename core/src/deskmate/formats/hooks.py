@@ -1,42 +1,39 @@
-"""Hooks of a Claude plugin: what would be done at which moment. Mapped and listed; nothing here runs any."""
+"""Hooks of a Claude plugin: what would be done at which moment. Mapped and listed; nothing here runs any, and none runs before it is approved."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from deskmate.formats.hook_matching import is_quick
 from deskmate.formats.texts import read_json
 from deskmate.formats.tree import Tree
 from deskmate.types.foreign import ForeignHook
+from deskmate.types.hooks import LONGEST_S, TIMEOUT_S
 
 FILE = "hooks/hooks.json"
 HOOKS_LIMIT = 500
 MOMENTS: Mapping[str, str] = {
-    "SessionStart": "a thread's machine opens",
-    "Setup": "a thread's machine opens",
-    "SessionEnd": "a thread's machine closes",
+    "SessionStart": "a thread begins",
     "UserPromptSubmit": "you say something",
-    "UserPromptExpansion": "you say something",
+    "UserPromptExpansion": "you call a command with /",
     "PreToolUse": "before a tool runs",
-    "PermissionRequest": "a tool needs your approval",
     "PostToolUse": "after a tool ran",
     "PostToolUseFailure": "after a tool failed",
-    "PostToolBatch": "after tools ran",
     "Stop": "a run ends",
-    "StopFailure": "a run ends with an error",
-    "FileChanged": "a file changed",
 }
 """Event → the moment in Deskmate that it is."""
 _WITHOUT = frozenset(
     {
         "SubagentStart", "SubagentStop", "TaskCreated", "TaskCompleted", "TeammateIdle", "Notification",
         "PreCompact", "PostCompact", "InstructionsLoaded", "ConfigChange", "CwdChanged", "WorktreeCreate",
-        "WorktreeRemove", "Elicitation", "ElicitationResult", "PermissionDenied", "MessageDisplay",
+        "WorktreeRemove", "Setup", "SessionEnd", "PermissionRequest", "PostToolBatch", "StopFailure", "FileChanged", "Elicitation", "ElicitationResult", "PermissionDenied", "MessageDisplay",
     }
 )  # fmt: skip
-"""Events that have no such moment here."""
+"""Events at which nothing can run here."""
 _DOES = {"command": "command", "http": "url", "mcp_tool": "tool", "prompt": "prompt", "agent": "prompt"}  # fmt: skip
 _SHOWN_LIMIT = 500
+_COMMAND_LIMIT = 8_000
 
 
 def read_hooks(tree: Tree, path: str, given: Any = None) -> tuple[ForeignHook, ...]:
@@ -72,10 +69,13 @@ def _hooks(tree: Tree, path: str, events: Mapping[str, Any]) -> Iterator[Foreign
             if not isinstance(handlers, list):
                 tree.note("hooks-shape", path, event)
                 continue
-            matcher = group.get("matcher", "")
+            matcher = str(group.get("matcher") or "")
+            if len(matcher) > _SHOWN_LIMIT or not is_quick(matcher):
+                tree.note("hook-matcher", path, matcher)
+                continue
             for handler in handlers:
                 if isinstance(handler, dict):
-                    yield _hook(tree, path, event, str(matcher or "")[:_SHOWN_LIMIT], handler)
+                    yield _hook(tree, path, event, matcher, handler)
                 else:
                     tree.note("hooks-shape", path, event)
 
@@ -86,15 +86,29 @@ def _hook(
     kind = str(handler.get("type", "command"))
     if kind not in _DOES:
         tree.note("hook-type", path, kind)
-    does = handler.get(_DOES.get(kind, "command"), "")
-    arguments = handler.get("args")
-    if isinstance(arguments, list):
-        does = " ".join((str(does), *map(str, arguments)))
+    command = str(handler.get(_DOES.get(kind, "command"), ""))
+    given = handler.get("args")
+    arguments = tuple(map(str, given)) if isinstance(given, list) else None
+    does = " ".join((command, *(arguments or ())))
+    runs = kind == "command" and len(does) <= _COMMAND_LIMIT
+    condition = handler.get("if")
     return ForeignHook(
         event=event[:100],
         matcher=matcher,
         kind=kind[:40],
-        does=str(does)[:_SHOWN_LIMIT],
+        does=does[:_SHOWN_LIMIT],
         path=path,
         moment=MOMENTS.get(event, ""),
+        command=command if runs else "",
+        arguments=arguments if runs else None,
+        condition=condition[:_SHOWN_LIMIT] if isinstance(condition, str) else "",
+        timeout_s=_seconds(handler.get("timeout")),
+        waits=not (handler.get("async") is True or handler.get("asyncRewake") is True),
     )
+
+
+def _seconds(given: Any) -> int:
+    """Return how long a hook may take: what its author wrote, within bounds."""
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 < given < 1e9:
+        return TIMEOUT_S
+    return min(max(round(given), 1), LONGEST_S)

@@ -25,6 +25,29 @@ _MENTION = re.compile(
 )
 
 
+_CLAUDE: Mapping[str, str] = {
+    **{ours: claude for claude, ours in ALIASES.items()},
+    "workspace__edit": "Edit",
+    "workspace__glob": "Glob",
+    "workspace__python": "Bash",
+    "workspace__read": "Read",
+    "thread__delegate": "Agent",
+}
+
+
+def claude_name(tool: str) -> str:
+    """Return a tool's name as hooks and agents of Claude plugins write it: Claude's own where there is one of the kind."""
+    return _CLAUDE.get(tool) or (f"mcp__{tool}" if "__" in tool else tool)
+
+
+def our_name(tool: str) -> str:
+    """Return our name of a tool as agents of Claude plugins write it, such as `Bash(git:*)`; "" for one that is not known here."""
+    name = tool.partition("(")[0].strip()
+    if name.startswith("mcp__"):
+        return name.removeprefix("mcp__").removeprefix("plugin_")
+    return ALIASES.get(name, name if "__" in name else "")
+
+
 def aliases_in(text: str) -> tuple[tuple[str, str], ...]:
     """Return the tools that a text names as Claude does, with our names, in order of the alphabet."""
     found = {name for match in _MENTION.finditer(text) for name in match.groups() if name}

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
+import anyio.to_thread
+
 from deskmate import __version__
 from deskmate.errors import UserError
 from deskmate.host.adapters import Adapters
@@ -13,6 +15,7 @@ from deskmate.host.orders import RunOrder, RunResult
 from deskmate.ports import Approver, Clock, Model, Observer, Progress, Sandbox
 from deskmate.types.events import PluginsSet
 from deskmate.types.ids import ThreadId
+from deskmate.types.messages import Picture
 from deskmate.types.places import Places
 from deskmate.types.registry import Registry
 
@@ -97,6 +100,23 @@ class Host:
         from deskmate.host.tables import Tables  # noqa: PLC0415
 
         return Tables(self._adapters.places, adapters=self._adapters)
+
+    async def changed_file(self, thread: ThreadId, path: str, limit_bytes: int) -> bytes:
+        """Return a file as the thread's last change set has it. Raises UserError if there is none, or it is too large."""
+        from deskmate.host.viewing import file_version  # noqa: PLC0415
+
+        places = self._adapters.places
+        version = await file_version(places, thread, path)
+        if version.size > limit_bytes:
+            raise UserError(
+                f"{path} has {version.size:,} bytes, too many to be handed over.",
+                hint=f"Apply it: deskmate changes apply --thread {thread}",
+            )
+        return await anyio.to_thread.run_sync(self._adapters.blobs().read, version.sha256)
+
+    def picture(self, picture: Picture) -> bytes:
+        """Return a picture that a result showed. Raises CorruptData if it is gone."""
+        return self._adapters.blobs().read(picture.sha256)
 
     async def create_thread(self, title: str, thread: ThreadId | None = None) -> ThreadId:
         """Make an empty thread and return its id, `thread` where that was chosen before."""

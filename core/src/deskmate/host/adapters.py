@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import anyio.to_thread
 
-from deskmate.errors import ConfigError, SandboxMissing
+from deskmate.errors import ConfigError, SandboxMissing, UserError
 from deskmate.ports import Clock, Model, Progress, Sandbox
 from deskmate.types.connectors import PLUGIN, ConnectorEntry
 from deskmate.types.events import PluginsSet
+from deskmate.types.hooks import HookSpec
 from deskmate.types.ids import Digest
 from deskmate.types.places import Places
-from deskmate.types.registry import Layer, Manifest
+from deskmate.types.progress import Note
+from deskmate.types.registry import Layer, Manifest, RoleSpec
 
 if TYPE_CHECKING:
     from deskmate.changes.digests import Digests
@@ -198,6 +200,48 @@ class Adapters:
             name: settings_of(name, catalogue.get(name).manifest, plugins.get(name, {}))
             for name in names
         }
+
+    def hooks(self, names: Sequence[str], progress: Progress) -> tuple[HookSpec, ...]:
+        """Return the approved commands of these plugins; of those whose approval lapsed it is told. Blocks."""
+        if self._brings_own_plugins or not names:
+            return ()
+        from deskmate.discovery.hooking import HookApprovals, hook_specs, lapsed  # noqa: PLC0415
+
+        approvals, catalogue = HookApprovals(self.places.plugins), self.catalogue()
+        config, found = self.plugin_settings(names), list[HookSpec]()
+        for plugin in map(catalogue.get, names):
+            if lapsed(plugin, approvals):
+                progress(
+                    Note(
+                        f"{plugin.name} changed, so its hooks are off: deskmate plugin hooks {plugin.name}"
+                    )
+                )
+            found += hook_specs(plugin, approvals, config.get(plugin.name, {}))
+        return tuple(found)
+
+    def roles(self, names: Sequence[str]) -> tuple[RoleSpec, ...]:
+        """Return the roles that these plugins bring for sub-agents. Blocks. Raises PluginError if one was changed."""
+        if self._brings_own_plugins or not names:
+            return ()
+        from deskmate.discovery.foreign import role_specs  # noqa: PLC0415
+
+        catalogue = self.catalogue()
+        return tuple(role for name in names for role in role_specs(catalogue.get(name)))
+
+    def model_for(self, wish: str, instead_of: Model) -> Model | None:
+        """Return the model that a role wishes for, None where it is not to be had, not allowed, or dearer than the run's."""
+        from deskmate.models.catalogue import MODELS  # noqa: PLC0415
+
+        known = {name: info.price for name, info in MODELS.items() if info.price is not None}
+        own, wanted = known.get(instead_of.name), known.get(wish)
+        if self._model is not None or own is None or wanted is None or wish == instead_of.name:
+            return None
+        if (wanted.input, wanted.output) > (own.input, own.output):
+            return None
+        try:
+            return self.model(wish)
+        except UserError:
+            return None
 
     def manifests(self, names: Sequence[str]) -> Mapping[str, Manifest]:
         """Return the manifests of these plugins. Raises PluginError if one is missing or broken."""

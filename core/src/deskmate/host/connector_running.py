@@ -5,10 +5,10 @@ One at a time; what was shown is what is accepted. Nothing is kept of one that w
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
 import anyio.abc
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from deskmate.connectors.egress.outside import Outside
     from deskmate.connectors.pins import Listing
 
-LOG = logging.getLogger("deskmate")
 Step = Literal["fetching", "fetched", "asking", "login wanted", "login", "shown", "done", "failed"]
 """`fetched`: a program lies here and may be started; `shown`: its tools wait for the user's word."""
 Kind = Literal["add", "login", "review"]
@@ -63,14 +62,25 @@ class Going:
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
 
 
+Guard = Callable[[Callable[[], Awaitable[None]]], Coroutine[Any, Any, None]]
+
+
+async def _unguarded(work: Callable[[], Awaitable[None]]) -> None:
+    await work()
+
+
 class Connecting:
     """The one connector that is being added, logged in to or looked at anew."""
 
     def __init__(
-        self, places: Places, tasks: anyio.abc.TaskGroup, outside: Outside | None = None
+        self,
+        places: Places,
+        tasks: anyio.abc.TaskGroup,
+        outside: Outside | None = None,
+        guard: Guard = _unguarded,
     ) -> None:
-        """`tasks`: where it goes on. `outside`: the network, for tests."""
-        self._places, self._tasks, self._outside = places, tasks, outside
+        """`tasks`: where it goes on. `outside`: the network, for tests. `guard`: what a defect is caught by, so that the rest goes on."""
+        self._places, self._tasks, self._outside, self._guard = places, tasks, outside, guard
         self._now: Going | None = None
 
     @property
@@ -171,24 +181,28 @@ class Connecting:
 
     def _begin(self, going: Going, work: Callable[[], Awaitable[None]]) -> None:
         going.scope = anyio.CancelScope()
-        self._tasks.start_soon(self._carry_out, going, work)
+        self._tasks.start_soon(self._guard, partial(self._carry_out, going, work))
 
     async def _carry_out(self, going: Going, work: Callable[[], Awaitable[None]]) -> None:
         from deskmate.host.connecting import LoginWanted  # noqa: PLC0415
 
+        going.problem = "It broke off through a fault in Deskmate itself."
+        going.hint = "The terminal that serves this page says more."
         try:
             with going.scope:
                 await work()
+            going.problem = going.hint = ""
         except LoginWanted:
-            going.step = "login wanted"
+            going.step, going.problem, going.hint = "login wanted", "", ""
         except DeskmateError as error:
             going.problem, going.hint = error.message, error.hint
         except OSError as error:
-            going.problem = error.strerror or str(error)
-        except Exception:  # a server's oddity must not end the page
-            LOG.exception("Connecting %s broke off.", going.entry.name)
-            going.problem = "It broke off through a fault in Deskmate itself."
-            going.hint = "The terminal that serves this page says more."
+            going.problem, going.hint = error.strerror or str(error), ""
+        finally:
+            await self._settle(going)
+
+    async def _settle(self, going: Going) -> None:
+        """Say how it ended; what was kept for one that failed goes."""
         going.line = going.login = ""
         if not going.problem:
             return

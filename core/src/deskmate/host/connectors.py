@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from deskmate.host.adapters import Adapters
 
 
+SEARCH = "search"
+"""A word of the category of connectors whose answers may name pages to read."""
 CLOSE_S = 3.0
 """How long the servers may take over a goodbye at the end of a run."""
 
@@ -71,7 +73,17 @@ def with_connectors(setup: Setup, chosen: Sequence[ConnectorEntry]) -> Setup:
         replace(setup.registry, tools=(*setup.registry.tools, *specs)) if specs else setup.registry
     )
     called = {word: entry.name for entry in chosen for word in (*entry.categories, entry.name)}
-    return replace(setup, registry=registry, rules=tuple(_rules(chosen)), connected=called)
+    sources = frozenset(entry.name for entry in chosen if _is_source(entry))
+    return replace(
+        setup, registry=registry, rules=tuple(_rules(chosen)), connected=called, sources=sources
+    )
+
+
+def _is_source(entry: ConnectorEntry) -> bool:
+    """Say whether the user connected it as a search, so that its answers may name pages to read."""
+    return any(
+        SEARCH in category.lower().replace("-", " ").split() for category in entry.categories
+    )
 
 
 def _rules(chosen: Iterable[ConnectorEntry]) -> Iterable[Rule]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio.to_thread
@@ -192,6 +193,8 @@ class Job:
         )
         for line in left_out:
             self._progress(f"{line}; agree by naming it again: --plugin")
+        if self._order.web is not None:
+            network = replace(network, web=self._order.web)
         if network != before or self._order.hosts:
             await self._store.append(network)
         return network
@@ -230,19 +233,24 @@ class Job:
         except SandboxMissing as error:
             registry = Registry(lock=Digest(""))
             tools_off = one_line(error)
+        roles = await anyio.to_thread.run_sync(self._adapters.roles, plugins)
+        registry = replace(registry, roles=roles)
         for problem in registry.problems:
             self._progress(Note(f"plugin problem: {problem}"))
+        hooks = await anyio.to_thread.run_sync(self._adapters.hooks, plugins, self._progress)
         said = last(events, UserSaid)
         name = self._order.model or (said.model if said else None)
+        model = self._adapters.model(name, self._order.record)
         world = World(
             store=self._store,
-            model=self._adapters.model(name, self._order.record),
+            model=model,
             sandbox=sandbox,
             approver=self._approver,
             blobs=self._blobs,
             clock=self._adapters.clock,
             answers_by=lambda: self._standing.by if self._standing else "user",
             waiting=Listening(WaitingMessages(self._adapters.places.threads, self._store.thread)),
+            model_for=partial(self._adapters.model_for, instead_of=model),
         )
         setup = Setup(
             registry=registry,
@@ -252,6 +260,7 @@ class Job:
             config=self._adapters.plugin_settings(plugins),
             tools_off=tools_off,
             subagents=self._adapters.subagents_at_once(),
+            hooks=hooks,
         )
         return world, setup
 

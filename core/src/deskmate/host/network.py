@@ -81,7 +81,7 @@ def changed_by_user(
     """Return the thread's network with the user's hosts added or replaced, and others taken out."""
     named = {rule.host for rule in allow} | set(forbid)
     kept = [rule for rule in before.rules if rule.by != USER or rule.host not in named]
-    return NetworkSet(rules=(*kept, *allow), secrets=before.secrets)
+    return NetworkSet(rules=(*kept, *allow), secrets=before.secrets, web=before.web)
 
 
 def with_plugins(
@@ -114,7 +114,8 @@ def with_plugins(
             grants = tuple(grant for grant in grants if grant not in fresh)
         rules += wanted
         secrets += grants
-    return NetworkSet(rules=(*mine, *rules), secrets=tuple(secrets)), tuple(left_out)
+    network = NetworkSet(rules=(*mine, *rules), secrets=tuple(secrets), web=before.web)
+    return network, tuple(left_out)
 
 
 def _rules_of(plugin: str, manifest: Manifest) -> Iterator[NetworkRule]:
@@ -157,14 +158,16 @@ def egress_for(
     before: Sequence[Payload] = (),
 ) -> MakeEgress | None:
     """Return what makes a broker for each machine of a thread, None where it may reach nothing."""
-    if not network.rules:
+    if not network.rules and not network.web:
         return None
     from deskmate.connectors.egress.broker import Broker  # noqa: PLC0415
     from deskmate.connectors.egress.budget import Budget  # noqa: PLC0415
     from deskmate.connectors.egress.policy import NetworkPolicy  # noqa: PLC0415
     from deskmate.types.network import NetworkLimits  # noqa: PLC0415
 
-    policy = NetworkPolicy(rules=network.rules, secrets=network.secrets, models=models)
+    policy = NetworkPolicy(
+        rules=network.rules, secrets=network.secrets, models=models, web=network.web
+    )
     budget = Budget(NetworkLimits(), before)
     return lambda record, keeper: Broker(
         policy, outside, record, secrets=values, budget=budget, keeper=keeper

@@ -51,7 +51,7 @@ class RunOrder:
     `plugins`, `grants`, `hosts` and `connectors` are added to what the thread has. `model`: None keeps the thread's last.
     `project`: the thread's project from now on, by id or name; empty: it stays as it is.
     `record`: file that gets the model's answers, for `replay:FILE`. `unattended`: nobody watches; None: somebody does.
-    `queued`: the message that waited and is said now, if `text` is one. `attachments`: uploads that go with the text; `attached`:
+    `web`: whether pages may be read at addresses that stand in the thread, None: as before. `queued`: the message that waited and is said now, if `text` is one. `attachments`: uploads that go with the text; `attached`:
     files that do and are in a folder of the thread's own already, which is the last grant.
     """
 
@@ -63,6 +63,7 @@ class RunOrder:
     apply: ApplyMode = "review"
     record: Path | None = None
     hosts: tuple[NetworkRule, ...] = ()
+    web: bool | None = None
     project: str = ""
     connectors: tuple[str, ...] = ()
     unattended: Unattended | None = None

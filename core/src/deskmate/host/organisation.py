@@ -68,6 +68,11 @@ class Organisation:
         """Return those rules that are allowed."""
         return tuple(rule for rule in rules if _fits(self.hosts, rule.host))
 
+    @property
+    def lets_read_pages(self) -> bool:
+        """Say whether pages may be read at hosts that nobody named beforehand."""
+        return self.hosts is None
+
     def check_connector(self, url: str) -> None:
         """Raise UserError if a connector's server may not be used."""
         _check(self.connectors, url, f"connectors at {url}")

@@ -48,6 +48,9 @@ class _Unasked:
     def asks(self, method: str, *, trusted: bool) -> bool:
         return False
 
+    def place_of(self, address: str) -> str:
+        return ""
+
     async def permit(self, sending: Sending) -> None:
         return None
 

@@ -25,6 +25,7 @@ from deskmate.types.events import (
     EgressAsked,
     Event,
     GrantsSet,
+    HookFinished,
     ModelFailed,
     ModelReplied,
     PluginsSet,
@@ -163,8 +164,9 @@ def _section(event: Event, facts: _Facts, blobs: BlobReader) -> str:
             return _box(event, "ok", _signature(signed))
         case Remembered() as note:
             return _box(event, "line", escaped(f"{note.in_short} {note.text}"))
-        case Compacted() as made:
-            return _box(event, "line", escaped(f"Compacted: {made.in_short}."))
+        case Compacted() | HookFinished() as done:
+            words = f"Compacted: {done.in_short}." if isinstance(done, Compacted) else done.in_short
+            return _box(event, "line", escaped(words)) if words else ""
         case RunFinished(reason=reason, text=text) if reason != "done":
             return _box(event, "attention", f"<b>{_words(reason)}</b> {escaped(text)}")
     line = _line(event, facts)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Set
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence, Set
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from mimetypes import guess_type
 from typing import Any
+from urllib.parse import quote, unquote
 
 import anyio
 import anyio.abc
@@ -14,12 +16,14 @@ from deskmate.agent.asking import one_line
 from deskmate.agent.context import tools_of
 from deskmate.agent.recall import THREAD_TOOLS
 from deskmate.agent.skills import Reading, read_skill
-from deskmate.errors import DeskmateError
+from deskmate.errors import DeskmateError, UserError
 from deskmate.host import Host, RunOrder, RunResult
 from deskmate.host.orders import Unattended
 from deskmate.models.client import NAME, QUIET_S, Call, ClientModel
 from deskmate.ports import Delta, Model, Progress
+from deskmate.protocol.serving import Content, Resource
 from deskmate.types.events import Event, ToolFinished, Validated
+from deskmate.types.files import Deliverable
 from deskmate.types.findings import Finding
 from deskmate.types.ids import ThreadId, ToolUseId, new_tool_use_id
 from deskmate.types.limits import Limits
@@ -31,6 +35,10 @@ CLOSING_S = 60.0
 """How long the last checks may take when the program has gone."""
 _LIMITS = Limits(max_turns=100_000, max_calls=100_000, max_repairs=50)
 _FINDINGS = 40
+SKILL_URI, RESULT_URI = "skill:///", "result:///"
+MARKDOWN = "text/markdown"
+RESULT_BYTES = 16 << 20
+"""The largest result that is handed over the protocol; a larger one is taken from the review."""
 _INSTRUCTIONS = (
     "These tools work on copies of the user's folders in a virtual machine; paths begin with a folder's name. Nothing is "
     f"written to the folders themselves: call {FINISH} when the work is done, and the user decides what is."
@@ -48,10 +56,11 @@ _FINISH = ToolSpec(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a call gave."""
+    """What a call gave. `pictures`: what the program's model is to look at."""
 
     text: str
     is_error: bool = False
+    pictures: Sequence[Content] = ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -95,6 +104,7 @@ class ToolService:
         self._over.set()
         self._settled = anyio.Event()
         self._findings: tuple[Finding, ...] = ()
+        self._results: dict[str, Deliverable] = {}
         self._ended = Answer(text="Nothing was called, so there is nothing to hand over.")
         model.refused = self._refuse
         self.thread = thread
@@ -118,6 +128,45 @@ class ToolService:
     def skill(self, name: str, arguments: str) -> str:
         """Return a skill's text. Raises ToolInputError if there is none of this name."""
         return read_skill(self._registry, name, arguments, Reading(thread=self.thread or ""))
+
+    def resources(self) -> Sequence[Resource]:
+        """Return the skills' texts, and the files that the last run presented and its checks let pass."""
+        skills = [
+            Resource(
+                uri=f"{SKILL_URI}{quote(skill.name, safe='')}",
+                name=skill.name,
+                description=skill.description,
+                media=MARKDOWN,
+            )
+            for skill in self._registry.skills
+        ]
+        files = [
+            Resource(
+                uri=f"{RESULT_URI}{quote(path)}",
+                name=path.rpartition("/")[2],
+                title=result.title,
+                description=f"A result that waits for the user's review: {path}",
+                media=guess_type(path)[0] or "",
+            )
+            for path, result in self._results.items()
+        ]
+        return (*skills, *files)
+
+    async def resource(self, uri: str) -> Content:
+        """Return a skill's text, or the bytes of a result. Raises UserError, ToolInputError."""
+        if uri.startswith(SKILL_URI):
+            return Content(media=MARKDOWN, text=self.skill(unquote(uri[len(SKILL_URI) :]), ""))
+        path = unquote(uri[len(RESULT_URI) :]) if uri.startswith(RESULT_URI) else ""
+        if path not in self._results or self.thread is None:
+            raise UserError(f"There is no resource {uri[:200]!r}.")
+        data = await self._host.changed_file(self.thread, path, RESULT_BYTES)
+        media = guess_type(path)[0] or ""
+        if media.startswith("text/") or media == "application/json":
+            try:
+                return Content(media=media, text=data.decode())
+            except UnicodeDecodeError:
+                pass
+        return Content(media=media or "application/octet-stream", data=data)
 
     async def call(self, tool: str, arguments: Mapping[str, Any], told: Progress) -> Answer:
         """Make one call and return its answer; what cannot be done is an answer as well."""
@@ -198,6 +247,8 @@ class ToolService:
             )
             return
         self._ended = _summary(result)
+        if result.reason == "done":
+            self._results = {item.path: item for item in result.deliverables}
 
     def _observe(self, item: Event | Delta) -> None:
         if isinstance(item, Delta):
@@ -205,8 +256,13 @@ class ToolService:
                 waiting.told(item.text)
             return
         match item.payload:
-            case ToolFinished(tool_use_id=use, text=text, outcome=outcome) if use in self._waiting:
-                self._waiting[use].settle(Answer(text=text, is_error=outcome != "ok"))
+            case ToolFinished(tool_use_id=use) as done if use in self._waiting:
+                shown = tuple(
+                    Content(media=picture.media, data=self._host.picture(picture))
+                    for picture in done.pictures
+                )
+                failed = done.outcome != "ok"
+                self._waiting[use].settle(Answer(text=done.text, is_error=failed, pictures=shown))
             case Validated(findings=findings):
                 self._findings = findings
 

@@ -30,7 +30,10 @@ async def way_out_of(
     for rule in network.rules:
         if rule not in allowed:
             progress(Note(f"your organisation does not allow requests to {rule.host}"))
-    if not allowed:
+    if network.web and not adapters.organisation().lets_read_pages:
+        progress(Note("your organisation does not allow pages of the web"))
+        network = replace(network, web=False)
+    if not allowed and not network.web:
         return None
     vault = await anyio.to_thread.run_sync(adapters.vault)
     values: dict[tuple[str, str], str] = {}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import hmac
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
@@ -42,6 +44,31 @@ class Answered(Protocol):
     def is_error(self) -> bool:
         """Say whether the call failed."""
 
+    @property
+    def pictures(self) -> Sequence[Content]:
+        """What a model is to look at beside the text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """Something to be read. `media`: its type, "" where that is not known. `size`: in bytes, None where that is not known."""
+
+    uri: str
+    name: str
+    title: str = ""
+    description: str = ""
+    media: str = ""
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What a resource holds: a text, or bytes."""
+
+    media: str
+    text: str | None = None
+    data: bytes = b""
+
 
 class Offer(Protocol):
     """What is offered."""
@@ -59,6 +86,12 @@ class Offer(Protocol):
     def skill(self, name: str, arguments: str) -> str:
         """Return a skill's text. Raises DeskmateError."""
 
+    def resources(self) -> Sequence[Resource]:
+        """Return what can be read now."""
+
+    async def resource(self, uri: str) -> Content:
+        """Return what a resource holds. Raises DeskmateError."""
+
     async def call(self, tool: str, arguments: Mapping[str, Any], told: Progress) -> Answered:
         """Make one call."""
 
@@ -74,8 +107,11 @@ def make_server(offer: Offer, version: str) -> Server[Any]:
 
     async def call_tool(ctx: ServerRequestContext[Any], params: Any) -> types.CallToolResult:
         answer = await _called(offer, ctx, params.name, params.arguments or {})
-        text = types.TextContent(type="text", text=answer.text)
-        return types.CallToolResult(content=[text], is_error=answer.is_error)
+        content: list[types.ContentBlock] = [types.TextContent(type="text", text=answer.text)]
+        for shown in answer.pictures:
+            data = base64.b64encode(shown.data).decode()
+            content.append(types.ImageContent(type="image", data=data, mime_type=shown.media))
+        return types.CallToolResult(content=content, is_error=answer.is_error)
 
     async def list_prompts(ctx: Any, params: Any) -> types.ListPromptsResult:
         return types.ListPromptsResult(prompts=[_prompt(skill) for skill in offer.skills()])
@@ -88,6 +124,16 @@ def make_server(offer: Offer, version: str) -> Server[Any]:
         block = types.TextContent(type="text", text=text)
         return types.GetPromptResult(messages=[types.PromptMessage(role="user", content=block)])
 
+    async def list_resources(ctx: Any, params: Any) -> types.ListResourcesResult:
+        return types.ListResourcesResult(resources=[_resource(one) for one in offer.resources()])
+
+    async def read_resource(ctx: Any, params: Any) -> types.ReadResourceResult:
+        try:
+            found = await offer.resource(str(params.uri))
+        except DeskmateError as error:
+            raise MCPError(types.INVALID_PARAMS, error.message) from error
+        return types.ReadResourceResult(contents=[_contents(str(params.uri), found)])
+
     return Server(
         "deskmate",
         version=version,
@@ -97,6 +143,8 @@ def make_server(offer: Offer, version: str) -> Server[Any]:
         on_call_tool=call_tool,
         on_list_prompts=list_prompts,
         on_get_prompt=get_prompt,
+        on_list_resources=list_resources,
+        on_read_resource=read_resource,
     )
 
 
@@ -150,6 +198,29 @@ def _prompt(skill: SkillSpec) -> Any:
         name=_SKILL_ARGUMENTS, description="What the skill is to be used for.", required=False
     )
     return types.Prompt(name=skill.name, description=skill.description, arguments=[argument])
+
+
+def _resource(resource: Resource) -> Any:
+    import mcp_types as types  # noqa: PLC0415
+
+    return types.Resource(
+        uri=resource.uri,
+        name=resource.name,
+        title=resource.title or None,
+        description=resource.description or None,
+        mime_type=resource.media or None,
+        size=resource.size,
+    )
+
+
+def _contents(uri: str, content: Content) -> Any:
+    import mcp_types as types  # noqa: PLC0415
+
+    media = content.media or None
+    if content.text is not None:
+        return types.TextResourceContents(uri=uri, mime_type=media, text=content.text)
+    data = base64.b64encode(content.data).decode()
+    return types.BlobResourceContents(uri=uri, mime_type=media, blob=data)
 
 
 async def serve_stdio(server: Server[Any]) -> None:

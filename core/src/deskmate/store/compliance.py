@@ -55,6 +55,8 @@ _ACTIVITIES: Mapping[str, tuple[str, str]] = {
     "EgressEnded": ("network_request_ended", SYSTEM),
     "SubagentStarted": ("subagent_started", AGENT),
     "SubagentDid": ("subagent_activity", AGENT),
+    "HookStarted": ("hook_started", SYSTEM),
+    "HookFinished": ("hook_finished", SYSTEM),
 }
 _FACTS: Mapping[str, tuple[str, ...]] = {
     "ThreadForked": ("parent", "seq"),
@@ -96,6 +98,8 @@ _FACTS: Mapping[str, tuple[str, ...]] = {
     "EgressEnded": ("request", "status", "sent", "received"),
     "SubagentStarted": ("child", "tool_use_id", "manifest", "files", "limits"),
     "SubagentDid": ("child", "kind"),
+    "HookStarted": ("key", "hook", "plugin", "event", "at", "command", "approved"),
+    "HookFinished": ("key", "hook", "plugin", "event", "at", "outcome", "exit_code", "refused", "wrote"),
 }  # fmt: skip
 """Kind → fields that say what happened and nothing of what was said, read or written."""
 

@@ -20,6 +20,8 @@ from deskmate.types.events import (
     EgressAsked,
     EgressEnded,
     Event,
+    HookFinished,
+    HookStarted,
     ModelAsked,
     ModelFailed,
     ModelReplied,
@@ -99,6 +101,8 @@ def _intent_of(payload: Any) -> tuple[type, object] | None:
             return ModelAsked, key
         case ApplyFinished(plan=key):
             return ApplyStarted, key
+        case HookFinished(key=key):
+            return HookStarted, key
     return None
 
 
@@ -109,7 +113,7 @@ def check_intents(events: Sequence[Event]) -> Iterator[str]:
     for event in events:
         payload = event.payload
         match payload:
-            case ModelAsked(turn=key) | ApplyStarted(plan=key):
+            case ModelAsked(turn=key) | ApplyStarted(plan=key) | HookStarted(key=key):
                 open_[type(payload), key] += 1
             case ToolStarted(tool_use_id=use):
                 started.add(use)

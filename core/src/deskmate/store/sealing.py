@@ -35,12 +35,13 @@ _TEXTS: Mapping[str, tuple[str, ...]] = {
     "EgressAsked": ("path", "why"),
     "EgressEnded": ("why",),
     "SubagentStarted": ("title", "task"),
+    "HookFinished": ("text", "context", "notice"),
 }
 """Kind → fields whose text is personal. Digests of arguments are, too: few arguments can be tried out."""
 _LEFT_OUT: Mapping[str, tuple[str, ...]] = {
     "MemoryTold": ("notes",),
     "ApprovalAsked": ("shown",),
-    "ToolFinished": ("evidence", "deliverables", "full", "pictures"),
+    "ToolFinished": ("evidence", "deliverables", "full", "pictures", "kept"),
     "ConnectorAsked": ("question",),
     "ChangesStaged": ("refused", "deliverables"),
     "Validated": ("findings",),

@@ -188,7 +188,7 @@ def needed_blobs(records: Iterable[Mapping[str, Any]], blobs: BlobReader) -> dic
     """Return every blob that the log needs → what needs it: lists of files, and the files in them."""
     needed: dict[Digest, str] = {}
     for record in map(inside, records):
-        for digest in _pictures(record):
+        for digest in _shown(record):
             needed.setdefault(digest, f"event {record['seq']}")
         field = BLOB_FIELDS.get(record["kind"], "")
         digest = record["payload"].get(field)
@@ -201,12 +201,13 @@ def needed_blobs(records: Iterable[Mapping[str, Any]], blobs: BlobReader) -> dic
     return needed
 
 
-def _pictures(record: Mapping[str, Any]) -> Iterator[Digest]:
-    """Yield the pictures that a result showed to the model."""
-    shown = record["payload"].get("pictures", ()) if record["kind"] == "ToolFinished" else ()
-    for picture in shown if isinstance(shown, list) else ():
-        if isinstance(picture, dict) and isinstance(digest := picture.get("sha256"), str):
-            yield Digest(digest)
+def _shown(record: Mapping[str, Any]) -> Iterator[Digest]:
+    """Yield the pictures that a result showed to the model, and the files that came with it."""
+    payload = record["payload"] if record["kind"] == "ToolFinished" else {}
+    for rows in (payload.get("pictures"), payload.get("kept")):
+        for row in rows if isinstance(rows, list) else ():
+            if isinstance(row, dict) and isinstance(digest := row.get("sha256"), str):
+                yield Digest(digest)
 
 
 def _listed(digest: Digest, blobs: BlobReader) -> Iterator[Digest]:

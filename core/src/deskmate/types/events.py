@@ -24,7 +24,8 @@ from deskmate.types.file_events import (
     DeliverableSigned,
     Validated,
 )
-from deskmate.types.files import ApplyMode, Deliverable, Evidence
+from deskmate.types.files import ApplyMode, Deliverable, Evidence, KeptFile
+from deskmate.types.hook_events import HookFinished, HookStarted
 from deskmate.types.ids import Digest, RunId, ToolUseId
 from deskmate.types.limits import Limits, Usage
 from deskmate.types.messages import Block, Picture
@@ -69,6 +70,8 @@ __all__ = [
     "Event",
     "FinishReason",
     "GrantsSet",
+    "HookFinished",
+    "HookStarted",
     "KindsSeen",
     "MemoryTold",
     "ModelAsked",
@@ -265,6 +268,7 @@ class ToolFinished:
     `synthetic`: made by the host, because the call never ran or its answer was lost.
     `full`: blob with the whole text where it was cut. `untrusted`: others may have written it. `private`:
     it holds the user's data from elsewhere than the granted folders. `pictures`: what the model was shown beside it.
+    `kept`: files that came with it, which the host keeps.
     """
 
     tool_use_id: ToolUseId
@@ -279,6 +283,7 @@ class ToolFinished:
     untrusted: bool = False
     private: bool = False
     pictures: tuple[Picture, ...] = ()
+    kept: tuple[KeptFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -377,6 +382,8 @@ Payload = (
     | EgressEnded
     | SubagentStarted
     | SubagentDid
+    | HookStarted
+    | HookFinished
 )
 
 KINDS: Mapping[str, type[Any]] = {cls.__name__: cls for cls in Payload.__args__}

@@ -99,6 +99,16 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeptFile:
+    """A file that came in a connector's answer, as the host keeps it. `media`: as its first bytes say, "" where they say nothing."""
+
+    name: str
+    size: int
+    sha256: Digest
+    media: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """A statement of a deliverable that points to evidence. `text`: the words in the deliverable.
 

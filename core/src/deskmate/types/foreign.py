@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from deskmate.types.hooks import RUN_EVENTS, TIMEOUT_S
+
 Severity = Literal["error", "warning", "note"]
 SkillKind = Literal["skill", "command"]
 ForeignKind = Literal["claude-plugin", "agent-skills"]
@@ -48,7 +50,7 @@ class ForeignSkill:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentProfile:
-    """A sub-agent: whom the text in `path` describes. Kept and listed."""
+    """A sub-agent's role: whom the text in `path` describes. `tools`: as its author names them."""
 
     name: str
     path: str
@@ -60,7 +62,11 @@ class AgentProfile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForeignHook:
-    """Something that the plugin wants done at a moment. Kept, off. `moment`: in our words, "" if there is none."""
+    """Something that the plugin wants done at a moment. Kept, off. `moment`: in our words, "" if there is none.
+
+    `does`: as it is listed. `command`, `arguments`: the whole of it, where it is a command; None: a shell runs it. `condition`:
+    narrows it to some tool uses. `waits`: what it answers decides.
+    """
 
     event: str
     matcher: str
@@ -68,6 +74,34 @@ class ForeignHook:
     does: str
     path: str
     moment: str = ""
+    command: str = ""
+    arguments: tuple[str, ...] | None = None
+    condition: str = ""
+    timeout_s: int = TIMEOUT_S
+    waits: bool = True
+
+    @property
+    def whole(self) -> str:
+        """The command as people read it."""
+        return " ".join((self.command, *(self.arguments or ())))
+
+    @property
+    def runs(self) -> bool:
+        """Say whether it can run here, once it is approved."""
+        return not self.why_not
+
+    @property
+    def why_not(self) -> str:
+        """Why it cannot run here, "" if it can."""
+        if self.event not in RUN_EVENTS:
+            return "there is no such moment here"
+        if self.kind != "command":
+            return "only commands are"
+        if not self.command:
+            return "its command is not known; read the plugin anew: deskmate plugin update"
+        if self.arguments is None and "${user_config." in self.command:
+            return "a setting in a shell's command could be a command itself"
+        return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -135,6 +135,23 @@ class SkillSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RoleSpec:
+    """A sub-agent's role, as a plugin in another format describes it. Untrusted text; only the host says so, never a guest.
+
+    `tools`: the only ones that it may use, by our names; None: all that sub-agents have. `without`: those that it may not. `model`:
+    the one that its author had in mind.
+    """
+
+    plugin: str
+    name: str
+    description: str
+    text: str
+    tools: tuple[str, ...] | None = None
+    without: tuple[str, ...] = ()
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RuleSpec:
     """An output validator. `roles`: deliverable roles it looks at, empty for all."""
 
@@ -150,7 +167,7 @@ class Registry:
     """All that one set of plugins brings, in the order that the model sees. Untrusted text.
 
     `lock`: digest of the set it was made from. `code`: of all that runs beside it, Deskmate's own guest
-    code and the image too; None where nothing runs. The host says it, never the guest.
+    code and the image too; None where nothing runs. The host says it, never the guest, and so with `roles`.
     """
 
     lock: Digest
@@ -160,6 +177,7 @@ class Registry:
     rules: tuple[RuleSpec, ...] = ()
     problems: tuple[str, ...] = ()
     code: Digest | None = None
+    roles: tuple[RoleSpec, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ class SubagentStarted:
     """Intent: a sub-agent is about to work. `child`: its name, unique in the thread, such as `s1`.
 
     `task`: what it is to find out. `manifest`: blob with the entries of the files that it may read, as the thread had
-    them then. `limits`: its share of what is left of the run, reserved until it ends.
+    them then. `limits`: its share of what is left of the run, reserved until it ends. `role`: of a plugin, whose text it is told.
     """
 
     child: str
@@ -25,6 +25,7 @@ class SubagentStarted:
     manifest: Digest
     files: int
     limits: Limits = field(default_factory=Limits)
+    role: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

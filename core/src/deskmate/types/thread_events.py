@@ -116,11 +116,12 @@ class PolicySet:
 class NetworkSet:
     """What the thread may reach from now on, as the user agreed; everything else is refused.
 
-    Byte budgets begin anew with it.
+    Byte budgets begin anew with it. `web`: pages may be read at addresses that stand in the user's words or in what a source answered.
     """
 
     rules: tuple[NetworkRule, ...]
     secrets: tuple[SecretGrant, ...] = ()
+    web: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

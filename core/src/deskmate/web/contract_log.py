@@ -47,6 +47,16 @@ class File:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A file that came in a connector's answer. `media`: of a picture that may be shown, else empty."""
+
+    name: str
+    size: int
+    sha256: str
+    media: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
     """The user asked for something. `queued`: the message that had waited for it, if one did."""
 
@@ -86,6 +96,7 @@ class Finished:
     cut: bool
     files: tuple[File, ...]
     wrote: bool
+    kept: tuple[Kept, ...] = ()
     kind: Literal["finished"] = "finished"
 
 

@@ -15,10 +15,12 @@ from starlette.routing import Route
 
 from deskmate.errors import UserError
 from deskmate.host import viewing
+from deskmate.types.events import ToolFinished
 from deskmate.web import contract as page
 from deskmate.web.bodies import answer
 from deskmate.web.desk import Desk
 from deskmate.web.routes_threads import ThreadRoutes
+from deskmate.web.views import PICTURES
 
 if TYPE_CHECKING:
     from deskmate.ports import Blobs, Sandbox
@@ -42,6 +44,7 @@ class FileRoutes:
             Route(f"{changes}/file", self.file, methods=["GET"]),
             Route(f"{changes}/pages", self.pages, methods=["GET"]),
             Route("/api/threads/{thread}/record", self.record, methods=["GET"]),
+            Route("/api/threads/{thread}/kept", self.kept, methods=["GET"]),
         ]
 
     async def file(self, request: Request) -> Response:
@@ -60,6 +63,32 @@ class FileRoutes:
                 "content-disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",
                 "content-length": str(version.size),
             },
+        )
+
+    async def kept(self, request: Request) -> Response:
+        """A file that came in a connector's answer: a picture to look at, anything to take away."""
+        from deskmate.store.thread import open_thread  # noqa: PLC0415
+
+        thread, blobs = self._threads.named(request), self.parts()[1]
+        wanted = request.query_params.get("sha256", "")
+        async with open_thread(self._desk.places.threads, thread, write=False) as store:
+            events = await store.events()
+        files = (
+            file
+            for event in events
+            if isinstance(event.payload, ToolFinished)
+            for file in event.payload.kept
+        )
+        found = next((file for file in files if file.sha256 == wanted), None)
+        if found is None:
+            raise HTTPException(404, "There is no such file in this thread.")
+        shows = found.media in PICTURES and "look" in request.query_params
+        return Response(
+            await anyio.to_thread.run_sync(blobs.read, found.sha256),
+            media_type=found.media if shows else "application/octet-stream",
+            headers={}
+            if shows
+            else {"content-disposition": f'attachment; filename="{found.name}"'},
         )
 
     async def pages(self, request: Request) -> Response:

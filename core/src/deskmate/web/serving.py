@@ -8,7 +8,7 @@ import re
 import signal
 import socket
 import webbrowser
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -168,6 +168,14 @@ async def _end_when_told(server: uvicorn.Server, wake: Callable[[], None]) -> No
             wake()  # open streams end by themselves
 
 
+async def guarded(work: Callable[[], Awaitable[None]]) -> None:
+    """Do work for the page; a defect in it ends neither the page nor the runs."""
+    try:
+        await work()
+    except Exception:
+        LOG.exception("Work for the page broke off.")
+
+
 async def serve(host: Host, places: Places, own: socket.socket, door: Door, ready: Tell) -> None:
     """Serve the page until the process is told to end; `ready` gets the address when it answers.
 
@@ -183,7 +191,12 @@ async def serve(host: Host, places: Places, own: socket.socket, door: Door, read
     await anyio.to_thread.run_sync(door.remember, port)
     async with running(host, places, desk) as runs, anyio.create_task_group() as tasks:
         at_work = TablesAtWork(host.tables(), tasks)
-        desk.open(runs, ByHand(host, places, runs, tasks), at_work, Connecting(places, tasks))
+        desk.open(
+            runs,
+            ByHand(host, places, runs, tasks),
+            at_work,
+            Connecting(places, tasks, guard=guarded),
+        )
         tasks.start_soon(desk.hub.flush_often)
         tasks.start_soon(desk.keep_list)
         tasks.start_soon(keep_schedules, host, places, runs, LOG.info)

@@ -19,6 +19,7 @@ from deskmate.web import contract as page
 TEXT_LIMIT = 4_000
 """Characters of a tool's result that travel with the thread; the record has all of them."""
 ARGUMENT_LIMIT = 300
+PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 HIDDEN = frozenset(
     {
         "ThreadCreated",
@@ -42,6 +43,7 @@ HIDDEN = frozenset(
         "ThreadRenamed",
         "ProjectSet",
         "RunResumed",
+        "HookStarted",
     }
 )
 """Kinds that have no entry of their own: the record needs them, or the thread's head shows them."""
@@ -184,6 +186,9 @@ def _plain(payload: log.Payload) -> page.Body | None:
             return page.Ended(reason=reason, text=text)
         case log.ConnectorAsked(question=question):
             return page.Noted(text=question.text, level="attention")
+        case log.HookFinished(in_short=told, outcome=outcome) if told:
+            level: Literal["quiet", "attention"] = "quiet" if outcome == "ok" else "attention"
+            return page.Noted(text=one_line(told, 500), level=level)
     return _noted(payload)
 
 
@@ -221,6 +226,15 @@ def _finished(result: log.ToolFinished) -> page.Finished:
         cut=len(result.text) > TEXT_LIMIT or result.full is not None,
         files=_files(result.deliverables),
         wrote=result.wrote,
+        kept=tuple(
+            page.Kept(
+                name=file.name,
+                size=file.size,
+                sha256=file.sha256,
+                media=file.media if file.media in PICTURES else "",
+            )
+            for file in result.kept
+        ),
     )
 
 

@@ -6,6 +6,7 @@ from deskmate.plugin import PluginContext, Prompt, Tool, hookimpl
 from deskmate_guest.workspace.commands import python, shell
 from deskmate_guest.workspace.files import edit, read, write
 from deskmate_guest.workspace.finding import glob, grep
+from deskmate_guest.workspace.hooks import hook
 from deskmate_guest.workspace.telling import ask, plan, present
 
 
@@ -18,7 +19,7 @@ def deskmate_prompts(context: PluginContext) -> list[Prompt]:
 
 @hookimpl
 def deskmate_tools(context: PluginContext) -> list[Tool]:
-    """Bring the ten tools that every thread has."""
+    """Bring the ten tools that every thread has, and the one that runs approved hooks."""
     return [
         Tool(function=shell, risk="write", timeout_s=660),
         Tool(function=python, risk="write", timeout_s=600),
@@ -30,4 +31,5 @@ def deskmate_tools(context: PluginContext) -> list[Tool]:
         Tool(function=plan, reads=()),
         Tool(function=ask, reads=()),
         Tool(function=present, reads=()),
+        Tool(function=hook, risk="write", timeout_s=150, reads=(), offered=()),
     ]

@@ -40,7 +40,7 @@ def shell(command: str, context: ToolContext, timeout_s: int = 120) -> dict[str,
     with subprocess.Popen(
         ["/bin/bash", "-c", command],
         cwd=context.workspace,
-        env=_environment(context),
+        env=environment_of(context),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -50,7 +50,7 @@ def shell(command: str, context: ToolContext, timeout_s: int = 120) -> dict[str,
         return _follow(process.pid, process.stdout.fileno(), timeout_s, context, process.wait)
 
 
-def _environment(context: ToolContext) -> dict[str, str]:
+def environment_of(context: ToolContext) -> dict[str, str]:
     """Return the shell's: what pip installs for the agent is on its path."""
     path = f"{context.home}/.local/bin:{os.environ.get('PATH', '/usr/bin:/bin')}"
     home = {"HOME": str(context.home), "PATH": path}

@@ -29,7 +29,7 @@ from deskmate.connectors.egress.resolving import resolve
 from deskmate.connectors.redaction import Redactor
 from deskmate.errors import ToolDenied
 from deskmate.ports import Gatekeeper
-from deskmate.types.network import READING, Sending
+from deskmate.types.network import READING, NetworkRule, Sending
 
 if TYPE_CHECKING:
     import h11
@@ -44,6 +44,9 @@ BROKEN = (
 """What a stream raises when its other side is gone or late."""
 SHOWN_BYTES = 256 << 10
 """The largest body that a person can be asked about."""
+PAGE_HEADERS = [(b"user-agent", b"deskmate"), (b"accept", b"*/*")]
+"""With which a page is read, whatever the guest sent."""
+_BODY = frozenset((b"content-length", b"transfer-encoding"))
 UNSEEN = frozenset((b"host", b"connection", b"proxy-connection", b"accept-encoding"))
 """Headers that the guest sends and that do not go out."""
 
@@ -58,6 +61,18 @@ class Desk:
     records: Records
     values: dict[tuple[str, str], str] = field(default_factory=dict)
     keeper: Gatekeeper | None = None
+
+    def verdict(self, target: Target, method: str) -> Verdict:
+        """Return what the rules say; a page that none allows may be read where its address stands in the thread."""
+        found = self.policy.check(target, method)
+        if found.allowed or self.keeper is None or not self.policy.may_be_page(target, method):
+            return found
+        place = self.keeper.place_of(f"https://{target.host}{target.path}")
+        if not place:
+            why = f"this address stands neither in the user's words nor in what a source answered, and {target.host} is not allowed"
+            return Verdict(allowed=False, why=why)
+        rule = NetworkRule(host=target.host, methods=READING, by=place, trusted=True)
+        return Verdict(allowed=True, why=f"its address stands in {place}", rule=rule, page=True)
 
     def secrets_for(self, host: str) -> Secrets:
         """Return the secrets that may go to a host."""
@@ -184,12 +199,14 @@ class Exchange:
         self, request: h11.Request, target: Target, method: str
     ) -> tuple[Verdict, Outgoing, int]:
         desk = self._desk
-        verdict = desk.policy.check(target, method)
+        verdict = desk.verdict(target, method)
         if not verdict.allowed or verdict.rule is None:
             raise ToolDenied(verdict.why)
         given = [(bytes(name), bytes(value)) for name, value in request.headers]
         credentials = verdict.rule.credentials
         check_request(given, target, credentials=credentials)
+        if verdict.page:  # a header could carry out what the address cannot
+            given = [(name, value) for name, value in given if name.lower() in _BODY] + PAGE_HEADERS
         length = next((int(value) for name, value in given if name.lower() == b"content-length"), 0)
         chunked = any(name.lower() == b"transfer-encoding" for name, _ in given)
         if method in READING and (length or chunked):

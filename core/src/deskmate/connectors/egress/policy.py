@@ -7,25 +7,30 @@ from dataclasses import dataclass, field
 
 from deskmate.connectors.egress.address import PORTS, Target
 from deskmate.connectors.egress.refused import why_refused
-from deskmate.types.network import TUNNEL, WRITING, NetworkRule, SecretGrant
+from deskmate.types.network import READING, TUNNEL, WRITING, NetworkRule, SecretGrant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """Whether a request may go, and why: by whose rule, or what is against it."""
+    """Whether a request may go, and why: by whose rule, or what is against it. `page`: with none of the guest's own headers."""
 
     allowed: bool
     why: str
     rule: NetworkRule | None = None
+    page: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkPolicy:
-    """The rules of one thread. `models`: hosts that models are reached at, refused like the known ones."""
+    """The rules of one thread. `models`: hosts that models are reached at, refused like the known ones.
+
+    `web`: pages may be read at addresses that stand in the thread.
+    """
 
     rules: tuple[NetworkRule, ...] = ()
     secrets: tuple[SecretGrant, ...] = ()
     models: frozenset[str] = frozenset()
+    web: bool = False
     _by_host: Mapping[str, tuple[NetworkRule, ...]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -48,6 +53,18 @@ class NetworkPolicy:
             if _allows(rule, target, method):
                 return Verdict(allowed=True, why=f"allowed by {rule.by}", rule=rule)
         return Verdict(allowed=False, why=_why_not(rules, target, method))
+
+    def may_be_page(self, target: Target, method: str) -> bool:
+        """Say whether a request that no rule allows may be one for a page, if its address stands somewhere."""
+        usual = target.scheme == "https" and target.port == PORTS["https"]
+        known = target.host in self._by_host  # what the user or a plugin said of the host holds
+        return (
+            self.web
+            and usual
+            and method in READING
+            and not known
+            and not why_refused(target.host, (method,), self.models)
+        )
 
     def is_opaque(self, host: str) -> bool:
         """Say whether connections to the host are tunnelled unseen."""
