@@ -32,10 +32,12 @@ def test_pictures_and_sounds_are_kept_and_named(kind: str) -> None:
         RemoteResult(content=({"type": kind, "mimeType": "image/png", "data": PNG},) * 2)
     )
     (file,) = outcome.kept
-    line = f"[{kind} image/png, 2,008 bytes, kept for the user as {file.name}; you cannot see it]"
+    unseen = "" if kind == "image" else "; you cannot see it"
+    line = f"[{kind} image/png, 2,008 bytes, kept for the user as {file.name}{unseen}]"
     assert outcome.text == f"{line}\n{line}"
     assert (file.name[12:], file.media, file.size) == (".png", "image/png", 2_008)
     assert outcome.held == {file.sha256: base64.b64decode(PNG)}
+    assert [one.sha256 for one in outcome.pictures] == ([file.sha256] if kind == "image" else [])
     assert PNG[:40] not in outcome.text
     assert said({"type": kind, "data": "not base64!"}) == f"[{kind}: not readable, left out]"
 

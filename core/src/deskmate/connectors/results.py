@@ -60,7 +60,7 @@ class _Keeping:
             name=f"{digest[:12]}{ending}", size=len(content), sha256=digest, media=media
         )
         self.files[digest], self.held[digest] = file, content
-        if digest not in {picture.sha256 for picture in self.pictures}:
+        if kind != "audio" and digest not in {picture.sha256 for picture in self.pictures}:
             self._show(content, digest)
         seen = any(picture.sha256 == digest for picture in self.pictures)
         return f"[{about}, kept for the user as {file.name}{'' if seen else '; you cannot see it'}]"
