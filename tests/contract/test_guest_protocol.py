@@ -65,7 +65,7 @@ async def test_the_sdks_client_discovers_lists_and_calls(agent: socket.socket) -
         found = await client.session.discover()
         assert found.supported_versions == ["2026-07-28"]
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
-        assert len(tools) == 11
+        assert len(tools) == 11, "ten for models, and the one that runs hooks"
         assert tools["workspace__read"].annotations.read_only_hint  # type: ignore[union-attr]
         assert not tools["workspace__shell"].annotations.read_only_hint  # type: ignore[union-attr]
         result = await client.call_tool("workspace__shell", {"command": "echo hello"})

@@ -88,7 +88,7 @@ def test_an_enabled_plugin_has_its_skills_in_the_next_turn_and_its_files_in_the_
     assert "is not a file of a skill" in outside
     desk.call("plugin", "hooks", "acme", "--allow", "--yes")
     events = anyio.run(run, "And again")
-    listed, held = [e.payload for e in events if isinstance(e.payload, ToolFinished)][4:]
+    held, listed = [e.payload for e in events if isinstance(e.payload, ToolFinished)][4:]
     assert "pwned" in listed.text, "the hook of the start has run in the machine"
     assert (held.outcome, held.text) == ("denied", "The hook of acme held it back: Not that.")
     hooks = [e.payload for e in events if isinstance(e.payload, HookFinished)]

@@ -250,3 +250,44 @@ def test_adding_it_again_says_what_is_other_than_before(places: Places, folder: 
     said = call(places, "plugin", "add", folder).stdout
     assert said.startswith("Updated acme ")
     assert "Against the one that was there:\n  skill with another text: go\n" in said
+
+
+def test_hooks_are_shown_allowed_and_forbidden_by_the_users_word_alone(
+    places: Places, folder: Path
+) -> None:
+    call(places, "plugin", "add", folder)
+    shown = call(places, "plugin", "hooks", "acme").stdout
+    assert "SessionStart (a thread begins): ${CLAUDE_PLUGIN_ROOT}/pwn.sh (at most 60 s)" in shown
+    assert "They are off." in shown
+
+    def allowed() -> bool:
+        found: bool = json.loads(call(places, "plugin", "hooks", "acme", "--json").stdout)[
+            "allowed"
+        ]
+        return found
+
+    nobody = call(places, "plugin", "hooks", "acme", "--allow")
+    assert isinstance(nobody.exception, DeskmateError)
+    assert not allowed()
+    assert (
+        "inside the virtual machine"
+        in call(places, "plugin", "hooks", "acme", "--allow", "--yes").stdout
+    )
+    assert allowed()
+    assert "You allowed them." in call(places, "plugin", "hooks", "acme").stdout
+    (folder / "pwn.sh").write_text("#!/bin/sh\necho other\n")
+    call(places, "plugin", "add", folder)
+    assert not allowed()
+    assert (
+        "the plugin changed since you allowed them"
+        in call(places, "plugin", "hooks", "acme").stdout
+    )
+    call(places, "plugin", "hooks", "acme", "--allow", "--yes")
+    assert "are off" in call(places, "plugin", "hooks", "acme", "--forbid").stdout
+    assert not allowed()
+    assert not [*folder.parent.rglob("pwned")]
+
+
+def test_a_plugin_of_our_own_format_has_no_such_hooks(places: Places) -> None:
+    refused = call(places, "plugin", "hooks", "workspace")
+    assert isinstance(refused.exception, DeskmateError)
