@@ -35,7 +35,7 @@ def sheets(group: Group, source: str) -> list[dict[str, Any]]:
     common = {"looks": style, "print": "landscape", "header": 0, "freeze": f"A{HEAD + 1}"}
     rates, at = _rates(group)
     return [
-        common | {"name": GROUP, "rows": _group(group, source), "widths": [14, 38, 34, 18, 12]},
+        common | {"name": GROUP, "rows": _group(group, source), "widths": [30, 38, 34, 18, 12]},
         common | {"name": ENTITIES, "rows": _entities(group), "widths": [28, 12, 18, 22, 22, 22, 24, 14]},
         common | {"name": TRANSLATED, "rows": _translated(group, at), "widths": [24, 10, 12, 32, 32, 18, 12, 18, 20, 8]},
         common | {"name": RATES, "rows": rates, "widths": [12, 14, 14, 14, 14]},
