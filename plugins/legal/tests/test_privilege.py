@@ -57,7 +57,7 @@ OWN, LAWYER, OTHER = "Bo Lind <bo@northlight.com>", "J. Hale <j@mail.hale-law.co
     ("sender", "to", "cc", "text", "expected"),
     [
         (OWN, LAWYER, "", "May we cancel?", ("strong signs", ["counsel"])),
-        (LAWYER, OWN, OTHER, "You may.", ("signs, and an outsider", ["counsel"])),
+        (LAWYER, OWN, OTHER, "You may.", ("signs with an outsider", ["counsel"])),
         (OWN, OWN, LAWYER, "Lunch at noon.", ("weak signs", ["counsel"])),
         (OWN, OTHER, "", "Here are the prices.", ("no sign found", [])),
         (OWN, OWN, "", "Privileged & Confidential\n\nThe plan.", ("strong signs", ["marking"])),
@@ -164,6 +164,12 @@ def test_the_log_has_every_file_and_the_gate_misses_none(context: Any, clean_roo
     assert "UNVERIFIED" in next(iter(check_screen(made, clean_room(made)))).message
     nobody = replace(room, config={})
     assert any("cannot be screened again" in f.message for f in check_screen(made, nobody))
+
+
+def test_without_a_folder_the_log_goes_into_the_granted_one(context: Any) -> None:
+    folder(context)
+    made = privilege_screen(context, counsel=["hale-law.com"]).deliverables[0]
+    assert made.path == "files/privilege screen.docx"
 
 
 def test_counsel_that_nobody_named_is_refused(context: Any, clean_room: Any) -> None:

@@ -77,6 +77,9 @@ def write(file: Path, listing: Listing) -> None:
             document.add_paragraph(table.empty)
             continue
         grid = document.add_table(rows=0, cols=len(table.header), style="Table Grid")
+        grid.autofit = False
+        for column, width in zip(grid.columns, table.widths, strict=True):
+            column.width = Inches(width)
         for number, row in enumerate((table.header, *table.rows)):
             cells = grid.add_row().cells
             for cell, text, width in zip(cells, row, table.widths, strict=True):

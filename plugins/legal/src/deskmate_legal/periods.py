@@ -14,7 +14,7 @@ from deskmate_legal.figures import DIGITS, WORDS, Figure, durations, from_words
 
 _EVENT = (
     r"(?P<event>(?:[^,;.()“”\"]|\.(?=\w)|[“”\"](?=\w)){2,140}?)"
-    r"(?=\s*(?:[,;)(“”\"]|\.(?!\w))|\s+(?:unless|shall|will|may|must|if|then|provided|either|whichever|and\s+(?:shall|will|continu\w+|end\w*|expir\w+|remain\w*|terminat\w+|thereafter)|to\s+the\s+(?:other|defaulting))\b|\s*$)"
+    r"(?=\s*(?:[,;)(“”\"]|\.(?!\w))|\s+(?:unless|shall|will|may|must|if|then|provided|either|whichever|whether|and\s+(?:shall|will|continu\w+|end\w*|expir\w+|remain\w*|terminat\w+|thereafter)|to\s+the\s+(?:other|defaulting))\b|\s*$)"
 )
 _AFTER = re.compile(
     r"^[’'s]*\s*(?:(?:immediately|next)\s+)?(?P<way>after|following|from(?:\s+and\s+after)?|since|of|prior\s+to|prior|before|preceding|in\s+advance\s+of)\s+"

@@ -55,7 +55,9 @@ def privilege_screen(
         lawyers, domains = named_in(request)
     found = _files(context, folder)
     base = folder.strip("/").removeprefix("workspace/") if folder else ""
-    result = target or (f"{base}/{OUTPUT}" if base else OUTPUT)
+    # nothing can be written beside the granted folders, so the log goes into the first one
+    place = base or next(iter(found)).rpartition("/")[0].partition("/")[0]
+    result = target or (f"{place}/{OUTPUT}" if place else OUTPUT)
     if not result.lower().endswith(".docx"):
         raise ToolInputError(f"{result}: the result is a Word document; its name ends in .docx.")
     real = context.target(result)
