@@ -249,6 +249,7 @@ def finance() -> None:
     from deskmate_finance.tools.recon import recon_match  # noqa: PLC0415
     from deskmate_finance.tools.sampling import sox_sample  # noqa: PLC0415
     from deskmate_finance.tools.statements import statements_build  # noqa: PLC0415
+    from deskmate_finance.tools.translation import tb_translate  # noqa: PLC0415
     from deskmate_finance.tools.variance import variance_bridge  # noqa: PLC0415
     from deskmate_finance.tools.xbrl import xbrl_facts  # noqa: PLC0415
 
@@ -264,8 +265,12 @@ def finance() -> None:
     valuation = dcf_build(context, "dcf inputs.csv").deliverables[0]
     facts = xbrl_facts(context, "report.xhtml").deliverables[0]
     sample = sox_sample(context, "payment approvals.csv", "weekly", "2025-Q1").deliverables[0]
+    group = tb_translate(
+        context, "group/balances.csv", rates="group/fx rates.csv", currency="EUR"
+    ).deliverables[0]
     for made in (
         facts,
+        group,
         valuation,
         sample,
         recon,
@@ -288,6 +293,7 @@ def finance() -> None:
         (statements, "typed.xlsx", "Balance sheet", "Total assets", "B", 195201, False),
         (bridge, "bridge.xlsx", "Items", "Beta", "D", 14261, False),
         (audit, "audit.xlsx", "Scope", "Model", "D", 25, False),
+        (group, "group trial balance.xlsx", "Rates", "USD", "C", 0.91, False),
         (valuation, "valuation.xlsx", "DCF", "Enterprise value", "B", 2500, True),
         (facts, "xbrl facts.xlsx", "Facts", "ifrs-full:ProfitLoss", "E", 12345, False),
         (sample, "sample.xlsx", "Sample", "1", "C", "PV-2002", False),
@@ -354,6 +360,9 @@ def spoilt_listings() -> None:
 
     from deskmate_documents.opc import without_times  # noqa: PLC0415
     from deskmate_legal.tools.cite import authorities_write  # noqa: PLC0415
+    from deskmate_legal.tools.deadlines import deadlines_write  # noqa: PLC0415
+    from deskmate_legal.tools.preflight import signature_preflight  # noqa: PLC0415
+    from deskmate_legal.tools.privilege import privilege_screen  # noqa: PLC0415
 
     for plugin, original, name in (
         ("legal", "version 2.docx", "redacted.docx"),
@@ -362,8 +371,16 @@ def spoilt_listings() -> None:
         keep(desk(plugin), original, plugin, name)  # nothing was taken out of it
     context = desk("legal")
     listed = authorities_write("brief.txt", context).deliverables[0]
+    days = deadlines_write("order.txt", context, rule="frcp-6", calendar="us-federal")
+    signing = signature_preflight("final.txt", context)
+    screen = privilege_screen(
+        context, "mails", counsel=["hale-law.example"], own_domains=["northlight.example"]
+    )
     for part, path, table, column, text in (
         ("authorities", listed.path, 2, 1, "Marlow v. Denning, 513 U.S. 218"),
+        ("deadlines", days.deliverables[0].path, 0, 2, "2026-03-24"),
+        ("signature check", signing.deliverables[0].path, 1, 2, "look"),
+        ("privilege screen", screen.deliverables[0].path, 0, 7, "no sign found"),
     ):
         file = keep(context, path, "legal", f"{part}.docx")
         document = docx.Document(str(file))

@@ -361,7 +361,8 @@ def test_a_plugin_enabled_in_the_middle_of_a_thread_is_there_at_its_next_turn_an
         for name in (
             *("contract_find", "contract_parse", "contract_compare", "contract_redline"),
             *("memo_write", "nda_triage", "playbook_review", "terms_check"),
-            *("cite_check", "authorities_write", "redact"),
+            *("cite_check", "authorities_write", "redact", "deadline_calc", "deadlines_write"),
+            *("signature_preflight", "privilege_screen"),
         )
     }
     assert "skill__read" in tools

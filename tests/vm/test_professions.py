@@ -383,6 +383,16 @@ file.save("work/failover runbook.docx")
 }
 
 
+CONTRACT = {"path": "work/Northlight - Harbour mutual NDA.docx"}
+ALSO: Mapping[str, tuple[tuple[str, dict[str, Any]], ...]] = {
+    # what a library of the image finds, and three more results with their gates
+    "legal": tuple(
+        (f"legal__{name}", CONTRACT)
+        for name in ("cite_check", "authorities_write", "deadlines_write", "signature_preflight")
+    )
+}
+
+
 async def follow(desk: Desk, folder: Path, plugin: str, script: tuple[Line, ...]) -> RunResult:
     """Run a model's script in a new thread; what passes would be applied at once."""
     host = Host(desk.places, model=ScriptedModel(script))
@@ -466,8 +476,11 @@ async def test_a_result_spoilt_after_its_tool_wrote_it_is_rejected_and_a_sound_o
     assert rule in errors
     assert tree(folder) == before  # not even --apply all writes what was rejected
 
-    sound = await follow(desk, folder, plugin, (((tool, arguments),), "All done."))
+    also = ALSO.get(plugin, ())
+    sound = await follow(desk, folder, plugin, (((tool, arguments), *also), "All done."))
     assert (sound.reason, sound.findings) == ("done", ())
+    calls = desk.events(sound.thread, "ToolFinished")
+    assert [call["outcome"] for call in calls] == ["ok"] * (1 + len(also)), calls
     (verdict,) = desk.events(sound.thread, "Validated")
     assert rule in verdict["rules"]
     assert sound.deliverables

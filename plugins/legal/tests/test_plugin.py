@@ -29,7 +29,7 @@ def test_prompts_fit_their_budget() -> None:
 def test_procedures_call_tools_of_this_plugin_with_their_parameters() -> None:
     tools = {f"legal__{t.name}": t.function for t in deskmate_legal.deskmate_tools(CONTEXT)}
     procedures = list(PACKAGE.glob("skills/*/procedure.toml"))
-    assert len(procedures) == 6
+    assert len(procedures) == 9
     for path in procedures:
         steps = tomllib.loads(path.read_text("utf-8"))["steps"]
         for step in steps:

@@ -8,6 +8,7 @@ from typing import Any
 from deskmate.plugin import PluginContext, Prompt, SkillSource, Tool, Validator, hookimpl
 from deskmate_engineering.tools.adr import adr_check, adr_new
 from deskmate_engineering.tools.bisecting import bisect_run
+from deskmate_engineering.tools.deploy import deploy_gate
 from deskmate_engineering.tools.deps import deps_audit
 from deskmate_engineering.tools.docs import docs_check
 from deskmate_engineering.tools.fix import fix_propose, run_tests
@@ -19,6 +20,7 @@ from deskmate_engineering.tools.scan import secrets_scan
 from deskmate_engineering.tools.standup import standup_from_git
 from deskmate_engineering.validators.adr_rules import adr_sound
 from deskmate_engineering.validators.bisect_rules import bisect_true
+from deskmate_engineering.validators.deploy_rules import deploy_true
 from deskmate_engineering.validators.deps_rules import licences_told, sbom_valid
 from deskmate_engineering.validators.docs_rules import docs_true
 from deskmate_engineering.validators.fix_rules import keeps_tests, patch_applies, proves_tests
@@ -53,6 +55,7 @@ _RULES: tuple[tuple[str, Any, str, str], ...] = (
     ("ENG-ADR-SOUND", adr_sound, "decision", "A decision record has the next number, two options at least, and links that go both ways."),
     ("ENG-HOTSPOTS-TRUE", hotspots_true, "hotspots", "The figures of hotspots are those of the commits."),
     ("ENG-DOCS-TRUE", docs_true, "docs-check", "A check of documentation has what is wrong in the originals, and nothing else."),
+    ("ENG-DEPLOY-TRUE", deploy_true, "deploy-checklist", "A deployment's checklist ticks no box without its record, and leaves none out."),
     ("ENG-NO-SECRETS", no_secrets, "", "No deliverable holds an unmasked key, token or password."),
 )  # fmt: skip
 
@@ -82,6 +85,11 @@ def deskmate_tools(context: PluginContext) -> Iterable[Tool]:
         Tool(function=page_look, risk="write", timeout_s=540, office="always"),
         Tool(function=page_check, risk="write", timeout_s=540, office="always"),
         Tool(function=deps_audit, risk="write", timeout_s=240),
+        Tool(
+            function=deploy_gate,
+            risk="write",
+            reads=("*.csv", "*.tsv", "*.xlsx", "deploy checklist.md"),
+        ),
         Tool(function=bisect_run, risk="write", timeout_s=600),
         Tool(function=adr_new, risk="write"),
         Tool(function=adr_check),

@@ -13,6 +13,7 @@ from deskmate_finance.tools.journal import je_build
 from deskmate_finance.tools.recon import recon_match
 from deskmate_finance.tools.sampling import sox_sample
 from deskmate_finance.tools.statements import statements_build
+from deskmate_finance.tools.translation import tb_translate
 from deskmate_finance.tools.trial_balance import trial_balance_check
 from deskmate_finance.tools.variance import variance_bridge
 from deskmate_finance.tools.xbrl import xbrl_facts
@@ -40,6 +41,7 @@ def deskmate_tools(context: PluginContext) -> Iterable[Tool]:
         Tool(function=trial_balance_check, reads=("{path}",)),
         # these look for their files by name, also for a chart of accounts and a prior period
         Tool(function=statements_build, risk="write", reads=("*.csv", "*.tsv", "*.xlsx", "*.xlsm")),
+        Tool(function=tb_translate, risk="write", reads=("*.csv", "*.tsv", "*.xlsx", "*.xlsm")),
         Tool(
             function=variance_bridge,
             risk="write",

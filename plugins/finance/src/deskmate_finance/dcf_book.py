@@ -98,7 +98,7 @@ def _inputs(made: Inputs) -> Rows:
         if one is None and item == BASE_CAPITAL:
             cell = styled(f"=B{AT[BASE]}*C{AT[CAPITAL]}", "line figure")
             place = "the first year's share of base revenue"
-        rows.append([words(item, "line title"), cell, *[None] * years, words(place, "note")])
+        rows.append([words(item, "line title"), cell, *[None] * years, words(place, "source")])
     for item in YEARLY:
         given = made.yearly[item]
         if len(given) == 1:
@@ -108,7 +108,7 @@ def _inputs(made: Inputs) -> Rows:
             single = None
             of_years = [styled(float(one.value), "input percent") for one in given]
         places = given[0].place if len(given) == 1 else f"{given[0].place} to {given[-1].place}"
-        rows.append([words(item, "line title"), single, *of_years, words(places, "note")])
+        rows.append([words(item, "line title"), single, *of_years, words(places, "source")])
     return rows
 
 

@@ -24,6 +24,7 @@ from deskmate_finance.lines import (
     WORKING,
     of_statement,
 )
+from deskmate_finance.translation import DIFFERENCE
 
 TRIAL, INCOME, BALANCE, CASHFLOW, CHECKS = (
     "Trial balance", "Income statement", "Balance sheet", "Cash flow", "Checks",
@@ -86,6 +87,10 @@ def booked(current: TrialBalance, prior: TrialBalance | None, chart: Chart) -> B
     if prior and prior.currency and current.currency and prior.currency != current.currency:
         raise ToolInputError(
             f"{current.name} is in {current.currency}, {prior.name} in {prior.currency}."
+        )
+    if prior and any(account.code == DIFFERENCE for account in current.accounts):
+        raise ToolInputError(
+            f"{current.name} was translated: there is no cash flow statement of translated balances. Build it without a prior trial balance."
         )
     openings = [a.opening or Decimal() for a in current.accounts]
     if prior is None and current.has_opening and sum(openings, Decimal()):

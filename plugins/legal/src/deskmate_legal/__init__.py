@@ -28,24 +28,33 @@ def deskmate_tools(context: PluginContext) -> Iterable[Tool]:
     """Return the tools for contracts."""
     from deskmate_legal.tools.cite import authorities_write, cite_check  # noqa: PLC0415
     from deskmate_legal.tools.compare import contract_compare  # noqa: PLC0415
+    from deskmate_legal.tools.deadlines import deadline_calc, deadlines_write  # noqa: PLC0415
     from deskmate_legal.tools.find import contract_find  # noqa: PLC0415
     from deskmate_legal.tools.memo import memo_write  # noqa: PLC0415
     from deskmate_legal.tools.nda import nda_triage  # noqa: PLC0415
     from deskmate_legal.tools.parse import contract_parse  # noqa: PLC0415
+    from deskmate_legal.tools.preflight import signature_preflight  # noqa: PLC0415
+    from deskmate_legal.tools.privilege import privilege_screen  # noqa: PLC0415
     from deskmate_legal.tools.redact import redact  # noqa: PLC0415
     from deskmate_legal.tools.redline import contract_redline  # noqa: PLC0415
     from deskmate_legal.tools.review import playbook_review  # noqa: PLC0415
     from deskmate_legal.tools.terms import terms_check  # noqa: PLC0415
 
     reading = (contract_parse, playbook_review, terms_check, nda_triage, cite_check)
-    writing = (contract_redline, memo_write, contract_compare, authorities_write)
+    writing = (
+        contract_redline, memo_write, contract_compare, authorities_write, deadlines_write,
+    )  # fmt: skip
     playbook = ("*playbook*",)
     # what an earlier result beside the contract may be called: it must be seen to be replaced
     results = (
         "* - redline*.docx", "* - memo*.docx", "* - comparison*.docx", "* - authorities*.docx",
+        "* - deadlines*.*", "* - signature check*.docx",
     )  # fmt: skip
     return [
         Tool(function=redact, risk="write", timeout_s=300, reads=("* - redacted*",)),
+        Tool(function=privilege_screen, risk="write", timeout_s=300, reads=("{folder}",)),
+        Tool(function=signature_preflight, risk="write", timeout_s=300, reads=results),
+        Tool(function=deadline_calc, reads=()),
         Tool(function=contract_find, timeout_s=300, reads=("*.docx", "*.pdf", "*.txt")),
         *(Tool(function=function, timeout_s=300, reads=playbook) for function in reading),
         *(
@@ -65,6 +74,9 @@ def deskmate_skills(context: PluginContext) -> Iterable[SkillSource]:
         "terms-check",
         "cite-check",
         "redact",
+        "deadlines",
+        "signature-preflight",
+        "privilege-screen",
     )
     return [SkillSource(folder=context.resources / "skills" / name) for name in names]
 

@@ -29,7 +29,7 @@ _DETERMINERS = frozenset(
     ["the", "any", "each", "such", "its", "their", "all", "a", "an", "every", "no"]
 )
 _REFERENCE = re.compile(
-    r"\b(?P<kind>Sections?|Articles?|Clauses?|Paragraphs?)\s+(?P<number>\d+(?:\.\d+)*(?:\s?\([a-z0-9]{1,4}\))*|[IVXL]+(?:\.[A-Z\d]+)?)"
+    r"\b(?P<kind>Sections?|Articles?|Clauses?|Paragraphs?)\s+(?P<number>\d+(?:\.\d+)*(?:\s?\([a-z0-9]{1,4}\))*|[IVXL]+(?:\.[A-Z\d]+)?(?!\w))"
     r"(?P<after>[^.;\n]{0,60})",
     re.IGNORECASE,
 )

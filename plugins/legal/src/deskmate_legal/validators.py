@@ -11,6 +11,9 @@ from typing import Any
 
 from deskmate.plugin import Deliverable, Finding, ToolError, ValidationContext
 from deskmate_legal.citation_rules import LISTED, RESULTS, TRACED, check_listed, check_traced
+from deskmate_legal.deadline_rule import check_deadlines
+from deskmate_legal.preflight_rule import check_preflight
+from deskmate_legal.privilege_rule import check_screen
 from deskmate_legal.redaction_rule import REDACTED, check_redaction
 
 
@@ -253,5 +256,23 @@ def every_rule() -> Iterator[tuple[str, str, Any, tuple[str, ...]]]:
         "What was redacted is in no part of the file",
         check_redaction,
         ("legal-redacted",),
+    )
+    yield (
+        "LEGAL-DEADLINES-TIE",
+        "Every deadline is counted again and rests on words of the document",
+        check_deadlines,
+        ("deadlines", "deadlines_calendar"),
+    )
+    yield (
+        "LEGAL-SIGN-CHECKED",
+        "A signature check is what the very file gives",
+        check_preflight,
+        ("signature_check",),
+    )
+    yield (
+        "LEGAL-SCREEN-COMPLETE",
+        "A privilege screen has every file, with the signs that it has",
+        check_screen,
+        ("privilege_screen",),
     )
     yield TRACED, "Every citation stands in a source", check_traced, RESULTS

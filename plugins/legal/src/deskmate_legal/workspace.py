@@ -12,7 +12,7 @@ from deskmate_legal.playbook import Playbook, load_playbook
 
 CONTRACT_SUFFIXES = (".docx", ".pdf", ".txt")
 _OUTPUT = re.compile(
-    r" - (?:redline|memo|comparison|authorities|deadlines|privilege screen|redacted)(?: \d+)?\.(?:docx|pdf)$",
+    r" - (?:redline|memo|comparison|authorities|deadlines|signature check|redacted)(?: \d+)?\.(?:docx|pdf)$|^privilege screen(?: \d+)?\.docx$",
     re.IGNORECASE,
 )
 _PLAYBOOK = re.compile(r"playbook", re.IGNORECASE)

@@ -16,6 +16,7 @@ from deskmate_finance.reconciliation_book import TYPED
 from deskmate_finance.sampling_book import INPUTS as SAMPLING_INPUTS
 from deskmate_finance.sampling_book import PLAN_CELLS as SAMPLING_CELLS
 from deskmate_finance.statements import TRIAL
+from deskmate_finance.translation_book import INPUTS as GROUP_INPUTS
 from deskmate_finance.variance_book import INPUTS as BRIDGE_INPUTS
 from deskmate_finance.variance_book import LIMIT_CELLS
 from deskmate_finance.xbrl_book import INPUTS as XBRL_INPUTS
@@ -25,6 +26,7 @@ _KNOWN: Mapping[str, tuple[Inputs, frozenset[str]]] = {
     "statements": ({TRIAL: frozenset((4, 5, 7, 8, 9))}, frozenset()),
     "model_audit": (AUDIT_INPUTS, frozenset()),
     "journal": (JOURNAL_INPUTS, frozenset()),
+    "group_trial_balance": (GROUP_INPUTS, frozenset()),
     "journal_analysis": (ANALYTICS_INPUTS, ANALYTICS_CELLS),
     "close_plan": (CLOSE_INPUTS, CLOSE_CELLS),
     "sox_sample": (SAMPLING_INPUTS, SAMPLING_CELLS),

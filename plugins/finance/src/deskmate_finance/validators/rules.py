@@ -20,6 +20,7 @@ from deskmate_finance.validators.statements import (
     statements_tie,
     trial_balances,
 )
+from deskmate_finance.validators.translation import group_ties
 from deskmate_finance.validators.xbrl import facts_tie
 
 Check = Callable[[Deliverable, ValidationContext], Iterable[Finding]]
@@ -73,7 +74,14 @@ _RULES: tuple[Rule, ...] = (
             "close_plan",
             "journal_analysis",
             "journal",
+            "group_trial_balance",
         ),
+    ),
+    (
+        "FIN-GROUP-TIES",
+        "Each account of a group is translated again at its stated rate, and what is left is in sight.",
+        group_ties,
+        ("group_trial_balance",),
     ),
     (
         "FIN-BRIDGE-TIES",
