@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 CELLS_LIMIT = 600
 TRACE_LIMIT = 60
 DOUBTS_LIMIT = 80
-LINT_SECONDS = 50.0
+LINT_SECONDS = 15.0
+"""Of the whole call: a machine without hardware acceleration needs some seconds for the outline before it."""
+LINT_LEAST_SECONDS = 4.0
 STALE_SHOWN = 40
 FEATURES_SHOWN = 20
 
@@ -54,20 +56,21 @@ def sheet_map(
     from deskmate_documents.xlsx.book import Workbook  # noqa: PLC0415
     from deskmate_documents.xlsx.sheetmap import detail, overview  # noqa: PLC0415
 
+    began = time.monotonic()
     real = workbook_file(path, context)
     book = Workbook(real)
     answer: dict[str, Any] = {"path": context.name_of(real)}
     answer |= detail(book, book.sheet(sheet)) if sheet else overview(book, context.on_progress)
     if lint:
-        answer |= _doubts(book, sheet, context)
+        ends = max(began + LINT_SECONDS, time.monotonic() + LINT_LEAST_SECONDS)
+        answer |= _doubts(book, sheet, context, ends)
     return answer
 
 
-def _doubts(book: Workbook, sheet: str, context: ToolContext) -> dict[str, Any]:
+def _doubts(book: Workbook, sheet: str, context: ToolContext, ends: float) -> dict[str, Any]:
     """Return the doubts of the workbook or of one sheet, and the sheets for which there was no time."""
     from deskmate_documents.xlsx.lint import lint  # noqa: PLC0415
 
-    ends = time.monotonic() + LINT_SECONDS
     looked: dict[str, bool] = {}
 
     def goes_on(name: str) -> bool:
