@@ -234,7 +234,8 @@ def sheet_edit(
             {cells: the same}; all that names cells moves along, later edits name cells as they are then;
             sheet {name, before, widths}; sheet_rename {sheet, name}; sheet_move {sheet, before}; sheet_delete {sheet}, refused
             where something names it; chart_change {sheet, chart (its number in sheet_map), title, series: [{number, name,
-            categories, values}]}; chart {cells (its first cell, or all that it covers), chart: as in sheet_build};
+            categories, values, fill}], type, stacked, look: {legend, x_title, y_title, y_format, y_min, y_max, gap, labels}};
+            chart {cells (its first cell, or all that it covers), chart: as in sheet_build};
             slicer {cells, table or pivot, field, caption};
             name {name, refers_to (null deletes), sheet}; append {table, rows: lists or objects by column};
             rule {cells, rule: {type, operator, formulas, text, colors, points, icons, rank, format: {fill, color,

@@ -17,6 +17,7 @@ CHARACTERS_LIMIT = 60_000
 EDGES_LIMIT = 15_000
 CELLS_LIMIT = 4_000
 SECONDS_A_PAGE = 10.0
+ASTRAY = "its words do not run from left to right as the page is shown; read it with pdf_read"
 TOO_MUCH = "the page has too many characters or lines; read it as text"
 _FIGURE = re.compile(
     r"(?P<open>\()?\s*(?P<sign>[-−–+])?\s*[$€£¥]?\s*(?P<figure>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)\s*(?P<unit>%)?\s*(?P<close>\))?"
@@ -91,6 +92,12 @@ def find_tables(
             yield from (_none(number, STUCK),) if found is None else found
             if number != wanted[-1] and not goes_on(wanted[wanted.index(number) + 1]):
                 return
+
+
+def _runs_astray(page: Any) -> bool:
+    """Say whether most words stand on their side or their head, so that rows would be taken for columns."""
+    astray = sum(c["matrix"][0] <= abs(c["matrix"][1]) for c in page.chars if c["text"].strip())
+    return bool(astray * 2 > len(page.chars))
 
 
 class _Miner:
@@ -173,6 +180,9 @@ def _of_page(page: Any, settings: dict[str, str]) -> Iterator[Table]:
     number = page.page_number
     if len(page.chars) > CHARACTERS_LIMIT or len(page.edges) > EDGES_LIMIT:
         yield _none(number, TOO_MUCH)
+        return
+    if _runs_astray(page):
+        yield _none(number, ASTRAY)
         return
     left, top = page.cropbox[0], page.cropbox[1]
     for count, table in enumerate(page.find_tables(table_settings=settings), 1):
