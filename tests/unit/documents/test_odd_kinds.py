@@ -129,7 +129,7 @@ def test_a_page_that_draws_too_much_is_not_given_to_who_takes_long(
         page.line(edge, 0, edge, 600)
     page.save()
     monkeypatch.setattr(tables, "EDGES_LIMIT", 59)
-    monkeypatch.setattr(tables, "mined", lambda *_: pytest.fail("it was given to pdfminer"))
+    monkeypatch.setattr(tables, "_of_page", lambda *_: pytest.fail("it was given to pdfminer"))
     found = pdf_tables("l.pdf", "1", context).result["tables"]
     assert [t["problem"] for t in found] == [tables.TOO_MUCH]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from deskmate_documents.pdf.writing import unlocked
 CHARACTERS_LIMIT = 60_000
 EDGES_LIMIT = 15_000
 CELLS_LIMIT = 4_000
-SECONDS_A_PAGE = 10.0
+SECONDS_A_PAGE = 15.0
 ASTRAY = "its words do not run from left to right as the page is shown; read it with pdf_read"
 TOO_MUCH = "the page has too many characters or lines; read it as text"
 _FIGURE = re.compile(
@@ -84,11 +84,15 @@ def find_tables(
         ToolInputError: the file cannot be opened.
     """
     settings = {"vertical_strategy": by, "horizontal_strategy": by}
+    import pdfplumber  # noqa: F401, PLC0415 - once, before the child processes that use it
+
     wanted = sorted(set(numbers))
     with unlocked(path, password) as plain:
         if not wanted or not goes_on(wanted[0]):
             return
-        for number, found in each_page(plain, "", wanted, _Miner(plain, settings), SECONDS_A_PAGE):
+        for number, found in each_page(
+            plain, "", wanted, _Miner(plain, wanted, settings), SECONDS_A_PAGE
+        ):
             yield from (_none(number, STUCK),) if found is None else found
             if number != wanted[-1] and not goes_on(wanted[wanted.index(number) + 1]):
                 return
@@ -103,19 +107,20 @@ def _runs_astray(page: Any) -> bool:
 class _Miner:
     """Finds the tables of one page after the other; made before the child process that it works in."""
 
-    def __init__(self, path: Path, settings: dict[str, str]) -> None:
-        """`path`: a file without encryption. `settings`: pdfplumber's."""
+    def __init__(self, path: Path, numbers: Sequence[int], settings: dict[str, str]) -> None:
+        """`path`: a file without encryption. `numbers`: ascending. `settings`: pdfplumber's."""
         self._path, self._settings = path, settings
+        self._pages = mined(path, numbers)
 
     def __call__(self, document: Any, number: int) -> list[Table]:
         """Return the tables of a page. What draws too much is not given to pdfminer, which takes a minute over it."""
         if _draws_too_much(document, number):
             return [_none(number, TOO_MUCH)]
-        found: list[Table] = []
-        for page in mined(self._path, [number]):
-            with readable(self._path):
-                found += _of_page(page, self._settings)
-        return found
+        for page in self._pages:
+            if page.page_number == number:
+                with readable(self._path):
+                    return list(_of_page(page, self._settings))
+        return []
 
 
 def _draws_too_much(document: Any, number: int) -> bool:
