@@ -202,6 +202,8 @@ def _slides(file: Path) -> Content:
                 for row in table.iterfind(f"{_A}tr")
             )
             grids.append(Grid(rows=rows, where=f"slide {number}, table"))
+        for diagram in package.related(part, "diagramData"):
+            lines += _slide_lines(package.parse(diagram), f"slide {number}, diagram")
         for notes in package.related(part, "notesSlide"):
             lines += _slide_lines(package.parse(notes), f"notes of slide {number}")
     return Content(lines=tuple(lines), grids=tuple(grids))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,8 +12,8 @@ from typing import Any, Literal
 from deskmate.errors import ToolInputError
 from deskmate_documents.docx.reading import read_docx
 from deskmate_documents.opc import Package
-from deskmate_documents.pdf.bounded import each_page
-from deskmate_documents.pdf.opening import PDF_LIMIT_BYTES, PDF_PAGES_LIMIT
+from deskmate_documents.pdf.bounded import Pace, each_page
+from deskmate_documents.pdf.opening import PDF_LIMIT_BYTES, PDF_PAGES_LIMIT, locked
 
 TEXT_LIMIT_BYTES = 32 << 20
 CHARACTERS_LIMIT = 20_000_000
@@ -47,11 +48,13 @@ class SourceText:
     passages: tuple[Passage, ...]
 
 
-def read_text(path: Path, on_progress: Callable[[str], None] | None = None) -> SourceText:
+def read_text(
+    path: Path, on_progress: Callable[[str], None] | None = None, password: str = ""
+) -> SourceText:
     """Read a DOCX, PDF or plain text file; its kind is found in its bytes, not in its name.
 
     DOCX paragraphs keep the index of `read_docx`; the passages of headers, footers and notes follow.
-    `on_progress` is told every hundred pages of a PDF.
+    `on_progress` is told every hundred pages of a PDF. `password`: of an encrypted PDF.
 
     Raises:
         ToolInputError: empty, encrypted, damaged, or of a kind that has no text here.
@@ -64,7 +67,7 @@ def read_text(path: Path, on_progress: Callable[[str], None] | None = None) -> S
     if not head:
         raise ToolInputError(f"{path.name} is empty (0 bytes).")
     if b"%PDF-" in head:
-        return SourceText(kind="pdf", passages=tuple(_pdf(path, on_progress)))
+        return SourceText(kind="pdf", passages=tuple(_pdf(path, on_progress, password)))
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06", b"\xd0\xcf\x11\xe0")):
         return SourceText(kind="docx", passages=tuple(_docx(path)))
     if path.suffix.lower() in {".docx", ".docm", ".dotx"}:
@@ -148,24 +151,29 @@ def _begins_paragraph(before: str, line: str, width: int) -> bool:
     return short and (before[-1] in '.;:!?”"' or line[0].isupper() or not line[0].isalnum())
 
 
-def _pdf(path: Path, on_progress: Callable[[str], None] | None = None) -> Iterator[Passage]:
+def _pdf(path: Path, on_progress: Callable[[str], None] | None, password: str) -> Iterator[Passage]:
     import pypdfium2  # noqa: PLC0415
 
     if path.stat().st_size > PDF_LIMIT_BYTES:
         raise ToolInputError(f"{path.name} is larger than 256 MiB; refused.")
     try:
-        document = pypdfium2.PdfDocument(path)
+        document = pypdfium2.PdfDocument(path, password=password or None)
     except pypdfium2.PdfiumError as error:
-        raise _pdf_error(path, str(error)) from error
+        raise _pdf_error(path, str(error), given=bool(password)) from error
     with document:
         pages = len(document)
     if pages > PDF_PAGES_LIMIT:
         raise ToolInputError(f"{path.name} has {pages} pages, more than {PDF_PAGES_LIMIT}.")
     count = characters = 0
-    for number, text in each_page(path, "", range(1, pages + 1), _page_text):
+    pace = Pace(calm_s=math.inf)
+    for number, text in each_page(path, password, range(1, pages + 1), _page_text):
         if text is None:
             raise ToolInputError(
                 f"{path.name}: page {number} takes too long to be drawn; read the others with pdf_read."
+            )
+        if pace.is_over() and number < pages:
+            raise ToolInputError(
+                f"{path.name}: its pages take too long to be drawn; read them with pdf_read."
             )
         characters += len(text)
         if characters > CHARACTERS_LIMIT:
@@ -197,9 +205,11 @@ def _page_text(document: Any, number: int) -> str:
         page.close()
 
 
-def _pdf_error(path: Path, cause: str) -> ToolInputError:
+def _pdf_error(path: Path, cause: str, *, given: bool) -> ToolInputError:
+    if "password" in cause.lower() and given:
+        return locked(path, given=True)
     if "password" in cause.lower():
         return ToolInputError(
-            f"{path.name} is encrypted; the PDF tools open it with the user's password."
+            f"{path.name} is encrypted; the PDF tools and document_quote open it with the user's password."
         )
     return ToolInputError(f"{path.name} is damaged and cannot be opened as a PDF.")

@@ -1,12 +1,14 @@
-"""Copies without a password as originals: the clean room opens the host's own encrypted file once more.
+"""What was behind a password as an original: the clean room opens the host's own encrypted file once more.
 
 `document_unlock` records which file it opened, with which password, and the digest of the copy. None of that is
 believed: what counts is what the host's bytes give with that password, and only if it is the copy, byte for byte.
+Of a PDF, which is read where it lies, the password is recorded; what the host's file says with it is what counts.
 """
 
 from __future__ import annotations
 
 import hashlib
+import shutil
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -30,6 +32,26 @@ def evidence_of(source: Path, path: str, copy: Path, target: str, password: str)
     )
 
 
+def opening_of(file: Path, path: str, password: str) -> tuple[Evidence, ...]:
+    """Return what is recorded of a PDF that was read with a password; nothing of one that needs none.
+
+    `path`: the file's workspace path.
+    """
+    from deskmate_documents.pdf.opening import is_encrypted  # noqa: PLC0415
+
+    if not password or not is_encrypted(file, password):
+        return ()
+    digest = _digest(file)
+    return (
+        Evidence(
+            id=f"opened-{digest[:8]}-{hashlib.sha256(password.encode()).hexdigest()[:8]}",
+            source=Digest(digest),
+            path=path,
+            locator={"password": password},
+        ),
+    )
+
+
 def with_copies(check: Check) -> Check:
     """Return a rule that also finds, among the originals, the copies that the host's encrypted files give."""
 
@@ -40,7 +62,10 @@ def with_copies(check: Check) -> Check:
 
 
 def opened(context: ValidationContext) -> ValidationContext:
-    """Return the context with the copies among its sources; a path that the host itself holds stays the host's."""
+    """Return the context with the copies among its sources; a path that the host itself holds stays the host's.
+
+    An encrypted PDF that the host holds is given without its encryption, under its own digest.
+    """
     copies = [item for item in context.evidence if "copy" in item.locator][-COPIES_LIMIT:]
     found = {
         str(item.locator["copy"]): (file, str(item.locator["sha256"]))
@@ -48,12 +73,14 @@ def opened(context: ValidationContext) -> ValidationContext:
         if str(item.locator["copy"]) not in context.sources
         and (file := _opened(item, context.sources))
     }
-    if not found:
-        return context
     held = context.sources
+    read = [item for item in context.evidence if set(item.locator) == {"password"}][-COPIES_LIMIT:]
+    plain = {item.path: file for item in read if (file := _read(item, held))}
+    if not found and not plain:
+        return context
     files = {path: file for path in held if (file := held.file(path)) is not None}
     digests = {path: digest for path in held if (digest := held.digest(path)) is not None}
-    files |= {path: file for path, (file, _) in found.items()}
+    files |= {path: file for path, (file, _) in found.items()} | plain
     digests |= {path: digest for path, (_, digest) in found.items()}
     return replace(context, sources=Sources(files, digests))
 
@@ -64,6 +91,29 @@ def _opened(item: Evidence, sources: Sources) -> Path | None:
         return None
     copy = _unlocked(original, item.source, str(item.locator.get("password", "")))
     return copy if copy is not None and _digest(copy) == item.locator.get("sha256") else None
+
+
+def _read(item: Evidence, sources: Sources) -> Path | None:
+    """Return the host's PDF without its encryption, if the recorded password opens it."""
+    original = sources.file(item.path)
+    if original is None or sources.digest(item.path) != item.source:
+        return None
+    return _decrypted(original, item.source, str(item.locator["password"]))
+
+
+@lru_cache(COPIES_LIMIT)
+def _decrypted(original: Path, digest: str, password: str) -> Path | None:
+    """Return a PDF without its encryption, once for all rules; None where there is none or it does not open."""
+    from deskmate_documents.pdf.writing import unlocked  # noqa: PLC0415
+
+    folder = Path(tempfile.mkdtemp(dir=_room().name))
+    try:
+        with unlocked(original, password) as copy:
+            if copy == original:
+                return None
+            return Path(shutil.copy(copy, folder / original.name))
+    except ToolError:
+        return None
 
 
 @lru_cache(COPIES_LIMIT)

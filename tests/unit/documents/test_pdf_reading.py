@@ -21,6 +21,7 @@ from deskmate_documents.office.pdf_tools import (
     pdf_read,
     pdf_tables,
 )
+from deskmate_documents.pdf import bounded
 from deskmate_documents.pdf import ocr as recognition
 from deskmate_documents.pdf.opening import Frame, page_numbers
 from deskmate_documents.pdf.tables import figure_of
@@ -174,7 +175,7 @@ def test_a_call_that_takes_long_ends_and_says_where_to_go_on(
     context: ToolContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_pdf(context.workspace / "a.pdf", [[(50, 500, f"Page {n}")] for n in range(1, 6)])
-    monkeypatch.setattr(pdf_tools, "SECONDS_A_CALL", -1.0)
+    monkeypatch.setattr(bounded, "CALM_S", -1.0)
     read = pdf_read("a.pdf", "2-5", context).result
     assert ([page["page"] for page in read["pages"]], read["next"]) == ([2], 3)
     assert pdf_tools.pdf_find("a.pdf", "Page", context, pages="2-5").result["next"] == 3

@@ -67,6 +67,7 @@ def test_doubts_are_looked_for_as_long_as_there_is_time_and_the_rest_is_named(
 ) -> None:
     context = ToolContext(workspace=large.parent, home=large.parent, resources=large.parent)
     monkeypatch.setattr(sheet_tools, "LINT_SECONDS", 0.0)
+    monkeypatch.setattr(sheet_tools, "LINT_LEAST_SECONDS", 0.0)
     answer = sheet_tools.sheet_map("large.xlsx", context, lint=True)
     assert (answer["no_time_for"], answer["doubts"]) == ([f"S{n}" for n in range(50)], [])
     monkeypatch.undo()

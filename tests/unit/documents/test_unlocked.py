@@ -6,10 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pypdf
 import pytest
 from tests.unit.documents.gate_rooms import digest, errors, room, run_gate, write_docx
+from tests.unit.documents.pdfs import write_pdf
 
+from deskmate.errors import ToolInputError
 from deskmate.plugin import Deliverable, Evidence, ToolContext
+from deskmate_documents.office import pdf_tools
 from deskmate_documents.office.gates import shared_gates
 from deskmate_documents.office.password_tools import document_lock, document_unlock
 from deskmate_documents.office.tools import document_quote
@@ -92,3 +96,74 @@ def test_what_the_host_holds_at_that_path_stays_the_original(
     mine = write_docx(context.workspace / "mine.docx", "Another text.")
     held = {"locked.docx": context.workspace / "locked.docx", "open.docx": mine}
     assert opened(room(mine, held, (evidence,))).sources.file("open.docx") == mine
+
+
+@pytest.fixture
+def locked_pdf(context: ToolContext) -> Path:
+    """A PDF that only its password opens."""
+    path = write_pdf(
+        context.workspace / "terms.pdf", [[(50, 500, f"{QUOTE}, or 480.25 euros.")], []]
+    )
+    writer = pypdf.PdfWriter(clone_from=path)
+    writer.encrypt("right", algorithm="AES-256")
+    writer.write(path)
+    return path
+
+
+def said_of_pdf(
+    context: ToolContext, pdf: Path, words: str, *evidence: Evidence, rule: str = "G-QUOTE"
+) -> list[str]:
+    memo = write_docx(context.workspace / "memo.docx", f"They write “{words}” (page 1).")
+    about = replace(MEMO, sources={"terms": "terms.pdf"})
+    return errors(run_gate(GATES[rule], about, room(memo, {"terms.pdf": pdf}, evidence)))
+
+
+def test_a_quotation_of_a_pdf_with_a_password_is_verified(
+    context: ToolContext, locked_pdf: Path
+) -> None:
+    quoted = document_quote("terms.pdf", QUOTE, context, password="right")
+    assert quoted.result["found"]
+    assert said_of_pdf(context, locked_pdf, QUOTE, *quoted.evidence) == []
+    lie = said_of_pdf(context, locked_pdf, "The fee is ten pounds a year", *quoted.evidence)
+    assert "Does not occur in terms.pdf" in lie[0]
+    assert "cannot be read" in said_of_pdf(context, locked_pdf, QUOTE)[0]
+
+
+def test_each_tool_that_reads_it_records_the_password_and_its_figures_count(
+    context: ToolContext, locked_pdf: Path
+) -> None:
+    for answer in (
+        pdf_tools.pdf_read("terms.pdf", "1", context, password="right"),
+        pdf_tools.pdf_find("terms.pdf", "fee", context, password="right"),
+        pdf_tools.pdf_tables("terms.pdf", "1", context, password="right"),
+    ):
+        assert answer.evidence[0].locator == {"password": "right"}
+        assert said_of_pdf(context, locked_pdf, QUOTE, *answer.evidence) == []
+    read = pdf_tools.pdf_read("terms.pdf", "1", context, password="right").evidence
+    figure = f"{QUOTE}, or 480.25 euros"
+    assert said_of_pdf(context, locked_pdf, figure, *read, rule="G-NUM") == []
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [{"locator": {"password": "wrong"}}, {"source": "0" * 64}, {"path": "elsewhere.pdf"}],
+    ids=["wrong password", "another original", "no original"],
+)
+def test_a_record_of_a_pdf_that_its_file_does_not_bear_out_is_none(
+    context: ToolContext, locked_pdf: Path, lie: dict[str, Any]
+) -> None:
+    (opening, *_) = document_quote("terms.pdf", QUOTE, context, password="right").evidence
+    assert "cannot be read" in said_of_pdf(context, locked_pdf, QUOTE, replace(opening, **lie))[0]
+
+
+def test_a_password_that_a_pdf_does_not_need_or_that_is_wrong(context: ToolContext) -> None:
+    write_pdf(context.workspace / "plain.pdf", [[(50, 500, QUOTE)]])
+    found = document_quote("plain.pdf", QUOTE, context, password="idle").evidence
+    assert [item.locator for item in found] == [{"paragraph": 1, "page": 1}]
+
+
+def test_a_wrong_password_of_a_pdf_is_said(context: ToolContext, locked_pdf: Path) -> None:
+    with pytest.raises(ToolInputError, match="the password given does not open it"):
+        document_quote("terms.pdf", QUOTE, context, password="wrong")
+    with pytest.raises(ToolInputError, match="document_quote open it"):
+        document_quote("terms.pdf", QUOTE, context)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,6 @@ TABLE_PAGES = 20
 EMPTY_SHOWN = 100
 CHARACTERS_LIMIT = 60_000
 FOUND_LIMIT = 100
-SECONDS_A_CALL = 50.0
-"""After which a call ends with the page that it is at and says where to go on; the next one may take a minute itself."""
 OUTLINE_PAGES = 60
 FIELDS_SHOWN = 400
 CELLS_SHOWN = 1_500
@@ -64,24 +61,26 @@ def pdf_outline(
 def _glimpses(real: Path, password: str, shown: list[int], sample: list[int]) -> dict[str, Any]:
     """Return how pages begin and which of the sample have no text; what takes too long ends it."""
     from deskmate_documents.pdf import reading  # noqa: PLC0415
-    from deskmate_documents.pdf.bounded import STUCK, each_page  # noqa: PLC0415
+    from deskmate_documents.pdf.bounded import STUCK, Pace, each_page  # noqa: PLC0415
 
     begins: list[dict[str, Any]] = []
     empty: list[int] = []
     found: dict[str, Any] = {"begins": begins, "without_text": empty}
-    for number, text in each_page(real, password, shown, reading.begins):
-        if text is None:
+    pace = Pace()
+    pages = list(dict.fromkeys([*shown, *sample]))
+    for number, seen in each_page(real, password, pages, reading.glimpse):
+        if seen is None:
             return found | {
                 "problem": f"Page {number}: {STUCK}; pages behind it were not looked at."
             }
-        begins.append({"page": number, "begins": text})
-    for number, count in each_page(real, password, sample, reading.characters):
-        if count is None:
-            return found | {
-                "problem": f"Page {number}: {STUCK}; pages behind it were not looked at."
-            }
-        if not count and len(empty) < EMPTY_SHOWN:
+        if number in shown:
+            begins.append({"page": number, "begins": seen[1]})
+        if number in sample and not seen[0] and len(empty) < EMPTY_SHOWN:
             empty.append(number)
+        if number != pages[-1] and pace.is_over():
+            return found | {
+                "problem": f"Pages take long to be drawn; those behind page {number} were not looked at."
+            }
     return found
 
 
@@ -109,7 +108,7 @@ def pdf_read(
         `pages`: list of {page, size, text or lines, problem}; `next`: the page to go on with, missing at the end.
         Recognised pages have `confidence`, 0 to 100: check their figures.
     """
-    from deskmate_documents.pdf.bounded import STUCK, each_page  # noqa: PLC0415
+    from deskmate_documents.pdf.bounded import STUCK, Pace, each_page  # noqa: PLC0415
     from deskmate_documents.pdf.opening import page_numbers, shown  # noqa: PLC0415
     from deskmate_documents.pdf.reading import read_page  # noqa: PLC0415
 
@@ -119,11 +118,11 @@ def pdf_read(
     evidence: list[Evidence] = []
     answer: dict[str, Any] = {"path": context.name_of(real), "pages": entries}
     characters = 0
-    ends = time.monotonic() + SECONDS_A_CALL
+    pace = Pace()
     with shown(real, password) as document:
         numbers = page_numbers(pages, len(document), PAGES_A_CALL)
         for number, page in each_page(real, password, numbers, read_page):
-            if entries and time.monotonic() > ends:
+            if pace.is_over() and entries:
                 answer["next"] = number
                 break
             if page is None:
@@ -143,7 +142,7 @@ def pdf_read(
                     for line in lines
                     if line.confidence is None
                 ]
-    return ToolAnswer(result=answer, evidence=tuple(evidence))
+    return ToolAnswer(result=answer, evidence=(*_opening(real, password, context), *evidence))
 
 
 def _recognised(
@@ -212,7 +211,7 @@ def pdf_find(
     Returns:
         `places`: list of {page, boxes, text}, at most 100; `next`: the page to go on with, missing at the end.
     """
-    from deskmate_documents.pdf.bounded import STUCK, each_page  # noqa: PLC0415
+    from deskmate_documents.pdf.bounded import STUCK, Pace, each_page  # noqa: PLC0415
     from deskmate_documents.pdf.opening import page_numbers, rounded, shown  # noqa: PLC0415
     from deskmate_documents.pdf.reading import Line, find_words  # noqa: PLC0415
 
@@ -225,10 +224,10 @@ def pdf_find(
     answer: dict[str, Any] = {"path": context.name_of(real), "places": places}
     with shown(real, password) as document:
         numbers = page_numbers(pages, len(document), len(document))
-    ends = time.monotonic() + SECONDS_A_CALL
+    pace = Pace()
     find = partial(find_words, words=words.strip(), match_case=match_case)
     for done, (number, hits) in enumerate(each_page(real, password, numbers, find), 1):
-        if len(places) >= FOUND_LIMIT or (done > 1 and time.monotonic() > ends):
+        if (pace.is_over() and done > 1) or len(places) >= FOUND_LIMIT:
             answer["next"] = number
             break
         if hits is None:
@@ -243,7 +242,9 @@ def pdf_find(
                 evidence[item.id] = item
         if done % 100 == 0:
             context.on_progress(f"{done} of {len(numbers)} pages searched")
-    return ToolAnswer(result=answer, evidence=tuple(evidence.values()))
+    return ToolAnswer(
+        result=answer, evidence=(*_opening(real, password, context), *evidence.values())
+    )
 
 
 def pdf_tables(
@@ -263,6 +264,7 @@ def pdf_tables(
         `next`: the page to go on with, where there were many cells or it took long.
         Check one row against `pdf_read`: joined cells are a sign that the other way of finding fits better.
     """
+    from deskmate_documents.pdf.bounded import Pace  # noqa: PLC0415
     from deskmate_documents.pdf.opening import page_numbers, shown  # noqa: PLC0415
     from deskmate_documents.pdf.tables import find_tables  # noqa: PLC0415
 
@@ -276,11 +278,11 @@ def pdf_tables(
     evidence: list[Evidence] = []
     cells = 0
     answer: dict[str, Any] = {"path": name, "tables": tables}
-    ends = time.monotonic() + SECONDS_A_CALL
+    pace = Pace()
 
     def goes_on(page: int) -> bool:
         context.on_progress(f"looking for tables on page {page}")
-        if page == min(numbers) or time.monotonic() < ends:
+        if page == min(numbers) or not pace.is_over():
             return True
         answer["next"] = page
         return False
@@ -292,7 +294,7 @@ def pdf_tables(
             break
         tables.append(_table(table))
         evidence += [_cell_evidence(digest, name, table, cell) for cell in table.cells]
-    return ToolAnswer(result=answer, evidence=tuple(evidence))
+    return ToolAnswer(result=answer, evidence=(*_opening(real, password, context), *evidence))
 
 
 def _table(table: Any) -> dict[str, Any]:
@@ -389,6 +391,13 @@ def _pdf(path: str, context: ToolContext) -> Path:
     if real.suffix.lower() != ".pdf":
         raise ToolInputError(f"{path} is not a PDF by its name.")
     return real
+
+
+def _opening(real: Path, password: str, context: ToolContext) -> tuple[Evidence, ...]:
+    """Return what is recorded of an encrypted file, so that the gates can open it once more."""
+    from deskmate_documents.unlocked import opening_of  # noqa: PLC0415
+
+    return opening_of(real, context.name_of(real), password)
 
 
 def _digest(real: Path) -> Digest:

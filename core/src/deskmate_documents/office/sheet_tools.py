@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 CELLS_LIMIT = 600
 TRACE_LIMIT = 60
 DOUBTS_LIMIT = 80
-LINT_SECONDS = 50.0
+LINT_SECONDS = 15.0
+"""Of the whole call: a machine without hardware acceleration needs some seconds for the outline before it."""
+LINT_LEAST_SECONDS = 4.0
 STALE_SHOWN = 40
 FEATURES_SHOWN = 20
 
@@ -54,20 +56,21 @@ def sheet_map(
     from deskmate_documents.xlsx.book import Workbook  # noqa: PLC0415
     from deskmate_documents.xlsx.sheetmap import detail, overview  # noqa: PLC0415
 
+    began = time.monotonic()
     real = workbook_file(path, context)
     book = Workbook(real)
     answer: dict[str, Any] = {"path": context.name_of(real)}
     answer |= detail(book, book.sheet(sheet)) if sheet else overview(book, context.on_progress)
     if lint:
-        answer |= _doubts(book, sheet, context)
+        ends = max(began + LINT_SECONDS, time.monotonic() + LINT_LEAST_SECONDS)
+        answer |= _doubts(book, sheet, context, ends)
     return answer
 
 
-def _doubts(book: Workbook, sheet: str, context: ToolContext) -> dict[str, Any]:
+def _doubts(book: Workbook, sheet: str, context: ToolContext, ends: float) -> dict[str, Any]:
     """Return the doubts of the workbook or of one sheet, and the sheets for which there was no time."""
     from deskmate_documents.xlsx.lint import lint  # noqa: PLC0415
 
-    ends = time.monotonic() + LINT_SECONDS
     looked: dict[str, bool] = {}
 
     def goes_on(name: str) -> bool:
@@ -231,7 +234,8 @@ def sheet_edit(
             {cells: the same}; all that names cells moves along, later edits name cells as they are then;
             sheet {name, before, widths}; sheet_rename {sheet, name}; sheet_move {sheet, before}; sheet_delete {sheet}, refused
             where something names it; chart_change {sheet, chart (its number in sheet_map), title, series: [{number, name,
-            categories, values}]}; chart {cells (its first cell, or all that it covers), chart: as in sheet_build};
+            categories, values, fill}], type, stacked, look: {legend, x_title, y_title, y_format, y_min, y_max, gap, labels}};
+            chart {cells (its first cell, or all that it covers), chart: as in sheet_build};
             slicer {cells, table or pivot, field, caption};
             name {name, refers_to (null deletes), sheet}; append {table, rows: lists or objects by column};
             rule {cells, rule: {type, operator, formulas, text, colors, points, icons, rank, format: {fill, color,

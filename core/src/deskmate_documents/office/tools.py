@@ -145,7 +145,7 @@ def _looks_like_heading(text: str, number: str) -> bool:
     )
 
 
-def document_quote(path: str, quote: str, context: ToolContext) -> ToolAnswer:
+def document_quote(path: str, quote: str, context: ToolContext, password: str = "") -> ToolAnswer:
     """Find where words stand verbatim in a Word, PDF or text file, before you quote them.
 
     Quotation marks, dashes, line-end hyphens and spacing may differ; nothing else may.
@@ -154,6 +154,7 @@ def document_quote(path: str, quote: str, context: ToolContext) -> ToolAnswer:
         path: workspace path of the file.
         quote: the words, without quotation marks around them.
         context: filled in by Deskmate.
+        password: of an encrypted PDF, from the user.
 
     Returns:
         `found`: true or false; `places`: list of {paragraph, page, number, text}, at most 20, where the words begin.
@@ -161,13 +162,14 @@ def document_quote(path: str, quote: str, context: ToolContext) -> ToolAnswer:
     """
     from deskmate_documents.office.kept_text import text_of  # noqa: PLC0415
     from deskmate_documents.quotes import find_quote  # noqa: PLC0415
+    from deskmate_documents.unlocked import opening_of  # noqa: PLC0415
 
     if not quote.strip():
         raise ToolInputError("The quote is empty.")
     real = context.file(path)
-    found = find_quote(text_of(real, context), quote)[:PLACES_LIMIT]
+    found = find_quote(text_of(real, context, password), quote)[:PLACES_LIMIT]
     digest = Digest(hashlib.sha256(real.read_bytes()).hexdigest())
-    evidence = []
+    evidence = [*opening_of(real, context.name_of(real), password)]
     for passage in found:
         locator: dict[str, int | str] = {"paragraph": passage.paragraph}
         if passage.page is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -20,6 +21,30 @@ Result = TypeVar("Result")
 SECONDS_A_PAGE = 10.0
 SECONDS_A_PICTURE = 60.0
 STUCK = "the page takes too long to be drawn and was left out"
+CALM_S = 50.0
+STRAINED_S = 8.0
+SLOW_PAGE_S = 2.0
+
+
+class Pace:
+    """How long a call goes on with the next page: short of a minute, and much shorter once a page was slow.
+
+    A long document of plain pages is read in large windows; one that is made to take long ends within 20 seconds, its
+    last page included.
+    """
+
+    def __init__(self, calm_s: float | None = None) -> None:
+        """`calm_s`: seconds of a call without slow pages; None for those of a tool."""
+        self._calm = CALM_S if calm_s is None else calm_s
+        self._began = self._last = time.monotonic()
+        self._slow = False
+
+    def is_over(self) -> bool:
+        """Say, after each page, whether the call ends with it."""
+        now = time.monotonic()
+        self._slow = self._slow or now - self._last > SLOW_PAGE_S
+        self._last = now
+        return now - self._began > (STRAINED_S if self._slow else self._calm)
 
 
 def each_page(

@@ -168,6 +168,18 @@ def shown(path: Path, password: str = "") -> Iterator[Any]:
             document.close()
 
 
+def is_encrypted(path: Path, password: str = "") -> bool:
+    """Say whether a PDF is encrypted.
+
+    Raises:
+        ToolInputError: as `shown`.
+    """
+    import pypdfium2.raw as raw  # noqa: PLC0415
+
+    with shown(path, password) as document:
+        return int(raw.FPDF_GetSecurityHandlerRevision(document)) >= 0
+
+
 @contextmanager
 def parsed(path: Path, password: str = "") -> Iterator[Any]:
     """Open a PDF with pypdf, for its objects: forms, annotations, pages to be written.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -84,8 +85,24 @@ def read_page(document: Any, number: int) -> PageText:
 def _draws_images(page: Any) -> bool:
     import pypdfium2.raw as raw  # noqa: PLC0415
 
-    found = page.get_objects(filter=(raw.FPDF_PAGEOBJ_IMAGE,), max_depth=4)
-    return next(iter(found), None) is not None
+    return _holds_image(raw, page.raw, raw.FPDFPage_CountObjects, raw.FPDFPage_GetObject, 4)
+
+
+def _holds_image(raw: Any, holder: Any, count: Any, get: Any, depth: int) -> bool:
+    """Say whether a page or a form draws an image, looked at as pdfium holds it: some draw a hundred thousand lines."""
+    for index in range(count(holder)):
+        item = get(holder, index)
+        kind = raw.FPDFPageObj_GetType(item)
+        if kind == raw.FPDF_PAGEOBJ_IMAGE:
+            return True
+        inner = raw.FPDFFormObj_CountObjects, raw.FPDFFormObj_GetObject
+        if (
+            kind == raw.FPDF_PAGEOBJ_FORM
+            and depth > 1
+            and _holds_image(raw, item, *inner, depth - 1)
+        ):
+            return True
+    return False
 
 
 def _lines(words: Any, frame: Any) -> Iterator[Line]:
@@ -162,29 +179,27 @@ def bookmarks(document: Any) -> tuple[list[dict[str, Any]], bool]:
     return found, False
 
 
-def begins(document: Any, number: int) -> str:
-    """Return how a page begins."""
-    return " / ".join(line.text for line in read_page(document, number).lines[:2])[:160]
-
-
-def sampled(count: int) -> list[int]:
-    """Return the pages that are looked at for text: all of a short file, some of a long one."""
-    return list(range(1, count + 1, max(count // SAMPLED, 1) if count > 3 * SAMPLED else 1))
-
-
-def characters(document: Any, number: int) -> int:
-    """Return how many characters a page has; none for a damaged one."""
+def glimpse(document: Any, number: int) -> tuple[int, str]:
+    """Return how many characters a page has, and how it begins; nothing of a damaged one."""
     import pypdfium2  # noqa: PLC0415
 
     try:
         page = document[number - 1]
     except pypdfium2.PdfiumError:
-        return 0
+        return 0, ""
     words = page.get_textpage()
-    count = int(words.count_chars())
-    words.close()
-    page.close()
-    return count
+    try:
+        count = int(words.count_chars())
+        shown_lines = islice(_lines(words, frame_of(page)), 2) if count <= CHARACTERS_LIMIT else ()
+        return count, " / ".join(line.text for line in shown_lines)[:160]
+    finally:
+        words.close()
+        page.close()
+
+
+def sampled(count: int) -> list[int]:
+    """Return the pages that are looked at for text: all of a short file, some of a long one."""
+    return list(range(1, count + 1, max(count // SAMPLED, 1) if count > 3 * SAMPLED else 1))
 
 
 def metadata(document: Any) -> dict[str, str]:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deskmate_documents.pdf.bounded import STUCK, each_page
 from deskmate_documents.pdf.opening import Box, check_size, guarded
 from deskmate_documents.pdf.writing import unlocked
 
 CHARACTERS_LIMIT = 60_000
 EDGES_LIMIT = 15_000
 CELLS_LIMIT = 4_000
+SECONDS_A_PAGE = 15.0
+ASTRAY = "its words do not run from left to right as the page is shown; read it with pdf_read"
+TOO_MUCH = "the page has too many characters or lines; read it as text"
 _FIGURE = re.compile(
     r"(?P<open>\()?\s*(?P<sign>[-−–+])?\s*[$€£¥]?\s*(?P<figure>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)\s*(?P<unit>%)?\s*(?P<close>\))?"
 )
@@ -80,13 +84,70 @@ def find_tables(
         ToolInputError: the file cannot be opened.
     """
     settings = {"vertical_strategy": by, "horizontal_strategy": by}
+    import pdfplumber  # noqa: F401, PLC0415 - once, before the child processes that use it
+
+    wanted = sorted(set(numbers))
     with unlocked(path, password) as plain:
-        for page in mined(plain, numbers):
-            if not goes_on(page.page_number):
+        if not wanted or not goes_on(wanted[0]):
+            return
+        for number, found in each_page(
+            plain, "", wanted, _Miner(plain, wanted, settings), SECONDS_A_PAGE
+        ):
+            yield from (_none(number, STUCK),) if found is None else found
+            if number != wanted[-1] and not goes_on(wanted[wanted.index(number) + 1]):
                 return
-            with readable(plain):
-                found = list(_of_page(page, settings))
-            yield from found
+
+
+def _runs_astray(page: Any) -> bool:
+    """Say whether most words stand on their side or their head, so that rows would be taken for columns."""
+    astray = sum(c["matrix"][0] <= abs(c["matrix"][1]) for c in page.chars if c["text"].strip())
+    return bool(astray * 2 > len(page.chars))
+
+
+class _Miner:
+    """Finds the tables of one page after the other; made before the child process that it works in."""
+
+    def __init__(self, path: Path, numbers: Sequence[int], settings: dict[str, str]) -> None:
+        """`path`: a file without encryption. `numbers`: ascending. `settings`: pdfplumber's."""
+        self._path, self._settings = path, settings
+        self._pages = mined(path, numbers)
+
+    def __call__(self, document: Any, number: int) -> list[Table]:
+        """Return the tables of a page. What draws too much is not given to pdfminer, which takes a minute over it."""
+        if _draws_too_much(document, number):
+            return [_none(number, TOO_MUCH)]
+        for page in self._pages:
+            if page.page_number == number:
+                with readable(self._path):
+                    return list(_of_page(page, self._settings))
+        return []
+
+
+def _draws_too_much(document: Any, number: int) -> bool:
+    import pypdfium2  # noqa: PLC0415
+    import pypdfium2.raw as raw  # noqa: PLC0415
+
+    try:
+        page = document[number - 1]
+    except pypdfium2.PdfiumError:
+        return False  # pdfminer may still read it
+    try:
+        lines = texts = 0
+        for index in range(raw.FPDFPage_CountObjects(page)):
+            item = raw.FPDFPage_GetObject(page, index)
+            kind = raw.FPDFPageObj_GetType(item)
+            texts += kind == raw.FPDF_PAGEOBJ_TEXT
+            if kind == raw.FPDF_PAGEOBJ_PATH:
+                lines += max(raw.FPDFPath_CountSegments(item) - 1, 1)
+            if lines > EDGES_LIMIT or texts > CHARACTERS_LIMIT:
+                return True
+        return False
+    finally:
+        page.close()
+
+
+def _none(number: int, problem: str) -> Table:
+    return Table(page=number, number=0, rows=0, columns=0, cells=(), problem=problem)
 
 
 def mined(path: Path, numbers: Iterable[int]) -> Iterator[Any]:
@@ -123,10 +184,10 @@ def readable(path: Path) -> Iterator[None]:
 def _of_page(page: Any, settings: dict[str, str]) -> Iterator[Table]:
     number = page.page_number
     if len(page.chars) > CHARACTERS_LIMIT or len(page.edges) > EDGES_LIMIT:
-        yield Table(
-            page=number, number=0, rows=0, columns=0, cells=(),
-            problem="the page has too many characters or lines; read it as text",
-        )  # fmt: skip
+        yield _none(number, TOO_MUCH)
+        return
+    if _runs_astray(page):
+        yield _none(number, ASTRAY)
         return
     left, top = page.cropbox[0], page.cropbox[1]
     for count, table in enumerate(page.find_tables(table_settings=settings), 1):

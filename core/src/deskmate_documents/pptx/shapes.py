@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from deskmate_documents.opc import Element
+from deskmate_documents.opc import OFFICE_RELS, Element
 from deskmate_documents.pptx.charts import Chart, read_chart
 from deskmate_documents.pptx.deck import C_NS, EMU, RID, Deck, a, p, paragraph_text
 
@@ -23,10 +23,11 @@ _STYLES = {
     "subTitle": "bodyStyle",
     "obj": "bodyStyle",
 }
+DIAGRAM = "http://schemas.openxmlformats.org/drawingml/2006/diagram"
 _GRAPHICS = {
     "http://schemas.openxmlformats.org/drawingml/2006/table": "table",
     "http://schemas.openxmlformats.org/drawingml/2006/chart": "chart",
-    "http://schemas.openxmlformats.org/drawingml/2006/diagram": "diagram",
+    DIAGRAM: "diagram",
     "http://schemas.openxmlformats.org/presentationml/2006/ole": "object",
 }  # fmt: skip
 
@@ -46,7 +47,7 @@ class Shape:
     """A shape. `kind`: title, text, picture, table, chart, diagram, object, line or media.
 
     `box`: left, top, right, bottom in points from the slide's top left; None where it has no place. `holder`: type of
-    the placeholder that it is, empty if none. `rows`: of a table. `fit`: how text and shape fit each other: none,
+    the placeholder that it is, empty if none. `rows`: of a table. `words`: of a diagram. `fit`: how text and shape fit each other: none,
     shrink or grow.
     """
 
@@ -58,6 +59,7 @@ class Shape:
     holder: str = ""
     paragraphs: tuple[Paragraph, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
+    words: tuple[str, ...] = ()
     chart: Chart | None = None
     alt: str = ""
     fit: str = "none"
@@ -71,7 +73,7 @@ class Shape:
         """All text, a line for each paragraph or row."""
         if self.rows:
             return "\n".join(" | ".join(row) for row in self.rows)
-        return "\n".join(paragraph.text for paragraph in self.paragraphs)
+        return "\n".join((*(paragraph.text for paragraph in self.paragraphs), *self.words))
 
     @property
     def is_furniture(self) -> bool:
@@ -173,6 +175,7 @@ def _shape(deck: Deck, part: str, node: Element, frame: _Frame) -> Shape:
         holder=kind_of_holder,
         paragraphs=paragraphs,
         rows=rows,
+        words=_diagram(deck, part, node) if kind == "diagram" else (),
         chart=chart,
         alt=about.get("descr", "") if about is not None else "",
         fit=fit,
@@ -203,6 +206,17 @@ def _content(
         there = rel is not None and not rel.external and rel.target in deck.package
         return kind, (), read_chart(deck.tree(rel.target), rel.target) if rel and there else None
     return kind, (), None
+
+
+def _diagram(deck: Deck, part: str, node: Element) -> tuple[str, ...]:
+    """Return what a diagram says, point by point; its words lie in a part of their own."""
+    found: list[str] = []
+    for named in node.iter(f"{{{DIAGRAM}}}relIds"):
+        rel = deck.package.relationships(part).get(named.get(f"{{{OFFICE_RELS}}}dm", ""))
+        if rel is not None and not rel.external and rel.target in deck.package:
+            words = (paragraph_text(n) for n in deck.tree(rel.target).iter(a("p")))
+            found += [text for text in words if text.strip()]
+    return tuple(found)
 
 
 def _rows(data: Element) -> tuple[tuple[str, ...], ...]:

@@ -284,8 +284,12 @@ class Workbook:
     def formulas(self) -> Iterator[tuple[Sheet, Value]]:
         """Yield every formula of the workbook."""
         for sheet in self.sheets:
-            if sheet.kind == "worksheet":
-                yield from ((sheet, value) for value in self.values(sheet, formulas=True))
+            if sheet.kind != "worksheet":
+                continue
+            held = sheet.part in self._loaded
+            yield from ((sheet, value) for value in self.values(sheet, formulas=True))
+            if not held:
+                self.forget(sheet)
 
 
 def _count(text: str | None, default: int) -> int:

@@ -1,8 +1,8 @@
-"""Charts that are there: their titles and what their series read; everything else of them keeps its bytes of meaning."""
+"""Charts that are there: titles, what their series read, type and look; everything else of them keeps its bytes of meaning."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,15 +12,17 @@ from deskmate.errors import ToolInputError
 from deskmate_documents.opc import Element
 from deskmate_documents.xlsx.book import Sheet, Workbook
 from deskmate_documents.xlsx.chartadd import absolute
+from deskmate_documents.xlsx.chartlook import apply_look, checked, fill_series
+from deskmate_documents.xlsx.charttype import TAGS, change_type, stack
+from deskmate_documents.xlsx.chartxml import WHOLE, a, c, groups, local, placed, titled
 from deskmate_documents.xlsx.refs import parse_area, split_sheet
-from deskmate_documents.xlsx.shiftparts import CHART
 
 if TYPE_CHECKING:
     from deskmate_documents.xlsx.edit import Editor
 
-DRAWING = "http://schemas.openxmlformats.org/drawingml/2006/main"
 TITLE_LIMIT = 255
 _BEFORE_NAME = ("idx", "order")
+_STACKS = (None, True, False, "percent")
 _PARTS: Mapping[str, tuple[str, ...]] = {
     "name": ("tx",),
     "categories": ("cat", "xVal"),
@@ -28,26 +30,28 @@ _PARTS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def c(name: str) -> str:
-    """Return a chart element's name as lxml writes it."""
-    return f"{{{CHART}}}{name}"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChartChange:
     """What becomes of a chart. `part`: its part. `title`: None as it is, "" for none.
 
-    `series`: number of the series → `name`, `categories`, `values` → a reference with its sheet, or a text as name.
+    `series`: number of the series → `name`, `categories`, `values` → a reference with its sheet, or a text as name;
+    `fill` → its colour. `kind`: its new type, "" for the one it has. `stacked`: None as it is. `look`: as in `apply_look`.
     """
 
     part: str
     title: str | None = None
     series: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
+    kind: str = ""
+    stacked: bool | str | None = None
+    look: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON."""
         series = {str(number): dict(given) for number, given in self.series.items()}
-        return {"chart": self.part, "title": self.title, "series": series}
+        found: dict[str, Any] = {"chart": self.part, "title": self.title, "series": series}
+        if self.kind or self.stacked is not None or self.look:
+            found |= {"type": self.kind, "stacked": self.stacked, "look": dict(self.look)}
+        return found
 
     @classmethod
     def from_json(cls, data: Any) -> ChartChange | None:
@@ -61,8 +65,20 @@ class ChartChange:
         for number, given in series.items():
             if not str(number).isdigit() or not isinstance(given, Mapping):
                 return None
-            found[int(number)] = {str(k): str(v) for k, v in given.items() if k in _PARTS}
-        return cls(part=data["chart"], title=title, series=found)
+            found[int(number)] = {
+                str(k): str(v) for k, v in given.items() if k in _PARTS or k == "fill"
+            }
+        kind, stacked, look = data.get("type") or "", data.get("stacked"), data.get("look") or {}
+        if kind not in ("", *TAGS) or stacked not in _STACKS or not isinstance(look, Mapping):
+            return None
+        return cls(
+            part=data["chart"],
+            title=title,
+            series=found,
+            kind=kind,
+            stacked=stacked,
+            look=dict(look),
+        )
 
 
 def charts(book: Workbook, sheet: Sheet) -> tuple[str, ...]:
@@ -79,20 +95,25 @@ def shown(book: Workbook, sheet: Sheet) -> Iterator[dict[str, Any]]:
     """Yield what a model has to know of each chart to change it: number, type, title, what its series read."""
     for number, part in enumerate(charts(book, sheet), 1):
         root = book.package.parse(part)
-        area = root.find(f"{c('chart')}/{c('plotArea')}")
-        kinds = [
-            etree.QName(n).localname
-            for n in (area if area is not None else ())
-            if str(n.tag).endswith("Chart")
-        ]
+        kinds = [local(group) for group in groups(root)]
         series = [
             {name: text for name in _PARTS if (text := _read(node, name))}
             for node in root.iter(c("ser"))
         ]
-        title = "".join(
-            t.text or "" for t in root.iterfind(f"{c('chart')}/{c('title')}//{{{DRAWING}}}t")
+        title = "".join(t.text or "" for t in root.iterfind(f"{c('chart')}/{c('title')}//{a('t')}"))
+        about = {"chart": number, "type": ", ".join(kinds), "title": title, "series": series[:20]}
+        piled = {_val(group, "grouping") for group in groups(root)} & {"stacked", "percentStacked"}
+        across = {_val(group, "barDir") for group in groups(root)} & {"bar"}
+        yield (
+            about
+            | ({"stacked": sorted(piled)[0]} if piled else {})
+            | ({"lying": True} if across else {})
         )
-        yield {"chart": number, "type": ", ".join(kinds), "title": title, "series": series[:20]}
+
+
+def _val(node: Element, name: str) -> str:
+    child = node.find(c(name))
+    return "" if child is None else str(child.get("val", ""))
 
 
 def _read(series: Element, name: str) -> str:
@@ -116,51 +137,39 @@ def apply_chart(book: Workbook, step: ChartChange) -> None:
     root = book.package.parse(step.part)
     if root.tag != c("chartSpace"):
         raise ToolInputError("This chart is of a newer kind, which is not edited here.")
+    known = list(root.iter(c("ser")))
     if step.title is not None:
         _title(root, step.title)
-    known = list(root.iter(c("ser")))
-    for number, given in step.series.items():
+    if step.kind:
+        change_type(root, step.kind)
+    if step.stacked is not None:
+        stack(root, step.stacked)
+    _apply_series(root, known, step.series)
+    apply_look(root, step.look)
+    book.package.write_xml(step.part, root)
+
+
+def _apply_series(
+    root: Element, known: Sequence[Element], series: Mapping[int, Mapping[str, str]]
+) -> None:
+    for number, given in series.items():
         if not 1 <= number <= len(known):
             raise ToolInputError(f"The chart has {len(known)} series; there is no {number}.")
-        if root.find(c("pivotSource")) is not None:
+        read = {name: text for name, text in given.items() if name != "fill"}
+        if read and root.find(c("pivotSource")) is not None:
             raise ToolInputError(
                 "It is the chart of a pivot table; its series are those of the table."
             )
-        _series(known[number - 1], given)
-    book.package.write_xml(step.part, root)
+        if read:
+            _series(known[number - 1], read)
+        if "fill" in given:
+            fill_series(known[number - 1], given["fill"])
 
 
 def _title(root: Element, text: str) -> None:
     chart = root.find(c("chart"))
-    old = chart.find(c("title"))
-    gone = chart.find(c("autoTitleDeleted"))
-    if gone is None:
-        gone = etree.Element(c("autoTitleDeleted"))
-        chart.insert(0 if old is None else 1, gone)
-    gone.set("val", "0" if text else "1")
-    if not text:
-        if old is not None:
-            chart.remove(old)
-        return
-    if old is None:
-        old = etree.Element(c("title"))
-        etree.SubElement(old, c("overlay"), val="0")
-        chart.insert(0, old)
-    holder = old.find(c("tx"))
-    look = next(iter(old.iter(f"{{{DRAWING}}}rPr", f"{{{DRAWING}}}defRPr")), None)
-    body = old.find(f"{c('tx')}/{c('rich')}/{{{DRAWING}}}bodyPr")
-    if holder is not None:
-        old.remove(holder)
-    holder = etree.Element(c("tx"))
-    old.insert(0, holder)
-    rich = etree.SubElement(holder, c("rich"))
-    rich.append(body if body is not None else etree.Element(f"{{{DRAWING}}}bodyPr"))
-    etree.SubElement(rich, f"{{{DRAWING}}}lstStyle")
-    run = etree.SubElement(etree.SubElement(rich, f"{{{DRAWING}}}p"), f"{{{DRAWING}}}r")
-    if look is not None:
-        look.tag = f"{{{DRAWING}}}rPr"
-        run.append(look)
-    etree.SubElement(run, f"{{{DRAWING}}}t").text = text
+    titled(chart, text, WHOLE)
+    placed(chart, "autoTitleDeleted", WHOLE, "0" if text else "1")
 
 
 def _series(node: Element, given: Mapping[str, str]) -> None:
@@ -193,7 +202,9 @@ def _series(node: Element, given: Mapping[str, str]) -> None:
 
 
 def change_chart(editor: Editor, edit: Mapping[str, Any]) -> None:
-    """Change a chart: `sheet`, `chart` (its number in sheet_map), `title`, `series` [{number, name, categories, values}].
+    """Change a chart: `sheet`, `chart` (its number in sheet_map), and what is new of it.
+
+    `title`; `type`; `stacked` (true, false, `percent`); `look` as in `chartlook`; `series` [{number, name, categories, values, fill}].
 
     Raises:
         ToolInputError: there is no such chart or series, or nothing to change.
@@ -212,24 +223,37 @@ def change_chart(editor: Editor, edit: Mapping[str, Any]) -> None:
     series = {
         int(each.get("number")): _wanted(book, each, sheet) for each in edit.get("series") or ()
     }
-    if title is None and not any(series.values()):
-        raise ToolInputError("Say a title, or series with a name, categories or values.")
+    kind, stacked = str(edit.get("type") or ""), edit.get("stacked")
+    if kind and kind not in TAGS:
+        raise ToolInputError(f"A chart's type is {', '.join(TAGS)}; {kind[:40]!r} is none.")
+    if stacked not in _STACKS:
+        raise ToolInputError("`stacked` is true, false or percent.")
+    look = checked(edit.get("look") or {})
+    if title is None and stacked is None and not (kind or look or any(series.values())):
+        raise ToolInputError(
+            "Say a title, a type, stacked, a look, or series with a name, categories, values or a fill."
+        )
     if editor.on(sheet).is_protected and not editor.allow_protected:
         raise ToolInputError(
             f"{sheet.name} is protected; if the user agrees, say allow_protected: true."
         )
     editor.flush()
     step = ChartChange(
-        part=known[number - 1], title=None if title is None else str(title), series=series
+        part=known[number - 1],
+        title=None if title is None else str(title),
+        series=series,
+        kind=kind,
+        stacked=stacked,
+        look=look,
     )
     apply_chart(book, step)
     editor.declared.steps.append(step)
-    if series:
+    if any(name in _PARTS for given in series.values() for name in given):
         editor.notes.append("The chart shows the figures of its new cells when the file is opened.")
 
 
 def _wanted(book: Workbook, each: Mapping[str, Any], sheet: Sheet) -> dict[str, str]:
-    found: dict[str, str] = {}
+    found: dict[str, str] = {"fill": str(each["fill"])} if each.get("fill") else {}
     sizes: set[int] = set()
     for name in _PARTS:
         text = str(each.get(name) or "")

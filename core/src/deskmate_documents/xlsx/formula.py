@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from deskmate.errors import ToolInputError
 from deskmate_documents.xlsx.refs import (
@@ -20,18 +20,19 @@ from deskmate_documents.xlsx.refs import (
 )
 
 FORMULA_LIMIT = 8_192
-_SHEET = r"(?:'(?:[^']|'')+'|(?:\[[^\[\]]+\])?[^\W\d][\w.]*(?::[^\W\d][\w.]*)?|\[\d+\])!"
+_SHEET = r"(?:'(?:[^']|'')+'|(?:\[[^\[\]]+\])?[^\W\d][\w.]*+(?::[^\W\d][\w.]*+)?|\[\d+\])!"
 _ONE = r"\$?[A-Za-z]{1,3}\$?[1-9]\d{0,6}"
 _AREA = (
     rf"(?:{_ONE}(?:\s*:\s*{_ONE})?|\$?[A-Za-z]{{1,3}}:\$?[A-Za-z]{{1,3}}|\$?\d{{1,7}}:\$?\d{{1,7}})"
 )
 _INNER = r"(?:[^\[\]']|'.)*"
 _TOKEN = re.compile(
-    rf"""(?P<string>"(?:[^"]|"")*")
+    rf"""(?P<sign>[-()+*/^&=<>,;{{}}%@])
+    |(?P<string>"(?:[^"]|"")*")
     |(?P<error>\#(?:REF!|DIV/0!|N/A|NAME\?|NULL!|NUM!|VALUE!|SPILL!|CALC!|FIELD!|GETTING_DATA))
     |(?P<ref>(?:{_SHEET})?{_AREA}(?![\w(.!\[?]))
+    |(?P<function>[^\W\d][\w.]*+(?=\())
     |(?P<broken>(?:{_SHEET})\#REF!)
-    |(?P<function>[^\W\d][\w.]*(?=\())
     |(?P<table>(?:[^\W\d][\w.]*)?\[(?:[^\[\]']|'.|\[{_INNER}\])*\])
     |(?P<name>(?:{_SHEET})?(?:[^\W\d]|\\)[\w.\\?]*)
     |(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)
@@ -64,18 +65,26 @@ SPILLING = words(
 VOLATILE = words("NOW TODAY RAND RANDBETWEEN RANDARRAY OFFSET INDIRECT CELL INFO")
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+_PREFIXED = FUTURE | SHEET_FUTURE
+
+
+class Token(NamedTuple):
     """A piece of a formula. `kind`: string, error, ref, broken, function, table, name, number, space, mark."""
 
     kind: str
     text: str
 
 
+_SIGNS = {sign: Token("mark", sign) for sign in "-()+*/^&=<>,;{}%@"}
+
+
 @lru_cache(1024)  # one formula is looked at for one thing after another
 def tokens(formula: str) -> tuple[Token, ...]:
     """Return the tokens of a formula without its `=`; together they are the text again."""
-    return tuple(Token(str(found.lastgroup), found.group()) for found in _TOKEN.finditer(formula))
+    return tuple(
+        _SIGNS.get(text := found.group()) or Token(found.lastgroup or "", text)
+        for found in _TOKEN.finditer(formula)
+    )
 
 
 def functions(formula: str) -> frozenset[str]:
@@ -93,7 +102,7 @@ def unprefixed(formula: str) -> tuple[str, ...]:
     return tuple(
         token.text
         for token in tokens(formula)
-        if token.kind == "function" and token.text.upper() in FUTURE | SHEET_FUTURE
+        if token.kind == "function" and token.text.upper() in _PREFIXED
     )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from deskmate_documents.xlsx.book import Sheet, Workbook
 from deskmate_documents.xlsx.formula import VOLATILE, Token, bare, split_ref, tokens
@@ -14,6 +15,56 @@ DEPTH_LIMIT = 20
 SMALL = 64
 Spot = tuple[str, Place]
 """(sheet, cell)."""
+
+
+class _Rows:
+    """Areas of the same columns, each given out once: with the first row that lies in it."""
+
+    def __init__(self, areas: Sequence[Area]) -> None:
+        """`areas`: sorted by their first rows."""
+        self._areas = areas
+        self._tops = [area.top for area in areas]
+        self._size = 1 << (len(areas) - 1).bit_length()
+        # a tree of last rows, each node the greatest of its two: what ends above a row is passed over at once
+        self._last = [0] * self._size + [area.bottom for area in areas]
+        self._last += [0] * (2 * self._size - len(self._last))
+        for node in range(self._size - 1, 0, -1):
+            self._last[node] = max(self._last[2 * node], self._last[2 * node + 1])
+
+    def take(self, row: int) -> Iterator[Area]:
+        """Yield the areas with this row that were not given out before."""
+        begun = bisect_right(self._tops, row)
+        pending = [(1, 0, self._size)]
+        while pending:
+            node, first, count = pending.pop()
+            if first >= begun or self._last[node] < row:
+                continue
+            if count > 1:
+                half = count // 2
+                pending += [(2 * node, first, half), (2 * node + 1, first + half, half)]
+                continue
+            yield self._areas[first]
+            self._last[node] = 0
+            while node > 1:
+                node //= 2
+                self._last[node] = max(self._last[2 * node], self._last[2 * node + 1])
+
+
+class _Areas:
+    """The wide areas of a sheet, each given out once."""
+
+    def __init__(self, areas: Iterable[Area]) -> None:
+        """Sort them by their columns."""
+        groups: dict[tuple[int, int], list[Area]] = defaultdict(list)
+        for area in areas:
+            groups[area.left, area.right].append(area)
+        self._groups = [(*columns, _Rows(sorted(found))) for columns, found in groups.items()]
+
+    def take(self, place: Place) -> Iterator[Area]:
+        """Yield the areas with this cell that were not given out before."""
+        for left, right, rows in self._groups:
+            if left <= place[1] <= right:
+                yield from rows.take(place[0])
 
 
 class Graph:
@@ -148,14 +199,12 @@ class Graph:
         """Return all cells that these reach, volatile ones included unless told, and whether the limit cut them short."""
         reached: set[Spot] = set(self.volatile) if volatile else set()
         pending = [*start, *reached]
-        seen_wide: set[tuple[str, Area]] = set()
+        wide = {sheet: _Areas(areas) for sheet, areas in self._wide.items()}
         while pending:
             sheet, place = pending.pop()
             found = list(self._near(sheet, place))
-            for area, spots in self._wide.get(sheet, {}).items():
-                if (sheet, area) not in seen_wide and place in area:
-                    seen_wide.add((sheet, area))
-                    found.extend(spots)
+            for area in wide[sheet].take(place) if sheet in wide else ():
+                found.extend(self._wide[sheet][area])
             for spot in found:
                 if spot not in reached:
                     reached.add(spot)

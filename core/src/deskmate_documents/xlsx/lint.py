@@ -59,7 +59,7 @@ def lint(
         if sheet.kind == "worksheet" and sheet.part not in skip:
             kept: list[Value] | None = [] if units.any else None
             yield from _sheet(book, sheet, kept, goes_on)
-            yield from _units(sheet, units, kept) if kept else ()
+            yield from _units(sheet, units, kept) if kept and goes_on(sheet.name) else ()
     for part in book.package.related(book.main, "externalLink"):
         for rel in book.package.relationships(part).values():
             yield Doubt(
@@ -156,6 +156,8 @@ def literals_of(formula: str) -> tuple[str, ...]:
     Digits to round to, positions and the like, as arguments of functions that count, are none.
     """
     parts = [token for token in tokens(formula) if token.kind != "space"]
+    if not any(token.kind == "number" and token.text not in ALLOWED for token in parts):
+        return ()
     stack: list[str] = []
     found = []
     for number, token in enumerate(parts):

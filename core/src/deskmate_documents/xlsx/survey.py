@@ -81,16 +81,18 @@ def quick_survey(book: Workbook, sheet: Sheet) -> Survey:
     )  # one with content
     formula = b"<" + part.prefix + b"f"
     for number, data in part.raw(last):
-        columns: list[int] = []
-        for found in cell.finditer(data):
-            named = _NAME.search(found[1])
-            if named is None:
-                return whole_survey(book, sheet)
-            columns.append(column_number(named[1].decode()))
-            survey.errors += _ERROR.search(found[1]) is not None
-        if columns:
+        tags = cell.findall(data)
+        listed = b"\n".join(
+            tags
+        )  # all of a row at once: a call for each cell would take most of the time
+        names = _NAME.findall(listed)
+        if len(names) != len(tags):
+            return whole_survey(book, sheet)
+        if names:
+            columns = [column_number(name.decode()) for name in set(names)]
             survey.reach(number, min(columns), max(columns))
-        survey.cells += len(columns)
+        survey.errors += len(_ERROR.findall(listed))
+        survey.cells += len(names)
         survey.formulas += data.count(formula)
     return survey
 

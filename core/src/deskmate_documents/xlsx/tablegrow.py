@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from deskmate.errors import ToolInputError
 from deskmate_documents.xlsx.book import Sheet, Table
+from deskmate_documents.xlsx.databars import XM
 from deskmate_documents.xlsx.refs import ROWS, Area, Place, name_of, parse_areas
 from deskmate_documents.xlsx.rules import rules, validations
 from deskmate_documents.xlsx.sheetpart import q
@@ -137,10 +138,20 @@ def _grow(editor: Editor, sheet: Sheet, root: Any, area: Area, bottom: int) -> N
     for _, node in validations(frame):
         if node.get("sqref") and _stretch(node, area, bottom):
             editor.declared.add_validations(sheet.name)
+    for node in frame.iter(
+        f"{{{XM}}}sqref"
+    ):  # of Excel 2010: the twins of data bars, and rules of their own
+        what = node.getparent().tag.rpartition("}")[2]
+        if what == "conditionalFormatting" and _stretch(node, area, bottom):
+            editor.declared.add_rules(sheet.name)
+        elif what == "dataValidation" and _stretch(node, area, bottom):
+            editor.declared.add_validations(sheet.name)
 
 
 def _stretch(node: Any, area: Area, bottom: int) -> bool:
-    known = parse_areas(node.get("sqref", ""))
+    """Let a list of areas, an attribute or the text of an element, grow with a table; say whether it did."""
+    newer = node.tag == f"{{{XM}}}sqref"
+    known = parse_areas((node.text if newer else node.get("sqref")) or "")
     grown = [
         Area(a.top, a.left, bottom, a.right) if a.bottom == area.bottom and a.top > area.top
         and a.left >= area.left and a.right <= area.right else a
@@ -148,5 +159,9 @@ def _stretch(node: Any, area: Area, bottom: int) -> bool:
     ]  # fmt: skip
     if list(known) == grown:
         return False
-    node.set("sqref", " ".join(map(str, grown)))
+    text = " ".join(map(str, grown))
+    if newer:
+        node.text = text
+    else:
+        node.set("sqref", text)
     return True
