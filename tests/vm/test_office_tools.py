@@ -84,13 +84,13 @@ async def test_pdfs_are_redacted_and_workbooks_become_decks(
             machine, "render_pages", path="docs/gone.pdf", folder="docs/look", pages="77"
         )
         assert look["pages"][0]["image"] == "docs/look/page-0077.png"
-        for path, pages in (("docs/look/page-0077.png", "1"), ("docs/letter.pdf", "77,120")):
+        for path, wanted in (("docs/look/page-0077.png", "1"), ("docs/letter.pdf", "77,120")):
             shown = await machine.call(
-                "office__pages_look", {"path": path, "pages": pages}, key=path, timeout_s=120,
+                "office__pages_look", {"path": path, "pages": wanted}, key=path, timeout_s=120,
                 on_progress=lambda line: None,
             )  # fmt: skip
             assert [row["page"] for row in shown.structured["pages"]] == [
-                int(page) for page in pages.split(",")
+                int(page) for page in wanted.split(",")
             ]
             for picture, row in zip(shown.pictures, shown.structured["pages"], strict=True):
                 image = PIL.Image.open(io.BytesIO(shown.held[picture.sha256]))
