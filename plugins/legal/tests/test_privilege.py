@@ -196,7 +196,7 @@ def test_an_empty_folder_and_a_bad_target_are_refused(context: Any) -> None:
 def test_real_contracts_are_screened_and_every_reason_stands_in_its_file(cases: Any) -> None:
     from deskmate_documents.content import read_content
 
-    files = {path.name: path for path in sorted((cases / "cuad").glob("[0-9]*.pdf"))}
+    files = {path.name: path for path in sorted((cases / "cuad").glob("[0-9]*.txt"))}
     screen = screen_files("", files, rules_from({"counsel": ["Kirkland & Ellis"]}, [], []))
     assert len(screen.files) + len(screen.unread) == len(files) >= 13
     for one in screen.files:
