@@ -13,7 +13,13 @@ sys.path.insert(0, str(ROOT))
 from playwright.sync_api import Browser, Page, expect, sync_playwright  # noqa: E402
 from tests.unit.connectors.loopback import loopback  # noqa: E402
 from tests.web.browser import CHROMIUM, DESK, PHONE, Served, looking, served  # noqa: E402
-from tests.web.places import TABLE, make_answers, make_project, make_schedules  # noqa: E402
+from tests.web.places import (  # noqa: E402
+    TABLE,
+    make_answers,
+    make_documents,
+    make_project,
+    make_schedules,
+)
 from tests.web.scene import UNBUILT, make_folder  # noqa: E402
 from tests.web.test_browser import REQUEST, allow, begin  # noqa: E402
 
@@ -41,7 +47,7 @@ def main() -> None:
     """Go through the main job and look at it."""
     TARGET.mkdir(parents=True, exist_ok=True)
     above = Path(tempfile.mkdtemp()) / "Northwind"
-    make_folder(above)
+    make_documents(make_folder(above))
     with served(above / "deskmate") as server, sync_playwright() as run:
         browser = run.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         first_steps(browser, server)
@@ -57,13 +63,15 @@ def main() -> None:
             page.get_by_role("tab", name=re.compile("Changes")).click()
             expect(page.get_by_role("region", name="Change 1 of 3")).to_be_visible()
             page.get_by_text("Checked in a clean room, passed").click()
-            page.get_by_role("button", name=re.compile("Northwind MSA")).click()
+            files = page.get_by_role("list", name="Changed files")
+            files.get_by_role("button", name=re.compile("Northwind MSA")).click()
             page.get_by_role("group", name="change 3").get_by_role(
                 "button", name="Leave out"
             ).click()
             page.mouse.move(0, 0)
             both(page, "page-review")
             address = page.url
+            a_source(page)
             a_file(page)
             around(server, above)
             other_views(page, server)
@@ -100,6 +108,25 @@ def first_steps(browser: Browser, server: Served) -> None:
             page.get_by_label("Claude, with a key of mine").check()
             both(page, name)
     unbuilt.unlink()
+
+
+def a_source(page: Page) -> None:
+    """Look at words of the answer where they stand in the contract, and at a cell in its sheet."""
+    side = page.get_by_role("complementary", name="Details")
+    page.get_by_role("button", name="Northwind MSA ¶ 1").click()
+    expect(side.locator("mark")).to_be_in_viewport()
+    page.mouse.move(0, 0)
+    both(page, "page-source")
+    page.get_by_role("tab", name="Files").click()
+    page.get_by_role("button", name="contracts", exact=True).click()
+    page.get_by_role("button", name=re.compile("Fees.xlsx")).click()
+    expect(side.get_by_role("grid")).to_contain_text("Customer 2")
+    side.get_by_role("grid").focus()
+    for _ in range(4):
+        page.keyboard.press("ArrowDown")
+    both(page, "page-sheet")
+    side.get_by_role("button", name=re.compile("^Back to")).click()
+    side.get_by_role("button", name=re.compile("^Back to")).click()
 
 
 def a_file(page: Page) -> None:

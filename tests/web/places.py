@@ -6,15 +6,23 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from openpyxl import Workbook
+from tests.unit.documents.pdfs import write_pdf
+
+from deskmate.connectors.asking import read_question
 from deskmate.connectors.book import Book
 from deskmate.connectors.pins import read_listing
 from deskmate.host.scheduling.ordering import agreement
 from deskmate.host.scheduling.times import to_text
+from deskmate.store.making import create_thread
 from deskmate.store.projects import Projects
 from deskmate.store.schedules import Schedules
+from deskmate.store.thread import open_thread
 from deskmate.tables.record import FILE, TableRecord, make_table
-from deskmate.types.connectors import ConnectorEntry
-from deskmate.types.ids import Digest
+from deskmate.types.connectors import ConnectorAsked, ConnectorEntry, Question
+from deskmate.types.events import ModelReplied, RunFinished, ToolStarted, UserSaid
+from deskmate.types.ids import Digest, RunId, ToolUseId
+from deskmate.types.messages import ToolUse
 from deskmate.types.places import Places
 from deskmate.types.schedules import Due, Schedule, When
 from deskmate.types.tables import Cell, Column, TableAbout
@@ -134,6 +142,48 @@ def make_connector(places: Places, url: str = "https://crm.example.com/mcp") -> 
     )
     Book(places.config).save(entry)
     return entry
+
+
+QUESTION = {
+    "type": "object",
+    "properties": {
+        "size": {"type": "string", "title": "Size", "enum": ["s", "l"], "enumNames": ["Small", "Large"]},
+        "count": {"type": "integer", "title": "How many", "description": "At most ten", "default": 2},
+        "gift": {"type": "boolean", "title": "A gift"},
+        "extras": {"type": "array", "title": "Extras", "items": {"type": "string", "enum": ["card", "bow"]}},
+    },
+    "required": ["size"],
+}  # fmt: skip
+
+
+async def make_question(places: Places) -> str:
+    """Make a thread in which a connector's server wants to know something; return its id."""
+    use = ToolUse(id=ToolUseId("u-1"), name="crm__find_customer", input={"name": "Dana"})
+    question = read_question("crm", "Which parcel is it?", QUESTION)
+    assert isinstance(question, Question)
+    thread = await create_thread(places.threads, "Order a parcel", version="1")
+    async with open_thread(places.threads, thread) as store:
+        await store.append(
+            UserSaid(run=RunId("r-1"), text="Order it.", model="offline"),
+            ModelReplied(turn=1, model="offline", content=(use,), stop_reason="tool_use"),
+            ToolStarted(tool_use_id=use.id, tool=use.name, key="k-1"),
+            ConnectorAsked(tool_use_id=use.id, question=question),
+            RunFinished(run=RunId("r-1"), reason="needs_you", text="crm asks"),
+        )
+    return thread
+
+
+def make_documents(folder: Path) -> None:
+    """Put a large workbook and a lease of two pages into the user's folder."""
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("Fees")
+    sheet.append(["Month", "Customer", "Fee"])
+    for number in range(2, 5_001):
+        sheet.append([f"2026-{number:05}", f"Customer {number}", number * 1.5])
+    book.create_sheet("Notes").append(["Fees are in euros."])
+    book.save(folder / "Fees.xlsx")
+    pages = [[(50, 500, "Lease")], [(50, 400, "The rent is due on the first of each month.")]]
+    write_pdf(folder / "lease.pdf", pages)
 
 
 def make_project(places: Places, folder: Path) -> None:

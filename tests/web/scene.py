@@ -5,6 +5,7 @@ As a program it serves the page over them, in a process of its own: `python -m t
 
 from __future__ import annotations
 
+import hashlib
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -26,17 +27,22 @@ from deskmate.ports import (
 )
 from deskmate.sandbox import cures, doctor
 from deskmate.sandbox.host_checks import Check
+from deskmate.store.blobs import BlobStore
 from deskmate.testing.fake_sandbox import FakePlugin, FakeSandbox
 from deskmate.testing.fake_workspace import Tree, workspace_tools
 from deskmate.testing.scripted_model import Line, ScriptedModel
-from deskmate.types.files import Deliverable
+from deskmate.types.files import Deliverable, Evidence
 from deskmate.types.findings import Finding
+from deskmate.types.ids import Digest
 from deskmate.types.messages import text_of
 from deskmate.types.places import Places
 from deskmate.types.registry import Risk, RuleSpec, ToolSpec
+from deskmate.web.routes_files import FileRoutes
 from deskmate.web.serving import Door, listen, serve
 
+FIND = "legal__find"
 NOTE = "contracts/Northwind MSA.txt"
+PLAYBOOK = "contracts/Playbook.txt"
 MEMO = "contracts/Summary for Dana.txt"
 PARAGRAPHS = (
     "1.1 This Agreement is between Harbour Ltd and Northwind Inc.",
@@ -78,7 +84,12 @@ def uses(*calls: tuple[str, Mapping[str, Any]]) -> Line:
 
 MAIN: tuple[Line, ...] = (
     uses(("workspace__plan", {"steps": steps(0)}), ("workspace__read", {"path": NOTE})),
-    uses(("workspace__plan", {"steps": steps(2)}), ("workspace__glob", {"pattern": "*"})),
+    uses(
+        ("workspace__plan", {"steps": steps(2)}),
+        ("workspace__glob", {"pattern": "*"}),
+        (FIND, {"path": NOTE, "quote": "ninety (90) days' written notice"}),
+        (FIND, {"path": PLAYBOOK, "quote": "Notice of thirty days or less"}),
+    ),
     uses(
         ("workspace__write", {"path": NOTE, "content": CHANGED}),
         ("workspace__write", {"path": MEMO, "content": SUMMARY}),
@@ -88,8 +99,8 @@ MAIN: tuple[Line, ...] = (
         ("workspace__plan", {"steps": steps(3)}),
     ),
     uses(("legal__send", {"to": "dana.reyes@northwind.example", "text": SUMMARY})),
-    "The Northwind draft departs from the playbook in **three places**. The largest is the notice period: 90 days, "
-    "where the playbook allows 30.\n\n- Notice, 9.2\n- Liability, 11.1\n- Governing law, 14.3\n\nAll changes are staged "
+    "The Northwind draft departs from the playbook in **three places**. The largest is the notice period: "
+    "“ninety (90) days' written notice”, where the playbook says “Notice of thirty days or less”.\n\n- Notice, 9.2\n- Liability, 11.1\n- Governing law, 14.3\n\nAll changes are staged "
     "for review; your folder has not been touched.",
 )
 QUESTION: tuple[Line, ...] = (
@@ -103,6 +114,15 @@ QUESTION: tuple[Line, ...] = (
         )
     ),
     "Then I use that rate.",
+)
+SOURCES: tuple[Line, ...] = (
+    uses(
+        (FIND, {"path": NOTE, "quote": "limited to the fees paid in the preceding six (6) months"}),
+        (FIND, {"path": "contracts/Fees.xlsx", "sheet": "Fees", "cell": "C400"}),
+        (FIND, {"path": "contracts/lease.pdf", "page": 2}),
+    ),
+    "Liability is “limited to the fees paid in the preceding six (6) months”. The fee of the last month is in Fees!C400.\n\n"
+    "In lease.pdf, page 2 says when the rent is due.",
 )
 SAMPLE: tuple[Line, ...] = (
     uses(("workspace__glob", {"pattern": "*"})),
@@ -124,7 +144,13 @@ class Scripts(ScriptedModel):
     async def reply(self, request: ModelRequest, on_text: Callable[[str], None]) -> ModelReply:
         """Return the script's next answer."""
         first = next(text_of(m.content) for m in request.messages if m.role == "user")
-        by_word = {"rate": QUESTION, "slow": SLOW, "one-page memo": SAMPLE, "ready": ("Ready.",)}
+        by_word = {
+            "sources": SOURCES,
+            "rate": QUESTION,
+            "slow": SLOW,
+            "one-page memo": SAMPLE,
+            "ready": ("Ready.",),
+        }
         lines = next((found for word, found in by_word.items() if word in first), MAIN)
         reply = await ScriptedModel(lines).reply(request, lambda text: None)
         for word in text_of(reply.content).split(" "):
@@ -146,6 +172,23 @@ def _present(tree: Tree, arguments: Mapping[str, Any]) -> ToolOutcome:
     return ToolOutcome(text="presented", deliverables=(shown,))
 
 
+def _find(tree: Tree, arguments: Mapping[str, Any]) -> ToolOutcome:
+    given = dict(arguments)
+    path, quote = given.pop("path"), given.pop("quote", "")
+    content = tree.read(path)
+    if quote:
+        assert quote in content.decode()
+        given["paragraph"] = 1
+    found = Evidence(
+        id=f"place-{hashlib.sha256(repr(arguments).encode()).hexdigest()[:10]}",
+        source=Digest(hashlib.sha256(content).hexdigest()),
+        path=path,
+        locator=given,
+        quote=quote,
+    )
+    return ToolOutcome(text="found", evidence=(found,))
+
+
 async def _wait(tree: Tree, arguments: Mapping[str, Any]) -> str:
     await anyio.sleep(60)
     return "waited"
@@ -156,7 +199,7 @@ def _check(request: ValidationRequest, blobs: BlobReader) -> Iterable[Finding]:
         rule="LEGAL-PLAYBOOK",
         level="warning",
         message="The playbook is silent on governing law; a person must decide.",
-        location="paragraph 10",
+        location="paragraph 1",
         path=NOTE,
     )
 
@@ -169,6 +212,7 @@ def sandbox() -> FakeSandbox:
     legal = FakePlugin(
         tools={
             "legal__present": (_tool("legal__present", "read"), _present),
+            FIND: (_tool(FIND, "read"), _find),
             "legal__send": (_tool("legal__send", "send"), lambda tree, given: "sent"),
             "legal__wait": (_tool("legal__wait", "read"), _wait),
         },
@@ -229,6 +273,9 @@ def fake_checks(home: Path) -> None:
 def main(home: Path) -> None:
     """Serve until told to end; the link that signs in goes to stdout."""
     fake_checks(home)
+    # what documents say and how they look comes from the real tools, in this process
+    machines, blobs = DocumentBox(), BlobStore(home / "data/blobs")
+    FileRoutes.parts = lambda self: (machines, blobs)  # type: ignore[method-assign]
     places = Places(data=home / "data", cache=home / "cache", config=home / "config")
     door = Door(places)
     host = Office(places)

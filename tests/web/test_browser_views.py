@@ -102,7 +102,7 @@ def test_what_is_said_while_it_works_waits_in_sight_and_is_heard(
         page.get_by_role("button", name="More").click()
         page.get_by_role("button", name="What it may do").click()
         rules = page.get_by_role("dialog", name="What this thread may do")
-        expect(rules.get_by_label("Connectors of this thread")).to_have_value("auto-read")
+        expect(rules.get_by_label("What its connectors may do")).to_have_value("auto-read")
         rules.get_by_text("Decide on another tool").click()
         rules.get_by_label("Tool", exact=True).fill("legal__wait")
         rules.get_by_label("Only with these arguments").fill("path=x")

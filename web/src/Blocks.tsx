@@ -1,10 +1,14 @@
 // What was said and done, block by block.
-import { useState } from "preact/hooks"
+import { useEffect, useState } from "preact/hooks"
 import { post } from "./api"
-import type { Finding, Kept, Made } from "./contract.gen"
+import { Chip } from "./Chip"
+import type { Finding, Kept, Made, Wanted } from "./contract.gen"
 import { sentence, summary, type Block, type Work } from "./fold"
 import { Alert, Check, ChevronRight, CircleCheck, Cross, Fork, Hand, ListChecks, Loader, Undo } from "./icons"
+import type { Form as FormOf } from "./Form"
 import { Markdown } from "./markdown"
+import { Plan } from "./Plan"
+import { placed } from "./places"
 import { fail, go } from "./store"
 import { undo } from "./undo"
 import { clock, count, name, stop, took } from "./words"
@@ -23,10 +27,14 @@ export function BlockView({ block, thread, last, busy }: Props) {
       return (
         <div class="answer">
           {block.label && <span class="tag m">{block.label}</span>}
-          <Markdown text={block.text} />
+          <Markdown text={block.text} cites={block.cites} thread={thread} />
           {!busy && <ForkHere thread={thread} seq={block.seq} />}
         </div>
       )
+    case "plan":
+      return <Plan thread={thread} seq={block.seq} />
+    case "form":
+      return <FormLater thread={thread} form={block.form} open={block.open} />
     case "work":
       return <WorkView items={block.items} time={took(block.from, block.to)} busy={busy && last} />
     case "ask":
@@ -34,7 +42,7 @@ export function BlockView({ block, thread, last, busy }: Props) {
     case "question":
       return <Question block={block} thread={thread} />
     case "checked":
-      return <Checked passed={block.passed} rules={block.rules} findings={block.findings} />
+      return <Checked thread={thread} passed={block.passed} rules={block.rules} findings={block.findings} />
     case "staged":
       return (
         <div class="card">
@@ -221,9 +229,25 @@ function Question({ block, thread }: { block: Extract<Block, { type: "question" 
   )
 }
 
+// a server's form is rare: its part of the page comes when one is asked
+function FormLater({ thread, form, open }: { thread: string; form: Wanted; open: boolean }) {
+  const [Form, setForm] = useState<typeof FormOf | null>(null)
+  useEffect(() => {
+    if (open) import("./Form").then((views) => setForm(() => views.Form)).catch(() => location.reload())
+  }, [open])
+  return (
+    <section class={open ? "ask" : "card"} aria-label={`Question of ${form.connector}`}>
+      <h2>
+        {form.connector} asks: {form.message}
+      </h2>
+      {open && Form && <Form thread={thread} form={form} />}
+    </section>
+  )
+}
+
 const ORDER: Finding["level"][] = ["error", "warning", "note"]
 
-function Checked({ passed, rules, findings }: { passed: boolean; rules: number; findings: Finding[] }) {
+function Checked({ thread, passed, rules, findings }: { thread: string; passed: boolean; rules: number; findings: Finding[] }) {
   const sorted = ORDER.flatMap((level) => findings.filter((finding) => finding.level === level))
   return (
     <details class={`act checked${passed ? "" : " bad"}`} open={!passed}>
@@ -245,9 +269,14 @@ function Checked({ passed, rules, findings }: { passed: boolean; rules: number; 
           <div>
             {finding.message}
             <div class="mut s12">
-              {finding.rule}
-              {finding.path && ` · ${finding.path}`}
-              {finding.location && ` · ${finding.location}`}
+              {finding.rule}{" "}
+              {finding.path && (
+                <Chip thread={thread} at={{ path: finding.path, source: "", where: placed(finding.location), quote: "" }}>
+                  {name(finding.path)}
+                  {finding.location && `, ${finding.location}`}
+                </Chip>
+              )}
+              {!finding.path && finding.location && `· ${finding.location}`}
             </div>
             {finding.fix && <div class="s13 ink2">{finding.fix}</div>}
           </div>

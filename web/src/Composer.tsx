@@ -55,7 +55,7 @@ export function Composer({ now }: { now: Open }) {
       fail(error)
     }
   }
-  const question = story.blocks.some((block) => block.type === "question" && block.open)
+  const question = story.blocks.some((block) => (block.type === "question" || block.type === "form") && block.open)
   const chosen = model || thread.model
   const models = desk.value?.models ?? []
   return (

@@ -1,16 +1,17 @@
 // The thread's folders as they are on the disk: what lies there, and a file as it looks or what it says.
 import { useEffect, useRef, useState } from "preact/hooks"
-import { get, Refused } from "./api"
+import { get } from "./api"
+import { Book, TextRows } from "./Book"
 import type { Lying, Pages as Drawn, Shelf, Words } from "./contract.gen"
 import { ArrowLeft, Download, FileText, Folder } from "./icons"
 import { Markdown } from "./markdown"
+import { isBook } from "./places"
 import "./views.css"
+import { why } from "./why"
 import { name, size } from "./words"
 
-const PICTURED = /\.(pdf|docx|xlsx|pptx|png|jpe?g|gif)$/i
+const PICTURED = /\.(pdf|docx|pptx|png|jpe?g|gif)$/i
 const WORDED = /\.(docx|docm|pdf)$/i
-const ROW = 30
-const why = (error: unknown) => (error instanceof Refused ? `${error.message} ${error.hint}`.trim() : "That did not work.")
 
 export function Files({ thread }: { thread: string }) {
   const [path, setPath] = useState("")
@@ -95,7 +96,7 @@ function Opened({ thread, file, close }: { thread: string; file: Lying; close: (
   }
   useEffect(() => {
     head.current?.focus()
-    void (PICTURED.test(file.name) ? draw() : read())
+    if (!isBook(file.name)) void (PICTURED.test(file.name) ? draw() : read())
   }, [])
   return (
     <div class="pad">
@@ -119,6 +120,7 @@ function Opened({ thread, file, close }: { thread: string; file: Lying; close: (
           Show its words instead
         </button>
       )}
+      {isBook(file.name) && <Book thread={thread} at={{ path: file.path, source: "", where: {}, quote: "", side: "disk" }} />}
       <div class="seen">
         {pictures.map((picture, page) => (
           <img key={page} src={picture} alt={`${name(file.name)}, page ${page + 1}`} />
@@ -139,7 +141,7 @@ function Said({ words }: { words: Words }) {
   return (
     <>
       {kind === "csv" || kind === "tsv" ? (
-        <Rows text={words.text} mark={kind === "tsv" ? "\t" : words.text.split("\n", 1)[0]!.includes(";") ? ";" : ","} />
+        <TextRows words={words} />
       ) : kind === "md" || kind === "markdown" ? (
         <div class="answer">
           <Markdown text={words.text} />
@@ -151,61 +153,5 @@ function Said({ words }: { words: Words }) {
       )}
       {words.cut && <p class="mut s13">This is its beginning; take it away to see the rest.</p>}
     </>
-  )
-}
-
-// fields of RFC 4180: quotes may hold the mark, line ends, and doubled quotes
-export function fields(text: string, mark: string): string[][] {
-  const rows: string[][] = [[]]
-  let field = ""
-  let quoted = false
-  const end = () => {
-    rows[rows.length - 1]!.push(field)
-    field = ""
-  }
-  for (let at = 0; at < text.length; at += 1) {
-    const one = text[at]!
-    if (quoted) {
-      if (one !== '"') field += one
-      else if (text[at + 1] === '"') {
-        field += one
-        at += 1
-      } else quoted = false
-    } else if (one === '"' && field === "") quoted = true
-    else if (one === mark) end()
-    else if (one === "\n") {
-      end()
-      rows.push([])
-    } else if (one !== "\r") field += one
-  }
-  if (field || rows[rows.length - 1]!.length) end()
-  else rows.pop()
-  return rows
-}
-
-// only the rows in sight are drawn, however many there are
-function Rows({ text, mark }: { text: string; mark: string }) {
-  const [rows] = useState(() => fields(text, mark))
-  const [top, setTop] = useState(0)
-  const width = Math.max(...rows.slice(0, 1000).map((row) => row.length), 1)
-  const seen = rows.slice(top, top + 40)
-  const shape = { gridTemplateColumns: `52px repeat(${width}, 140px)` }
-  return (
-    <div class="sheetbox csv" tabIndex={0} role="region" aria-label="Its rows" onScroll={(event) => setTop(Math.max(0, Math.floor(event.currentTarget.scrollTop / ROW) - 10))}>
-      <div class="grid" role="table" aria-label="Its rows" aria-rowcount={rows.length} aria-colcount={width} style={{ height: `${rows.length * ROW}px` }}>
-        {seen.map((row, at) => (
-          <div role="row" key={top + at} aria-rowindex={top + at + 1} style={{ ...shape, top: `${(top + at) * ROW}px` }}>
-            <span role="rowheader" class="mut">
-              {top + at + 1}
-            </span>
-            {row.map((field, column) => (
-              <span role="cell" key={column} title={field}>
-                {field}
-              </span>
-            ))}
-          </div>
-        ))}
-      </div>
-    </div>
   )
 }

@@ -1,31 +1,33 @@
 // The right side: how far the work is, and what it wants to change.
 import { useEffect, useState } from "preact/hooks"
-import { Check, Circle, Cross, Loader } from "./icons"
+import { Cross } from "./icons"
 import type { Files as FilesOf } from "./Files"
-import type { PlanEdit as PlanEditOf } from "./PlanEdit"
+import { looked } from "./places"
+import { Steps } from "./Plan"
 import { Review } from "./Review"
+import type { Sources as SourcesOf } from "./Source"
 import { changes, go, open, route } from "./store"
 
-type Tab = "progress" | "changes" | "files"
-const TABS: Tab[] = ["progress", "changes", "files"]
+type Tab = "progress" | "changes" | "files" | "sources"
+const TABS: Tab[] = ["progress", "changes", "files", "sources"]
 
 export function Panel() {
   const [picked, setPicked] = useState<Tab | null>(null)
   const [Files, setFiles] = useState<typeof FilesOf | null>(null)
+  const [Sources, setSources] = useState<typeof SourcesOf | null>(null)
   const now = open.value
   const { thread: id, panel } = route.value
-  // whoever follows a link to the changes means them
+  // whoever follows a link to the changes or to a source means them
   useEffect(() => {
     if (panel) setPicked(null)
-  }, [panel])
+  }, [panel, looked.value])
   if (!now) return <aside class="rt" aria-label="Details" />
   const set = changes.value?.thread === id ? changes.value.set : null
   const waiting = set && !set.discarded ? set.items.filter((item) => item.standing === "open").length : 0
-  const tab = picked ?? (panel || !now.thread.live ? "changes" : "progress")
-  const pick = (next: Tab) => {
-    setPicked(next)
-    if (next === "files" && !Files) import("./Files").then((views) => setFiles(() => views.Files)).catch(() => location.reload())
-  }
+  const tab = picked ?? (panel || (now.thread.live ? "progress" : "changes"))
+  if (tab === "files" && !Files) import("./Files").then((views) => setFiles(() => views.Files)).catch(() => location.reload())
+  if (tab === "sources" && !Sources) import("./Source").then((views) => setSources(() => views.Sources)).catch(() => location.reload())
+  const pick = (next: Tab) => setPicked(next)
   const move = (event: KeyboardEvent) => {
     if (event.key !== "ArrowRight" && event.key !== "ArrowLeft") return
     const next = TABS[(TABS.indexOf(tab) + (event.key === "ArrowRight" ? 1 : TABS.length - 1)) % TABS.length]!
@@ -53,13 +55,14 @@ export function Panel() {
           {head("progress", "Progress")}
           {head("changes", "Changes")}
           {head("files", "Files")}
+          {head("sources", "Sources")}
         </div>
         <button class="icon ghost shut" aria-label="Close the details" onClick={() => go(`/t/${id}`)}>
           <Cross />
         </button>
       </div>
       <div id="tab-body" class="body" role="tabpanel" aria-labelledby={`tab-${tab}`}>
-        {tab === "files" ? Files && <Files key={id} thread={id} /> : tab === "progress" ? <Progress /> : <Review key={`${id}${set?.run}`} thread={id} set={set} busy={now.thread.live !== null} />}
+        {tab === "files" ? Files && <Files key={id} thread={id} /> : tab === "sources" ? Sources && <Sources key={id} thread={id} /> : tab === "progress" ? <Progress /> : <Review key={`${id}${set?.run}`} thread={id} set={set} busy={now.thread.live !== null} />}
       </div>
     </aside>
   )
@@ -67,10 +70,6 @@ export function Panel() {
 
 function Progress() {
   const { story, thread } = open.value!
-  const [Edit, setEdit] = useState<typeof PlanEditOf | null>(null)
-  const edit = () => import("./PlanEdit").then((views) => setEdit(() => views.PlanEdit)).catch(() => location.reload())
-  // an answer is wanted first: the plan would be taken for it
-  const asks = story.blocks.some((block) => block.type === "question" && block.open)
   const facts: [string, string][] = [
     ["Model", thread.model || "not chosen yet"],
     ["Folders", thread.folders.map((one) => `${one.folder} (${one.mode})`).join(", ") || "none"],
@@ -80,30 +79,8 @@ function Progress() {
   ]
   return (
     <div class="pad">
-      <div class="b">
-        <h2 class="t">Plan</h2>
-        {story.plan.some((step) => step.state !== "done") && !asks && (
-          <button class="sm ghost" onClick={edit}>
-            Edit plan
-          </button>
-        )}
-      </div>
-      {Edit && <Edit thread={open.value!.id} steps={story.plan} busy={thread.live !== null || thread.row.state === "working"} close={() => setEdit(null)} />}
-      {story.plan.length === 0 ? (
-        <p class="mut s13">No plan was made. The steps are in the conversation.</p>
-      ) : (
-        <ol class="plan">
-          {story.plan.map((step, at) => (
-            <li key={at} class={step.state}>
-              {step.state === "done" ? <Check size={15} /> : step.state === "doing" ? <Loader size={15} class={thread.live ? "spin" : ""} /> : <Circle size={15} />}
-              <span>
-                {step.text}
-                <span class="unseen"> ({step.state === "todo" ? "to do" : step.state})</span>
-              </span>
-            </li>
-          ))}
-        </ol>
-      )}
+      <h2>Plan</h2>
+      {story.plan.length === 0 ? <p class="mut s13">No plan was made. The steps are in the conversation.</p> : <Steps steps={story.plan} live={thread.live !== null} />}
       <h2>This thread</h2>
       <dl class="facts">
         {facts.map(([key, value]) => (

@@ -4,12 +4,14 @@ import { get, post, Refused } from "./api"
 import type { Changes, Differences, Item, Made, Shown, Written } from "./contract.gen"
 import { Diff } from "./Diff"
 import { Check, CircleCheck, FileText, Folder, Info, Sheet, Shield, Undo } from "./icons"
-import { catchUp, fail, keep, recall, tell } from "./store"
+import { catchUp, fail, go, keep, recall, tell } from "./store"
 import { undo } from "./undo"
 import { clock, count, day, name, size } from "./words"
 
 type Props = { thread: string; set: Changes | null; busy: boolean }
 type Out = { files: string[]; parts: Record<string, string[]> }
+// what is done where the user changed the file, too
+export type Won = "yours" | "theirs" | "both"
 const WORDS: Record<Item["operation"], [string, string]> = {
   create: ["New", "a"],
   modify: ["Edited", "m"],
@@ -27,6 +29,8 @@ export function Review({ thread, set, busy }: Props) {
   const [doing, setDoing] = useState(false)
   const [allowed, setAllowed] = useState<string[]>([])
   const [losses, setLosses] = useState("")
+  const [turn, setTurn] = useState(0)
+  const [won, setWon] = useState<Record<string, Won>>({})
   const asked = useRef(new Set<string>())
   const moved = new Set(set?.items.map((item) => item.moved_from).filter(Boolean))
   const items = (set?.items ?? []).filter((item) => !moved.has(item.path))
@@ -38,7 +42,7 @@ export function Review({ thread, set, busy }: Props) {
     get<Differences>(`/api/threads/${thread}/changes/differences?run=${set.run}&path=${encodeURIComponent(path)}`)
       .then(({ changes }) => setShown((was) => ({ ...was, [path]: changes[0] ?? "Nothing to show." })))
       .catch((error) => setShown((was) => ({ ...was, [path]: error instanceof Refused ? error.message : "That did not work." })))
-  }, [path, set?.run])
+  }, [path, set?.run, turn])
   if (!set) return <div class="late pad"><div class="bone" /><div class="bone" /></div>
   const change = (next: Out) => {
     setOut(next)
@@ -62,7 +66,11 @@ export function Review({ thread, set, busy }: Props) {
   }
   const open = items.filter((item) => item.standing === "open" || (item.standing === "protected" && allowed.includes(item.path)))
   const taken = open.filter((item) => !out.files.includes(item.path))
-  const live = set.discarded ? [] : open
+  const settled = items.filter((item) => item.standing === "conflict" && won[item.path])
+  const conflicts = items.filter((item) => item.standing === "conflict" && item.is_file)
+  const named = (which: Won) => settled.filter((item) => won[item.path] === which)
+  const written = [...taken, ...named("theirs"), ...named("both")]
+  const live = set.discarded ? [] : [...open, ...conflicts]
   const act = async (work: () => Promise<void>) => {
     setDoing(true)
     try {
@@ -85,13 +93,18 @@ export function Review({ thread, set, busy }: Props) {
         leave_out: out.files,
         hunks,
         allow_protected: allowed,
+        overwrite: Object.fromEntries(named("theirs").map((item) => [item.path, item.now])),
+        beside: named("both").map((item) => item.path),
+        yours: named("yours").map((item) => item.path),
         ...(losses ? { confirm_deletes: Number(losses) } : {}),
       })
       const left = Object.keys(done.left_out).length
       tell(`${count(done.written.length, "file")} written.${left ? ` ${count(left, "file")} changed meanwhile and stayed as it is.` : ""}`)
       asked.current.clear()
       setShown({})
+      setTurn(turn + 1)
       change({ files: [], parts: {} })
+      setWon({})
     })
   const discard = () =>
     confirm("Throw these changes away? Your folders stay as they are.") &&
@@ -108,6 +121,11 @@ export function Review({ thread, set, busy }: Props) {
     else if (event.key === "x") pieces[here]?.querySelector<HTMLElement>("[data-toggle]")?.click()
     else return
     event.preventDefault()
+  }
+  const askForEdits = () => {
+    go(`/t/${thread}`)
+    // the details may lie over it, on a phone
+    setTimeout(() => document.getElementById("say")?.focus())
   }
   const past = set.past.at(-1)
   const bulk = /confirm-deletes (\d+)/
@@ -142,6 +160,8 @@ export function Review({ thread, set, busy }: Props) {
                 out={out.files.includes(item.path)}
                 parts={out.parts[item.path]?.length ?? 0}
                 allowed={allowed.includes(item.path)}
+                won={won[item.path]}
+                choose={(which) => setWon({ ...won, [item.path]: which })}
                 look={() => setAt(item.path)}
                 allow={() => setAllowed(allowed.includes(item.path) ? allowed.filter((one) => one !== item.path) : [...allowed, item.path])}
               />
@@ -180,8 +200,11 @@ export function Review({ thread, set, busy }: Props) {
                 </span>
               </label>
             )}
-            <button class="pri" disabled={doing || busy || taken.length === 0} onClick={apply}>
-              {doing ? "Writing…" : `Apply ${count(taken.filter((item) => item.is_file).length || taken.length, "file")}`}
+            <button class="pri" disabled={doing || busy || written.length + settled.length === 0} onClick={apply}>
+              {doing ? "Writing…" : written.length || !settled.length ? `Apply ${count(written.filter((item) => item.is_file).length || written.length, "file")}` : "Keep yours"}
+            </button>
+            <button disabled={doing} onClick={askForEdits}>
+              Ask for edits
             </button>
             <button class="ghost" disabled={doing || busy} onClick={discard}>
               Discard
@@ -204,9 +227,9 @@ export function Review({ thread, set, busy }: Props) {
   )
 }
 
-type LineProps = { item: Item; on: boolean; out: boolean; parts: number; allowed: boolean; look: () => void; allow: () => void }
+type LineProps = { item: Item; on: boolean; out: boolean; parts: number; allowed: boolean; won: Won | undefined; choose: (won: Won) => void; look: () => void; allow: () => void }
 
-function FileLine({ item, on, out, parts, allowed, look, allow }: LineProps) {
+function FileLine({ item, on, out, parts, allowed, won, choose, look, allow }: LineProps) {
   const [words, kind] = item.moved_from ? (["Moved", "m"] as const) : WORDS[item.operation]
   const sheet = /\.(xlsx|xlsm|csv|tsv)$/i.test(item.path)
   const about = out ? "Left out" : parts ? `${count(parts, "change")} left out` : item.size !== null ? size(item.size) : ""
@@ -226,7 +249,7 @@ function FileLine({ item, on, out, parts, allowed, look, allow }: LineProps) {
           {[item.why, ...item.flags].filter(Boolean).map((line) => (
             <p key={line}>{line}</p>
           ))}
-          {item.standing === "conflict" && <p>Your version stays; apply leaves this file out. Ask for the change again to have it on top of yours.</p>}
+          {item.standing === "conflict" && item.is_file && <Winner item={item} won={won} choose={choose} />}
           {item.standing === "protected" && (
             <label class="check">
               <input type="checkbox" checked={allowed} onChange={allow} /> Write it all the same <Check size={12} />
@@ -235,5 +258,31 @@ function FileLine({ item, on, out, parts, allowed, look, allow }: LineProps) {
         </div>
       )}
     </li>
+  )
+}
+
+const WAYS: [Won, string, string][] = [
+  ["yours", "Keep yours", "The new version is thrown away."],
+  ["theirs", "Take the new one", "Yours gives way; undo brings it back."],
+  ["both", "Keep both", "The new one gets a name of its own beside yours."],
+]
+
+// Two people changed the same file: nothing is decided for either.
+function Winner({ item, won, choose }: { item: Item; won: Won | undefined; choose: (won: Won) => void }) {
+  const gone = item.size === null
+  const group = `won-${item.path}`
+  return (
+    <fieldset class="won">
+      <legend class="s13">You changed it, too. Which one is right?</legend>
+      {WAYS.filter(([way]) => way !== "both" || (!gone && item.now)).map(([way, words, means]) => (
+        <label class="check" key={way}>
+          <input type="radio" name={group} checked={won === way} onChange={() => choose(way)} />
+          <span>
+            <b>{way === "theirs" && gone ? "Delete it" : words}</b> <span class="mut">{means}</span>
+          </span>
+        </label>
+      ))}
+      {!won && <p class="mut">Until you choose, yours stays as it is and this change waits.</p>}
+    </fieldset>
   )
 }

@@ -4,6 +4,7 @@ import { get, patch, post, remove } from "./api"
 import type { Policy, Rule } from "./contract.gen"
 import { Dialog } from "./Dialog"
 import { Cross } from "./icons"
+import { Reaches } from "./Reaches"
 import { fail, open, tell } from "./store"
 import "./views.css"
 
@@ -14,7 +15,7 @@ const MODES: [Policy["mode"], string][] = [
 ]
 const WORDS: Record<Rule["decision"], string> = { allow: "runs unasked", ask: "is always asked about", deny: "never runs" }
 
-export function Rules({ thread, hosts, close }: { thread: string; hosts: readonly string[]; close: () => void }) {
+export function Rules({ thread, close }: { thread: string; close: () => void }) {
   const [now, setNow] = useState<Policy | null>(null)
   const [budget, setBudget] = useState("")
   const path = `/api/threads/${thread}/policy`
@@ -38,7 +39,7 @@ export function Rules({ thread, hosts, close }: { thread: string; hosts: readonl
       {!now && <div class="bone late" />}
       {now && (
         <div class="edit">
-          <label for="r-mode">Connectors of this thread</label>
+          <label for="r-mode">What its connectors may do</label>
           <select id="r-mode" value={now.mode} onChange={(event) => change(patch<Policy>(path, { mode: event.currentTarget.value }))}>
             {MODES.map(([mode, words]) => (
               <option key={mode} value={mode}>
@@ -77,7 +78,7 @@ export function Rules({ thread, hosts, close }: { thread: string; hosts: readonl
             })}
             <NewRule add={(rule) => change(post<Policy>(`${path}/rules`, rule))} />
           </fieldset>
-          <p class="mut s13">{hosts.length ? `Network: ${hosts.join(", ")}, and nothing else.` : "Its virtual machine reaches no network."}</p>
+          <Reaches thread={thread} />
         </div>
       )}
     </Dialog>

@@ -8,7 +8,7 @@ import { Dialog } from "./Dialog"
 import { Alert, ArrowLeft, Ellipsis, Folder, Hand, ListChecks, Loader, Shield, Square } from "./icons"
 import type { Sheet as SheetOf } from "./Inbox"
 import { Markdown } from "./markdown"
-import { again, catchUp, changes, fail, go, loaded, open, opening, route, rows, tell, type Open } from "./store"
+import { again, catchUp, changes, fail, go, loaded, open, opening, readEarlier, route, rows, tell, type Open } from "./store"
 import type { Move as MoveOf } from "./Projects"
 import type { Rules as RulesOf } from "./Rules"
 import { inbox } from "./waits"
@@ -191,7 +191,7 @@ function Head({ now }: { now: Open }) {
           )}
         </div>
       </div>
-      {Rules && <Rules thread={id} hosts={thread.hosts} close={() => setRules(null)} />}
+      {Rules && <Rules thread={id} close={() => setRules(null)} />}
       {Move && <Move thread={id} project={row.project} close={() => setMove(null)} />}
       {naming && (
         <Rename
@@ -232,9 +232,14 @@ function Rename({ title, save, close }: { title: string; save: (title: string) =
 function Transcript({ now }: { now: Open }) {
   const ref = useRef<HTMLDivElement>(null)
   const atEnd = useRef(true)
+  // what comes before moves what is looked at down: it is kept where it is
+  const tall = useRef({ first: now.first, height: 0 })
   useLayoutEffect(() => {
     const place = ref.current
-    if (place && atEnd.current) place.scrollTop = place.scrollHeight
+    if (!place) return
+    if (now.first !== tall.current.first) place.scrollTop += place.scrollHeight - tall.current.height
+    else if (atEnd.current) place.scrollTop = place.scrollHeight
+    tall.current = { first: now.first, height: place.scrollHeight }
   })
   useEffect(() => {
     const place = ref.current
@@ -248,6 +253,11 @@ function Transcript({ now }: { now: Open }) {
   return (
     <div class="trs" ref={ref} tabIndex={0} role="region" aria-label="Conversation">
       <div class="tr" role="log" aria-live="off" aria-label="What was said and done">
+        {now.first > 0 && (
+          <button class="sm earlier" onClick={readEarlier}>
+            Show what came before
+          </button>
+        )}
         {story.blocks.map((block, at) => (
           <BlockView key={block.seq + block.type} block={block} thread={now.id} last={at === story.blocks.length - 1} busy={busy} />
         ))}
@@ -279,7 +289,7 @@ function Transcript({ now }: { now: Open }) {
 }
 
 function Queue({ now, busy }: { now: Open; busy: boolean }) {
-  const asks = now.story.blocks.some((block) => (block.type === "question" && block.open) || (block.type === "ask" && block.allow === null))
+  const asks = now.story.blocks.some((block) => ((block.type === "question" || block.type === "form") && block.open) || (block.type === "ask" && block.allow === null))
   const said = !busy ? "Not heard yet" : asks ? "Heard after your answer above" : "Heard when this step is done"
   const path = `/api/threads/${now.id}/queue`
   return (

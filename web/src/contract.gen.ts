@@ -30,6 +30,16 @@ export interface Asked {
   kind: "asked"
 }
 
+export interface Blank {
+  name: string
+  title: string
+  about: string
+  kind: "text" | "number" | "yes_no" | "choice" | "choices"
+  choices: Choice[]
+  required: boolean
+  default: string
+}
+
 export interface Brief {
   status: "open" | "checked" | "quoted" | "not_found" | "disputed" | "failed"
   value: string
@@ -84,12 +94,26 @@ export interface Checked {
   kind: "checked"
 }
 
+export interface Choice {
+  value: string
+  label: string
+}
+
 export interface Chosen {
   name: string
   key: "" | "environment" | "kept"
   place: string
   url: string
   fixed: string
+}
+
+export interface Cite {
+  mark: string
+  path: string
+  label: string
+  source: string
+  where: Record<string, string>
+  quote: string
 }
 
 export interface ConnectorRow {
@@ -147,6 +171,22 @@ export interface Documents {
   cut: boolean
 }
 
+export interface Drawn {
+  page: number
+  of: number
+  found: boolean
+  boxes: number[][]
+  picture: string
+}
+
+export interface Earlier {
+  seq: number
+  cost_usd: number
+  priced: boolean
+  said: number
+  plan: Step[]
+}
+
 export interface Ended {
   reason: "done" | "rejected" | "needs_you" | "over_budget" | "stopped" | "failed"
   text: string
@@ -163,6 +203,14 @@ export interface Evidence {
   number: number
   path: string
   cells: Cell[]
+}
+
+export interface Excerpt {
+  kind: string
+  found: boolean
+  at: number
+  last: number
+  paragraphs: Passage[]
 }
 
 export interface Failure {
@@ -230,6 +278,13 @@ export interface Health {
   did: string
 }
 
+export interface HostRule {
+  host: string
+  words: string
+  by: string
+  mine: boolean
+}
+
 export interface Inbox {
   items: Waits[]
 }
@@ -244,6 +299,7 @@ export interface Item {
   size: number | null
   was: number | null
   is_file: boolean
+  now: string
 }
 
 export interface Kept {
@@ -280,6 +336,15 @@ export interface Live {
   total: number
 }
 
+export interface Locus {
+  id: string
+  digest: string
+  label: string
+  where: Record<string, string>
+  quote: string
+  value: string
+}
+
 export interface Lying {
   name: string
   path: string
@@ -310,6 +375,18 @@ export interface Offered {
   differs: string[]
 }
 
+export interface Opened {
+  path: string
+  changed: boolean
+  excerpt: Excerpt
+}
+
+export interface OpenedSheet {
+  path: string
+  changed: boolean
+  rows: SheetRows
+}
+
 export interface Pages {
   first: number
   pictures: string[]
@@ -321,6 +398,14 @@ export interface Pairing {
   port: number
   rows: string[]
   seconds: number
+}
+
+export interface Passage {
+  paragraph: number
+  page: number
+  number: string
+  text: string
+  marks: number[][]
 }
 
 export interface Past {
@@ -405,12 +490,25 @@ export interface Queued {
   folder: string
 }
 
+export interface Reach {
+  connectors: Reached[]
+  hosts: HostRule[]
+}
+
+export interface Reached {
+  name: string
+  server: string
+  tools: number
+  on: boolean
+}
+
 export interface Replied {
   text: string
   label: string
   calls: Call[]
   tokens: number
   cost_usd: number | null
+  cites: Cite[]
   kind: "replied"
 }
 
@@ -476,6 +574,18 @@ export interface ScheduleWhole {
   may_agree: boolean
 }
 
+export interface SheetRows {
+  sheets: string[]
+  sheet: string
+  rows: number
+  columns: number
+  widths: number[]
+  top: number
+  cells: string[][]
+  kinds: string[]
+  formulas: Record<string, string>
+}
+
 export interface Shelf {
   path: string
   entries: Lying[]
@@ -488,6 +598,16 @@ export interface Shown {
   hunks: string[]
   applied: string[]
   lines: string[]
+}
+
+export interface SourceFile {
+  path: string
+  places: Locus[]
+  more: number
+}
+
+export interface Sources {
+  files: SourceFile[]
 }
 
 export interface Staged {
@@ -555,6 +675,7 @@ export interface Tested {
 export interface Thread {
   row: Row
   entries: Entry[]
+  earlier: Earlier
   next: number
   folders: Folder[]
   plugins: Record<string, string>
@@ -652,6 +773,15 @@ export interface Waits {
   sends: boolean
 }
 
+export interface Wanted {
+  use: string
+  connector: string
+  message: string
+  problem: string
+  blanks: Blank[]
+  kind: "wanted"
+}
+
 export interface Window {
   table: TableRow
   columns: Heading[]
@@ -680,6 +810,6 @@ export interface Written {
   notes: string[]
 }
 
-export type Body = Said | Replied | Started | Finished | Asked | Answered | Staged | Checked | Ended | Applied | Noted
+export type Body = Said | Replied | Started | Finished | Asked | Answered | Staged | Checked | Ended | Applied | Noted | Wanted
 
 export type Message = Reset | Stored | Streamed | Progress | Working | Listed | Unlisted | Queue

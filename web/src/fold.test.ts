@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest"
 import type { Body, Call, Entry } from "./contract.gen"
-import { fold, nothing, summary } from "./fold"
+import { after, fold, nothing, summary } from "./fold"
 
 const at = (seq: number, body: Body): Entry => ({ seq, time: `2026-01-01T00:00:${String(seq).padStart(2, "0")}Z`, body })
 const call = (id: string, sentence: string, tool = "workspace__read"): Call => ({
   id, tool, sentence, arguments: {}, question: "", choices: [], steps: [],
 })
 const replied = (text: string, ...calls: Call[]): Body => ({
-  kind: "replied", text, label: "", calls, tokens: 15, cost_usd: 0.5,
+  kind: "replied", text, label: "", calls, tokens: 15, cost_usd: 0.5, cites: [],
 })
 const finished = (use: string, outcome: "ok" | "error" = "ok"): Body => ({
   kind: "finished", use, outcome, text: "found", cut: false, files: [], wrote: false, kept: [],
@@ -65,12 +65,33 @@ describe("fold", () => {
     const plan = { ...call("p", "writing its plan down", "workspace__plan"), steps: [{ text: "One", state: "doing" as const }] }
     const story = fold(nothing, [at(1, replied("", plan))])
     expect(story.plan).toEqual([{ text: "One", state: "doing" }])
-    expect(story.blocks).toEqual([])
+    expect(story.blocks).toEqual([{ type: "plan", seq: 1 }])
     expect(fold(story, [at(2, { kind: "ended", reason: "done", text: "" })]).plan[0]!.state).toBe("done")
   })
 
   it("says that a price is not known rather than that it is nothing", () => {
-    const unknown: Body = { kind: "replied", text: "x", label: "", calls: [], tokens: 5, cost_usd: null }
+    const unknown: Body = { kind: "replied", text: "x", label: "", calls: [], tokens: 5, cost_usd: null, cites: [] }
     expect(fold(nothing, [at(1, unknown)]).priced).toBe(false)
+  })
+
+  it("shows a plan once a request, where it was made", () => {
+    const plan = (id: string) => ({ ...call(id, "writing its plan down", "workspace__plan"), steps: [{ text: "One", state: "doing" as const }] })
+    const said = (seq: number) => at(seq, { kind: "said", text: "Go on", model: "", queued: "" })
+    const story = fold(nothing, [said(1), at(2, replied("", plan("a"))), at(3, replied("", plan("b"))), said(4), at(5, replied("", plan("c")))])
+    expect(story.blocks.filter((block) => block.type === "plan").map((block) => block.seq)).toEqual([2, 5])
+  })
+
+  it("closes a server's form with the user's answer", () => {
+    const wanted: Body = { kind: "wanted", use: "u", connector: "crm", message: "Which?", problem: "", blanks: [] }
+    const open = fold(nothing, [at(1, wanted)])
+    expect(open.blocks[0]).toMatchObject({ type: "form", open: true })
+    expect(fold(open, [at(2, { kind: "said", text: "yes", model: "", queued: "" })]).blocks[0]).toMatchObject({ open: false })
+  })
+
+  it("counts what came before the entries that are there", () => {
+    const plan = [{ text: "One", state: "done" as const }]
+    const story = fold(after({ seq: 7, cost_usd: 2, priced: true, said: 3, plan }), [...entries, at(12, replied("More."))])
+    expect([story.cost, story.said, story.plan]).toEqual([3.5, 3, plan])
+    expect(story.blocks.map((block) => block.seq)).toEqual([8, 11, 12])
   })
 })

@@ -1,5 +1,5 @@
 // From the entries of a thread to what is on the page: pure, the same for history and for what comes live.
-import type { Asked, Call, Entry, File, Finding, Kept, Step } from "./contract.gen"
+import type { Asked, Call, Cite, Earlier, Entry, File, Finding, Kept, Step, Wanted } from "./contract.gen"
 
 export interface Work {
   id: string
@@ -13,10 +13,12 @@ export interface Work {
 
 export type Block =
   | { type: "said"; seq: number; time: string; text: string }
-  | { type: "answer"; seq: number; text: string; label: string }
+  | { type: "plan"; seq: number }
+  | { type: "answer"; seq: number; text: string; label: string; cites: readonly Cite[] }
   | { type: "work"; seq: number; items: Work[]; from: string; to: string }
   | { type: "ask"; seq: number; asked: Asked; allow: boolean | null; by: string }
   | { type: "question"; seq: number; question: string; choices: string[]; open: boolean }
+  | { type: "form"; seq: number; form: Wanted; open: boolean }
   | { type: "checked"; seq: number; passed: boolean; rules: number; findings: Finding[] }
   | { type: "kept"; seq: number; files: Kept[] }
   | { type: "staged"; seq: number; count: number; files: File[]; refused: Record<string, string> }
@@ -34,6 +36,9 @@ export interface Story {
 }
 
 export const nothing: Story = { last: 0, blocks: [], plan: [], cost: 0, priced: true, said: 0 }
+
+// what came before the entries that are there
+export const after = (earlier: Earlier): Story => ({ ...nothing, last: earlier.seq, plan: earlier.plan, cost: earlier.cost_usd, priced: earlier.priced, said: earlier.said })
 
 const QUIET = new Set(["workspace__plan", "workspace__ask", "workspace__present"])
 
@@ -58,7 +63,7 @@ function take(story: Story, { seq, time, body }: Entry): void {
     case "replied":
       story.cost += body.cost_usd ?? 0
       if (body.cost_usd === null && body.tokens > 0) story.priced = false
-      if (body.text) blocks.push({ type: "answer", seq, text: body.text, label: body.label })
+      if (body.text) blocks.push({ type: "answer", seq, text: body.text, label: body.label, cites: body.cites })
       for (const call of body.calls) called(story, seq, time, call)
       break
     case "started":
@@ -94,6 +99,9 @@ function take(story: Story, { seq, time, body }: Entry): void {
       if (body.reason !== "done") blocks.push({ type: "ended", seq, reason: body.reason, text: body.text })
       if (body.reason === "done") story.plan = story.plan.map((step) => ({ ...step, state: "done" }))
       break
+    case "wanted":
+      blocks.push({ type: "form", seq, form: body, open: true })
+      break
     case "noted":
       blocks.push({ type: "noted", seq, text: body.text, attention: body.level === "attention" })
       break
@@ -101,7 +109,12 @@ function take(story: Story, { seq, time, body }: Entry): void {
 }
 
 function called(story: Story, seq: number, time: string, call: Call): void {
-  if (call.steps.length) story.plan = call.steps
+  if (call.steps.length) {
+    story.plan = call.steps
+    // once a request: it stands where it was made, and shows how far it is now
+    const said = story.blocks.findLastIndex((block) => block.type === "said")
+    if (!story.blocks.slice(said + 1).some((block) => block.type === "plan")) story.blocks.push({ type: "plan", seq })
+  }
   if (call.question) {
     story.blocks.push({ type: "question", seq, question: call.question, choices: call.choices, open: true })
   }
@@ -137,7 +150,7 @@ function answer(blocks: Block[], use: string, args: string, allow: boolean, by: 
 
 function closeQuestions(blocks: Block[]): void {
   blocks.forEach((block, at) => {
-    if (block.type === "question" && block.open) blocks[at] = { ...block, open: false }
+    if ((block.type === "question" || block.type === "form") && block.open) blocks[at] = { ...block, open: false }
   })
 }
 

@@ -3,10 +3,66 @@
 import { lexer, type Token, type Tokens } from "marked"
 import type { ComponentChildren } from "preact"
 import { useMemo } from "preact/hooks"
+import { Chip } from "./Chip"
+import type { Cite } from "./contract.gen"
 
-export function Markdown({ text }: { text: string }) {
+type Props = { text: string; cites?: readonly Cite[]; thread?: string }
+const NONE: readonly Cite[] = []
+
+// what the text cites, in order: each is used up by the words that name it
+let left: Cite[] = []
+let of = ""
+
+export function Markdown({ text, cites = NONE, thread = "" }: Props) {
   const tokens = useMemo(() => lexer(text), [text])
-  return <div class="md">{blocks(tokens)}</div>
+  return useMemo(() => {
+    left = [...cites]
+    of = thread
+    const shown = blocks(tokens)
+    const over = left
+    left = []
+    return (
+      <div class="md">
+        {shown}
+        {over.length > 0 && (
+          <p class="cites">
+            {over.map((cite, at) => (
+              <Chip key={at} thread={thread} at={{ ...cite }}>
+                {cite.label || cite.mark}
+              </Chip>
+            ))}
+          </p>
+        )}
+      </div>
+    )
+  }, [tokens, cites, thread])
+}
+
+// words, with a chip where they name a source
+function words(text: string): ComponentChildren {
+  if (!left.length) return text
+  const out: ComponentChildren[] = []
+  let rest = text
+  for (let guard = 0; left.length && guard < 200; guard += 1) {
+    // the first that stands here: what stood in markup that is shown otherwise is left for the end
+    let best = -1
+    let at = -1
+    left.slice(0, 8).forEach((cite, index) => {
+      const place = rest.indexOf(cite.mark)
+      if (place >= 0 && (at < 0 || place < at)) [best, at] = [index, place]
+    })
+    if (best < 0) break
+    const cite = left.splice(best, 1)[0]!
+    const chip = (
+      <Chip key={out.length} thread={of} at={{ ...cite }}>
+        {cite.label || cite.mark}
+      </Chip>
+    )
+    if (cite.label) out.push(rest.slice(0, at + cite.mark.length), " ", chip)
+    else out.push(rest.slice(0, at), chip)
+    rest = rest.slice(at + cite.mark.length)
+  }
+  return out.length ? [...out, rest] : text
 }
 
 function blocks(tokens: Token[]): ComponentChildren {
@@ -45,7 +101,7 @@ function blocks(tokens: Token[]): ComponentChildren {
       case "space":
         return null
       case "text":
-        return token.tokens ? <span key={at}>{inline(token.tokens)}</span> : token.text
+        return <span key={at}>{token.tokens ? inline(token.tokens) : words(token.text)}</span>
       default:
         return <p key={at}>{token.raw}</p>
     }
@@ -62,7 +118,7 @@ function inline(tokens: Token[] | undefined): ComponentChildren {
       case "del":
         return <s key={at}>{inline(token.tokens)}</s>
       case "codespan":
-        return <code key={at}>{token.text}</code>
+        return left[0] && left[0].mark === token.text ? <span key={at}>{words(token.text)}</span> : <code key={at}>{token.text}</code>
       case "br":
         return <br key={at} />
       case "escape":
@@ -72,7 +128,7 @@ function inline(tokens: Token[] | undefined): ComponentChildren {
       case "image":
         return <Link key={at} href={token.href} words={`picture: ${token.text || "no name"}`} />
       case "text":
-        return token.tokens ? <span key={at}>{inline(token.tokens)}</span> : token.text
+        return <span key={at}>{token.tokens ? inline(token.tokens) : words(token.text)}</span>
       default:
         return token.raw
     }

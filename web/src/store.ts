@@ -1,14 +1,17 @@
 // What the page knows: signals that views read, and the few ways in which they change.
 import { batch, signal } from "@preact/signals"
 import { get, Refused } from "./api"
-import type { Changes, Desk, Message, Projects, Row, Thread, Threads } from "./contract.gen"
-import { fold, nothing, type Story } from "./fold"
+import type { Changes, Desk, Entry, Message, Projects, Row, Thread, Threads } from "./contract.gen"
+import { after, fold, type Story } from "./fold"
 import { loadInbox, lookAgain } from "./waits"
 
 export interface Open {
   id: string
   thread: Thread
   story: Story
+  // what the story is made of, and the event before the first of them
+  entries: readonly Entry[]
+  first: number
   said: string
   doing: string
   done: number
@@ -19,7 +22,8 @@ export interface Open {
 const VIEWS = ["new", "settings", "inbox", "schedules", "tables", "connectors", "projects", "plugins", "health", "phone", "welcome"] as const
 export type View = "list" | "thread" | (typeof VIEWS)[number]
 // `item`: what is open in a view other than a thread
-export type Route = { view: View; thread: string; panel: boolean; item: string }
+export type Side = "" | "changes" | "sources"
+export type Route = { view: View; thread: string; panel: Side; item: string }
 export type Connection = "live" | "lost" | "signed out"
 
 export const desk = signal<Desk | null>(null)
@@ -39,8 +43,8 @@ export const again = signal<Open | null>(null)
 
 function read(): Route {
   const [view, thread, panel] = location.hash.replace(/^#\/?/, "").split("/")
-  if (view === "t" && thread) return { view: "thread", thread, panel: panel === "changes", item: "" }
-  return { view: VIEWS.find((one) => one === view) ?? "list", thread: "", panel: false, item: decodeURIComponent(thread ?? "") }
+  if (view === "t" && thread) return { view: "thread", thread, panel: panel === "changes" || panel === "sources" ? panel : "", item: "" }
+  return { view: VIEWS.find((one) => one === view) ?? "list", thread: "", panel: "", item: decodeURIComponent(thread ?? "") }
 }
 
 export function go(path: string): void {
@@ -132,7 +136,7 @@ export async function show(anew = false): Promise<void> {
     const thread = await get<Thread>(`/api/threads/${id}`)
     if (own !== turn || route.value.thread !== id) return
     batch(() => {
-      open.value = opened(id, thread, nothing)
+      open.value = opened(id, thread)
       opening.value = ""
       early.forEach(apply)
       early = []
@@ -145,17 +149,21 @@ export async function show(anew = false): Promise<void> {
   }
 }
 
-function opened(id: string, thread: Thread, before: Story): Open {
+// `was`: what is there already, to which the thread's entries are added
+function opened(id: string, thread: Thread, was?: Open): Open {
   const { live } = thread
+  const known = was?.story.last ?? 0
   return {
     id,
     thread,
-    story: fold(before, thread.entries),
+    story: fold(was?.story ?? after(thread.earlier), thread.entries),
+    entries: was ? [...was.entries, ...thread.entries.filter((entry) => entry.seq > known)] : thread.entries,
+    first: was?.first ?? thread.earlier.seq,
     said: live?.said ?? "",
     doing: live?.doing ?? "",
     done: live?.done ?? 0,
     total: live?.total ?? 0,
-    sent: live && before === nothing && lastSaid(thread) !== live.text ? live.text : "",
+    sent: live && !was && lastSaid(thread) !== live.text ? live.text : "",
   }
 }
 
@@ -165,17 +173,39 @@ function lastSaid(thread: Thread): string {
 }
 
 // Read what came into the open thread's log by another way than its run here.
-export async function catchUp(): Promise<void> {
+// One after the other: of two answers that cross, the older one would be taken for the newer.
+let asked: Promise<void> = Promise.resolve()
+export function catchUp(): Promise<void> {
+  asked = asked.then(readNews, readNews)
+  return asked
+}
+
+async function readNews(): Promise<void> {
   const now = open.value
   if (!now) return
   try {
     const thread = await get<Thread>(`/api/threads/${now.id}?after=${now.story.last}`)
     const still = open.value
     if (still?.id !== now.id) return
-    const next = opened(now.id, thread, still.story)
+    const next = opened(now.id, thread, still)
     open.value = { ...next, said: thread.live ? still.said || next.said : "", sent: thread.live ? still.sent : "" }
     markSeen(thread.row)
     await loadChanges(now.id)
+  } catch (error) {
+    fail(error)
+  }
+}
+
+// Read what came before what is there.
+export async function readEarlier(): Promise<void> {
+  const now = open.value
+  if (!now?.first) return
+  try {
+    const { entries, earlier } = await get<Thread>(`/api/threads/${now.id}?before=${now.first + 1}`)
+    const still = open.value
+    if (still?.id !== now.id || still.first !== now.first) return
+    const all = [...entries, ...still.entries]
+    open.value = { ...still, entries: all, first: earlier.seq, story: fold(after(earlier), all) }
   } catch (error) {
     fail(error)
   }
@@ -213,7 +243,8 @@ export function apply(message: Message): void {
       const { body } = message.entry
       const story = fold(now.story, [message.entry])
       const over = body.kind === "replied" || body.kind === "noted"
-      open.value = { ...now, story, said: over ? "" : now.said, sent: body.kind === "said" ? "" : now.sent }
+      const entries = story.last > now.story.last ? [...now.entries, message.entry] : now.entries
+      open.value = { ...now, story, entries, said: over ? "" : now.said, sent: body.kind === "said" ? "" : now.sent }
       if (body.kind === "said" && body.queued) heard(body.queued)
       else if (body.kind === "said") dropDraft(now.id)
       // what the run was given stands in the log by now

@@ -63,6 +63,7 @@ def test_what_the_program_calls_itself_is_never_offered() -> None:
     assert not offered & {
         "office__document_changes", "office__document_take", "office__document_words",
         "office__cells_find", "office__cells_check", "office__cells_text",
+        "office__document_place", "office__page_place", "office__sheet_window",
     }  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from tests.unit.documents.pdfs import write_pdf
 from deskmate.errors import ToolError
 from deskmate.plugin import ToolContext
 from deskmate_documents import render
+from deskmate_documents.office.place_tools import page_place
 from deskmate_documents.office.render_tools import render_pages
 
 
@@ -90,6 +91,18 @@ def test_a_deck_is_converted_once_and_shown_by_windows(service: Service, tmp_pat
     render_pages("d.pptx", "look", context, pages="1")
     assert len(service.jobs) == 2
     assert len(list((tmp_path / "h/.rendered").iterdir())) == 1
+
+
+def test_words_of_an_office_file_are_found_on_its_rendered_pages(
+    service: Service, tmp_path: Path
+) -> None:
+    context = ToolContext(workspace=tmp_path, home=tmp_path / "h", resources=tmp_path)
+    pptx.Presentation().save(tmp_path / "d.pptx")
+    found = page_place("d.pptx", "out", context, quote="Slide 17", page=3)
+    assert (found["page"], found["of"], found["found"]) == (17, 23, True)
+    assert (tmp_path / found["image"]).read_bytes().startswith(b"\x89PNG")
+    again = page_place("d.pptx", "out", context, page=4)
+    assert (again["page"], again["found"], len(service.jobs)) == (4, False, 1)
 
 
 def test_a_long_conversion_says_how_long_it_has_taken(

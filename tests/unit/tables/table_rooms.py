@@ -23,7 +23,7 @@ from deskmate.types.ids import ToolUseId
 from deskmate.types.limits import Usage
 from deskmate.types.messages import Text, ToolUse
 from deskmate.types.registry import ToolSpec
-from deskmate_documents.office import cell_tools
+from deskmate_documents.office import cell_tools, place_tools
 
 COLUMNS = """
 [[columns]]
@@ -69,29 +69,35 @@ def _tool(function: Callable[..., Any]) -> Callable[[Tree, Mapping[str, Any]], A
             real = top / arguments["path"]
             real.parent.mkdir(parents=True)
             real.write_bytes(tree.read(arguments["path"]))
-            context = ToolContext(workspace=top, home=top, resources=top)
-            return function(**arguments, context=context)
+            context = ToolContext(workspace=top, home=top / ".home", resources=top)
+            answer = function(**arguments, context=context)
+            for made in sorted((top / "out").glob("*")):
+                tree.write(f"out/{made.name}", made.read_bytes())
+            return answer
 
     return run
 
 
 def office() -> FakePlugin:
-    """Return the document tools that tables use."""
-    names = ("cells_find", "cells_check", "cells_text")
+    """Return the document tools that the program calls in machines of their own."""
+    functions = (
+        *(cell_tools.cells_find, cell_tools.cells_check, cell_tools.cells_text),
+        *(place_tools.document_place, place_tools.page_place, place_tools.sheet_window),
+    )
     return FakePlugin(
         tools={
-            f"office__{name}": (
+            f"office__{function.__name__}": (
                 ToolSpec(
                     plugin="office",
-                    name=name,
+                    name=function.__name__,
                     title="",
                     description="",
                     input_schema={},
                     risk="read",
                 ),
-                _tool(getattr(cell_tools, name)),
+                _tool(function),
             )
-            for name in names
+            for function in functions
         }
     )
 

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from deskmate.changes.conflicts import steps_beside, why_not_over
 from deskmate.changes.differ import Part
 from deskmate.changes.disk import Folders
 from deskmate.changes.names import fold, is_below
@@ -29,7 +30,8 @@ class ApplyOptions:
     means that a person looked at the change set; `new` takes new files only, `all` takes everything but
     deletions, which are never automatic. `allow_protected`: paths that may be written in spite of their
     names. `confirm_bulk`: losing many files at once is meant; `confirm_deletes`: exactly so many.
-    `base_files`: how many files the folders held.
+    `base_files`: how many files the folders held. Of files that the user changed meanwhile: `overwrite`: path → digest of
+    the user's version that is to give way, empty where they deleted it; `beside`: the new version is written under a name of its own.
     """
 
     paths: tuple[str, ...] = ()
@@ -40,6 +42,8 @@ class ApplyOptions:
     confirm_bulk: bool = False
     confirm_deletes: int | None = None
     base_files: int = 0
+    overwrite: Mapping[str, str] = field(default_factory=dict)
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,12 +100,13 @@ def plan_apply(
     """
     selected = select(changes, folders, options, parts)
     taken, waiting = selected.taken, selected.all_waiting()
-    if not taken:
-        return Selection(plan=None, left_out=selected.left_out, waiting=waiting)
     steps = [
         Step(path=item.path, before=item.found, after=_after(item, selected.parts.get(item.path)))
         for item in taken.values()
     ]
+    steps += steps_beside(changes, options.beside, folders)
+    if not steps:
+        return Selection(plan=None, left_out=selected.left_out, waiting=waiting)
     plan = Plan(
         id=secrets.token_hex(8),
         grants=tuple(grants),
@@ -133,7 +138,8 @@ def _open_after(changes: ChangeSet, selected: Selected) -> int:
 
 def _choose(changes: ChangeSet, options: ApplyOptions) -> list[Item]:
     paths = {item.path for item in changes.items}
-    for top in (*options.paths, *options.leave_out, *options.allow_protected):
+    named = (*options.paths, *options.leave_out, *options.allow_protected)
+    for top in (*named, *options.overwrite, *options.beside):
         if top not in paths and not any(is_below(path, [top]) for path in paths):
             raise UserError(f"{top} is not in the change set.", hint="See deskmate changes show.")
     if not options.paths:
@@ -158,6 +164,8 @@ def folders_above(path: str) -> Iterator[str]:
 def _why(item: Item, options: ApplyOptions) -> str:
     if item.standing == "protected" and not is_below(item.path, options.allow_protected):
         return item.why
+    if item.standing == "conflict" and item.path in options.overwrite:
+        return why_not_over(item, options.overwrite[item.path])
     if item.standing in ("refused", "conflict"):
         return item.why
     if options.mode == "new" and item.change.operation not in ("create", "mkdir"):

@@ -4,38 +4,42 @@ from __future__ import annotations
 
 import os
 import stat
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import anyio.to_thread
-
 from deskmate.errors import UserError
 from deskmate.host.viewing import Version
-from deskmate.types.files import Entry, Grant
-from deskmate.types.ids import ThreadId
+from deskmate.types.files import Grant
 from deskmate.types.places import Places
 
 if TYPE_CHECKING:
     from deskmate.changes.disk import Folders
     from deskmate.ports import Blobs, Sandbox
+    from deskmate.types.events import Event
 
 SHOWN = 1_000
 FILE_LIMIT_BYTES = 64 << 20
 TEXT_LIMIT_BYTES = 512 << 10
-CALL_S = 300.0
 _CHUNK = 1 << 20
 
 
 async def grants_of(places: Places, thread: str) -> tuple[Grant, ...]:
     """Return the folders that a thread may use. Raises UserError if there is no such thread."""
     from deskmate.store.thread import open_thread  # noqa: PLC0415
-    from deskmate.types.events import GrantsSet  # noqa: PLC0415
 
     async with open_thread(places.threads, thread, write=False) as store:
-        sets = [e.payload for e in await store.events() if isinstance(e.payload, GrantsSet)]
-    return sets[-1].grants if sets else ()
+        return grants_in(await store.events())
+
+
+def grants_in(events: Sequence[Event]) -> tuple[Grant, ...]:
+    """Return the folders that a thread may use by its log."""
+    from deskmate.types.events import GrantsSet  # noqa: PLC0415
+
+    for event in reversed(events):
+        if isinstance(event.payload, GrantsSet):
+            return event.payload.grants
+    return ()
 
 
 def entries_in(grants: Sequence[Grant], path: str) -> tuple[list[tuple[str, int | None]], bool]:
@@ -100,32 +104,11 @@ async def words_of(sandbox: Sandbox, blobs: Blobs, version: Version) -> tuple[st
 
     Raises UserError if it has none, SandboxUnavailable and such.
     """
-    from deskmate.host.documents import kind_of  # noqa: PLC0415
-    from deskmate.ports import SandboxSpec  # noqa: PLC0415
+    from deskmate.host.showing import asked  # noqa: PLC0415
 
-    def quiet(line: str) -> None:
-        """Show nothing."""
-
-    suffix = await anyio.to_thread.run_sync(lambda: kind_of(blobs.read(version.sha256)))
-    name = f"in/document{suffix}"
-    entries = (
-        Entry(path="in", kind="dir", mode=0o755),
-        Entry(path=name, kind="file", mode=0o644, size=version.size, sha256=version.sha256),
-    )
-    grants = (Grant(name="in", folder="/nowhere"),)
-    spec = SandboxSpec(thread=ThreadId("t-documents"), plugins=(), grants=grants)
-    async with sandbox.open(spec, quiet) as machine:
-        await machine.put_base(entries, blobs, quiet)
-        outcome = await machine.call(
-            "office__cells_text",
-            {"path": name},
-            key=uuid.uuid4().hex,
-            timeout_s=CALL_S,
-            on_progress=quiet,
-        )
-    answer = outcome.structured if isinstance(outcome.structured, dict) else {}
-    if outcome.is_error or not isinstance(answer.get("text"), str):
-        raise UserError(outcome.text.strip() or f"{version.path} has no words that can be shown.")
+    answer, _ = await asked(sandbox, blobs, version, "office__cells_text", {})
+    if not isinstance(answer, dict) or not isinstance(answer.get("text"), str):
+        raise UserError(f"{version.path} has no words that can be shown.")
     return answer["text"], answer.get("next") is not None
 
 

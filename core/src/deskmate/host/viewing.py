@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -56,6 +57,14 @@ def version_in(
         if change.path == path and entry is not None and entry.sha256:
             return Version(path=path, size=entry.size, sha256=entry.sha256)
     raise UserError(f"{path} is no file of the change set.", hint="See deskmate changes show.")
+
+
+def version_of(blobs: Blobs, path: str, digest: str) -> Version | None:
+    """Return content that is kept, under a file's name; None where it is not. Blocks."""
+    name = Digest(digest)
+    if not re.fullmatch(r"[0-9a-f]{64}", digest) or not blobs.has(name):
+        return None
+    return Version(path=path, size=sum(map(len, blobs.chunks(name))), sha256=name)
 
 
 async def file_version(

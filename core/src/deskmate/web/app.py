@@ -27,8 +27,10 @@ from deskmate.web.routes_folders import FolderRoutes
 from deskmate.web.routes_health import HealthRoutes
 from deskmate.web.routes_inbox import InboxRoutes
 from deskmate.web.routes_pairing import PairingRoutes
+from deskmate.web.routes_places import PlaceRoutes
 from deskmate.web.routes_policy import PolicyRoutes
 from deskmate.web.routes_projects import ProjectRoutes
+from deskmate.web.routes_reach import ReachRoutes
 from deskmate.web.routes_schedules import ScheduleRoutes
 from deskmate.web.routes_tables import TableRoutes
 from deskmate.web.routes_tables_making import TableMakingRoutes
@@ -88,6 +90,8 @@ def routes(
         *ChangeRoutes(desk, threads).routes(),
         *looked.routes(),
         *FolderRoutes(desk, threads, looked).routes(),
+        *PlaceRoutes(desk, threads, looked).routes(),
+        *ReachRoutes(desk, threads).routes(),
         *InboxRoutes(desk, threads).routes(),
         *PolicyRoutes(desk, threads).routes(),
         *ScheduleRoutes(desk).routes(),

@@ -9,7 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from deskmate.types.files import ApplyMode, GrantMode
-from deskmate.web import contract_connectors, contract_files, contract_tables, contract_welcome
+from deskmate.web import (
+    contract_connectors,
+    contract_files,
+    contract_places,
+    contract_tables,
+    contract_welcome,
+)
 from deskmate.web.contract_changes import Changes as Changes
 from deskmate.web.contract_changes import Differences as Differences
 from deskmate.web.contract_changes import Item as Item
@@ -28,9 +34,12 @@ from deskmate.web.contract_desk import Waits as Waits
 from deskmate.web.contract_log import Answered as Answered
 from deskmate.web.contract_log import Applied as Applied
 from deskmate.web.contract_log import Asked as Asked
+from deskmate.web.contract_log import Blank as Blank
 from deskmate.web.contract_log import Body as Body
 from deskmate.web.contract_log import Call as Call
 from deskmate.web.contract_log import Checked as Checked
+from deskmate.web.contract_log import Choice as Choice
+from deskmate.web.contract_log import Cite as Cite
 from deskmate.web.contract_log import Ended as Ended
 from deskmate.web.contract_log import Entry as Entry
 from deskmate.web.contract_log import File as File
@@ -42,6 +51,7 @@ from deskmate.web.contract_log import Said as Said
 from deskmate.web.contract_log import Staged as Staged
 from deskmate.web.contract_log import Started as Started
 from deskmate.web.contract_log import Step as Step
+from deskmate.web.contract_log import Wanted as Wanted
 from deskmate.web.contract_stream import Group as Group
 from deskmate.web.contract_stream import Listed as Listed
 from deskmate.web.contract_stream import Message as Message
@@ -77,11 +87,23 @@ class Live:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """What came before the entries that are told: up to event `seq`, what it cost, the plan, how often the user spoke."""
+
+    seq: int
+    cost_usd: float
+    priced: bool
+    said: int
+    plan: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Thread:
-    """A thread whole, or what is new in it. `next`: ask for what comes after this event. `queued`: not heard yet."""
+    """A thread's end, or what is new in it. `next`: ask for what comes after this event. `queued`: not heard yet."""
 
     row: Row
     entries: tuple[Entry, ...]
+    earlier: Earlier
     next: int
     folders: tuple[Folder, ...]
     plugins: Mapping[str, str]
@@ -223,6 +245,7 @@ ROOTS = (
     Policy,
     Failure,
     *contract_files.ROOTS,
+    *contract_places.ROOTS,
     *contract_tables.ROOTS,
     *contract_connectors.ROOTS,
     *contract_welcome.ROOTS,

@@ -11,7 +11,10 @@ from deskmate.types.files import Operation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One change of a change set, as it stands. `size`, `was`: bytes after and before, None where there is nothing."""
+    """One change of a change set, as it stands. `size`, `was`: bytes after and before, None where there is nothing.
+
+    `now`: digest of the user's file as it is, empty where there is none.
+    """
 
     path: str
     operation: Operation
@@ -22,6 +25,7 @@ class Item:
     size: int | None
     was: int | None
     is_file: bool
+    now: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

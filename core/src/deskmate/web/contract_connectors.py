@@ -92,4 +92,32 @@ class Underway:
     hint: str
 
 
-ROOTS = (Connectors, Tested, Underway)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """A connector that a thread has, or could have. `tools`: how many it offers."""
+
+    name: str
+    server: str
+    tools: int
+    on: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostRule:
+    """A host that a thread's machine may ask. `words`: as the user writes it; `by`: who allowed it; `mine`: the user did."""
+
+    host: str
+    words: str
+    by: str
+    mine: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """What a thread reaches from its next run on."""
+
+    connectors: tuple[Reached, ...]
+    hosts: tuple[HostRule, ...]
+
+
+ROOTS = (Connectors, Tested, Underway, Reach)

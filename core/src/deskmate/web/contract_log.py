@@ -67,14 +67,30 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cite:
+    """Words of an answer that name a place in a source. `mark`: the words. `label`: to show behind them; empty: they say it.
+
+    `source`: id of the evidence, empty where none was recorded there. `where`: page, paragraph, line, row, sheet, cell.
+    """
+
+    mark: str
+    path: str
+    label: str = ""
+    source: str = ""
+    where: Mapping[str, str] = field(default_factory=dict)
+    quote: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Replied:
-    """The model's finished message. `cost_usd`: None where the price is not known."""
+    """The model's finished message. `cost_usd`: None where the price is not known. `cites`: in order."""
 
     text: str
     label: str
     calls: tuple[Call, ...]
     tokens: int
     cost_usd: float | None
+    cites: tuple[Cite, ...] = ()
     kind: Literal["replied"] = "replied"
 
 
@@ -179,6 +195,39 @@ class Noted:
     kind: Literal["noted"] = "noted"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What can be chosen. `value`: as it is sent; `label`: as it is shown."""
+
+    value: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blank:
+    """One thing that a server's form asks for. `default`: as text, empty without one."""
+
+    name: str
+    title: str
+    about: str
+    kind: Literal["text", "number", "yes_no", "choice", "choices"]
+    choices: tuple[Choice, ...]
+    required: bool
+    default: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A connector's server asks the user before it does a call. The user's next message is the answer. Untrusted."""
+
+    use: str
+    connector: str
+    message: str
+    problem: str
+    blanks: tuple[Blank, ...]
+    kind: Literal["wanted"] = "wanted"
+
+
 Body = (
     Said
     | Replied
@@ -191,6 +240,7 @@ Body = (
     | Ended
     | Applied
     | Noted
+    | Wanted
 )
 
 

@@ -30,6 +30,9 @@ APPLY = closed(
     hunks=_HUNKS,
     allow_protected=PATHS,
     confirm_deletes={"type": "integer", "minimum": 0},
+    overwrite={"type": "object", "additionalProperties": WORD, "maxProperties": 10_000},
+    beside=PATHS,
+    yours=PATHS,
 )
 DISCARD = closed(("run",), run=WORD, paths=PATHS)
 UNDO = closed(("plan",), plan=WORD, paths=PATHS, force=FLAG)
@@ -89,6 +92,7 @@ class ChangeRoutes:
     async def apply(self, request: Request) -> Response:
         """Write what was kept, all or nothing."""
         from deskmate.changes.apply import apply_changes  # noqa: PLC0415
+        from deskmate.changes.discarding import discard_changes  # noqa: PLC0415
         from deskmate.changes.planning import ApplyOptions  # noqa: PLC0415
         from deskmate.changes.staged import find_staged  # noqa: PLC0415
 
@@ -99,6 +103,8 @@ class ChangeRoutes:
             hunks={path: tuple(ids) for path, ids in body.get("hunks", {}).items()},
             allow_protected=tuple(body.get("allow_protected", ())),
             confirm_deletes=body.get("confirm_deletes"),
+            overwrite=body.get("overwrite", {}),
+            beside=tuple(body.get("beside", ())),
         )
         with self._told():
             async with reviewing.open_for_changes(self._desk.places, thread, _quiet) as place:
@@ -109,6 +115,9 @@ class ChangeRoutes:
                 outcome = await apply_changes(
                     place, staged.difference, staged.grants, options, run=staged.run
                 )
+                # decided on: the user's version stays, alone or beside the new one
+                if settled := (*body.get("yours", ()), *options.beside):
+                    await discard_changes(place, settled, staged.run)
         return answer(_written(outcome))
 
     async def discard(self, request: Request) -> Response:
@@ -164,6 +173,7 @@ def _item(item: Item) -> page.Item:
         size=after.size if after else None,
         was=before.size if before else None,
         is_file="file" in kinds,
+        now=(item.found.sha256 or "") if item.found else "",
     )
 
 

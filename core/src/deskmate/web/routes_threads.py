@@ -28,11 +28,13 @@ from deskmate.types.limits import Limits
 from deskmate.web import contract as page
 from deskmate.web.bodies import FLAG, PATHS, TEXT, WORD, answer, closed, read_body
 from deskmate.web.desk import Desk, trouble_of
-from deskmate.web.views import Viewer
+from deskmate.web.windows import window_of
 
 if TYPE_CHECKING:
     from deskmate.store.listing import ThreadSummary
 
+AT_ONCE = 400
+"""Events of a thread that are told at first; what came before is asked for."""
 _APPLY = {"enum": ["review", "new", "all"]}
 BUDGET = {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 100_000}
 _FOLDER = closed(("folder", "mode"), folder=WORD, mode={"enum": ["ro", "rw", "rw-no-delete"]})
@@ -172,21 +174,24 @@ class ThreadRoutes:
 
         thread = self.named(request)
         threads = self._desk.places.threads
-        after = request.query_params.get("after", "0")
+        after, before = (_seq(request.query_params.get(name)) for name in ("after", "before"))
         async with open_thread(threads, thread, write=False) as store:
             events = await store.events()
         summary = await anyio.to_thread.run_sync(
             lambda: running_state(summary_of(threads / thread), threads)
         )
         waiting = await anyio.to_thread.run_sync(self._desk.messages(thread).all)
-        seq = int(after) if after.isdecimal() and len(after) < 20 else 0
         heard = {e.payload.queued for e in events if isinstance(e.payload, UserSaid)}
-        whole = self._whole(summary, events, seq)
+        whole = self._whole(summary, events, after, before)
         return answer(replace(whole, queued=tuple(m for m in waiting if m.id not in heard)))
 
-    def _whole(self, summary: ThreadSummary, events: tuple[Event, ...], after: int) -> page.Thread:
+    def _whole(
+        self, summary: ThreadSummary, events: tuple[Event, ...], after: int, before: int
+    ) -> page.Thread:
         thread, runs = summary.thread, self._desk.runs
-        entries = [entry for entry in Viewer().entries(events) if entry.seq > after]
+        told = events[: before - 1] if before else events
+        start = after or max(len(told) - AT_ONCE, 0)
+        entries, earlier = window_of(told, start)
         facts = _facts(events)
         now = runs.now(thread)
         live = (
@@ -196,7 +201,8 @@ class ThreadRoutes:
         )
         return page.Thread(
             row=self._desk.row(summary),
-            entries=tuple(entries),
+            entries=entries,
+            earlier=earlier,
             next=len(events),
             live=live,
             trouble=trouble_of(runs.problem(thread)),
@@ -214,6 +220,11 @@ class ThreadRoutes:
         except UserError as error:
             raise HTTPException(404, error.message) from error
         return name
+
+
+def _seq(text: str | None) -> int:
+    """Return the number of an event, 0 for what is none."""
+    return int(text) if text and text.isdecimal() and len(text) < 20 else 0
 
 
 def _order(body: dict[str, Any]) -> RunOrder:

@@ -15,6 +15,8 @@ from deskmate.types.messages import ToolUse, text_of, tool_uses_of
 from deskmate.types.policy import SPENDING
 from deskmate.types.subagents import told
 from deskmate.web import contract as page
+from deskmate.web.forms import wanted
+from deskmate.web.sources import Sources
 
 TEXT_LIMIT = 4_000
 """Characters of a tool's result that travel with the thread; the record has all of them."""
@@ -56,6 +58,7 @@ class Viewer:
         self._uses: dict[ToolUseId, ToolUse] = {}
         self._plans: dict[Digest, log.ApplyStarted] = {}
         self._answers: dict[str, str] = {}
+        self.sources = Sources()
 
     def entries(self, events: Iterable[log.Event]) -> Iterator[page.Entry]:
         """Yield the entries of events."""
@@ -63,8 +66,18 @@ class Viewer:
             if entry := self.entry(event):
                 yield entry
 
+    def pass_over(self, event: log.Event) -> None:
+        """Note what later entries need of an event whose own entry nobody wants."""
+        match event.payload:
+            case log.ModelReplied(content=content):
+                self._uses |= {use.id: use for use in tool_uses_of(content)}
+            case log.ApplyStarted() as started:
+                self._plans[started.plan] = started
+        self.sources.take(event.payload)
+
     def entry(self, event: log.Event) -> page.Entry | None:
         """Return an event's entry, None where it has none."""
+        self.sources.take(event.payload)
         body = self._body(event.payload)
         return None if body is None else page.Entry(seq=event.seq, time=event.time, body=body)
 
@@ -95,12 +108,14 @@ class Viewer:
         uses = tool_uses_of(reply.content)
         self._uses |= {use.id: use for use in uses}
         usage = reply.usage
+        text = text_of(reply.content)
         return page.Replied(
-            text=text_of(reply.content),
+            text=text,
             label=reply.label,
             calls=tuple(map(_call, uses)),
             tokens=usage.input_tokens + usage.output_tokens,
             cost_usd=usage.cost_usd,
+            cites=self.sources.cites(text),
         )
 
     def _subagent(self, did: log.SubagentDid) -> page.Body | None:
@@ -184,8 +199,8 @@ def _plain(payload: log.Payload) -> page.Body | None:
             return page.Checked(passed=passed, rules=len(rules), findings=findings)
         case log.RunFinished(reason=reason, text=text):
             return page.Ended(reason=reason, text=text)
-        case log.ConnectorAsked(question=question):
-            return page.Noted(text=question.text, level="attention")
+        case log.ConnectorAsked() as asked:
+            return wanted(asked)
         case log.HookFinished(in_short=told, outcome=outcome) if told:
             level: Literal["quiet", "attention"] = "quiet" if outcome == "ok" else "attention"
             return page.Noted(text=one_line(told, 500), level=level)
@@ -202,8 +217,13 @@ def _call(use: ToolUse) -> page.Call:
         arguments={name: one_line(_value(v), ARGUMENT_LIMIT) for name, v in use.input.items()},
         question=str(use.input.get("question", "")) if is_question else "",
         choices=tuple(map(str, choices)) if isinstance(choices, list) else (),
-        steps=tuple(_steps(use.input.get("steps"))) if use.name == "workspace__plan" else (),
+        steps=plan_in(use),
     )
+
+
+def plan_in(use: ToolUse) -> tuple[page.Step, ...]:
+    """Return the plan that a call tells, empty for any other call."""
+    return tuple(_steps(use.input.get("steps"))) if use.name == "workspace__plan" else ()
 
 
 def _steps(steps: Any) -> Iterator[page.Step]:

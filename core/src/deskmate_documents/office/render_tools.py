@@ -49,13 +49,13 @@ def render_pages(
         raise ToolInputError(f"{path} is no kind of file that can be rendered.")
     if not 24 <= dpi <= 300:
         raise ToolInputError("dpi is 24 to 300.")
-    pdf, by = (real, "pdfium") if suffix == ".pdf" else _converted(real, context)
+    pdf, by = (real, "pdfium") if suffix == ".pdf" else converted(real, context)
     found, count, following = _images(pdf, home, pages, dpi, password, context)
     answer = {"path": context.name_of(real), "pages": found, "of": count, "by": by}
     return answer | ({"next": following} if following else {})
 
 
-def _converted(real: Path, context: ToolContext) -> tuple[Path, str]:
+def converted(real: Path, context: ToolContext) -> tuple[Path, str]:
     """Return the file as a PDF, which is kept for the next window of the same content."""
     from deskmate_documents.render import convert  # noqa: PLC0415
 
@@ -86,15 +86,15 @@ def _images(
         count = len(document)
         numbers = page_numbers(_clipped(pages, count), count, PAGES_A_CALL)
     home.mkdir(parents=True, exist_ok=True)
-    draw = partial(_draw, home=home, dpi=dpi)
+    drawing = partial(draw, home=home, dpi=dpi)
     for done, (number, blank) in enumerate(
-        bounded.each_page(pdf, password, numbers, draw, bounded.SECONDS_A_PICTURE), 1
+        bounded.each_page(pdf, password, numbers, drawing, bounded.SECONDS_A_PICTURE), 1
     ):
         entry: dict[str, Any] = {"page": number}
         if blank is None:
             entry["problem"] = bounded.STUCK
         else:
-            entry |= {"image": context.name_of(_image(home, number))} | (
+            entry |= {"image": context.name_of(image_of(home, number))} | (
                 {"blank": True} if blank else {}
             )
         found.append(entry)
@@ -106,11 +106,12 @@ def _images(
     return found, count, last + 1 if last < count else 0
 
 
-def _image(home: Path, number: int) -> Path:
+def image_of(home: Path, number: int) -> Path:
+    """Return where a page's picture is."""
     return home / f"page-{number:04d}.png"
 
 
-def _draw(document: Any, number: int, home: Path, dpi: int) -> bool:
+def draw(document: Any, number: int, home: Path, dpi: int) -> bool:
     """Write a page's image, whole or not at all; say whether nothing is on it."""
     page = document[number - 1]
     width, height = page.get_size()
@@ -119,7 +120,7 @@ def _draw(document: Any, number: int, home: Path, dpi: int) -> bool:
     page.close()
     part = home / f".page-{number:04d}.part"
     picture.save(part, "PNG")
-    part.replace(_image(home, number))
+    part.replace(image_of(home, number))
     return len(set(picture.convert("L").getextrema())) == 1
 
 

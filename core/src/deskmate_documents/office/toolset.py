@@ -16,6 +16,7 @@ from deskmate_documents.office import (
     password_tools,
     pdf_edits,
     pdf_tools,
+    place_tools,
     render_tools,
     sheet_build_tool,
     sheet_calc_tool,
@@ -65,6 +66,16 @@ def _program() -> Iterator[Tool]:
     yield Tool(function=cell_tools.cells_find, reads=_PATH, timeout_s=300, offered=())
     yield Tool(function=cell_tools.cells_check, reads=_PATH, timeout_s=300, offered=())
     yield Tool(function=cell_tools.cells_text, reads=_PATH, timeout_s=300, offered=())
+    yield Tool(function=place_tools.document_place, reads=_PATH, timeout_s=300, offered=())
+    yield Tool(function=place_tools.sheet_window, reads=_PATH, timeout_s=300, offered=())
+    yield Tool(
+        function=place_tools.page_place,
+        risk="write",
+        reads=_PATH,
+        timeout_s=300,
+        offered=(),
+        office="always",
+    )
 
 
 def _word() -> Iterator[Tool]:

@@ -1,0 +1,85 @@
+"""What the user decides of a file that both changed, by the page's API."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.web.conftest import Serve, Server
+from tests.web.scene import sandbox
+from tests.web.test_api import EDIT, begin
+
+MINE = "My own words.\n"
+
+
+@pytest.fixture
+def both(serve: Serve, folder: Path) -> tuple[Server, str, dict[str, Any]]:
+    """Return a server, the route of a thread's changes, and these, with one file that both changed."""
+    server = serve(EDIT, sandbox=sandbox())
+    thread = begin(server, folder)
+    server.wait(thread)
+    (folder / "note.txt").write_text(MINE)
+    changes = f"/api/threads/{thread}/changes"
+    return server, changes, server.ask("GET", changes).json()
+
+
+def standing(server: Server, changes: str) -> dict[str, str]:
+    return {i["path"]: i["standing"] for i in server.ask("GET", changes).json()["items"]}
+
+
+def test_the_page_learns_which_version_is_there(both: tuple[Server, str, dict[str, Any]]) -> None:
+    _, _, found = both
+    new, note = found["items"]
+    assert (note["standing"], note["now"]) == (
+        "conflict",
+        hashlib.sha256(MINE.encode()).hexdigest(),
+    )
+    assert (new["standing"], new["now"]) == ("open", "")
+
+
+def test_yours_stays_and_the_change_is_settled(
+    both: tuple[Server, str, dict[str, Any]], folder: Path
+) -> None:
+    server, changes, found = both
+    body = {"run": found["run"], "yours": ["contracts/note.txt"]}
+    done = server.ask("POST", f"{changes}/apply", body).json()
+    assert done["written"] == ["contracts/new.txt"]
+    assert (folder / "note.txt").read_text() == MINE
+    row = next(r for r in server.ask("GET", "/api/threads").json()["rows"])
+    assert row["pending"] == 0
+
+
+def test_the_new_one_is_taken_over_the_version_that_was_seen_and_no_other(
+    both: tuple[Server, str, dict[str, Any]], folder: Path
+) -> None:
+    server, changes, found = both
+    seen = {"contracts/note.txt": found["items"][1]["now"]}
+    (folder / "note.txt").write_text("Changed once more.\n")
+    body = {"run": found["run"], "overwrite": seen}
+    done = server.ask("POST", f"{changes}/apply", body).json()
+    assert "once more" in done["left_out"]["contracts/note.txt"]
+    (folder / "note.txt").write_text(MINE)
+    done = server.ask("POST", f"{changes}/apply", body).json()
+    assert done["written"] == ["contracts/note.txt"]
+    assert "30 days" in (folder / "note.txt").read_text()
+    assert set(standing(server, changes).values()) == {"applied"}
+
+
+def test_both_are_kept_and_nothing_is_left_to_decide(
+    both: tuple[Server, str, dict[str, Any]], folder: Path
+) -> None:
+    server, changes, found = both
+    body = {"run": found["run"], "beside": ["contracts/note.txt"]}
+    done = server.ask("POST", f"{changes}/apply", body).json()
+    assert "contracts/note (Deskmate).txt" in done["written"]
+    assert (folder / "note.txt").read_text() == MINE
+    assert "30 days" in (folder / "note (Deskmate).txt").read_text()
+    row = next(r for r in server.ask("GET", "/api/threads").json()["rows"])
+    assert row["pending"] == 0
+    for wrong in ({"beside": "note"}, {"overwrite": ["note"]}, {"yours": [1]}):
+        assert (
+            server.ask("POST", f"{changes}/apply", {"run": found["run"], **wrong}).status_code
+            == 400
+        )
