@@ -115,7 +115,7 @@ def test_a_cell_is_answered_again_and_a_budget_that_ended_is_said(
         return [{**law, "value": "Mars"} if wrong else law, *others]
 
     server = serve(tables=tables(places, model=AnsweringModel(say, cost=0.01)))
-    body = wish(contracts, LAW, FEE, BEGINS, budget_usd=0.075)
+    body = wish(contracts, LAW, FEE, BEGINS, budget_usd=0.095)
     plan = server.ask("POST", "/api/tables/plan", body).json()["id"]
     table = server.ask("POST", "/api/tables", {"plan": plan}).json()["id"]
     assert done(server, table)["table"]["cells"] == {"checked": 6, "disputed": 3}
