@@ -203,6 +203,7 @@ def test_a_step_of_another_shape_is_none() -> None:
         assert ChartChange.from_json(step.to_json() | lie) is None
 
 
+@pytest.mark.slow
 @pytest.mark.cases
 @pytest.mark.skipif(not SAVED, reason="the cases folder is not beside the checkout")
 def test_charts_of_workbooks_saved_by_excel_become_lines_and_bars(tmp_path: Path) -> None:

@@ -193,6 +193,7 @@ def test_a_step_that_has_another_shape_is_none() -> None:
         assert ChartChange.from_json(data) is None
 
 
+@pytest.mark.slow
 @pytest.mark.cases
 @pytest.mark.skipif(not FINANCE.is_dir(), reason="the cases folder is not beside the checkout")
 def test_every_chart_of_workbooks_saved_by_excel_gets_another_title(tmp_path: Path) -> None:
