@@ -165,8 +165,9 @@ async def test_a_run_whose_process_ended_goes_on_and_is_no_second_one(
     assert [one.state for one in store.history("report-1")] == ["succeeded"]
 
 
-async def test_a_run_whose_process_ends_each_time_is_given_up(
-    store: Schedules, clock: Hand
+@pytest.mark.parametrize("reached_its_end", [False, True])
+async def test_a_run_whose_process_ends_each_time_is_given_up_unless_it_reached_its_end(
+    store: Schedules, clock: Hand, reached_its_end: bool
 ) -> None:
     clock.moment += HOUR
     due = claimed(store.get("report-1").schedule, clock.now(), "time", clock.now())
@@ -174,10 +175,14 @@ async def test_a_run_whose_process_ends_each_time_is_given_up(
     for _ in range(MAX_ATTEMPTS):
         store.begin(due, clock.now())
     work = Script()
+    unfinished = Verdict(state="failed", why="it has no end yet")
+    work.verdicts[due.schedule, due.due] = DONE if reached_its_end else unfinished
     async with _runner(store, work, clock) as runner:
         await _look(runner, clock)
     assert work.begun == []
-    assert store.history("report-1")[0].state == "failed"
+    found = store.history("report-1")[0]
+    assert found.state == ("succeeded" if reached_its_end else "failed")
+    assert ("begun 8 times" in found.why) != reached_its_end
 
 
 async def test_a_dry_run_is_never_taken_up(store: Schedules, clock: Hand) -> None:

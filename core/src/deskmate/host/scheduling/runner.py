@@ -223,8 +223,11 @@ class Runner:
             return None
         self._told(f"{schedule.name}: began, thread {begun.thread}")
         if begun.attempts > MAX_ATTEMPTS:
-            why = f"it was begun {MAX_ATTEMPTS} times, and its process ended each time"
-            return await self._settle(schedule, begun, Verdict(state="failed", why=why))
+            verdict = await self._verdict(schedule, begun)
+            if verdict.state != "succeeded":  # the last of them may have got to its end
+                why = f"it was begun {MAX_ATTEMPTS} times, and its process ended each time"
+                verdict = Verdict(state="failed", why=why)
+            return await self._settle(schedule, begun, verdict)
         closing = self._is_late(begun)
         try:
             await self._work.carry_out(schedule, begun, closing=closing)
