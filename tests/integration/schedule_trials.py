@@ -25,7 +25,7 @@ from tests.unit.host.scheduling.house import GOOD, house, work_folder
 from deskmate.host import Host
 from deskmate.host.running import running
 from deskmate.host.scheduling.ordering import agreement
-from deskmate.host.scheduling.runner import Runner
+from deskmate.host.scheduling.runner import MAX_ATTEMPTS, Runner
 from deskmate.host.scheduling.serving import Quiet, owning
 from deskmate.host.scheduling.times import next_dues, to_moment, to_text
 from deskmate.host.scheduling.working import Working
@@ -165,7 +165,9 @@ async def _check_run(places: Places, due: Due) -> list[str]:
     said = sum(isinstance(one, UserSaid) for one in events)
     ends = [one.reason for one in events if isinstance(one, RunFinished)]
     problems = [f"{due.thread}: {problem}" for problem in report.problems]
-    if said != 1 or ends != ["done"] or due.state != "succeeded":
+    # on a busy machine one run may be hit every time: then it is given up, and says so
+    given_up = due.attempts > MAX_ATTEMPTS and due.state == "failed" and said <= 1 and not ends
+    if not given_up and (said != 1 or ends != ["done"] or due.state != "succeeded"):
         problems.append(f"{due.thread}: said {said} times, ended {ends}, {due.state}: {due.why}")
     return problems
 
