@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+from tests.vm.desk import share_cache
 
 from deskmate.errors import DeskmateError
 from deskmate.host import Host, RunOrder
@@ -122,18 +123,10 @@ def places_of(root: Path) -> Places:
     return Places(data=root / "data", cache=root / "cache", config=root / "config")
 
 
-def share_cache(root: Path) -> None:
-    """Give a trial the user's images, layers and templates, and a folder of its own for running machines."""
-    (root / "cache").mkdir(parents=True)
-    shared = find_places(dict(os.environ), Path.home()).cache
-    for name in ("images", "layers", "templates", "registries", "acceleration.json"):
-        (root / "cache" / name).symlink_to(shared / name)
-
-
 def prepare(root: Path, vm: bool = False) -> None:
     """Lay the user's folder out."""
     if vm:
-        share_cache(root)
+        share_cache(root / "cache", find_places(dict(os.environ), Path.home()).cache)
     root.mkdir(parents=True, exist_ok=True)
     (root / "errors").touch()
     for name, text in FILES.items():

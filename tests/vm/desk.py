@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from deskmate.sandbox.tsc import tsc_khz
 from deskmate.types.places import Places
 
 SHARED = ("images", "layers", "templates", "registries")
@@ -70,12 +72,24 @@ class Desk:
 
 def make_desk(home: Path, shared: Places, *program: str) -> Desk:
     """Return a desk with a home of its own that uses images, layers and templates that are there already."""
-    cache = home / "cache"
+    share_cache(home / "cache", shared.cache)
+    return Desk(program=program, home=home)
+
+
+def share_cache(cache: Path, shared: Path) -> None:
+    """Make a cache that finds what is in another one, and what that knows of this machine.
+
+    The counter's frequency is part of a template's key: measured anew, it would be another by some millionths,
+    and each template would be made anew.
+    """
     cache.mkdir(parents=True)
     for name in SHARED:
-        (shared.cache / name).mkdir(parents=True, exist_ok=True)
-        (cache / name).symlink_to(shared.cache / name)
-    return Desk(program=program, home=home)
+        (shared / name).mkdir(parents=True, exist_ok=True)
+        (cache / name).symlink_to(shared / name)
+    tsc_khz(shared)
+    for name in ("counter.json", "acceleration.json"):
+        if (shared / name).exists():
+            shutil.copyfile(shared / name, cache / name)
 
 
 def tree(folder: Path) -> dict[str, tuple[bytes, int, int]]:
