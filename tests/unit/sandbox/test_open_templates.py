@@ -18,7 +18,13 @@ import pytest
 from deskmate.sandbox import template_cache
 from deskmate.sandbox.memory import load_ram
 from deskmate.sandbox.template import Template
-from deskmate.sandbox.template_cache import OPEN_TEMPLATES, Templates, read_about
+from deskmate.sandbox.template_cache import (
+    OPEN_TEMPLATES,
+    Templates,
+    list_templates,
+    prune_templates,
+    read_about,
+)
 from deskmate.types.ids import Digest
 from deskmate.types.places import find_places
 
@@ -106,6 +112,42 @@ async def test_a_disk_that_fills_up_keeps_nothing_of_half_a_template(
     assert not is_open(rams[0])
 
 
+def put(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    for name in ("ram", "state", "scratch"):
+        (folder / name).write_bytes(bytes(1 << 20) if name == "ram" else b"x")
+    digest = hashlib.sha256(b"x").hexdigest()
+    about = {"cold_boot_s": 1.0, "state_sha256": digest}
+    (folder / "template.json").write_text(json.dumps(about), "utf-8")
+
+
+def test_one_that_another_process_makes_is_not_listed_and_not_pruned(tmp_path: Path) -> None:
+    places = find_places({}, tmp_path)
+    under_way = places.templates / ".aaa.new"
+    put(under_way)
+    put(places.templates / "bbb")
+    assert [row.key for row in list_templates(places)] == ["bbb"]
+    assert prune_templates(places, cap_bytes=-1) == ("bbb",)
+    assert under_way.is_dir()
+
+
+def test_one_that_another_process_removes_while_all_are_listed_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = find_places({}, tmp_path)
+    put(places.templates / "aaa")
+    put(places.templates / "bbb")
+
+    def read(folder: Path) -> dict[str, Any]:
+        about = read_about(folder)
+        if folder.name == "aaa":
+            shutil.rmtree(folder)
+        return about
+
+    monkeypatch.setattr(template_cache, "read_about", read)
+    assert [row.key for row in list_templates(places)] == ["bbb"]
+
+
 async def test_one_that_another_process_removes_while_it_is_opened_is_made_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -118,14 +160,6 @@ async def test_one_that_another_process_removes_while_it_is_opened_is_made_anew(
     shape: Any = SimpleNamespace(memory_mib=1, to_json=dict)
     made: list[str] = []
     rams: list[int] = []
-
-    def put(folder: Path) -> None:
-        folder.mkdir(parents=True)
-        for name in ("ram", "state", "scratch"):
-            (folder / name).write_bytes(bytes(1 << 20) if name == "ram" else b"x")
-        digest = hashlib.sha256(b"x").hexdigest()
-        about = {"cold_boot_s": 1.0, "state_sha256": digest}
-        (folder / "template.json").write_text(json.dumps(about), "utf-8")
 
     def load(path: Path, size: int) -> int:
         rams.append(load_ram(path, size))

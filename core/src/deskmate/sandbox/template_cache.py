@@ -9,7 +9,7 @@ import os
 import shutil
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -264,25 +264,28 @@ async def _file_lock(folder: Path, key: str) -> AsyncIterator[None]:
 
 
 def list_templates(places: Places) -> tuple[StoredTemplate, ...]:
-    """Return the templates on disk, last used first."""
+    """Return the templates on disk, last used first; one under way is none of them, so nobody prunes it."""
     found = []
     folders = places.templates.iterdir() if places.templates.is_dir() else ()
     for folder in folders:
-        try:
-            about = read_about(folder)
-        except (OSError, CorruptData):
+        if folder.name.startswith("."):
             continue
-        found.append(
-            StoredTemplate(
-                key=folder.name,
-                bytes=sum(file.stat().st_blocks * 512 for file in folder.iterdir()),
-                used_at=(folder / "template.json").stat().st_mtime,
-                plugins=tuple(about.get("plugins", ())),
-                shape=dict(about.get("shape", {})),
-                cold_boot_s=about["cold_boot_s"],
-            )
-        )
+        # another process may remove it at any moment
+        with suppress(OSError, CorruptData):
+            found.append(_stored(folder))
     return tuple(sorted(found, key=lambda template: template.used_at, reverse=True))
+
+
+def _stored(folder: Path) -> StoredTemplate:
+    about = read_about(folder)
+    return StoredTemplate(
+        key=folder.name,
+        bytes=sum(file.stat().st_blocks * 512 for file in folder.iterdir()),
+        used_at=(folder / "template.json").stat().st_mtime,
+        plugins=tuple(about.get("plugins", ())),
+        shape=dict(about.get("shape", {})),
+        cold_boot_s=about["cold_boot_s"],
+    )
 
 
 def damaged_templates(places: Places) -> tuple[str, ...]:
