@@ -2,8 +2,8 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup image image-office demo scene test check fix unit torture attack vm lock clean
 BIN := .venv/bin
-# every core takes tests, four at most: each real machine needs memory of its own
-BESIDE := -n auto --maxprocesses 4 --dist worksteal --durations 15
+# one more than cores, as some tests only wait, and four at most: each real machine needs memory of its own
+BESIDE := -n $(shell expr $$(nproc) + 1) --maxprocesses 4 --dist worksteal --durations 15
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'

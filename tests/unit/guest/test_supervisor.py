@@ -37,7 +37,7 @@ TOOLS = """
         path = context.home / "count"
         number = int(path.read_text()) + 1 if path.exists() else 1
         path.write_text(str(number))
-        time.sleep(0.3)
+        time.sleep(0.3 if number == 1 else 0)  # a second call comes while the first one runs
         return number
 
     def die() -> str:
