@@ -1,0 +1,136 @@
+"""Workers are killed, stopped and woken, forgotten; the database goes away: all items done, none lost, nothing late stored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+import pytest
+from tests.fleet.postgres import PostgresServer
+from tests.fleet.processes import crew, lines, lines_of, wait_for
+from tests.fleet.worker_process import SLOTS
+
+from deskmate.engine.pool import SharedPool, open_pool
+from deskmate.ports.engines import Item
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
+MODULE = "tests.fleet.worker_process"
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+def items(count: int) -> list[Item]:
+    return [Item(key=f"job/{number:05}", arguments={}) for number in range(count)]
+
+
+async def results(pool: SharedPool) -> dict[str, tuple[str, str | None, int | None]]:
+    """Return item → how it ended, at which worker, when."""
+    found = await anyio.to_thread.run_sync(
+        lambda: pool._client.list_workflows(workflow_id_prefix="job/", load_input=False)
+    )
+    return {one.workflow_id: (one.status, one.executor_id, one.updated_at) for one in found}
+
+
+async def test_killed_and_sleeping_workers_lose_nothing_and_store_nothing_late(
+    url: str, tmp_path: Path
+) -> None:
+    ledger, count = tmp_path / "ledger", 30
+    async with open_pool(url) as pool:
+        with crew(MODULE, (url,), (str(ledger), "0.4")) as workers:
+            await pool.submit(items(count))
+            workers.begin("w1", "w2", "w3")
+
+            async def in_the_middle() -> bool:
+                return all(lines_of(ledger, "begun", name) for name in ("w1", "w2"))
+
+            await wait_for(in_the_middle)
+            workers.kill("w1")
+            workers.stop("w2")
+            workers.begin("w1")  # as its supervisor does: what it had begun is its own
+            held = (await pool.counts()).running
+            assert held
+            await pool.forget("w2")
+
+            async def done() -> bool:
+                return (await pool.counts()).done == count
+
+            await wait_for(done)
+            before = await results(pool)
+            assert {status for status, _, _ in before.values()} == {"SUCCESS"}
+            workers.wake("w2")
+
+            async def awake() -> bool:
+                asleep = set(lines_of(ledger, "begun", "w2"))
+                over = lines_of(ledger, "ended", "w2") + lines_of(ledger, "given-up", "w2")
+                return asleep <= set(over)
+
+            await wait_for(awake)
+            workers.end()
+        assert await results(pool) == before, "what woke late stored nothing"
+    ended = lines(ledger, "ended")
+    assert len(ended) == count
+    assert lines(ledger, "begun").total() <= count + 2 * SLOTS, "only what was under way runs again"
+
+
+async def test_work_that_was_given_to_another_is_cancelled_where_it_still_runs(
+    url: str, tmp_path: Path
+) -> None:
+    ledger = tmp_path / "ledger"
+    async with open_pool(url) as pool:
+        with crew(MODULE, (url,), (str(ledger), "8")) as workers:
+            workers.begin("w1")
+            await pool.submit(items(1))
+
+            async def begun() -> bool:
+                return bool(lines_of(ledger, "begun", "w1"))
+
+            await wait_for(begun)
+            workers.stop("w1")
+            await pool.forget("w1")
+            workers.begin("w2")
+
+            async def begun_again() -> bool:
+                return bool(lines_of(ledger, "begun", "w2"))
+
+            await wait_for(begun_again)
+            workers.wake("w1")
+
+            async def given_up() -> bool:
+                return bool(lines_of(ledger, "given-up", "w1"))
+
+            await wait_for(given_up, 7)
+            assert not lines(ledger, "ended")
+
+
+async def test_a_database_that_stops_hard_costs_nothing_but_time(
+    server: PostgresServer, tmp_path: Path
+) -> None:
+    url, ledger, count = server.new_database(), tmp_path / "ledger", 12
+    async with open_pool(url) as pool:
+        with crew(MODULE, (url,), (str(ledger), "1")) as workers:
+            workers.begin("w1", "w2")
+            await pool.submit(items(count))
+
+            async def in_the_middle() -> bool:
+                return lines(ledger, "begun").total() >= 3
+
+            await wait_for(in_the_middle)
+            await anyio.to_thread.run_sync(server.stop_hard)
+
+            async def rest_ended() -> bool:  # what runs goes on
+                return lines(ledger, "ended").total() == lines(ledger, "begun").total()
+
+            await wait_for(rest_ended)
+            await anyio.sleep(2)
+            await anyio.to_thread.run_sync(server.start)
+
+            async def done() -> bool:
+                return (await pool.counts()).done == count
+
+            await wait_for(done)
+            workers.end()
+    assert lines(ledger, "begun").total() == lines(ledger, "ended").total() == count, "none twice"
