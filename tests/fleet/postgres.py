@@ -51,12 +51,13 @@ class PostgresServer:
     def start(self) -> None:
         settings = {**_SETTINGS, "listen_addresses": self.address}
         given = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-        self._process = subprocess.Popen(
-            [program("postgres"), "-D", "data", "-p", str(self.port), *given],
-            stdout=subprocess.DEVNULL,
-            stderr=(self._folder / "log").open("ab"),
-            **self._as_owner(),
-        )
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [program("postgres"), "-D", "data", "-p", str(self.port), *given],
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                **self._as_owner(),
+            )
         deadline = time.monotonic() + 60
         while subprocess.call(
             [program("pg_isready"), "-q", "-h", self.address, "-p", str(self.port)]
