@@ -19,15 +19,25 @@ ROOT = Path(__file__).parents[2]
 class Crew:
     """Workers by name."""
 
-    def __init__(self, module: str, before: tuple[str, ...], after: tuple[str, ...]) -> None:
-        """`before`, `after`: what stands in the command line before and after the worker's name."""
+    def __init__(
+        self,
+        module: str,
+        before: tuple[str, ...],
+        after: tuple[str, ...],
+        inside: tuple[str, ...] = (),
+    ) -> None:
+        """`before`, `after`: what stands in the command line before and after the worker's name.
+
+        `inside`: a command that runs another elsewhere, such as in a network namespace.
+        """
         self._module, self._before, self._after = module, before, after
+        self._inside = inside
         self._processes: dict[str, subprocess.Popen[str]] = {}
 
     def begin(self, *names: str) -> None:
         """Begin workers, and wait until they are at work."""
         for name in names:
-            words = [sys.executable, "-m", self._module, *self._before, name, *self._after]
+            words = [*self._inside, sys.executable, "-m", self._module, *self._before, name, *self._after]
             self._processes[name] = subprocess.Popen(
                 words, stdout=subprocess.PIPE, text=True, cwd=ROOT
             )
@@ -67,9 +77,11 @@ class Crew:
 
 
 @contextmanager
-def crew(module: str, before: tuple[str, ...], after: tuple[str, ...]) -> Iterator[Crew]:
+def crew(
+    module: str, before: tuple[str, ...], after: tuple[str, ...], inside: tuple[str, ...] = ()
+) -> Iterator[Crew]:
     """Have workers while the block runs; none is left behind."""
-    found = Crew(module, before, after)
+    found = Crew(module, before, after, inside)
     try:
         yield found
     finally:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import anyio
 import anyio.to_thread
 import pytest
 from tests.fleet.postgres import PostgresServer
-from tests.fleet.processes import crew, lines, lines_of, wait_for
+from tests.fleet.processes import ROOT, crew, lines, lines_of, wait_for
 from tests.fleet.worker_process import SLOTS
 
 from deskmate.engine.pool import SharedPool, open_pool
@@ -134,3 +138,24 @@ async def test_a_database_that_stops_hard_costs_nothing_but_time(
             await wait_for(done)
             workers.end()
     assert lines(ledger, "begun").total() == lines(ledger, "ended").total() == count, "none twice"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+async def test_a_host_that_is_cut_off_for_35_seconds_stores_nothing_late() -> None:
+    """Its items are given to another by the operator's word once the database has let its name go."""
+    with tempfile.TemporaryDirectory(prefix="deskmate-partition-") as made:
+        folder = Path(made)
+        folder.chmod(0o755)
+        words = ["unshare", "-n", sys.executable, "-m", "tests.fleet.partition_job", made, "35"]
+        done = await anyio.to_thread.run_sync(
+            lambda: subprocess.run(
+                words, cwd=ROOT, capture_output=True, text=True, timeout=220, check=False
+            )
+        )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["results"] == found["items"]
+    assert found["unchanged"], "what came back late changed nothing"
+    assert found["begun"] <= found["items"] + SLOTS
+    assert 0 < found["given_back"] <= 2 * SLOTS

@@ -34,7 +34,8 @@ def _no_password(context: click.Context, option: click.Parameter, value: str | N
     """Refuse a password where everybody on the machine can read it."""
     source = context.get_parameter_source(option.name or "")
     account = (value or "").partition("://")[2].rpartition("@")[0]
-    if source is click.core.ParameterSource.COMMANDLINE and ":" in account:
+    told = ":" in account or "password=" in (value or "")
+    if source is click.core.ParameterSource.COMMANDLINE and told:
         raise UserError(
             "A password in a command line can be read by everybody on this machine.",
             hint="Put it into ~/.pgpass, or give the whole address as DESKMATE_ENGINE.",

@@ -231,7 +231,7 @@ def _work(
     as_json: bool = False,
 ) -> int:
     """Work on a table, show how it stands, and return the exit code."""
-    again = f"Go on with: deskmate table resume {name}"
+    again = own.left(name)
     with _progress(as_json=as_json) as progress:
 
         async def work() -> TableSummary:

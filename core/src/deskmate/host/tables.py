@@ -239,6 +239,10 @@ class Tables:
         with self._locked(table), self.opened(table) as record:
             record.set_order(replace(record.about, budget_usd=budget_usd))
 
+    def left(self, table: str) -> str:
+        """Return what to say to who ends its waiting for a table."""
+        return f"Go on with: deskmate table resume {table}"
+
     def newest(self) -> str:
         """Return the id of the table that was made last. Raises UserError if there is none."""
         summaries = self.summaries()

@@ -108,6 +108,10 @@ class PoolTables(Tables):
                         await follow.to_the_end()
             return await anyio.to_thread.run_sync(record.summary)
 
+    def left(self, table: str) -> str:
+        """Return what to say to who ends its waiting for a table: its workers do not."""
+        return f"The pool goes on with it; to end that, too: deskmate fleet stop {table}"
+
     async def stop(self, table: str) -> int:
         """Stop a table's work wherever it goes on; return how many rows that were. What is answered stays."""
         from deskmate.engine.pool import open_pool  # noqa: PLC0415 - heavy
