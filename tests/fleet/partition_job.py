@@ -13,12 +13,12 @@ from pathlib import Path
 
 import anyio
 import anyio.to_thread
+from tests.fleet.postgres import PostgresServer
+from tests.fleet.processes import crew, lines, lines_of, wait_for
 
 from deskmate.engine.pool import open_pool, pool_url
 from deskmate.engine.pool_worker import is_claimed
 from deskmate.ports.engines import Item
-from tests.fleet.postgres import PostgresServer
-from tests.fleet.processes import crew, lines, lines_of, wait_for
 
 HERE, THERE = "10.77.0.1", "10.77.0.2"
 COUNT, MODULE = 12, "tests.fleet.worker_process"

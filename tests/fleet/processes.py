@@ -37,7 +37,15 @@ class Crew:
     def begin(self, *names: str) -> None:
         """Begin workers, and wait until they are at work."""
         for name in names:
-            words = [*self._inside, sys.executable, "-m", self._module, *self._before, name, *self._after]
+            words = [
+                *self._inside,
+                sys.executable,
+                "-m",
+                self._module,
+                *self._before,
+                name,
+                *self._after,
+            ]
             self._processes[name] = subprocess.Popen(
                 words, stdout=subprocess.PIPE, text=True, cwd=ROOT
             )

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from tests.unit.tables.table_rooms import COLUMNS, write_contracts
 
 from deskmate.cli import root
 from deskmate.engine.pool import make_pool
 from deskmate.errors import UserError
 from deskmate.host.fleet.status import place_of, shown_url
 from deskmate.types.fleet import PoolWorker
-from tests.unit.tables.table_rooms import COLUMNS, write_contracts
 
 Run = Callable[..., Result]
 

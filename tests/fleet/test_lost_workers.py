@@ -140,6 +140,67 @@ async def test_a_database_that_stops_hard_costs_nothing_but_time(
     assert lines(ledger, "begun").total() == lines(ledger, "ended").total() == count, "none twice"
 
 
+SUBMITTER = """
+import sys, anyio
+from deskmate.engine.pool import open_pool
+from deskmate.ports.engines import Item
+async def main():
+    async with open_pool(sys.argv[1]) as pool:
+        print("begins", flush=True)
+        await pool.submit(Item(key=f"job/{n:05}", arguments={}) for n in range(int(sys.argv[2])))
+anyio.run(main)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+async def test_ten_thousand_items_with_the_submitter_killed_once_and_workers_five_times(
+    url: str, tmp_path: Path
+) -> None:
+    ledger, count, slots, kills = tmp_path / "ledger", 10_000, 16, 5
+    words = [sys.executable, "-c", SUBMITTER, url, str(count)]
+    async with open_pool(url) as pool:
+        submitter = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE)
+        assert submitter.stdout is not None
+
+        async def some() -> bool:
+            return (await pool.counts()).queued >= 1_000
+
+        await wait_for(some, 300)
+        submitter.kill()
+        submitter.wait()
+        submitter.stdout.close()
+        partly = (await pool.counts()).queued
+        assert 1_000 <= partly < count, "it was killed in the middle"
+        await anyio.to_thread.run_sync(
+            lambda: subprocess.run(words, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+        )
+        assert (await pool.counts()).queued == count, "submitted again, stored once"
+        with crew(MODULE, (url,), (str(ledger), "0", str(slots))) as workers:
+            names = ["w1", "w2", "w3"]
+            workers.begin(*names)
+            for kill in range(kills):
+                target = (kill + 1) * count // (kills + 2)
+
+                async def so_far(target: int = target) -> bool:
+                    return (await pool.counts()).done >= target
+
+                await wait_for(so_far, 900)
+                name = names[kill % len(names)]
+                await anyio.to_thread.run_sync(workers.kill, name)
+                await anyio.to_thread.run_sync(workers.begin, name)
+
+            async def done() -> bool:
+                return (await pool.counts()).done == count
+
+            await wait_for(done, 900)
+            workers.end()
+    begun, ended = lines(ledger, "begun"), lines(ledger, "ended")
+    assert len(ended) == count
+    print(f"{begun.total() - count} of {count} begun twice, {ended.total() - count} ended twice")
+    assert begun.total() <= count + kills * slots, "at most what was under way at a kill"
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 async def test_a_host_that_is_cut_off_for_35_seconds_stores_nothing_late() -> None:

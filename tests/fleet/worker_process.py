@@ -1,6 +1,6 @@
 """A worker of a pool in a process of its own, to be killed: its items take a while, and a ledger says what it did.
 
-Called as: python -m tests.fleet.worker_process URL NAME LEDGER SECONDS
+Called as: python -m tests.fleet.worker_process URL NAME LEDGER SECONDS [SLOTS]
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from deskmate.engine.pool_worker import Member, open_worker
 SLOTS = 2
 
 
-async def main(url: str, name: str, ledger: Path, seconds: float) -> None:
+async def main(url: str, name: str, ledger: Path, seconds: float, slots: int) -> None:
     def note(what: str, key: str) -> None:
         line = f"{what} {key} {name}\n".encode()
         file = os.open(ledger, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
@@ -44,11 +44,12 @@ async def main(url: str, name: str, ledger: Path, seconds: float) -> None:
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(listen)
-        async with open_worker(url, Member(name=name, slots=SLOTS, version="0")) as worker:
+        async with open_worker(url, Member(name=name, slots=slots, version="0")) as worker:
             print("ready", flush=True)
             await worker.work(work, until=until)
         tasks.cancel_scope.cancel()
 
 
 if __name__ == "__main__":
-    anyio.run(main, sys.argv[1], sys.argv[2], Path(sys.argv[3]), float(sys.argv[4]))
+    url, name, ledger, seconds, *slots = sys.argv[1:]
+    anyio.run(main, url, name, Path(ledger), float(seconds), int(slots[0]) if slots else SLOTS)
