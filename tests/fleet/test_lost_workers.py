@@ -18,7 +18,7 @@ from tests.fleet.worker_process import SLOTS
 from deskmate.engine.pool import SharedPool, open_pool
 from deskmate.ports.engines import Item
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
 MODULE = "tests.fleet.worker_process"
 
 
@@ -43,6 +43,8 @@ async def test_killed_and_sleeping_workers_lose_nothing_and_store_nothing_late(
     url: str, tmp_path: Path
 ) -> None:
     ledger, count = tmp_path / "ledger", 30
+    # asleep in the middle of a write it would hold a file's lock, which no other process can take from it
+    sleeps = not url.startswith("sqlite")
     async with open_pool(url) as pool:
         with crew(MODULE, (url,), (str(ledger), "0.4")) as workers:
             await pool.submit(items(count))
@@ -53,7 +55,10 @@ async def test_killed_and_sleeping_workers_lose_nothing_and_store_nothing_late(
 
             await wait_for(in_the_middle)
             workers.kill("w1")
-            workers.stop("w2")
+            if sleeps:
+                workers.stop("w2")
+            else:
+                workers.kill("w2")
             workers.begin("w1")  # as its supervisor does: what it had begun is its own
             held = (await pool.counts()).running
             assert held
@@ -65,14 +70,15 @@ async def test_killed_and_sleeping_workers_lose_nothing_and_store_nothing_late(
             await wait_for(done)
             before = await results(pool)
             assert {status for status, _, _ in before.values()} == {"SUCCESS"}
-            workers.wake("w2")
+            if sleeps:
+                workers.wake("w2")
 
-            async def awake() -> bool:
-                asleep = set(lines_of(ledger, "begun", "w2"))
-                over = lines_of(ledger, "ended", "w2") + lines_of(ledger, "given-up", "w2")
-                return asleep <= set(over)
+                async def awake() -> bool:
+                    asleep = set(lines_of(ledger, "begun", "w2"))
+                    over = lines_of(ledger, "ended", "w2") + lines_of(ledger, "given-up", "w2")
+                    return asleep <= set(over)
 
-            await wait_for(awake)
+                await wait_for(awake)
             workers.end()
         assert await results(pool) == before, "what woke late stored nothing"
     ended = lines(ledger, "ended")
@@ -80,12 +86,13 @@ async def test_killed_and_sleeping_workers_lose_nothing_and_store_nothing_late(
     assert lines(ledger, "begun").total() <= count + 2 * SLOTS, "only what was under way runs again"
 
 
+@pytest.mark.parametrize("url", ["postgres"], indirect=True)
 async def test_work_that_was_given_to_another_is_cancelled_where_it_still_runs(
     url: str, tmp_path: Path
 ) -> None:
     ledger = tmp_path / "ledger"
     async with open_pool(url) as pool:
-        with crew(MODULE, (url,), (str(ledger), "8")) as workers:
+        with crew(MODULE, (url,), (str(ledger), "600")) as workers:
             workers.begin("w1")
             await pool.submit(items(1))
 
@@ -106,8 +113,8 @@ async def test_work_that_was_given_to_another_is_cancelled_where_it_still_runs(
             async def given_up() -> bool:
                 return bool(lines_of(ledger, "given-up", "w1"))
 
-            await wait_for(given_up, 7)
-            assert not lines(ledger, "ended")
+            await wait_for(given_up)
+    assert not lines(ledger, "ended")
 
 
 async def test_a_database_that_stops_hard_costs_nothing_but_time(

@@ -239,6 +239,36 @@ async def test_a_limit_of_the_rate_is_for_all_and_stays_when_a_worker_starts(url
             await wait_for(rest)
 
 
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+async def test_an_item_that_takes_its_worker_down_each_time_is_given_up_and_others_are_done(
+    url: str,
+) -> None:
+    begun: Counter[str] = Counter()
+
+    async def work(key: str, arguments: Mapping[str, Any]) -> None:
+        begun[key] += 1
+        if key == "job/000":
+            raise ZeroDivisionError
+
+    member, never = replace(MEMBER, slots=1, attempts=1), anyio.Event()
+    async with open_pool(url) as pool:
+        await pool.submit(items(2))
+        for _ in range(2):
+            async with open_worker(url, member) as worker:
+                with anyio.fail_after(40), pytest.raises(ZeroDivisionError):
+                    await worker.work(work, until=never)
+        async with open_worker(url, member) as worker, at_work(worker, work):
+
+            async def settled() -> bool:
+                found = await pool.counts()
+                return (found.done, found.stopped) == (1, 1)
+
+            await wait_for(settled)
+        counted, _ = await anyio.to_thread.run_sync(pool.queues)
+        assert [(queue.waiting, queue.given_up) for queue in counted] == [(0, 1)]
+        assert begun["job/000"] == 2
+
+
 async def test_what_is_no_pool_is_said_in_a_line(tmp_path: Path) -> None:
     for address, why in {
         "sqlite:///relative.db": "no file in a folder",

@@ -24,8 +24,11 @@ T = TypeVar("T")
 PATIENCE_S = 300.0
 """How long a database that is away is waited for; then the work on it ends and is taken up again from outside."""
 _PAUSES_S = (0.2, 0.5, 1.0, 2.0)
+IDLE_S = 20
+"""Of a transaction in which nothing happens: a process that hangs in the middle of one must not block the others."""
 _KEEPALIVE = {
-    "options": "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=3 -c tcp_keepalives_count=3",
+    "options": "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=3 -c tcp_keepalives_count=3"
+    f" -c idle_in_transaction_session_timeout={IDLE_S}s",
     "keepalives_idle": "5",
     "keepalives_interval": "3",
     "keepalives_count": "3",

@@ -145,6 +145,7 @@ class SharedPool:
         """Return what waits and runs by queue, and what each worker has begun. Blocks."""
         waiting, busy, given_up, by = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
         for status, queue, executor, count in self.tally():
+            queue = queue or BULK_QUEUE  # what was given up is in none
             if status in _WAITING:
                 waiting[queue] += count
             elif status in _RUNNING:

@@ -39,7 +39,10 @@ _LOCK = 0x6465736B
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """Who a worker is. `name`: its own, over all restarts. `each_mib`: memory that one item's machine takes."""
+    """Who a worker is. `name`: its own, over all restarts. `each_mib`: memory that one item's machine takes.
+
+    `attempts`: after how many beginnings an item is given up.
+    """
 
     name: str
     slots: int
@@ -47,6 +50,7 @@ class Member:
     memory_mib: int | None = None
     each_mib: int = 0
     free_mib: Callable[[], int | None] = lambda: None
+    attempts: int = ATTEMPTS
 
 
 class Worker:
@@ -58,6 +62,7 @@ class Worker:
         self._ready = threading.Event()
         self._shift: _Shift | None = None
         self._began = now()
+        self._failed = False
         self.claim = _Claim(pool.url, member.name)
 
     @property
@@ -92,6 +97,7 @@ class Worker:
                 with anyio.CancelScope(shield=True):
                     await portal.stop(cancel_remaining=True)
         if shift.error is not None:
+            self._failed = True
             raise shift.error
 
     async def _wait(self, until: anyio.Event, shift: _Shift) -> None:
@@ -112,7 +118,7 @@ class Worker:
                 await anyio.to_thread.run_sync(self.pool.roster.see, self.state(shift))
             except DatabaseAway:
                 continue  # what runs goes on: nobody else begins it while we have our name
-            except UserError as error:
+            except DeskmateError as error:
                 shift.fail(error)
 
     def state(self, shift: _Shift | None = None, *, ended: bool = False) -> PoolWorker:
@@ -151,7 +157,7 @@ class Worker:
         self.claim.take()
         self._check_slots()
         url, queues = self.pool.url, [BULK_QUEUE, queue_of(self.name)]
-        running.launch(self, url, executor=self.name, attempts=ATTEMPTS, queues=queues)
+        running.launch(self, url, executor=self.name, attempts=self._member.attempts, queues=queues)
         dbos = load_dbos()
         register = partial(dbos.register_queue, polling_interval_sec=POLL_S)
         # the queue of all has one number for all workers, and maybe a limit of its rate that somebody set
@@ -187,7 +193,8 @@ class Worker:
         self._closed.set()
         running.end()
         with suppress(DatabaseAway):  # else what it had is begun again when it is back
-            self.pool.give_back(self.name)
+            if not self._failed:  # else the beginnings of what failed are to be counted on
+                self.pool.give_back(self.name)
             self.pool.roster.see(self.state(ended=True))
         self.claim.release()
 

@@ -48,10 +48,10 @@ class PoolWork:
                 hint="Bring this worker to the version of the others.",
             )
         table = str(arguments["table"])
+        reason = await anyio.to_thread.run_sync(self._worker.pool.roster.stopped, table)
+        if reason is not None:
+            raise UserError(reason.message, hint=reason.hint)
         try:
-            reason = await anyio.to_thread.run_sync(self._worker.pool.roster.stopped, table)
-            if reason is not None:
-                raise UserError(reason.message, hint=reason.hint)
             record = await self._record(table)
             self._users[table] = self._users.get(table, 0) + 1
             try:
