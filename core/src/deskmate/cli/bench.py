@@ -261,7 +261,9 @@ def fleet_(session: Session, items: int, slots: int, engine: str | None, as_json
         return
     say(f"engine                           {figures.engine}, one worker of {figures.slots} slots")
     say(f"put in                           {figures.submit_ms:.2f} ms an item")
-    say(f"handed out and recorded          {figures.items_per_s:.1f} items a second (they do nothing)")
+    say(
+        f"handed out and recorded          {figures.items_per_s:.1f} items a second (they do nothing)"
+    )
     say(f"begun in an idle pool after      {figures.begin_ms:.0f} ms")
 
 

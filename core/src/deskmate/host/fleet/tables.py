@@ -149,6 +149,7 @@ class _Follow:
     def __init__(self, record: TableRecord, pool: Any, pace: Pace, progress: Progress) -> None:
         self._record, self._pace, self._progress = record, pace, progress
         self._pool = pool
+        self._alone = False
 
     async def to_the_end(self) -> None:
         """Wait until every row is closed. Raises what stopped the work."""
@@ -185,8 +186,12 @@ class _Follow:
                 f"Nothing works on {counts.stopped or 'the open'} rows of the table {table} any more.",
                 hint=f"See: deskmate fleet status; go on with: deskmate table resume {table}",
             )
-        if not await anyio.to_thread.run_sync(self._has_workers):
-            self._progress(Note("no worker is at work in this pool: deskmate worker --engine …"))
+        alone = not await anyio.to_thread.run_sync(self._has_workers)
+        if alone and not self._alone:
+            self._progress(
+                Note("no worker is at work in this pool yet, or any more: deskmate worker")
+            )
+        self._alone = alone
 
     def _is_stopped_or_done(self, table: str) -> bool:
         return self._pool.roster.stopped(table) is not None or not self.open_rows()
