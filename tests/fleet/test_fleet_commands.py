@@ -64,6 +64,13 @@ def test_a_pool_is_shown_and_a_lost_worker_s_items_are_named_and_given_back(
         }
         assert found["queues"] == [{"host": "", "waiting": 0, "running": 0, "given_up": 0}]
         assert found["workers"][0]["name"] == "north"
+        (told,) = json.loads(run("fleet", "metrics").output)["resourceMetrics"]
+        metrics = {one["name"]: one for one in told["scopeMetrics"][0]["metrics"]}
+        (up,) = metrics["deskmate.fleet.worker.up"]["gauge"]["dataPoints"]
+        assert up["asInt"] == "0", "it was not seen for long"
+        assert up["attributes"] == [{"key": "worker", "value": {"stringValue": "north"}}]
+        assert metrics["deskmate.fleet.spent"]["sum"]["dataPoints"][0]["asDouble"] == 0.0
+        assert "deskmate.fleet.stuck" not in metrics, "there is nothing to say"
         assert "north is forgotten; 0 item(s)" in run("fleet", "forget", "north").output
         assert pool.roster.workers() == ()
     finally:

@@ -71,6 +71,20 @@ def _show(found: FleetStatus) -> None:
         )
 
 
+@command.command("metrics", short_help="Write the same as OpenTelemetry metrics.")
+@pool_options
+def metrics_command(engine: str | None, store: Path | None) -> None:
+    """Write how the pool stands as one OTLP request in JSON, for a collector.
+
+    \b
+    deskmate fleet metrics | curl -sf -H 'Content-Type: application/json' --data @- http://localhost:4318/v1/metrics
+    """  # noqa: D301 - click reads the backspace as "do not wrap"
+    from deskmate.host.fleet.metrics import otlp_metrics  # noqa: PLC0415
+    from deskmate.host.fleet.status import fleet_status  # noqa: PLC0415
+
+    say_json(otlp_metrics(anyio.run(fleet_status, _place(engine, store))))
+
+
 @command.command("forget", short_help="Give a lost worker's items to others.")
 @click.argument("worker")
 @click.option("--force", is_flag=True, help="Also if it is connected still.")
