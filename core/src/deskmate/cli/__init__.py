@@ -26,6 +26,7 @@ COMMANDS = {
     "connector": "Connect the user's own tools: servers that speak MCP.",
     "demo": "Watch the main job: a contract reviewed in a virtual machine.",
     "doctor": "Say what works on this machine, what does not, and the cure.",
+    "fleet": "Look after a pool of workers on one machine or many.",
     "image": "Build and look after the virtual machine's image.",
     "inbox": "See and answer what waits for you in all threads.",
     "index": "Publish plugins for others: pinned versions in a signed folder.",
@@ -45,6 +46,7 @@ COMMANDS = {
     "table": "Ask the same questions of many documents, with evidence.",
     "template": "List and remove frozen virtual machines.",
     "thread": "List, show, resume, export and verify threads.",
+    "worker": "Work in a pool, beside other machines.",
 }
 """Command → one line of help; each lives in the module of its name."""
 

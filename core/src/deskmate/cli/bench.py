@@ -240,6 +240,33 @@ def tables_(session: Session, rows: int, as_json: bool) -> None:
     say(f"targets                          {'met' if figures.targets_met else 'not met'}")
 
 
+@command.command("fleet", short_help="Time a pool's engine: items put in, handed out, begun.")
+@click.option("--items", default=500, show_default=True, type=click.IntRange(20, 100_000))
+@click.option("--slots", default=4, show_default=True, type=click.IntRange(1, 64))
+@click.option("--engine", metavar="URL", help="An empty database for it; without it a file.")
+@json_option
+@click.pass_obj
+def fleet_(session: Session, items: int, slots: int, engine: str | None, as_json: bool) -> None:
+    """Let one worker do items that do nothing; what is measured is the engine alone."""
+    from deskmate.host.fleet.bench import FleetFigures, bench_fleet  # noqa: PLC0415
+
+    async def measure(progress: Progress) -> FleetFigures:
+        return await bench_fleet(
+            session.places.data, progress, items=items, slots=slots, url=engine
+        )
+
+    with shown_progress(as_json=as_json) as progress:
+        figures = anyio.run(measure, progress)
+    if remembered(session, "fleet", figures, as_json=as_json):
+        return
+    say(f"engine                           {figures.engine}, one worker of {figures.slots} slots")
+    say(f"put in                           {figures.submit_ms:.2f} ms an item")
+    say(
+        f"handed out and recorded          {figures.items_per_s:.1f} items a second (they do nothing)"
+    )
+    say(f"begun in an idle pool after      {figures.begin_ms:.0f} ms")
+
+
 @command.command("agent", short_help="Time a thread's turns beside the bare SDK; cached tokens.")
 @click.option("--turns", default=50, show_default=True, type=click.IntRange(5, 1_000))
 @click.option(

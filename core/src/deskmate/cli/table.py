@@ -22,6 +22,7 @@ from deskmate.cli.output import (
     say_json,
     shown_progress,
 )
+from deskmate.cli.pool import pool_options
 from deskmate.cli.run import EXIT_CODES, until_interrupted
 from deskmate.errors import LimitExceeded, UserError
 from deskmate.types.progress import Counted
@@ -31,21 +32,31 @@ if TYPE_CHECKING:
     from deskmate.ports import Progress
     from deskmate.types.tables import CellStatus, TableSummary
 
+_POOL = "deskmate.pool"
 _RETRY = ("disputed", "failed", "not_found", "quoted")
 _EVERY_S = 10.0
 """How often a line of progress is written where there is no terminal to write over."""
 
 
 @click.group("table")
-def command() -> None:
-    """Ask the same questions of many documents: a row a document, a column a question, evidence for each cell."""
+@pool_options
+@click.pass_context
+def command(context: click.Context, engine: str | None, store: Path | None) -> None:
+    """Ask the same questions of many documents: a row a document, a column a question, evidence for each cell.
+
+    With --engine and --store, before the command's name, the tables are those of a pool, and its workers answer them.
+    """
+    context.meta[_POOL] = (engine, store)
 
 
 def tables(session: Session) -> Tables:
-    """Return the user's tables."""
-    from deskmate.host.tables import Tables  # noqa: PLC0415 - the help must stay light
+    """Return the user's tables, or those of the pool that was named."""
+    from deskmate.host.fleet.status import place_of  # noqa: PLC0415 - the help must stay light
+    from deskmate.host.fleet.tables import PoolTables  # noqa: PLC0415
+    from deskmate.host.tables import Tables  # noqa: PLC0415
 
-    return Tables(session.places)
+    place = place_of(*click.get_current_context().meta.get(_POOL, (None, None)))
+    return Tables(session.places) if place is None else PoolTables(session.places, place)
 
 
 @command.command("run", short_help="Make a table and work on it.")
@@ -220,7 +231,7 @@ def _work(
     as_json: bool = False,
 ) -> int:
     """Work on a table, show how it stands, and return the exit code."""
-    again = f"Go on with: deskmate table resume {name}"
+    again = own.left(name)
     with _progress(as_json=as_json) as progress:
 
         async def work() -> TableSummary:

@@ -1,17 +1,14 @@
-"""The Engine port over DBOS and one SQLite file. The only module that imports `dbos`.
+"""The Engine port over DBOS and one SQLite file, for the items of one process.
 
 DBOS keeps one instance a process, so one engine at a time is open here. No server, no telemetry, no conductor.
 """
 
 from __future__ import annotations
 
-import logging
-import os
-import sqlite3
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager, closing, contextmanager
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,15 +16,13 @@ import anyio
 import anyio.from_thread
 import anyio.to_thread
 
-from deskmate.errors import DeskmateError, StorageFailed, UserError
+from deskmate.engine import running
+from deskmate.engine.running import Stopped, load_dbos
 from deskmate.ports import Counts, Item, Work
 
 if TYPE_CHECKING:
     from dbos import DBOS
 
-NAME = "deskmate"
-SCHEMA = "1"
-"""DBOS only takes up what ran under the same version: ours is that of the arguments, not of the program."""
 EXECUTOR = "this-machine"
 QUEUE = "items"
 POLL_S = 0.05
@@ -35,13 +30,6 @@ _ATTEMPTS = 1_000_000
 """An item may be cut off by any number of crashes; it is our work that says when it is given up."""
 _PAGE = 1_000
 _RUNNING, _WAITING = ("PENDING",), ("ENQUEUED", "DELAYED")
-
-
-class Stopped(BaseException):
-    """Ends an item's thread without an end in the database, as a crash would: it is taken up again.
-
-    DBOS stores every `Exception` as the item's end, and this is none.
-    """
 
 
 class DurableEngine:
@@ -64,7 +52,9 @@ class DurableEngine:
         before = sum(self._counts().values())
         for item in items:
             with SetWorkflowID(item.key):
-                self._dbos.enqueue_workflow(QUEUE, _item, item.key, dict(item.arguments))
+                self._dbos.enqueue_workflow(
+                    QUEUE, running.the_item(), item.key, dict(item.arguments)
+                )
         return sum(self._counts().values()) - before
 
     async def counts(self) -> Counts:
@@ -124,7 +114,7 @@ class DurableEngine:
             self._dbos.list_workflows(status=status, limit=1, load_input=False, load_output=False)
         )
 
-    def carry_out(self, key: str, arguments: Mapping[str, Any]) -> None:
+    def carry_out(self, key: str, arguments: Mapping[str, Any], priority: int) -> None:
         """Do one item's work on the loop that serves. Called in a thread of DBOS."""
         while not self._closed.is_set():
             serving = self._serving if self._ready.wait(timeout=0.2) else None
@@ -175,84 +165,25 @@ class _Serving:
             changed.set()
 
 
-_OPEN: dict[str, DurableEngine] = {}
-"""The engine that is open in this process: DBOS calls a plain function, which looks here."""
-
-
-def _item(key: str, arguments: dict[str, Any]) -> None:
-    """What DBOS runs, whatever the item is."""
-    engine = _OPEN.get("engine")
-    if engine is None:
-        raise Stopped
-    engine.carry_out(key, arguments)
-
-
 @asynccontextmanager
 async def open_engine(database: Path) -> AsyncIterator[DurableEngine]:
     """Open the engine whose items are in this file, made at the first time.
 
     Whoever opens it holds a lock of its own over the file. Raises UserError where DBOS is not installed.
     """
-    if "engine" in _OPEN:
-        raise DeskmateError("One engine is open in this process already.")
+    running.check_free()
     engine = await anyio.to_thread.run_sync(_start, database)
     try:
         yield engine
     finally:
-        _OPEN.pop("engine", None)
+        running.leave()
         engine.close()
         with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(_end)
+            await anyio.to_thread.run_sync(running.end)
 
 
 def _start(database: Path) -> DurableEngine:
-    try:
-        from dbos import DBOS  # noqa: PLC0415 - heavy, and an extra
-    except ImportError as error:
-        raise UserError(
-            "Work on many documents needs the package dbos, which is not installed.",
-            hint='pip install "deskmate[scale]"',
-        ) from error
-    try:
-        with closing(sqlite3.connect(database)) as made:
-            made.execute("PRAGMA journal_mode=WAL")
-    except sqlite3.Error as error:
-        raise StorageFailed(
-            f"The queue {database} cannot be stored: {error}.",
-            hint="Free some space or check the disk, then go on: deskmate table resume",
-        ) from error
-    logging.getLogger("dbos").setLevel(logging.CRITICAL)
-    with _no_cloud():
-        DBOS(
-            config={
-                "name": NAME,
-                "system_database_url": f"sqlite:///{database}",
-                "application_version": SCHEMA,
-                "executor_id": EXECUTOR,
-                "enable_otlp": False,
-                "log_level": "CRITICAL",
-                "notification_listener_polling_interval_sec": 0.5,
-            }
-        )
-        DBOS.workflow(name="item", max_recovery_attempts=_ATTEMPTS)(_item)
-        engine = _OPEN["engine"] = DurableEngine(DBOS)
-        DBOS.launch()
+    engine = DurableEngine(load_dbos())
+    running.prepare_file(database)
+    running.launch(engine, f"sqlite:///{database}", executor=EXECUTOR, attempts=_ATTEMPTS)
     return engine
-
-
-@contextmanager
-def _no_cloud() -> Iterator[None]:
-    """Keep the environment from turning DBOS into a client of its makers' service or from naming another executor."""
-    named = {name: value for name, value in os.environ.items() if name.startswith("DBOS_")}
-    for name in named:
-        del os.environ[name]
-    try:
-        yield
-    finally:
-        os.environ.update(named)
-
-
-def _end() -> None:
-    from dbos import DBOS  # noqa: PLC0415 - heavy
-
-    DBOS.destroy(workflow_completion_timeout_sec=0)

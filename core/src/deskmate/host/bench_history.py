@@ -18,7 +18,7 @@ SLOWER = 1.25
 """A figure this many times the usual one is told: less is the weather of a shared machine."""
 _COMPARED = 5
 _KEPT = 500
-_GROWING = ("ratio", "read_share")
+_GROWING = ("ratio", "read_share", "items_per_s")
 """Figures of which more is better; of all other measured ones less is."""
 _SETTINGS = (
     "isolation",
@@ -33,6 +33,9 @@ _SETTINGS = (
     "events",
     "turns",
     "first_token_ms",
+    "engine",
+    "items",
+    "slots",
 )
 """What was asked for, not measured: only runs that agree in it are compared."""
 

@@ -30,6 +30,14 @@ class Pace:
         self._done, self._total = summary.rows_done, summary.rows
         self._bad = sum(summary.cells.get(status, 0) for status in ("disputed", "failed"))
 
+    def seen(self) -> None:
+        """Show where the table stands, which others work on."""
+        before = self._done
+        self.again()
+        now = self._clock.monotonic()
+        self._times.extend([now] * (self._done - before))
+        self._show_rate()
+
     def begin(self) -> None:
         """Note that the work begins now."""
         self._times.append(self._clock.monotonic())
@@ -41,6 +49,12 @@ class Pace:
         before = len(cells) if row.state == "again" else 0  # all of them were disputed
         self._bad += sum(cell.status in ("disputed", "failed") for cell in cells) - before
         self._times.append(self._clock.monotonic())
+        self._show_rate()
+
+    def _show_rate(self) -> None:
+        if not self._times:
+            self._show("")
+            return
         passed = self._times[-1] - self._times[0]
         if passed <= 0:
             self._show("")

@@ -111,9 +111,9 @@ class Tables:
             columns = read_columns(columns)
         paths = await anyio.to_thread.run_sync(find_documents, order.over)
         model = await anyio.to_thread.run_sync(self._adapters.model, order.model)
-        rules_only = _by_rules(model)
+        rules_only = by_rules(model.name)
         if rules_only:
-            _need_rules(columns)
+            need_rules(columns)
         about = TableAbout(
             id=new_table_id(),
             made=self._adapters.clock.now(),
@@ -186,21 +186,21 @@ class Tables:
         with self._locked(table), self.opened(table) as record:
             wanted = model or record.about.model
             chosen = await anyio.to_thread.run_sync(self._adapters.model, wanted)
-            if _by_rules(chosen):
-                _need_rules(record.about.columns)
+            if by_rules(chosen.name):
+                need_rules(record.about.columns)
             sandbox = self._adapters.sandbox()
             pace = Pace(record, progress, self._adapters.clock)
             bench = Bench(
                 record=record,
                 sandbox=sandbox,
-                model=None if _by_rules(chosen) else chosen,
+                model=None if by_rules(chosen.name) else chosen,
                 clock=self._adapters.clock,
                 told=pace.told,
             )
             rows = RowWork(bench)
             await self._set_way(bench, rows, chosen, progress, now=now)
             await sandbox.registry((), progress)
-            async with self._engine(record.folder / ENGINE) as engine, sandbox.pooled():
+            async with self._engine(self._path(table) / ENGINE) as engine, sandbox.pooled():
                 await _pass(bench, rows, engine, slots, progress, pace)
                 if bench.model is not None and record.ask_again():
                     progress("asking again what failed a check")
@@ -213,7 +213,7 @@ class Tables:
     ) -> None:
         """Note which model answers from now on and how; what its batches have is fetched before they are left."""
         record = bench.record
-        batch = record.about.batch and not (now or _by_rules(model))
+        batch = record.about.batch and not (now or by_rules(model.name))
         sent = await anyio.to_thread.run_sync(record.open_batches)
         if sent and (not batch or model.name != record.about.model):
             known = await anyio.to_thread.run_sync(self._adapters.model, record.about.model)
@@ -239,6 +239,10 @@ class Tables:
         with self._locked(table), self.opened(table) as record:
             record.set_order(replace(record.about, budget_usd=budget_usd))
 
+    def left(self, table: str) -> str:
+        """Return what to say to who ends its waiting for a table."""
+        return f"Go on with: deskmate table resume {table}"
+
     def newest(self) -> str:
         """Return the id of the table that was made last. Raises UserError if there is none."""
         summaries = self.summaries()
@@ -252,13 +256,16 @@ class Tables:
     def summaries(self) -> tuple[TableSummary, ...]:
         """Return how all tables stand, the newest first. Those that cannot be read are left out."""
         found = []
-        for file in self._folder.glob(f"tb-*/{FILE}"):
+        for table in self._known():
             try:
-                with self.opened(file.parent.name) as record:
+                with self.opened(table) as record:
                     found.append(record.summary())
             except CorruptData:
                 continue
         return tuple(sorted(found, key=lambda one: one.about.made, reverse=True))
+
+    def _known(self) -> tuple[str, ...]:
+        return tuple(file.parent.name for file in self._folder.glob(f"tb-*/{FILE}"))
 
     @contextmanager
     def opened(self, table: str) -> Iterator[TableRecord]:
@@ -337,11 +344,13 @@ def _batches(model: Model) -> Batches:
     return model.batches
 
 
-def _by_rules(model: Model) -> bool:
-    return model.name == OFFLINE
+def by_rules(model: str) -> bool:
+    """Say whether this model is none: rules alone answer."""
+    return model == OFFLINE
 
 
-def _need_rules(columns: Sequence[Column]) -> None:
+def need_rules(columns: Sequence[Column]) -> None:
+    """Raise ConfigError if a column cannot be answered without a model."""
     without = [column.name for column in columns if not column.has_rules]
     if without:
         raise ConfigError(

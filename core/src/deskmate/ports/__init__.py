@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from deskmate.ports.engines import Counts, Engine, Item, Pool, PoolMember, Work
 from deskmate.ports.models import (
     Batched,
     Batches,
@@ -65,6 +66,8 @@ __all__ = [
     "ModelReply",
     "ModelRequest",
     "Observer",
+    "Pool",
+    "PoolMember",
     "Progress",
     "Record",
     "Sandbox",
@@ -413,42 +416,4 @@ class Connector(Protocol):
 
         `answers`: what the user said to the server's questions when it was called before.
         Raises ToolError where nothing was done, OutcomeUnknown if it was sent and the answer was lost.
-        """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
-    """One piece of durable work. `key`: its identity; `arguments`: small and of JSON."""
-
-    key: str
-    arguments: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
-    """How many items of an engine wait, run and are done."""
-
-    queued: int
-    running: int
-    done: int
-
-
-Work = Callable[[str, Mapping[str, Any]], Awaitable[None]]
-"""Does one item by key and arguments. It may be called again for an item that a crash cut off, and so must itself
-see what it has recorded; what it raises is no end of the item."""
-
-
-class Engine(Protocol):
-    """Runs many items durably: stored once, done once, taken up again after a crash."""
-
-    async def submit(self, items: Iterable[Item]) -> int:
-        """Store items durably; one whose key is known is not stored again. Return how many were new."""
-
-    async def counts(self) -> Counts:
-        """Return how many items wait, run and are done."""
-
-    async def serve(self, work: Work, *, slots: int) -> None:
-        """Run what waits, at most `slots` at once, until nothing waits or runs.
-
-        What `work` raises stops all work and is raised here; unfinished items are there at the next `serve`.
         """

@@ -1,18 +1,29 @@
-"""The record of one table: one SQLite file that holds its order, rows, cells and every model call with its money.
+"""The record of one table: its order, rows, cells and every model call with its money.
 
-Money is kept in millionths of a dollar, so that sums are exact. Every method is one transaction and blocks.
+It is a SQLite file, or a schema of a pool's database that many hosts write. Money is kept in millionths of a dollar, so
+that sums are exact. Every method is one transaction and blocks; each may be done twice, as when an answer of a
+database was lost.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
-import sqlite3
-import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from deskmate.databases import (
+    Database,
+    DatabaseAway,
+    FileDatabase,
+    ServerDatabase,
+    Transaction,
+    told,
+)
 from deskmate.errors import CorruptData, StorageFailed, UserError
 from deskmate.tables.written import call_id, cell_of, micro, row_of, usd
 from deskmate.types.codec import from_json, to_json
@@ -37,54 +48,71 @@ create table if not exists batches (id text primary key, calls text not null, st
 """
 """Tables that were made before get it when they are opened."""
 _ENDS = ("answered", "refused")
+_HINT = "Free some space or check the disk; what is answered stays: deskmate table resume"
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _patient(
+    method: Callable[Concatenate[TableRecord, P], T],
+) -> Callable[Concatenate[TableRecord, P], T]:
+    """Have a method be called again while the database is away."""
+
+    @functools.wraps(method)
+    def call(self: TableRecord, /, *args: P.args, **named: P.kwargs) -> T:
+        return self.database.patiently(lambda: method(self, *args, **named))
+
+    return call
 
 
 class TableRecord:
-    """One table's file, open. Threads may share it."""
+    """One table's record, open. Threads may share it."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises UserError if there is no table, CorruptData if it is of a later version or damaged."""
-        if not path.is_file():
-            raise UserError(
-                f"There is no table {path.parent.name}.", hint="See: deskmate table list"
-            )
-        self.folder = path.parent
-        self._lock = threading.Lock()
-        self._db = _connect(path)
+    def __init__(self, where: Path | Database) -> None:
+        """`where`: its file, or the database that holds it.
+
+        Raises UserError if there is no table, CorruptData if it is of a later version or damaged.
+        """
+        if isinstance(where, Path):
+            if not where.is_file():
+                raise UserError(
+                    f"There is no table {where.parent.name}.", hint="See: deskmate table list"
+                )
+            where = FileDatabase(where, f"table {where.parent.name}", hint=_HINT)
+        self.database = where
         try:
-            version, told = self._db.execute("select version, json from about").fetchone()
+            version, order = where.all("select version, json from about")[0]
             if version != VERSION:
-                raise CorruptData(f"The table {path.parent.name} is of version {version}.")
-            self.about = from_json(TableAbout, json.loads(told))
-            self._db.executescript(_LATER)
-        except (sqlite3.DatabaseError, TypeError) as error:
-            self._db.close()
-            raise CorruptData(f"The table {path.parent.name} cannot be read: {error}.") from error
+                raise CorruptData(f"The {where.name} is of version {version}.")
+            self.about = from_json(TableAbout, json.loads(order))
+            if isinstance(where, FileDatabase):
+                where.create(_LATER)
+        except BaseException as error:
+            where.close()
+            if isinstance(error, TypeError | IndexError | StorageFailed) and not isinstance(
+                error, DatabaseAway
+            ):
+                raise CorruptData(f"The {where.name} cannot be read: {error}.") from error
+            raise
 
     def close(self) -> None:
-        """Close the file."""
-        self._db.close()
+        """Close it."""
+        self.database.close()
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, _told(self.folder):
-            self._db.execute("begin immediate")
-            try:
-                yield self._db
-                self._db.execute("commit")
-            except BaseException:
-                if self._db.in_transaction:  # a full disk may have ended it
-                    self._db.execute("rollback")
-                raise
+    def reread(self) -> None:
+        """Take the order as it is now: another process may have stored it anew."""
+        self.about = from_json(
+            TableAbout, json.loads(self._all("select json from about")[0]["json"])
+        )
 
-    def _all(self, query: str, *values: object) -> list[sqlite3.Row]:
-        with self._lock, _told(self.folder):
-            return self._db.execute(query, values).fetchall()
+    def _all(self, query: str, *values: object) -> list[Any]:
+        return self.database.all(query, *values)
 
+    @_patient
     def set_order(self, about: TableAbout) -> None:
         """Store the order anew: its model or its budget changed."""
         budget = None if about.budget_usd is None else micro(about.budget_usd)
-        with self._transaction() as db:
+        with self.database.begin() as db:
             db.execute(
                 "update about set json = ?, budget = ?",
                 (json.dumps(to_json(about), ensure_ascii=False), budget),
@@ -128,12 +156,13 @@ class TableRecord:
             for place, column in enumerate(self.about.columns)
         )
 
+    @_patient
     def finish_row(
         self, number: int, round_: int, cells: Mapping[str, Cell], digest: Digest | None
     ) -> bool:
         """Store a row's answers and close it; False if that round of it is closed already, and nothing is stored."""
         places = {column.name: place for place, column in enumerate(self.about.columns)}
-        with self._transaction() as db:
+        with self.database.begin() as db:
             closed = db.execute(
                 "update rows set state = 'done', sha256 = ? where number = ? and round = ? and state != 'done'",
                 (digest, number, round_),
@@ -156,6 +185,7 @@ class TableRecord:
             )
         return True
 
+    @_patient
     def reopen(self, cells: Iterable[tuple[int, str]]) -> int:
         """Have cells answered again, each named by row and column; return of how many rows."""
         places = {column.name: place for place, column in enumerate(self.about.columns)}
@@ -164,7 +194,7 @@ class TableRecord:
             if column not in places:
                 raise UserError(f"The table {self.about.id} has no column {column!r}.")
             by_row.setdefault(row, []).append(places[column])
-        with self._transaction() as db:
+        with self.database.begin() as db:
             for row, wanted in by_row.items():
                 known = db.execute(
                     "update rows set round = round + 1, state = 'open' where number = ? and state != 'open'",
@@ -177,17 +207,18 @@ class TableRecord:
                     )
         return len(by_row)
 
+    @_patient
     def ask_again(self) -> int:
         """Have the disputed answers of a model that were asked for once asked for again; return in how many rows.
 
         They stand as they are until there are better ones.
         """
-        with self._transaction() as db:
-            return db.execute(
-                "update rows set round = round + 1, state = 'again' where state = 'done' and number in"
-                " (select row from cells where status = 'disputed' and coalesce(json_extract(json, '$.asked'), 1) = 1"
-                " and json_extract(json, '$.by') is not 'rules')"
-            ).rowcount
+        with self.database.begin() as db:
+            found = db.execute("select row, json from cells where status = 'disputed'").fetchall()
+            cells = ((each["row"], cell_of(each["json"])) for each in found)
+            rows = {row for row, cell in cells if cell.asked == 1 and cell.by != "rules"}
+            again = "update rows set round = round + 1, state = 'again' where state = 'done' and number = ?"
+            return sum(db.execute(again, (row,)).rowcount for row in sorted(rows))
 
     def with_status(self, statuses: Sequence[str]) -> Iterator[tuple[int, str]]:
         """Yield row and column of the cells of these statuses."""
@@ -196,13 +227,14 @@ class TableRecord:
         for found in self._all(query, *statuses):
             yield found["row"], self.about.columns[found["place"]].name
 
+    @_patient
     def hold(self, row: int, round_: int, estimate_usd: float | None, at: str) -> str | None:
         """Reserve the money of one model call and return the call's id; None if the budget does not reach.
 
         One statement decides, so that calls that start together cannot both have the last of it.
         """
         held = None if estimate_usd is None else micro(estimate_usd, up=True)
-        with self._transaction() as db:
+        with self.database.begin() as db:
             fits = db.execute(
                 "update about set reserved = reserved + ? where budget is null or reserved + ? <= budget",
                 (held or 0, held or 0),
@@ -216,10 +248,11 @@ class TableRecord:
             )
         return name
 
+    @_patient
     def settle(self, call: str, cost_usd: float | None, reply: str) -> None:
         """Store a call's answer and what it really cost, in place of what was held for it; once."""
         cost = None if cost_usd is None else micro(cost_usd)
-        with self._transaction() as db:
+        with self.database.begin() as db:
             held = db.execute(
                 "select held from calls where id = ? and state = 'sent'", (call,)
             ).fetchone()
@@ -232,19 +265,22 @@ class TableRecord:
             change = (cost if cost is not None else held[0] or 0) - (held[0] or 0)
             db.execute("update about set reserved = reserved + ?", (change,))
 
+    @_patient
     def release(self, call: str, why: str = "") -> None:
         """Give back what was held for a call that was refused and cost nothing. `why`: what the server said."""
-        with self._transaction() as db:
+        with self.database.begin() as db:
             _release(db, call, why)
 
+    @_patient
     def batch_sent(self, batch: str, calls: Sequence[str]) -> None:
         """Note that these calls are in a batch that the server took."""
-        with self._transaction() as db:
+        with self.database.begin() as db:
             db.execute("insert into batches values (?, ?, 'sent')", (batch, json.dumps(calls)))
 
+    @_patient
     def batch_ended(self, batch: str) -> None:
         """Note that all answers of a batch are stored, and give back what is held for calls that have none."""
-        with self._transaction() as db:
+        with self.database.begin() as db:
             found = db.execute(
                 "select calls from batches where id = ? and state = 'sent'", (batch,)
             ).fetchone()
@@ -280,7 +316,7 @@ class TableRecord:
         """Return the money of all calls, each counted once."""
         found = self._all(
             "select state, count(*) as calls, sum(coalesce(cost, held, 0)) as money,"
-            " sum(cost is null and held is null) as unknown from calls where state != 'refused' group by state"
+            " sum(case when cost is null and held is null then 1 else 0 end) as unknown from calls where state != 'refused' group by state"
         )
         by_state = {each["state"]: each for each in found}
         answered, sent = by_state.get("answered"), by_state.get("sent")
@@ -317,18 +353,44 @@ class TableRecord:
         )
 
 
-def make_table(folder: Path, about: TableAbout, paths: Iterable[str]) -> None:
-    """Make a table's folder and file, whole or not at all. Raises StorageFailed."""
-    with _told(folder):
+def make_table(
+    folder: Path,
+    about: TableAbout,
+    paths: Iterable[str],
+    contents: Mapping[str, Digest] = MappingProxyType({}),
+) -> None:
+    """Make a table's folder and file, whole or not at all. `contents`: path → content, where that is settled.
+
+    Raises StorageFailed.
+    """
+    with told(f"table {folder.name}", _HINT):
         folder.mkdir(parents=True, mode=0o700)
         try:
-            _fill(folder, about, paths)
+            part = folder / f"{FILE}.part"
+            with closing(FileDatabase(part, f"table {folder.name}", hint=_HINT)) as made:
+                made.create(_SCHEMA)
+                with made.begin() as db:
+                    _fill(db, about, paths, contents)
+                made.settle()
+            part.rename(folder / FILE)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
 
 
-def _release(db: sqlite3.Connection, call: str, why: str) -> None:
+def make_shared_table(
+    database: ServerDatabase,
+    about: TableAbout,
+    paths: Iterable[str],
+    contents: Mapping[str, Digest],
+) -> None:
+    """Make a table in a pool's database, whole or not at all. Raises StorageFailed."""
+    with database.begin() as db:
+        database.create_in(db, _SCHEMA + _LATER)
+        _fill(db, about, paths, contents)
+
+
+def _release(db: Transaction, call: str, why: str) -> None:
     held = db.execute("select held from calls where id = ? and state = 'sent'", (call,)).fetchone()
     if held is not None:
         db.execute(
@@ -337,47 +399,15 @@ def _release(db: sqlite3.Connection, call: str, why: str) -> None:
         db.execute("update about set reserved = reserved - ?", (held[0] or 0,))
 
 
-def _fill(folder: Path, about: TableAbout, paths: Iterable[str]) -> None:
-    part = folder / f"{FILE}.part"
-    with closing(_connect(part)) as db:
-        db.executescript(_SCHEMA)
-        budget = None if about.budget_usd is None else micro(about.budget_usd)
-        db.execute("begin")
-        db.execute(
-            "insert into about values (?, ?, ?, 0)",
-            (VERSION, json.dumps(to_json(about), ensure_ascii=False), budget),
-        )
-        db.executemany(
-            "insert into rows values (?, ?, 1, 'open', null)",
-            ((n, path) for n, path in enumerate(paths, 1)),
-        )
-        db.execute("commit")
-        db.execute("pragma wal_checkpoint(truncate)")
-    part.rename(folder / FILE)
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    with _told(path.parent):
-        db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-        db.row_factory = sqlite3.Row
-        try:
-            db.execute("pragma journal_mode=wal")
-            db.execute("pragma synchronous=full")
-        except BaseException:
-            db.close()
-            raise
-    return db
-
-
-@contextmanager
-def _told(folder: Path) -> Iterator[None]:
-    """Say what is wrong with a table's file. Raises StorageFailed, CorruptData."""
-    try:
-        yield
-    except (sqlite3.OperationalError, OSError) as error:
-        raise StorageFailed(
-            f"The table {folder.name} cannot be stored: {error}.",
-            hint="Free some space or check the disk; what is answered stays: deskmate table resume",
-        ) from error
-    except sqlite3.DatabaseError as error:
-        raise CorruptData(f"The table {folder.name} cannot be read: {error}.") from error
+def _fill(
+    db: Transaction, about: TableAbout, paths: Iterable[str], contents: Mapping[str, Digest]
+) -> None:
+    budget = None if about.budget_usd is None else micro(about.budget_usd)
+    db.execute(
+        "insert into about values (?, ?, ?, 0)",
+        (VERSION, json.dumps(to_json(about), ensure_ascii=False), budget),
+    )
+    db.executemany(
+        "insert into rows values (?, ?, 1, 'open', ?)",
+        ((n, path, contents.get(path)) for n, path in enumerate(paths, 1)),
+    )

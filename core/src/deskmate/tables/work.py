@@ -46,6 +46,8 @@ class Bench:
     model: Model | None
     clock: Clock
     told: Callable[[Row, Sequence[Cell]], None] = lambda row, cells: None
+    take: Callable[[Row], Awaitable[Document]] = lambda row: take(row.path)
+    """Where documents come from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +111,7 @@ class RowWork:
         asked = await anyio.to_thread.run_sync(asked_of, self._record, row)
         document: Document | None = None
         try:
-            document = await take(row.path)
+            document = await self._bench.take(row)
             if row.sha256 not in (None, document.sha256):
                 raise UserError(
                     f"{document.name} changed since the table was begun; begin a new table."

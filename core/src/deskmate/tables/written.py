@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-import sqlite3
+from collections.abc import Mapping
+from typing import Any
 
 from deskmate.types.codec import from_json
 from deskmate.types.ids import Digest
@@ -19,7 +20,7 @@ def micro(amount_usd: float, *, up: bool = False) -> int:
 
 def usd(millionths: int | None) -> float:
     """Return millionths in dollars."""
-    return (millionths or 0) / 1_000_000
+    return int(millionths or 0) / 1_000_000  # a server's sums are decimals
 
 
 def call_id(row: int, round_: int, number: int) -> str:
@@ -32,7 +33,7 @@ def item_key(row: int, round_: int) -> str:
     return f"row {row:06} round {round_}"
 
 
-def row_of(found: sqlite3.Row) -> Row:
+def row_of(found: Mapping[str, Any]) -> Row:
     """Return a row as it is stored."""
     digest = found["sha256"]
     return Row(
