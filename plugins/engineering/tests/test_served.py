@@ -139,12 +139,10 @@ def test_a_server_that_never_listens_is_given_up_and_ended(
 
 
 def test_a_port_that_is_taken_is_not_somebody_elses_page(desk: ToolContext) -> None:
-    with (
-        socket.create_server(("127.0.0.1", 0)) as other,
-        pytest.raises(ToolError, match="is taken"),
-    ):
+    with socket.create_server(("127.0.0.1", 0)) as other:
         page = f"http://localhost:{other.getsockname()[1]}/"
-        page_look(desk, page, root="shop", serve="python3 app.py")
+        with pytest.raises(ToolError, match="is taken"):
+            page_look(desk, page, root="shop", serve="python3 app.py")
 
 
 @pytest.mark.parametrize(
@@ -179,6 +177,5 @@ def test_the_files_of_a_folder_are_the_same_in_the_clean_room(desk: ToolContext)
     files = {f"shop/{name}": shop / name for name in ("app.py", ".git/config")}
     assert [*tree_of(shop)] == [*below(files, "shop")] == ["app.py"]
     assert [*below(files, "")] == ["shop/app.py"]
-    assert (
-        checked(Server(command=" run ", folder="", port=8000)).url("x") == "http://localhost:8000/x"
-    )
+    server, url = server_of(" run ", "", "http://127.0.0.1:8000/x?y=1#z")
+    assert (server.command, url) == ("run", "http://localhost:8000/x?y=1")
