@@ -17,6 +17,7 @@ if _LIB not in sys.path:
 import deskmate_documents  # noqa: E402
 from deskmate_guest.cgroups import prepare_cgroups  # noqa: E402
 from deskmate_guest.disk import MS_BIND, MS_NODEV, MS_NOSUID, MS_REMOUNT, mount  # noqa: E402
+from deskmate_guest.egress import raise_loopback  # noqa: E402
 from deskmate_guest.layout import AGENT_UID, GROUP, Layout  # noqa: E402
 from deskmate_guest.listener import await_office, launch_office  # noqa: E402
 from deskmate_guest.loop import Loop  # noqa: E402
@@ -81,6 +82,10 @@ def _prepare(layout: Layout) -> None:
     _mount("cgroup2", layout.cgroups, "cgroup2")
     _mount("proc", Path("/proc"), "proc", MS_REMOUNT | MS_NOSUID | MS_NODEV, "hidepid=invisible")
     prepare_cgroups(layout)
+    try:
+        raise_loopback()  # for programs that talk to each other; it leads nowhere else
+    except OSError as error:
+        sys.stderr.write(f"deskmate: no loopback: {error}\n")
     for name, value in _QUIET.items():
         with contextlib.suppress(OSError):  # a kernel without it has nothing to be kept from
             Path("/proc/sys", name).write_text(value)

@@ -128,7 +128,7 @@ def test_planted_defects_are_found_and_the_gate_sees_the_same_and_no_lie(desk: T
 
 @browser
 def test_a_sound_page_has_no_findings_and_a_page_that_changed_is_refused(desk: ToolContext) -> None:
-    answer = page_check(desk, page="site/sub/sound.html", output="site/r.md", width=390)
+    answer = page_check(desk, page="site/sub/sound.html", output="site/r.md", window="390x800")
     assert answer.result["summary"].startswith(
         "Findings: 0 major, 0 minor, 0 note. Requests: 1, failed: 0."
     )
@@ -213,7 +213,7 @@ def test_what_a_result_says_of_itself_is_checked_before_a_browser_is_started(
 @pytest.mark.parametrize(
     ("page", "more", "says"),
     [("nope.html", {}, "not a file"), ("site/app.js", {}, "no page"), ("site/index.html", {"root": "site/sub"}, "not below"),
-     ("ftp://host/x", {}, "no address"), ("http://me@host/", {}, "no address"), ("site/index.html", {"width": 10}, "320 to 2560"),
+     ("ftp://host/x", {}, "no address"), ("http://me@host/", {}, "no address"), ("site/index.html", {"window": "10x800"}, "320 to 2560"),
      ("site/index.html", {"steps": [{"do": "fly"}]}, "none of click"), ("site/index.html", {"steps": [{"do": "click"}]}, "css or text"),
      ("site/index.html", {"steps": [{"do": "press", "value": "F13"}]}, "a key is one of"),
      ("site/index.html", {"steps": [{"do": "click", "text": 1}]}, "of texts"), ("site/index.html", {"picture": "a.jpg"}, "must end in .png"),
@@ -294,7 +294,7 @@ def test_steps_have_a_bound_and_say_what_they_do() -> None:
         steps_of([{"do": "type", "css": "a", "value": "x" * 3000}])
     assert Step(do="type", text="Mail", value="a@b").told == "type “a@b” into “Mail”"
     assert Step(do="press", value="Tab").told == "press Tab"
-    assert size_of(320, 2560) == (320, 2560)
+    assert size_of("320 × 2560") == (320, 2560)
 
 
 def test_the_accessibility_tree_is_cut_and_hides_what_is_no_content() -> None:

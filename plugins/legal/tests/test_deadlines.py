@@ -1,6 +1,7 @@
 import datetime
 import json
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import docx
@@ -12,7 +13,8 @@ from pandas.tseries.holiday import USFederalHolidayCalendar
 
 from deskmate.plugin import Deliverable, ToolInputError
 from deskmate_legal.calendars import BUILT_IN, calendar_named, target, us_federal
-from deskmate_legal.counting import CONVENTIONS, LONGEST, Period, due, walked
+from deskmate_legal.counting import LONGEST, Period, due, walked
+from deskmate_legal.counting_rules import Rule, built_in, contract_rule, rule_named
 from deskmate_legal.dates import dates_in
 from deskmate_legal.deadline_rule import check_deadlines
 from deskmate_legal.deadlines import events_in, list_deadlines
@@ -74,12 +76,21 @@ def test_easter_is_where_dateutil_has_it() -> None:
         # two days over a weekend hold no two working days
         ("2026-03-06", Period(count=2, unit="day"), "eu-1182-71", "2026-03-10"),
         ("2026-03-08", Period(count=1, unit="day", before=True), "eu-1182-71", "2026-03-07"),
+        # the three examples of CPR 2.8 that give a last day: hearings of a Friday and a Monday, and 14 days of service
+        ("2023-10-20", Period(count=3, unit="day", before=True), "cpr-2-8", "2023-10-16"),
+        ("2025-10-20", Period(count=3, unit="day", before=True), "cpr-2-8", "2025-10-14"),
+        ("2026-10-02", Period(count=14, unit="day"), "cpr-2-8", "2026-10-16"),
+        ("2023-03-14", Period(count=5, unit="day", before=True), "cpr-2-8", "2023-03-06"),
+        ("2026-10-29", Period(count=3, unit="day"), "cpr-2-8", "2026-11-03"),
+        ("2026-10-08", Period(count=1, unit="month"), "bgb-193", "2026-11-09"),
+        ("2026-11-08", Period(count=1, unit="day", before=True), "bgb-193", "2026-11-07"),
+        ("2026-10-02", Period(count=8, unit="day"), "ny-gcl-25a", "2026-10-13"),
     ],
 )
 def test_a_period_ends_where_its_rule_says(
     event: str, period: Period, convention: str, expected: str
 ) -> None:
-    assert due(day(event), period, FEDERAL, convention).day == day(expected)
+    assert due(day(event), period, FEDERAL, built_in()[convention]).day == day(expected)
 
 
 @settings(max_examples=150, deadline=None)
@@ -88,17 +99,61 @@ def test_a_period_ends_where_its_rule_says(
     st.sampled_from(sorted(LONGEST)),
     st.integers(0, 40),
     st.booleans(),
-    st.sampled_from((*CONVENTIONS, "contract, moved")),
     st.sampled_from(sorted(BUILT_IN)),
+    st.one_of(
+        st.sampled_from([*built_in().values(), contract_rule(moved=True)]),
+        st.builds(
+            Rule,
+            name=st.just("own"),
+            words=st.just("w"),
+            source=st.just("s"),
+            ahead=st.sampled_from(("stays", "next", "previous")),
+            back=st.sampled_from(("stays", "next", "previous")),
+            short_days=st.integers(0, 12),
+            clear_before=st.booleans(),
+            least_working=st.integers(0, 5),
+        ),
+    ),
 )
 def test_counting_by_arithmetic_and_day_by_day_agree(
-    event: date, unit: str, count: int, before: bool, convention: str, name: str
+    event: date, unit: str, count: int, before: bool, name: str, rule: Rule
 ) -> None:
     period = Period(count=count, unit=unit, before=before)
     calendar = BUILT_IN[name]
-    assert due(event, period, calendar, convention).day == walked(
-        event, period, calendar, convention
+    assert due(event, period, calendar, rule).day == walked(event, period, calendar, rule)
+
+
+def test_rules_of_the_settings_come_first_and_what_they_cannot_say_is_refused() -> None:
+    words = {"words": "Only business days in a week or less", "source": "Local Rule 12"}
+    config = {"deadline_rules": {"court": {**words, "short_days": 7}, "frcp-6": words}}
+    court = rule_named("court", config)
+    assert due(day("2026-10-07"), Period(count=7, unit="day"), FEDERAL, court).day == day(
+        "2026-10-19"
     )
+    assert court.told == "Only business days in a week or less (Local Rule 12)"
+    assert rule_named("frcp-6", config).ahead == "stays"
+    for wrong, message in (
+        ({}, "There is no rule of counting 'a'; known are bgb-193"),
+        ({"a": {"words": "w"}}, "is a table with words and source"),
+        ({"a": {**words, "moves": "next"}}, "is a table with words and source"),
+        ({"a": {**words, "ahead": "on"}}, "ahead is one of stays, next, previous"),
+        ({"a": {**words, "short_days": True}}, "short_days is a number from 0 to 60"),
+        ({"a": {**words, "least_working": 61}}, "least_working is a number"),
+        ({"a": {**words, "clear_before": 1}}, "clear_before is true or false"),
+        ({"a": {**words, "source": " "}}, "source is a short text"),
+        ({"a": "next"}, "is a table with"),
+    ):
+        with pytest.raises(ToolInputError, match=message):
+            rule_named("a", {"deadline_rules": wrong})
+
+
+def test_every_rule_that_comes_with_the_plugin_is_in_the_readme_and_has_a_source() -> None:
+    folder = Path(__file__).parents[1]
+    readme, sources = (folder / name for name in ("README.md", "SOURCES.md"))
+    for name, rule in built_in().items():
+        assert f"| `{name}` |" in readme.read_text("utf-8")
+        assert f"counting by `{name}`" in sources.read_text("utf-8")
+        assert rule.source
 
 
 def test_business_days_are_those_that_numpy_counts() -> None:
@@ -110,7 +165,7 @@ def test_business_days_are_those_that_numpy_counts() -> None:
             wanted = (pandas.Timestamp(event) + theirs).date()
             if not FEDERAL.works(event):
                 continue  # numpy first moves such a day
-            got = due(event, Period(count=count, unit="business day"), FEDERAL, "contract").day
+            got = due(event, Period(count=count, unit="business day"), FEDERAL, contract_rule()).day
             assert got == wanted
 
 
@@ -192,7 +247,7 @@ def test_no_start_is_guessed_where_two_ends_or_no_day_are_there(contract_of: Any
         "The initial term is three (3) years from the Launch Date.",
         "Notice of non-renewal is given 90 days before the expiration of the term.",
     )
-    listed = list_deadlines(contract, {}, calendar="weekdays", convention="contract", config={})
+    listed = list_deadlines(contract, {}, calendar="weekdays", rule="contract", config={})
     assert [one.due for one in listed.deadlines] == [None, None]
     assert [one.why for one in listed.deadlines] == [
         "no day is known for “the Launch Date”",
@@ -215,7 +270,7 @@ def test_one_deadline_is_counted_and_bad_terms_are_refused(context: Any) -> None
         ({"event_date": "soon", "count": 1}, "is no day"),
         ({"event_date": "2026-01-01", "count": -1}, "0 to 40000"),
         ({"event_date": "2199-12-01", "count": 90}, "1900 to 2199"),
-        ({"event_date": "2026-01-01", "count": 1, "rule": "sharia"}, "The rule is one of"),
+        ({"event_date": "2026-01-01", "count": 1, "rule": "sharia"}, "no rule of counting"),
     ):
         with pytest.raises(ToolInputError, match=message):
             deadline_calc(**{**order, **wrong})
@@ -295,7 +350,7 @@ def test_ends_of_terms_of_real_contracts_are_those_that_lawyers_gave(cases: Any)
     right = {}
     for path in sorted((cases / "cuad").glob("[0-9]*.txt")):
         contract = read_contract(path)
-        listed = list_deadlines(contract, {}, calendar="weekdays", convention="contract", config={})
+        listed = list_deadlines(contract, {}, calendar="weekdays", rule="contract", config={})
         ends = {
             one.due.day.isoformat()
             for one in listed.due

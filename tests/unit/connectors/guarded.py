@@ -23,7 +23,8 @@ from tests.unit.connectors.loopback import Shop, loopback
 class Guarded:
     """The shop behind OAuth 2.1. `spoil`: changes what the authorization server says of itself.
 
-    `device_answers`: errors that a device gets for its code, one a time, before it gets a token.
+    `device_answers`: errors that a device gets for its code, one a time, before it gets a token. `needs`: a scope that each
+    request's token must have; `scopes`: what was asked for, login by login.
     """
 
     shop: Shop = field(default_factory=Shop)
@@ -36,6 +37,9 @@ class Guarded:
     made: int = 0
     expires_in: int = 3600
     device_answers: list[str] = field(default_factory=list)
+    needs: str = ""
+    scopes: list[str] = field(default_factory=list)
+    granted: dict[str, str] = field(default_factory=dict)
     asked: list[dict[str, str]] = field(default_factory=list)
 
     @property
@@ -48,8 +52,15 @@ class Guarded:
         async def guarded(scope: Any, receive: Any, send: Any) -> None:
             headers = {k.decode(): v.decode() for k, v in scope["headers"]}
             token = headers.get("authorization", "").removeprefix("Bearer ")
-            if token in self.tokens:
+            lacks = self.needs and self.needs not in self.granted.get(token, "").split()
+            if token in self.tokens and not lacks:
                 await inner(scope, receive, send)
+                return
+            if token in self.tokens:
+                more = f'Bearer error="insufficient_scope", scope="{self.needs}"'
+                await Response(status_code=403, headers={"www-authenticate": more})(
+                    scope, receive, send
+                )
                 return
             told = (
                 f'Bearer resource_metadata="{self.base}/.well-known/oauth-protected-resource/mcp"'
@@ -95,6 +106,7 @@ class Guarded:
     async def authorize(self, request: Request) -> Response:
         asked = request.query_params
         self.seen.append("authorize")
+        self.scopes.append(asked.get("scope", ""))
         self.challenges["the-code"] = asked["code_challenge"]
         answer = urlencode({"code": "the-code", "state": asked["state"]})
         return RedirectResponse(f"{asked['redirect_uri']}?{answer}")
@@ -134,8 +146,9 @@ class Guarded:
         self.made += 1
         access = f"access-token-{self.made}"
         self.tokens.add(access)
+        self.granted[access] = self.scopes[-1] if self.scopes else ""
         return JSONResponse(
-            {"access_token": access, "token_type": "Bearer", "expires_in": self.expires_in, "refresh_token": f"refresh-token-{self.made}"}
+            {"scope": self.granted[access], "access_token": access, "token_type": "Bearer", "expires_in": self.expires_in, "refresh_token": f"refresh-token-{self.made}"}
         )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from deskmate.discovery.bringing import BringOrder, bring
 from deskmate.discovery.hooking import (
     FILE,
     HookApprovals,
+    allowed_line,
     hook_lines,
     hook_specs,
     hooks_digest,
@@ -88,8 +89,11 @@ def test_whatever_of_the_plugin_changes_its_hooks_are_off_again(
     store: PluginStore, tmp_path: Path, change: dict[str, str]
 ) -> None:
     plugin, approvals = add(store, tmp_path / "acme"), HookApprovals(store.folder)
+    assert allowed_line(plugin, approvals) == ""
     approvals.allow("acme", hooks_digest(plugin))
+    assert "You allowed its hooks: they run" in allowed_line(plugin, approvals)
     changed = add(store, tmp_path / "acme", change)
+    assert "they are off" in allowed_line(changed, approvals)
     assert [*hook_specs(changed, approvals, {})] == []
     assert lapsed(changed, approvals)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -9,7 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
+from tests.unit.formats.material import lay, plain
 
+from deskmate.cli.output import Session
+from deskmate.cli.plugin_hooks import hooks_command
+from deskmate.discovery.bringing import BringOrder, bring
+from deskmate.discovery.hooking import HookApprovals, hooks_digest
+from deskmate.discovery.installed import find_plugins
+from deskmate.discovery.plugin_store import PluginStore
 from deskmate.errors import ConfigError, UserError
 from deskmate.host import Host, RunOrder, organisation, set_thread_plugins
 from deskmate.host.adapters import Adapters
@@ -70,13 +79,14 @@ def test_without_a_file_nothing_is_forbidden(write: Write) -> None:
 def test_patterns_allow_and_all_else_is_refused_in_one_line(write: Write) -> None:
     write(
         '[plugins]\nallow=["legal", "acme-*"]\n[models]\nallow=["local:*"]\nservers=["127.0.0.1"]\n'
-        '[hosts]\nallow=["*.example.com"]\n[connectors]\nallow=[]\n[folders]\nmodes=["ro"]\n[apply]\nmodes=["review"]\n'
+        '[hosts]\nallow=["*.example.com"]\n[connectors]\nallow=[]\n[hooks]\nallow=["acme-*"]\n[folders]\nmodes=["ro"]\n[apply]\nmodes=["review"]\n'
     )
     held = read_organisation()
     held.check_plugins(["legal", "acme-crm"])
     held.check_model("local:llama", ["127.0.0.1"])
     held.check_hosts([NetworkRule(host="api.example.com")])
     held.check_apply("review")
+    held.check_hooks("acme-crm")
     grant = Grant(name="w", folder="/w", mode="ro")
     held.check_folders([grant])
     refusals: tuple[tuple[Callable[[], None], str], ...] = (
@@ -87,6 +97,7 @@ def test_patterns_allow_and_all_else_is_refused_in_one_line(write: Write) -> Non
         (lambda: held.check_connector("https://mcp.example.com"), "allowed: none"),
         (lambda: held.check_folders([replace(grant, mode="rw")]), "mode rw (/w)"),
         (lambda: held.check_apply("all"), "--apply all"),
+        (lambda: held.check_hooks("legal"), "hooks of the plugin legal; allowed: acme-*"),
     )
     for check, words in refusals:
         with pytest.raises(UserError) as caught:
@@ -95,7 +106,7 @@ def test_patterns_allow_and_all_else_is_refused_in_one_line(write: Write) -> Non
         assert "\n" not in caught.value.message
     rules = (NetworkRule(host="a.example.com"), NetworkRule(host="b.other"))
     assert held.within(rules) == rules[:1]
-    assert len(held.lines) == 7
+    assert len(held.lines) == 8
 
 
 @pytest.mark.parametrize(
@@ -213,3 +224,25 @@ async def test_hosts_of_earlier_are_reached_no_more(
     await house(places).run(again, first.thread, observer=hear, approver=Nobody())
     assert "your organisation does not allow requests to b.example" in heard
     assert not [line for line in heard if "a.example" in line]
+
+
+def test_hooks_that_a_user_had_allowed_are_off_and_cannot_be_allowed_anew(
+    write: Write, places: Places, tmp_path: Path
+) -> None:
+    hooks = json.dumps({"hooks": {"Stop": [{"hooks": [{"type": "command", "command": "true"}]}]}})
+    folder = lay(tmp_path / "acme", plain(**{"hooks/hooks.json": hooks}))
+    bring(BringOrder(what=str(folder)), PluginStore(places.plugins), lambda line: None)
+    approvals = HookApprovals(places.plugins)
+    approvals.allow("acme", hooks_digest(find_plugins([], store=places.plugins).get("acme")))
+    adapters, heard = Adapters(places, environ={}), list[str]()
+    assert [hook.plugin for hook in adapters.hooks(("acme",), heard.append)] == ["acme"]
+    write('[hooks]\nallow=["other"]')
+    assert adapters.hooks(("acme",), heard.append) == ()
+    assert heard == ["your organisation does not allow hooks of acme"]
+    session = Session(places=places)
+    shown = CliRunner().invoke(hooks_command, ["acme"], obj=session)
+    assert "your organisation does not allow them" in shown.output
+    told = CliRunner().invoke(hooks_command, ["acme", "--json"], obj=session)
+    assert json.loads(told.stdout)["allowed"] is False
+    allowing = CliRunner().invoke(hooks_command, ["acme", "--allow", "--yes"], obj=session)
+    assert isinstance(allowing.exception, UserError)

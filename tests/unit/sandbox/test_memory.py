@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from deskmate.errors import CorruptData
+from deskmate.errors import CorruptData, SandboxUnavailable
+from deskmate.sandbox import memory
 from deskmate.sandbox.memory import copy_sparse, empty_ram, load_ram, save_ram, seal
 
 SIZE = 4 << 20
@@ -41,6 +42,23 @@ def test_sealed_memory_can_be_copied_privately_but_never_written() -> None:
     with mmap.mmap(fd, SIZE, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_WRITE) as private:
         private[:5] = b"other"
     assert os.pread(fd, 5, 0) == b"first"
+    os.close(fd)
+
+
+def test_memory_that_is_in_use_is_waited_for_and_then_told_in_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fd = _filled()
+    writable = mmap.mmap(fd, SIZE, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
+    waited: list[float] = []
+    monkeypatch.setattr(memory.time, "sleep", waited.append)
+    with pytest.raises(SandboxUnavailable, match="still in use"):
+        seal(fd)
+    assert len(waited) > 2
+    monkeypatch.setattr(memory.time, "sleep", lambda seconds: writable.close())
+    seal(fd)
+    with pytest.raises(PermissionError):
+        os.pwrite(fd, b"x", 0)
     os.close(fd)
 
 

@@ -39,6 +39,7 @@ def hooks_command(
     """  # noqa: D301 - click reads the backspace as "do not wrap"
     from deskmate.cli.plugin import installed_plugins  # noqa: PLC0415
     from deskmate.discovery.hooking import HookApprovals, hook_lines  # noqa: PLC0415
+    from deskmate.host.organisation import read_organisation  # noqa: PLC0415
 
     if allow and forbid:
         raise PluginError("Allow or forbid, not both.")
@@ -62,6 +63,7 @@ def hooks_command(
     if not lines:
         say(f"{name} has no hooks.")
     elif allow:
+        read_organisation().check_hooks(name)
         _allow(plugin, approvals, yes=yes)
     else:
         say(_state(plugin, approvals))
@@ -70,6 +72,7 @@ def hooks_command(
 def _say_json(plugin: InstalledPlugin, approvals: HookApprovals) -> None:
     from deskmate.discovery.foreign import read_foreign  # noqa: PLC0415
     from deskmate.discovery.hooking import hooks_digest  # noqa: PLC0415
+    from deskmate.host.organisation import read_organisation  # noqa: PLC0415
 
     digest = hooks_digest(plugin)
     rows = [
@@ -86,14 +89,18 @@ def _say_json(plugin: InstalledPlugin, approvals: HookApprovals) -> None:
         }
         for hook in read_foreign(plugin).hooks
     ]
-    allowed = approvals.of(plugin.name) == digest
+    permitted = read_organisation().lets_hooks(plugin.name)
+    allowed = permitted and approvals.of(plugin.name) == digest
     say_json({"plugin": plugin.name, "digest": digest, "allowed": allowed, "hooks": rows})
 
 
 def _state(plugin: InstalledPlugin, approvals: HookApprovals) -> str:
     from deskmate.discovery.hooking import hooks_digest  # noqa: PLC0415
+    from deskmate.host.organisation import read_organisation  # noqa: PLC0415
 
     known = approvals.of(plugin.name)
+    if not read_organisation().lets_hooks(plugin.name):
+        return "They are off: your organisation does not allow them."
     if known is None:
         return f"They are off. To let them run: deskmate plugin hooks {plugin.name} --allow"
     if known != hooks_digest(plugin):

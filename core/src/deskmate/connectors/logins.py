@@ -42,6 +42,7 @@ class Logins:
             client=client,
             server=known.get("server", {}),
             expires_at=known.get("expires_at"),
+            wants=str(known.get("wants", "")),
         )
 
     def keep(self, entry: ConnectorEntry, login: Login) -> None:
@@ -62,6 +63,7 @@ class Logins:
                 },
                 "server": dict(login.server),
                 "expires_at": login.expires_at,
+                "wants": login.wants,
             },
         )
 

@@ -12,7 +12,7 @@ from typing import Any
 from deskmate.discovery.foreign import PinnedFiles, read_foreign
 from deskmate.discovery.lock import canonical
 from deskmate.discovery.metadata import read_bounded
-from deskmate.errors import DeskmateError
+from deskmate.errors import DeskmateError, PluginError
 from deskmate.types.codec import to_json
 from deskmate.types.foreign import ForeignHook
 from deskmate.types.hooks import HookSpec
@@ -149,6 +149,19 @@ def _filled(text: str, words: Mapping[str, str]) -> str:
 
 def _variable(name: str) -> str:
     return "".join(c if c.isascii() and c.isalnum() else "_" for c in name).upper()
+
+
+def allowed_line(plugin: InstalledPlugin, approvals: HookApprovals) -> str:
+    """Return in a line what the user said of a plugin's hooks, "" where nothing was said."""
+    if plugin.foreign is None or approvals.of(plugin.name) is None:
+        return ""
+    try:
+        off = lapsed(plugin, approvals)
+    except PluginError:  # its files in the store are not what was added
+        off = True
+    if off:
+        return f"You allowed its hooks as it was before; they are off (deskmate plugin hooks {plugin.name})"
+    return f"You allowed its hooks: they run in the virtual machine (deskmate plugin hooks {plugin.name} --forbid ends that)"
 
 
 def hook_lines(plugin: InstalledPlugin) -> Iterator[str]:

@@ -202,14 +202,19 @@ class Adapters:
         }
 
     def hooks(self, names: Sequence[str], progress: Progress) -> tuple[HookSpec, ...]:
-        """Return the approved commands of these plugins; of those whose approval lapsed it is told. Blocks."""
+        """Return the approved commands of these plugins; of those that are off all the same it is told. Blocks. Raises ConfigError."""
         if self._brings_own_plugins or not names:
             return ()
         from deskmate.discovery.hooking import HookApprovals, hook_specs, lapsed  # noqa: PLC0415
 
         approvals, catalogue = HookApprovals(self.places.plugins), self.catalogue()
         config, found = self.plugin_settings(names), list[HookSpec]()
+        organisation = self.organisation()
         for plugin in map(catalogue.get, names):
+            if not organisation.lets_hooks(plugin.name):
+                if approvals.of(plugin.name) is not None:
+                    progress(Note(f"your organisation does not allow hooks of {plugin.name}"))
+                continue
             if lapsed(plugin, approvals):
                 progress(
                     Note(

@@ -88,7 +88,7 @@ async def connected(
         except ToolError as error:
             if person is None and traffic.status in (401, 403):
                 kind = ToolError if entry.headers or entry.login else LoginWanted
-                raise kind(_no_entry(entry, traffic.status)) from error
+                raise kind(_no_entry(entry, traffic.status, error.message)) from error
             raise
 
 
@@ -151,7 +151,11 @@ def _auth(
     return oauth(entry.url, login, keep, person, check)
 
 
-def _no_entry(entry: ConnectorEntry, status: int) -> str:
+def _no_entry(entry: ConnectorEntry, status: int, said: str) -> str:
+    from deskmate.protocol.oauth import MORE_WANTED  # noqa: PLC0415
+
+    if entry.login and MORE_WANTED in said:
+        return f"{said}: deskmate connector login {entry.name}"
     if entry.login:
         return f"its login is over (HTTP {status}): deskmate connector login {entry.name}"
     if entry.headers:

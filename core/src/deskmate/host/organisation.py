@@ -24,6 +24,7 @@ _SHAPE: Mapping[str, frozenset[str]] = {
     "models": frozenset({"allow", "servers"}),
     "hosts": frozenset({"allow"}),
     "connectors": frozenset({"allow"}),
+    "hooks": frozenset({"allow"}),
     "folders": frozenset({"modes"}),
     "apply": frozenset({"modes"}),
 }
@@ -36,8 +37,8 @@ class Organisation:
     """What is allowed; None everywhere where there is no file.
 
     `plugins`: names. `models`: names as `--model` takes them, such as `sonnet` or `local:*`. `servers`: hosts that models are
-    reached at. `hosts`: that a virtual machine may be let reach. `connectors`: addresses of servers. `folders`,
-    `apply`: modes.
+    reached at. `hosts`: that a virtual machine may be let reach. `connectors`: addresses of servers. `hooks`: plugins whose
+    commands may run at moments of a thread. `folders`, `apply`: modes.
     """
 
     plugins: Patterns = None
@@ -45,6 +46,7 @@ class Organisation:
     servers: Patterns = None
     hosts: Patterns = None
     connectors: Patterns = None
+    hooks: Patterns = None
     folders: Patterns = None
     apply: Patterns = None
 
@@ -77,6 +79,14 @@ class Organisation:
         """Raise UserError if a connector's server may not be used."""
         _check(self.connectors, url, f"connectors at {url}")
 
+    def check_hooks(self, plugin: str) -> None:
+        """Raise UserError if the hooks of a plugin may not run."""
+        _check(self.hooks, plugin, f"hooks of the plugin {plugin}")
+
+    def lets_hooks(self, plugin: str) -> bool:
+        """Say whether the hooks of a plugin may run, once the user allowed them."""
+        return _fits(self.hooks, plugin)
+
     def check_folders(self, grants: Iterable[Grant]) -> None:
         """Raise UserError if a folder is granted in a mode that is not allowed."""
         for grant in grants:
@@ -91,7 +101,7 @@ class Organisation:
         """What holds, a line each; () if nothing is forbidden."""
         shown = {
             "plugins": self.plugins, "models": self.models, "model servers": self.servers, "hosts": self.hosts,
-            "connectors": self.connectors, "folder modes": self.folders, "apply modes": self.apply,
+            "connectors": self.connectors, "hooks": self.hooks, "folder modes": self.folders, "apply modes": self.apply,
         }  # fmt: skip
         return tuple(
             f"{name}: {', '.join(allowed) or 'none'}"

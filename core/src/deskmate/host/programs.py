@@ -102,6 +102,11 @@ async def connected_program(
         except DeskmateError as error:
             hint = f" {error.hint}" if error.hint else ""
             raise ToolError(f"it has no virtual machine: {error.message}{hint}") from error
+        except OSError as error:
+            where = f" ({error.filename})" if error.filename else ""
+            raise ToolError(
+                f"it has no virtual machine: {error.strerror}{where}; try again"
+            ) from error
         pipe = ProgramPipe(relay.exchange)
         try:
             async with connect_remote(

@@ -8,15 +8,21 @@ from typing import Any
 
 from deskmate.shown import one_line
 
+MORE_WANTED = "it wants more than the login gave"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Login:
-    """What a login left. `token`, `client`, `server`: as OAuth words them, in JSON. `expires_at`: seconds since 1970."""
+    """What a login left. `token`, `client`, `server`: as OAuth words them, in JSON. `expires_at`: seconds since 1970.
+
+    `wants`: scopes that the server asked for when nobody was there to grant them; the next login asks for them, too.
+    """
 
     token: Mapping[str, Any] = field(default_factory=dict, repr=False)
     client: Mapping[str, Any] = field(default_factory=dict, repr=False)
     server: Mapping[str, Any] = field(default_factory=dict)
     expires_at: float | None = None
+    wants: str = ""
 
 
 Keep = Callable[[Login], Awaitable[None]]

@@ -19,7 +19,8 @@ from mcp.shared.auth import (
 from pydantic import AnyUrl
 
 from deskmate.errors import ToolDenied, ToolError
-from deskmate.protocol.oauth import Keep, Login, Person, begun
+from deskmate.protocol.oauth import MORE_WANTED, Keep, Login, Person, begun
+from deskmate.shown import one_line
 
 EARLY_S = 60.0
 """How long before its end a token counts as over."""
@@ -41,7 +42,8 @@ def oauth(
     """
     # its messages quote servers, and without a handler Python would write them to the terminal
     logging.getLogger("mcp").addHandler(logging.NullHandler())
-    return _Flow(url, _Kept(begun(person) if person is not None else login, keep), person, check)
+    start = replace(begun(person), wants=login.wants) if person is not None else login
+    return _Flow(url, _Kept(start, keep), person, check)
 
 
 class _Kept:
@@ -49,6 +51,7 @@ class _Kept:
 
     def __init__(self, login: Login, keep: Keep) -> None:
         self.login = login
+        self.wants = login.wants
         self._keep = keep
         self.server: OAuthMetadata | None = None
 
@@ -62,7 +65,13 @@ class _Kept:
             token=tokens.model_dump(mode="json", exclude_none=True),
             expires_at=time.time() + tokens.expires_in if tokens.expires_in else None,
             server=server,
+            wants="",
         )
+        await self._keep(self.login)
+
+    async def want(self, scopes: str) -> None:
+        """Keep that these scopes were asked for, for the next login."""
+        self.login = replace(self.login, wants=scopes)
         await self._keep(self.login)
 
     async def get_client_info(self) -> OAuthClientInformationFull | None:
@@ -100,9 +109,16 @@ class _Flow(OAuthClientProvider):
             self.context.oauth_metadata = OAuthMetadata.model_validate(self._kept.login.server)
             self._kept.server = self.context.oauth_metadata
 
+    async def _perform_authorization_code_grant(self) -> tuple[str, str]:
+        """Ask, beside what the server names now, for what it wanted when nobody was there."""
+        named = (self.context.client_metadata.scope or "").split()
+        asked = dict.fromkeys([*named, *self._kept.wants.split()])
+        self.context.client_metadata.scope = " ".join(asked) or None
+        return await super()._perform_authorization_code_grant()
+
     async def _show(self, address: str) -> None:
         if self._person is None:
-            raise ToolError(NOBODY)
+            raise ToolError(await self._missed())
         server = self._kept.server = self.context.oauth_metadata
         if server is None:
             raise ToolDenied("its server says nothing of its login that could be followed")
@@ -110,6 +126,16 @@ class _Flow(OAuthClientProvider):
             raise ToolDenied("its login does not offer PKCE with S256, so a code could be stolen")
         self._check(address)
         await self._person.show(address)
+
+    async def _missed(self) -> str:
+        """Return why nobody logs in; scopes that the login did not give are kept for the next one."""
+        granted = str(self._kept.login.token.get("scope") or "").split()
+        asked = (self.context.client_metadata.scope or "").split()
+        more = [scope for scope in asked if scope not in granted]
+        if not self._kept.login.token or not more:
+            return NOBODY
+        await self._kept.want(" ".join(asked))
+        return f"{MORE_WANTED}: {one_line(' '.join(more), 200)}"
 
     async def _wait(self) -> AuthorizationCodeResult:
         if self._person is None:

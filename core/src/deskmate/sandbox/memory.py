@@ -6,16 +6,19 @@ cannot reach the template that other threads start from.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from deskmate.errors import CorruptData
+from deskmate.errors import CorruptData, SandboxUnavailable
 from deskmate.sandbox.image import data_extents
 
 _BLOCK = 1 << 16
 _ZEROS = bytes(_BLOCK)
+_SEAL_GAPS_S = (0.01, 0.05, 0.2, 0.5, 1.0, 2.0)
 SCRATCH_PREFIX = ".scratch-"
 
 
@@ -27,9 +30,23 @@ def empty_ram(size: int) -> int:
 
 
 def seal(fd: int) -> None:
-    """Make the file unchangeable for good. Fails while anyone maps it shared and writable."""
+    """Make the file unchangeable for good. Blocks, up to some seconds.
+
+    The kernel refuses with EBUSY while anyone maps the file shared and writable, and also where it finds a page of it in
+    use for a moment, as on a busy machine; the latter passes by itself. Raises SandboxUnavailable where it does not.
+    """
     everything = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
-    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, everything)
+    for gap_s in _SEAL_GAPS_S:
+        try:
+            fcntl.fcntl(fd, fcntl.F_ADD_SEALS, everything)
+            return
+        except OSError as error:
+            if error.errno != errno.EBUSY:
+                raise
+        time.sleep(gap_s)
+    raise SandboxUnavailable(
+        "the memory of a frozen virtual machine is still in use by another process"
+    )
 
 
 def save_ram(fd: int, path: Path) -> int:

@@ -147,7 +147,7 @@ class Templates:
             ram = empty_ram(wanted.shape.memory_mib << 20)
             stack.callback(os.close, ram)
             seconds = await self._frozen(wanted, base, ram, work)
-            seal(ram)
+            await anyio.to_thread.run_sync(seal, ram)
             await anyio.to_thread.run_sync(save_ram, ram, work / "ram")
             about = _put_in_place(wanted, seconds, work, folder)
             stack.pop_all()

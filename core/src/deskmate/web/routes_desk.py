@@ -208,18 +208,21 @@ def _models(places: Places) -> tuple[tuple[page.ModelChoice, ...], str]:
 
 def _plugins(places: Places) -> tuple[page.Plugin, ...]:
     from deskmate.discovery.consent import Consents  # noqa: PLC0415
+    from deskmate.discovery.hooking import HookApprovals, allowed_line  # noqa: PLC0415
     from deskmate.discovery.installed import find_plugins, is_built_in  # noqa: PLC0415
     from deskmate.discovery.permissions import permission_lines  # noqa: PLC0415
 
     catalogue = find_plugins(cache=places.cache / "manifests.json", store=places.plugins)
-    consents = Consents(places.plugins)
+    consents, approvals = Consents(places.plugins), HookApprovals(places.plugins)
     usable = [
         page.Plugin(
             name=plugin.name,
             title=plugin.manifest.title,
             summary=plugin.manifest.summary,
             version=plugin.version,
-            permissions=tuple(permission_lines(plugin)),
+            permissions=tuple(
+                filter(None, (*permission_lines(plugin), allowed_line(plugin, approvals)))
+            ),
             wants=consents.missing(plugin),
             problem="",
         )

@@ -87,7 +87,7 @@ def run_of_tree(
     for one in wanted:
         if one.startswith("-") or ".." in Path(one.partition("::")[0]).parts or one.startswith("/"):
             raise ToolInputError(f"{one!r} is no test of the repository.")
-    with exported(repository, tree) as folder, _unwatched():
+    with exported(repository, tree) as folder, unwatched():
         log = folder.parent / "tests.jsonl"
         said, late = _run(folder, log, wanted, limit_s)
         facts = _facts(log)
@@ -111,7 +111,7 @@ def run_of_tree(
 
 
 @contextlib.contextmanager
-def _unwatched() -> Iterator[None]:
+def unwatched() -> Iterator[None]:
     """Keep programs of the same user from reading or changing this process while they run."""
     prctl = ctypes.CDLL(None).prctl
     before = prctl(_PR_GET_DUMPABLE, 0, 0, 0, 0)

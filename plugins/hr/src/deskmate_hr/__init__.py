@@ -31,6 +31,7 @@ from deskmate_hr.validators.equity_rules import equity_ties
 from deskmate_hr.validators.funnel_rules import funnel_ties
 from deskmate_hr.validators.interview_rules import interview_sound
 from deskmate_hr.validators.live import live_formulas
+from deskmate_hr.validators.map_rule import map_sealed
 from deskmate_hr.validators.offer_rules import letter_true, offer_approved
 from deskmate_hr.validators.org_rules import org_true
 from deskmate_hr.validators.policy_rules import policy_searched, quotes_verbatim
@@ -192,6 +193,12 @@ _RULES: tuple[tuple[str, str, Check, tuple[str, ...]], ...] = (
         "What was to be redacted is in no part of the file, and nothing else was changed.",
         redacted,
         ("redacted",),
+    ),
+    (
+        "HR-MAP-SEALED",
+        "A sealed map of a redaction is what the original and the redacted file give, for keys that somebody named.",
+        map_sealed,
+        ("redaction-map",),
     ),
     (
         "HR-FUNNEL-TIES",

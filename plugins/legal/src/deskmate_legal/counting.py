@@ -12,6 +12,7 @@ from datetime import MAXYEAR, date, timedelta
 
 from deskmate.plugin import ToolInputError
 from deskmate_legal.calendars import Calendar
+from deskmate_legal.counting_rules import Rule
 
 _DAY = timedelta(days=1)
 LONGEST = {
@@ -24,13 +25,6 @@ LONGEST = {
 }
 UNITS = tuple(LONGEST)
 _IN_MONTHS = {"month": 1, "quarter": 3, "year": 12}
-_NAMES = {
-    "contract": "the day of the event is not counted; every day counts; the last day is not moved",
-    "contract, moved": "the day of the event is not counted; every day counts; a last day that is no business day is moved to the next one, as the contract says",
-    "frcp-6": "Fed. R. Civ. P. 6(a)(1) and (5): the day of the event is not counted; every day counts; a last day that is a Saturday, Sunday or legal holiday is moved on in the direction of counting",
-    "eu-1182-71": "Regulation (EEC, Euratom) No 1182/71, Art. 3: the day of the event is not counted; a period ahead that ends on a day that is no working day ends with the next working day; one of two days or more has at least two working days",
-}
-CONVENTIONS = tuple(name for name in _NAMES if name != "contract, moved")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,11 +51,6 @@ class Due:
     moved: str = ""
 
 
-def named(convention: str) -> str:
-    """Return a convention in words."""
-    return _NAMES[convention]
-
-
 def checked(period: Period) -> Period:
     """Return the period. Raises ToolInputError if it is negative, too long or of an unknown unit."""
     if period.unit not in LONGEST:
@@ -73,33 +62,41 @@ def checked(period: Period) -> Period:
     return period
 
 
-def due(event: date, period: Period, calendar: Calendar, convention: str) -> Due:
+def due(event: date, period: Period, calendar: Calendar, rule: Rule) -> Due:
     """Return the last day of a period.
 
     Raises:
-        ToolInputError: the period or convention is none, or the day lies outside the years 1900 to 2199.
+        ToolInputError: the period is none, or the day lies outside the years 1900 to 2199.
     """
-    if convention not in _NAMES:
-        raise ToolInputError(f"The rule is one of {', '.join(CONVENTIONS)}; not {convention!r}.")
     checked(period)
-    counted = _within(_counted(event, period, calendar))
-    day, why = _moved(counted, period, calendar, convention)
-    if convention == "eu-1182-71" and not period.before and period.count >= 2:
-        day, why = _two_working_days(event, day, period, calendar, why)
+    counted = _within(_counted(event, period, calendar, rule))
+    day, why = _moved(counted, period, calendar, rule)
+    if rule.least_working and period.unit == "day" and not period.before:
+        day, why = _working_days(event, day, period, calendar, rule, why)
     return Due(day=_within(day), counted=counted, moved=why)
 
 
-def _counted(event: date, period: Period, calendar: Calendar) -> date:
+def _counted(event: date, period: Period, calendar: Calendar, rule: Rule) -> date:
     sign = -1 if period.before else 1
-    if period.unit == "business day":
-        day = event
-        for _ in range(period.count):
-            day = calendar.next(day + sign * _DAY, sign)
-        return day
     if period.unit in _IN_MONTHS:
         return _month_on(event, sign * period.count * _IN_MONTHS[period.unit])
-    days = period.count * (7 if period.unit == "week" else 1)
-    return event + timedelta(days=sign * days)
+    day = event
+    if period.unit == "business day" or _is_short(period, rule):
+        for _ in range(period.count):
+            day = calendar.next(day + sign * _DAY, sign)
+    else:
+        day += timedelta(days=sign * period.count * (7 if period.unit == "week" else 1))
+    return day - _DAY if _is_clear(period, rule) else day
+
+
+def _is_short(period: Period, rule: Rule) -> bool:
+    """Say whether free days do not count in a period of so few days."""
+    return period.unit == "day" and period.count <= rule.short_days
+
+
+def _is_clear(period: Period, rule: Rule) -> bool:
+    """Say whether the period's days lie between event and last day."""
+    return rule.clear_before and period.before and period.unit == "day" and period.count > 0
 
 
 def _month_on(day: date, count: int) -> date:
@@ -110,29 +107,27 @@ def _month_on(day: date, count: int) -> date:
     return date(year, month + 1, min(day.day, months.monthrange(year, month + 1)[1]))
 
 
-def _moved(day: date, period: Period, calendar: Calendar, convention: str) -> tuple[date, str]:
-    if calendar.works(day) or convention == "contract":
+def _moved(day: date, period: Period, calendar: Calendar, rule: Rule) -> tuple[date, str]:
+    where = rule.back if period.before else rule.ahead
+    if calendar.works(day) or where == "stays":
         return day, ""
-    if convention == "eu-1182-71" and period.before:
-        return day, ""  # Art. 3(4) is not for periods counted back
-    back = convention == "frcp-6" and period.before
-    moved = calendar.next(day, -1 if back else 1)
+    moved = calendar.next(day, -1 if where == "previous" else 1)
     return moved, f"{day} is {calendar.why_free(day)}, so it is {moved}"
 
 
-def _two_working_days(
-    event: date, day: date, period: Period, calendar: Calendar, why: str
+def _working_days(
+    event: date, day: date, period: Period, calendar: Calendar, rule: Rule, why: str
 ) -> tuple[date, str]:
-    """Art. 3(5): a period of two days or more has at least two working days."""
-    if period.unit != "day":
+    """Return a day that leaves the period as many working days as its rule wants; shorter periods are not meant."""
+    if period.count < rule.least_working:
         return day, why
     at, worked = event, 0
-    while worked < 2:
+    while worked < rule.least_working:
         at += _DAY
         worked += calendar.works(at)
     if at <= day:
         return day, why
-    return at, f"it has at least two working days, so it is {at}"
+    return at, f"it has at least {rule.least_working} working days, so it is {at}"
 
 
 def _within(day: date) -> date:
@@ -141,21 +136,18 @@ def _within(day: date) -> date:
     return day
 
 
-def walked(event: date, period: Period, calendar: Calendar, convention: str) -> date:
+def walked(event: date, period: Period, calendar: Calendar, rule: Rule) -> date:
     """Return the last day as `due` does, by going from day to day; nothing is added to a date but one day."""
     step = -_DAY if period.before else _DAY
-    days = list(_walk(event, period, calendar, step))
+    days = list(_walk(event, period, calendar, rule))
     day = days[-1] if days else event
-    free = not calendar.works(day)
-    ahead = convention in ("contract, moved", "frcp-6", "eu-1182-71")
-    if convention == "eu-1182-71" and period.before:
-        ahead = False
-    on = -_DAY if convention == "frcp-6" and period.before else _DAY
-    while free and ahead:
+    where = rule.back if period.before else rule.ahead
+    on = -_DAY if where == "previous" else _DAY
+    while where != "stays" and not calendar.works(day):
         day += on
-        free = not calendar.works(day)
-    if convention == "eu-1182-71" and period.unit == "day" and period.count >= 2 and step == _DAY:
-        while sum(map(calendar.works, _span(event, day))) < 2:
+    least = rule.least_working
+    if least and period.unit == "day" and period.count >= least and step == _DAY:
+        while sum(map(calendar.works, _span(event, day))) < least:
             day += _DAY
     return day
 
@@ -166,8 +158,9 @@ def _span(start: date, end: date) -> Iterator[date]:
         yield start
 
 
-def _walk(event: date, period: Period, calendar: Calendar, step: timedelta) -> Iterator[date]:
+def _walk(event: date, period: Period, calendar: Calendar, rule: Rule) -> Iterator[date]:
     """Yield the days of a period, the last one last."""
+    step = -_DAY if period.before else _DAY
     day, left = event, period.count
     if period.unit in _IN_MONTHS:
         left *= _IN_MONTHS[period.unit]
@@ -181,10 +174,15 @@ def _walk(event: date, period: Period, calendar: Calendar, step: timedelta) -> I
         return
     if period.unit == "week":
         left *= 7
+    worked_only = period.unit == "business day" or (
+        period.unit == "day" and period.count <= rule.short_days
+    )
     while left:
         day += step
-        left -= period.unit != "business day" or calendar.works(day)
+        left -= not worked_only or calendar.works(day)
         yield day
+    if rule.clear_before and period.before and period.unit == "day" and period.count:
+        yield day + step
 
 
 def _same_number(day: date, number: int) -> date:

@@ -78,13 +78,14 @@ def _days_of_sources(context: ValidationContext) -> Iterator[date]:
 
 def _walked(listed: Listed) -> Iterator[Finding]:
     from deskmate_legal.counting import walked  # noqa: PLC0415
+    from deskmate_legal.counting_rules import contract_rule  # noqa: PLC0415
     from deskmate_legal.deadlines import EXPIRY  # noqa: PLC0415
 
     for one in listed.due:
         period, start = one.found.period, one.start
         if period is None or start is None or one.due is None:
             continue
-        rule = "contract" if one.found.kind == EXPIRY else listed.convention
+        rule = contract_rule() if one.found.kind == EXPIRY else listed.rule
         again = walked(start.day, period, listed.calendar, rule)
         if again != one.due.day:
             yield _error(f"{period.words} {start.day} is {again}, not {one.due.day}.")

@@ -10,7 +10,8 @@ from typing import Any
 
 from deskmate_legal.calendars import Calendar, calendar_named, title_of
 from deskmate_legal.contract import Contract, Sentence
-from deskmate_legal.counting import Due, due, named
+from deskmate_legal.counting import Due, due
+from deskmate_legal.counting_rules import Rule, contract_rule, rule_named
 from deskmate_legal.dates import dates_in
 from deskmate_legal.findings import quote
 from deskmate_legal.listing import Listing, Table, shown
@@ -104,11 +105,11 @@ class Deadline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """All of a document. `convention`: how it was counted. `moving`: the sentence that moves last days, if there is one."""
+    """All of a document. `rule`: how it was counted. `moving`: the sentence that moves last days, if there is one."""
 
     contract: Contract
     calendar: Calendar
-    convention: str
+    rule: Rule
     known: tuple[Known, ...]
     deadlines: tuple[Deadline, ...]
     moving: Sentence | None = None
@@ -130,7 +131,7 @@ def list_deadlines(
     given: Mapping[str, date],
     *,
     calendar: str,
-    convention: str,
+    rule: str,
     config: Mapping[str, Any],
 ) -> Listed:
     """Return the deadlines of a document. `given`: name of an event → its day, as the user said it.
@@ -140,15 +141,16 @@ def list_deadlines(
     """
     days = calendar_named(calendar, config)
     moving = next((s for s in contract.sentences() if _MOVES.search(s.text)), None)
-    if convention == "contract" and moving is not None:
-        convention = "contract, moved"
+    counting = rule_named(rule, config)
+    if counting == contract_rule() and moving is not None:
+        counting = contract_rule(moved=True)
     known = [Known(name=name, day=day) for name, day in given.items()]
     known += [one for one in _stated(contract) if one.name.lower() not in {k.name.lower() for k in known}]  # fmt: skip
     found = list(find_periods(contract))[:ROWS_LIMIT]
     made: dict[int, Deadline] = {}
     for number, one in enumerate(found):  # the term first: others run from its end
         if one.kind == EXPIRY:
-            made[number] = _deadline(one, known, days, convention)
+            made[number] = _deadline(one, known, days, counting)
     ends = {one.due.day: one for one in made.values() if one.due is not None}
     sure = not any(_ELSE.search(one.found.sentence.text) for one in ends.values())
     if len(ends) == 1 and sure and not any(k.name.lower() == EXPIRY for k in known):
@@ -163,11 +165,11 @@ def list_deadlines(
         )
     for number, one in enumerate(found):
         if number not in made:
-            made[number] = _deadline(one, known, days, convention)
+            made[number] = _deadline(one, known, days, counting)
     return Listed(
         contract=contract,
         calendar=days,
-        convention=convention,
+        rule=counting,
         known=tuple(known),
         deadlines=tuple(made[number] for number in range(len(found))),
         moving=moving,
@@ -219,9 +221,7 @@ def _names(text: str, start: int, end: int, *, opening: bool) -> Iterator[str]:
         yield AGREEMENT
 
 
-def _deadline(
-    found: Found, known: Sequence[Known], calendar: Calendar, convention: str
-) -> Deadline:
+def _deadline(found: Found, known: Sequence[Known], calendar: Calendar, rule: Rule) -> Deadline:
     if found.day is not None:
         return Deadline(found=found, due=Due(day=found.day, counted=found.day))
     start = _start(found, known)
@@ -233,7 +233,7 @@ def _deadline(
         return Deadline(found=found, due=Due(day=end, counted=end), start=start)
     assert found.period is not None
     # a term ends when it ends: only what must be done by a day is moved to a business day
-    rule = "contract" if found.kind == EXPIRY else convention
+    rule = contract_rule() if found.kind == EXPIRY else rule
     return Deadline(found=found, due=due(start.day, found.period, calendar, rule), start=start)
 
 
@@ -362,7 +362,7 @@ def summary(listed: Listed) -> str:
 
 def how(listed: Listed) -> list[str]:
     """Return the lines that say how was counted."""
-    lines = [f"Counted: {named(listed.convention)}. Business days: {title_of(listed.calendar)}."]
+    lines = [f"Counted: {listed.rule.told}. Business days: {title_of(listed.calendar)}."]
     if listed.moving is not None:
         words = shown(quote(listed.contract, listed.moving))
         lines.append(f"{place_of(listed.contract, listed.moving)}: “{words}”")

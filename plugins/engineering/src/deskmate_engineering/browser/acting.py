@@ -78,10 +78,15 @@ def _found(watcher: Watcher, step: Step) -> tuple[str, str]:
     while True:
         last = time.monotonic() >= until
         given = ", ".join(json.dumps(value) for value in (step.css, step.text, last))
-        result = watcher.browser.call(
-            "Runtime.evaluate", watcher.session, expression=f"({source})({given})",
-            contextId=watcher.world(),
-        )["result"]  # fmt: skip
+        try:
+            result = watcher.browser.call(
+                "Runtime.evaluate", watcher.session, expression=f"({source})({given})",
+                contextId=watcher.world(),
+            )["result"]  # fmt: skip
+        except Gone:
+            raise
+        except ToolError:  # it was left for another page meanwhile
+            result = {}
         if handle := result.get("objectId"):
             return str(handle), ""
         if last:

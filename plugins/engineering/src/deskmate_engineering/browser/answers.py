@@ -41,7 +41,9 @@ class Answer:
     why: str = ""
 
 
-def answer(request: Mapping[str, Any], files: Files, root: str, *, online: bool) -> Answer:
+def answer(
+    request: Mapping[str, Any], files: Files, root: str, *, online: bool, port: int = 0
+) -> Answer:
     """Return what a request gets.
 
     Args:
@@ -49,6 +51,7 @@ def answer(request: Mapping[str, Any], files: Files, root: str, *, online: bool)
         files: gives the workspace's files.
         root: workspace path of the folder that is the site's top; empty for the workspace itself.
         online: whether anything but the workspace is asked.
+        port: of the server that was started for this page; 0 for none. It is asked in any case.
     """
     url = str(request.get("url", ""))
     parts = urlsplit(url)
@@ -57,7 +60,7 @@ def answer(request: Mapping[str, Any], files: Files, root: str, *, online: bool)
     if parts.scheme not in ("http", "https"):
         return Answer(why=f"{parts.scheme or 'such'} addresses are not opened here")
     local = parts.hostname in LOCAL
-    if not online:
+    if not online and not (local and port and parts.port == port):
         return Answer(why="only files of the workspace are read in a check")
     if not local and parts.scheme != "https":
         return Answer(why="only https goes out of the machine")

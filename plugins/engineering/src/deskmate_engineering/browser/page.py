@@ -11,6 +11,7 @@ from deskmate.plugin import ToolError
 from deskmate_engineering.browser.acting import do_steps, script
 from deskmate_engineering.browser.answers import Files, path_of
 from deskmate_engineering.browser.pipe import Chromium, Gone, attached
+from deskmate_engineering.browser.serving import Server, Tree, serving
 from deskmate_engineering.browser.trees import accessible_lines, nameless
 from deskmate_engineering.browser.visits import Asked, Flaw, Seen, Visit
 from deskmate_engineering.browser.watching import GIVEN_UP, Watcher
@@ -27,18 +28,28 @@ _LABEL = """function () {
 }"""
 
 
-def look(visit: Visit, files: Files, *, online: bool) -> Seen:
+def look(visit: Visit, files: Files, *, online: bool, tree: Tree | None = None) -> Seen:
     """Return what is seen of a page.
 
     Args:
         visit: the page and the steps.
+        tree: the files from which the visit's server is started, where it has one.
         files: gives the workspace's files; the page gets no others.
         online: whether hosts are asked that this thread may reach, and servers of this machine.
 
     Raises:
-        ToolError: there is no browser, it ended, or took too long.
+        ToolError: there is no browser or no server, it ended, or took too long.
+        ToolInputError: a server cannot be started from these files.
     """
-    watcher = Watcher(files, visit.root, online=online)
+    if visit.serve:
+        server = Server(command=visit.serve, folder=visit.root, port=visit.port)
+        with serving(server, tree or {}):
+            return _looked(visit, files, online=online)
+    return _looked(visit, files, online=online)
+
+
+def _looked(visit: Visit, files: Files, *, online: bool) -> Seen:
+    watcher = Watcher(files, visit.root, online=online, port=visit.port)
     with Chromium(watcher.take, limit_s=PAGE_S) as browser:
         watcher.browser = browser
         session = watcher.session = attached(browser, _commands(visit))

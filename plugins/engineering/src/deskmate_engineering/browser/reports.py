@@ -39,6 +39,9 @@ def _head(page: str, visit: Visit, seen: Seen) -> Iterator[str]:
     yield ""
     yield f"Title: {_cell(seen.title) or 'none'}. Window: {visit.width} × {visit.height}. Shown at the end: {_cell(seen.url)}."
     yield ""
+    if visit.serve:
+        yield f"Served from {_cell(visit.root) or 'the workspace'} at port {visit.port} by: `{_cell(visit.serve)}`"
+        yield ""
     yield counts(seen)
     yield ""
     if seen.done:

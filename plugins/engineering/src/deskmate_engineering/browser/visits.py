@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from deskmate.plugin import ToolInputError
 STEPS_LIMIT = 30
 TEXT_LIMIT = 2_000
 SIZES = (320, 2_560)
+WINDOW = "1280x800"
 DOINGS = ("click", "type", "press", "wait")
 KEYS: Mapping[str, tuple[int, str]] = {
     "Enter": (13, "\r"), "Tab": (9, ""), "Escape": (27, ""), "Space": (32, " "), "Backspace": (8, ""),
@@ -39,10 +41,15 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
-    """A page to look at. `url`: its address. `root`: workspace folder that is the site's top."""
+    """A page to look at. `url`: its address. `root`: workspace folder that is the site's top.
+
+    `serve`: command that starts the page's server in `root`, at `port`; "" where nothing is to be started.
+    """
 
     url: str
     root: str = ""
+    serve: str = ""
+    port: int = 0
     steps: tuple[Step, ...] = ()
     width: int = 1_280
     height: int = 800
@@ -130,13 +137,15 @@ def _step(row: Mapping[str, Any], number: int) -> Step:
     return step
 
 
-def size_of(width: int, height: int) -> tuple[int, int]:
-    """Return a window's size.
+def size_of(window: str) -> tuple[int, int]:
+    """Return a window's width and height.
 
     Raises:
         ToolInputError: it is no size that is shown.
     """
     low, high = SIZES
+    match = re.fullmatch(r"\s*(\d{1,5})\s*[x×,]\s*(\d{1,5})\s*", window)
+    width, height = (int(match[1]), int(match[2])) if match else (0, 0)
     if not (low <= width <= high and low <= height <= high):
-        raise ToolInputError(f"A window is {low} to {high} pixels wide and high.")
+        raise ToolInputError(f"A window is {low} to {high} pixels wide and high, such as {WINDOW}.")
     return width, height

@@ -7,11 +7,15 @@ import json
 import time
 from typing import Any
 
+from deskmate.plugin import ToolError
 from deskmate_engineering.browser.answers import Answer, Files, answer, path_of
 from deskmate_engineering.browser.pipe import Chromium, Event, Gone
 from deskmate_engineering.browser.visits import Asked
 
 SETTLE_S, QUIET_S = 60.0, 0.4
+BEGIN_S = 5.0
+"""How long a page that is to be left may take to begin; what is another program's, such as mailto:, never does."""
+_TURNS = "new Promise((done) => setTimeout(() => setTimeout(done)))"
 SAID_LIMIT, ASKED_LIMIT = 200, 500
 GIVEN_UP = "given up by the page"
 _SERIOUS = {"error": "error", "assert": "error", "warning": "warning"}
@@ -20,15 +24,17 @@ _SERIOUS = {"error": "error", "assert": "error", "warning": "warning"}
 class Watcher:
     """Takes in what the browser tells of a page, and answers its requests."""
 
-    def __init__(self, files: Files, root: str, *, online: bool) -> None:
-        self._files, self._root, self._online = files, root, online
+    def __init__(self, files: Files, root: str, *, online: bool, port: int = 0) -> None:
+        """`port`: of the server that was started for this page, 0 for none."""
+        self._files, self._root, self._online, self._port = files, root, online, port
         self.browser: Chromium
         self.session = ""
         self.said: list[tuple[str, str]] = []
         self.requests: dict[str, Asked] = {}
         self._open: set[str] = set()
         self._why: dict[str, str] = {}
-        self._loading = False
+        self._loading: set[str] = set()
+        self._leaving: dict[str, float] = {}
         self._last = time.monotonic()
         self._takers = {
             "Fetch.requestPaused": self._paused,
@@ -41,8 +47,10 @@ class Watcher:
             "Runtime.exceptionThrown": self._thrown,
             "Log.entryAdded": self._logged,
             "Page.javascriptDialogOpening": self._dialog,
+            "Page.frameRequestedNavigation": self._leaves,
             "Page.frameStartedLoading": self._starts,
-            "Page.loadEventFired": self._loaded,
+            "Page.frameStoppedLoading": self._stops,
+            "Page.frameDetached": self._stops,
             "Inspector.targetCrashed": self._crashed,
         }
 
@@ -57,13 +65,30 @@ class Watcher:
         until = time.monotonic() + SETTLE_S
         while (now := time.monotonic()) < until:
             quiet = now - self._last
-            if not self._open and not self._loading and quiet >= QUIET_S:
-                # its own thread may still be at work on what came last
-                self.browser.call("Runtime.evaluate", self.session, expression="1")
-                if time.monotonic() - self._last >= QUIET_S:
+            if self._is_idle and quiet >= QUIET_S:
+                self._take_turns()
+                if self._is_idle and time.monotonic() - self._last >= QUIET_S:
                     return
                 continue
             self.browser.pump(max(QUIET_S - quiet, 0.05))
+
+    @property
+    def _is_idle(self) -> bool:
+        now = time.monotonic()
+        leaving = any(now - begun < BEGIN_S for begun in self._leaving.values())
+        return not self._open and not self._loading and not leaving
+
+    def _take_turns(self) -> None:
+        """Let the page do what it had put off; what begins by that was told when this returns."""
+        try:
+            self.browser.call(
+                "Runtime.evaluate", self.session, expression=_TURNS, awaitPromise=True,
+                contextId=self.world(),
+            )  # fmt: skip
+        except Gone:
+            raise
+        except ToolError:
+            return  # it was left for another page meanwhile
 
     def world(self) -> int:
         """Return a world of our own in the page as it is now."""
@@ -85,7 +110,9 @@ class Watcher:
     # requests
 
     def _paused(self, about: Event) -> None:
-        given = answer(about["request"], self._files, self._root, online=self._online)
+        given = answer(
+            about["request"], self._files, self._root, online=self._online, port=self._port
+        )
         if given.status == 404 and _is_icon(about):
             given = Answer(status=204)
         if given.why:
@@ -184,11 +211,16 @@ class Watcher:
         self._say("dialog", f"{about['type']}: {about['message']} (dismissed)")
         self._post("Page.handleJavaScriptDialog", accept=False)
 
-    def _starts(self, about: Event) -> None:
-        self._loading = True
+    def _leaves(self, about: Event) -> None:
+        self._leaving[about["frameId"]] = time.monotonic()
 
-    def _loaded(self, about: Event) -> None:
-        self._loading = False
+    def _starts(self, about: Event) -> None:
+        self._leaving.pop(about["frameId"], None)
+        self._loading.add(about["frameId"])
+
+    def _stops(self, about: Event) -> None:
+        self._leaving.pop(about["frameId"], None)
+        self._loading.discard(about["frameId"])
 
     def _crashed(self, about: Event) -> None:
         raise Gone("The page crashed, perhaps for want of memory.")

@@ -10,8 +10,9 @@ from deskmate.plugin import Deliverable, Finding, ToolInputError, ValidationCont
 from deskmate_documents.tables import decode
 from deskmate_engineering.browser.page import look
 from deskmate_engineering.browser.reports import as_markdown
+from deskmate_engineering.browser.serving import below
 from deskmate_engineering.browser.visits import Seen, Visit, size_of, steps_of
-from deskmate_engineering.tools.page import visit_of
+from deskmate_engineering.tools.page import visit_of, visit_served
 from deskmate_engineering.validators.originals import Problem, judged, line_problems, original_file
 
 RULE = "ENG-PAGE-TRUE"
@@ -35,12 +36,16 @@ def page_true(deliverable: Deliverable, context: ValidationContext) -> list[Find
 def _problems(deliverable: Deliverable, context: ValidationContext) -> Iterator[Problem]:
     data = deliverable.data
     page = str(data["page"])
-    if deliverable.sources.get("page") != page:
-        raise ValueError("page")
-    if page not in context.others:
-        original_file(deliverable, context, "page")
-    size = size_of(int(data["width"]), int(data["height"]))
-    visit = visit_of(page, str(data["root"]), steps_of(data["steps"]), size)
+    size = size_of(f"{int(data['width'])}x{int(data['height'])}")
+    steps, root = steps_of(data["steps"]), str(data["root"])
+    if data.get("serve"):
+        visit = visit_served(page, root, steps, size, str(data["serve"]))
+    else:
+        if deliverable.sources.get("page") != page:
+            raise ValueError("page")
+        if page not in context.others:
+            original_file(deliverable, context, "page")
+        visit = visit_of(page, root, steps, size)
 
     seen = _seen(visit, _site(context))
     if deliverable.role == "page-picture":
@@ -69,7 +74,8 @@ def _site(context: ValidationContext) -> Site:
 def _seen(visit: Visit, site: Site) -> Seen:
     """Look once for report and picture of the same visit."""
     files = {path: Path(real) for path, real, _, _ in site}
-    return look(visit, files.get, online=False)
+    tree = below(files, visit.root) if visit.serve else None
+    return look(visit, files.get, online=False, tree=tree)
 
 
 def _pictures(file: Path, true: bytes) -> Iterator[Problem]:

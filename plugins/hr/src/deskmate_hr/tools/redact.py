@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import secrets
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from deskmate.plugin import Deliverable, ToolAnswer, ToolContext, ToolInputError
@@ -11,8 +12,10 @@ from deskmate_documents.personal import roster as names_of
 from deskmate_documents.redacting import KINDS, personal_in, redact_file, result_path
 from deskmate_documents.tables import find_files
 from deskmate_documents.withheld import check_words, pattern_of, strings_of
+from deskmate_hr.marks import map_of
+from deskmate_hr.sealing import public_key, seal
 
-ROLE = "redacted"
+ROLE, MAP_ROLE = "redacted", "redaction-map"
 TABLES = (".csv", ".tsv", ".xlsx")
 _RESULT = " - redacted."
 
@@ -25,12 +28,14 @@ def pii_redact(
     allow: list[str] | None = None,
     output: str = "",
     request: str = "",
+    seal_for: list[str] | None = None,
 ) -> ToolAnswer:
     """Take personal data out of a Word file or PDF into a new file, and search the result to prove that it is gone.
 
     Out go e-mail addresses, telephone numbers, payment cards, IBANs and US social security numbers; the names of a roster,
     and of the people who are named in the file first and last name alone; and the words that you give. Comments, tracked
     changes (accepted), properties and metadata go as well. Names that are in no roster and no list stay: read the result.
+    With public keys, from `seal_for` or the setting `map_recipients`, a map from each mark to its words is sealed beside it.
 
     Args:
         context: filled in by Deskmate.
@@ -40,14 +45,17 @@ def pii_redact(
         allow: e-mail addresses and numbers that may stay; only those that the user wrote or the setting has pass the gates.
         output: workspace path of the result. Empty: "<name> - redacted" beside the file.
         request: the user's words; files named there are taken if `path` or `roster` is empty.
+        seal_for: public keys (age1…) for which a map from each mark to its words is sealed; only those that the user wrote or the
+            setting has pass the gate. Empty: those of the setting.
 
     Returns:
-        `path`; `places`: how many were taken out, by kind: names and words, personal data; `left`: first or last names that
+        `path`; `map`: of the sealed map, "" if there is none; `places`: how many were taken out, by kind: names and words, personal data; `left`: first or last names that
         are ordinary words of the text as well and stayed where they stand alone; `notes`; `summary`.
 
     Raises:
-        ToolInputError: no or several files, a roster without names, or nothing to take out.
+        ToolInputError: no or several files, a roster without names, nothing to take out, or a key that is none.
     """
+    keys = checked_keys(seal_for or context.config.get("map_recipients") or ())
     source = context.file(path or _only(context, request))
     name = context.name_of(source)
     result = result_path(context, name, output)
@@ -62,6 +70,7 @@ def pii_redact(
         [*people, *parts, *(words or ()), *found],
         context.on_progress,
     )
+    sealed = _sealed(context, source, result, done.words, keys) if keys else None
     taken = {word: count for word, count in done.counts.items() if count}
     data = sum(count for word, count in taken.items() if word in found)
     shown = name.rpartition("/")[2]
@@ -69,10 +78,11 @@ def pii_redact(
     return ToolAnswer(
         result={
             "path": result,
+            "map": sealed.path if sealed else "",
             "places": places,
             "left": left,
             "notes": list(done.notes),
-            "files": [result],
+            "files": [result, *([sealed.path] if sealed else [])],
             "summary": f"{shown}: {_told(places, left, known=bool(roster))}",
         },
         deliverables=(
@@ -83,8 +93,39 @@ def pii_redact(
                 sources={"original": name, **({"roster": roster} if roster else {})},
                 data={"words": list(done.words), "personal": True},
             ),
+            *([sealed] if sealed else []),
         ),
     )
+
+
+def _sealed(
+    context: ToolContext, source: Path, result: str, words: Sequence[str], keys: Sequence[str]
+) -> Deliverable:
+    """Write the sealed map beside the result."""
+    name = context.name_of(source)
+    target = context.target(f"{result.rpartition('.')[0]} - map.age")
+    salt = secrets.token_bytes(32)
+    text = map_of(source, name, context.target(result), words)
+    target.write_bytes(seal(text, keys, salt))
+    return Deliverable(
+        path=context.name_of(target),
+        title=f"Sealed map of {result.rpartition('/')[2]}",
+        role=MAP_ROLE,
+        sources={"original": name},
+        data={"words": list(words), "redacted": result, "keys": list(keys), "salt": salt.hex()},
+    )
+
+
+def checked_keys(given: Iterable[str]) -> tuple[str, ...]:
+    """Return public keys without doubles.
+
+    Raises:
+        ToolInputError: one is none.
+    """
+    keys = tuple(dict.fromkeys(str(key).strip() for key in given))
+    for key in keys:
+        public_key(key)
+    return keys
 
 
 def _told(places: dict[str, int], left: list[str], *, known: bool) -> str:

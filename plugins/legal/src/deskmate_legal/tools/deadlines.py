@@ -39,8 +39,9 @@ def deadline_calc(
         unit: what is counted.
         context: filled in by Deskmate.
         before: true to count back from the event.
-        rule: `contract` (every day counts, nothing is moved), `frcp-6` (Fed. R. Civ. P. 6(a)) or `eu-1182-71` (Regulation
-            1182/71). Empty: the setting.
+        rule: `contract` (every day counts, nothing is moved), `frcp-6` (Fed. R. Civ. P. 6(a)), `eu-1182-71` (Regulation
+            1182/71), `bgb-193` (Germany), `cpr-2-8` (England and Wales), `ny-gcl-25a` (New York), or one of the settings.
+            Empty: the setting.
         calendar: which days are business days: weekdays, us-federal, target or one of the settings. Empty: the setting.
         added_days: days added after the period's end, such as the 3 of Fed. R. Civ. P. 6(d) for service by mail.
 
@@ -49,16 +50,18 @@ def deadline_calc(
         `summary`.
     """
     from deskmate_legal.calendars import calendar_named, title_of  # noqa: PLC0415
-    from deskmate_legal.counting import Period, due, named  # noqa: PLC0415
+    from deskmate_legal.counting import Period, due  # noqa: PLC0415
+    from deskmate_legal.counting_rules import rule_named  # noqa: PLC0415
 
     event = _day(event_date)
-    rule, calendar = _chosen(context, rule, calendar)
+    named, calendar = _chosen(context, rule, calendar)
+    counting = rule_named(named, context.config)
     days = calendar_named(calendar, context.config)
     period = Period(count=count, unit=unit, before=before)
-    done = due(event, period, days, rule)
+    done = due(event, period, days, counting)
     moved = done.moved
     if added_days:
-        further = due(done.day, Period(count=added_days, unit="day"), days, rule)
+        further = due(done.day, Period(count=added_days, unit="day"), days, counting)
         moved = "; ".join(filter(None, (moved, f"{added_days} days are added", further.moved)))
         done = further
     return {
@@ -66,7 +69,7 @@ def deadline_calc(
         "weekday": f"{done.day:%A}",
         "counted": done.counted.isoformat(),
         "moved": moved,
-        "rule": named(rule),
+        "rule": counting.told,
         "calendar": title_of(days),
         "summary": f"{period.words} {event}: {done.day:%A}, {done.day}. {moved}".strip(),
     }
@@ -90,7 +93,7 @@ def deadlines_write(
         path: workspace path of a DOCX, PDF or text file.
         context: filled in by Deskmate.
         events: days the user named: list of {event: in the document's words, such as "service" or "Launch Date", date: ISO}.
-        rule: `contract`, `frcp-6` or `eu-1182-71`; see deadline_calc. Empty: the setting.
+        rule: see deadline_calc. Empty: the setting.
         calendar: weekdays, us-federal, target or one of the settings. Empty: the setting.
         target: workspace path of the table; empty: "<name> - deadlines.docx" beside the file.
         request: the user's words; days named there ("Launch Date: 1 June 2026") are taken if `events` is empty.
@@ -152,7 +155,7 @@ def listed_from(source: Any, name: str, terms: Any, config: Any) -> Listed:
         read_contract(source, name),
         given,
         calendar=str(terms.get("calendar", "")),
-        convention=str(terms.get("rule", "")),
+        rule=str(terms.get("rule", "")),
         config=config,
     )
 
