@@ -5,10 +5,11 @@ import { BlockView } from "./Blocks"
 import { Composer } from "./Composer"
 import type { Made } from "./contract.gen"
 import { Dialog } from "./Dialog"
-import { Alert, ArrowLeft, Ellipsis, Folder, Hand, ListChecks, Loader, Shield, Square } from "./icons"
+import { Alert, ArrowLeft, ChevronRight, Ellipsis, Folder, Hand, ListChecks, Loader, Shield, Square } from "./icons"
 import type { Sheet as SheetOf } from "./Inbox"
 import { Markdown } from "./markdown"
 import { again, catchUp, changes, fail, go, loaded, open, opening, readEarlier, route, rows, tell, type Open } from "./store"
+import { standing } from "./Plan"
 import type { Move as MoveOf } from "./Projects"
 import type { Rules as RulesOf } from "./Rules"
 import { inbox } from "./waits"
@@ -32,10 +33,32 @@ export function ThreadView() {
   return (
     <>
       <Head now={now} />
+      <Slim now={now} />
       <Transcript key={now.id} now={now} />
       <AskBar key={`a${now.id}`} id={now.id} />
       <Composer key={`c${now.id}`} now={now} />
     </>
+  )
+}
+
+// On a phone how far the plan is stands above the conversation, and leads to it.
+function Slim({ now }: { now: Open }) {
+  const { done, of, waits, words } = standing(now)
+  if (!of || (done === of && !now.thread.live)) return null
+  return (
+    <a class="slim" href={`#/t/${now.id}/progress`}>
+      <ListChecks size={15} />
+      <span class="t">
+        <span class="line">
+          <b>
+            {done} of {of} done
+          </b>
+          {words && <span class={waits ? "attention" : "mut"}> · {words}</span>}
+        </span>
+        <progress value={done} max={of} aria-hidden="true" />
+      </span>
+      <ChevronRight size={15} />
+    </a>
   )
 }
 
