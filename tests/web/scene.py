@@ -179,7 +179,7 @@ class Scripts(ScriptedModel):
         for at, word in enumerate(words):
             on_text(f"{word} ")
             await anyio.sleep(0.002)
-            while at == len(words) // 2 and (self._home / HELD).exists():
+            while at == len(words) // 2 > 100 and (self._home / HELD).exists():
                 await anyio.sleep(0.02)
         return reply
 

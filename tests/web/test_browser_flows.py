@@ -73,7 +73,9 @@ def test_a_long_answer_is_whole_in_ten_tabs_after_a_cut_and_moves_nothing(
         for tab in tabs:
             whole(tab)
         expect(first.get_by_text("Reconnecting.")).to_be_hidden()
-        moved = first.evaluate("shifts.filter(([value, ...where]) => !where.includes('notice attn'))")
+        moved = first.evaluate(
+            "shifts.filter(([value, ...where]) => !where.includes('notice attn'))"
+        )
         assert sum(one[0] for one in moved) < 0.01, moved
 
         # the tab that listened for all is closed: the others go on by themselves
@@ -113,7 +115,9 @@ def test_a_redline_is_reviewed_with_its_reasons_on_a_desk_and_a_phone(
         )
         files.get_by_role("button", name=re.compile("MSA Northwind")).click()
         notice = page.get_by_role("region", name="Change 1 of 4")
-        expect(notice).to_contain_text("Either party may terminate this Agreement for convenience on")
+        expect(notice).to_contain_text(
+            "Either party may terminate this Agreement for convenience on"
+        )
         expect(notice).to_contain_text("Deskmate: Playbook rule 7: notice of 30 days or less")
         law = page.get_by_role("region", name="Change 4 of 4")
         expect(law).to_contain_text("The playbook is silent on governing law. Your call.")
@@ -126,7 +130,9 @@ def test_a_redline_is_reviewed_with_its_reasons_on_a_desk_and_a_phone(
         expect(page.get_by_role("group", name="Which version")).to_be_visible()
         held(looked, "the page of a result")
         shown.get_by_role("button", name="Redline").click()
-        expect(law.get_by_role("button", name="Leave out")).to_have_attribute("aria-pressed", "true")
+        expect(law.get_by_role("button", name="Leave out")).to_have_attribute(
+            "aria-pressed", "true"
+        )
         page.get_by_role("button", name=re.compile("^Apply")).click()
         expect(page.get_by_text("3 files written.").first).to_be_visible()
     written = read_docx(agreement)

@@ -62,7 +62,7 @@ def contracts(tmp_path: Path) -> Path:
 
 
 def test_what_of_a_folder_can_be_asked_about(serve: Serve, contracts: Path) -> None:
-    assert READABLE == KINDS | {MAIL}
+    assert KINDS | {MAIL} == READABLE
     server = serve()
     (contracts / ".hidden.txt").write_text("x")
     (contracts / "scan.png").write_bytes(b"x")

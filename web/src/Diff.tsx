@@ -4,7 +4,7 @@ import type { Finding, Item, Shown } from "./contract.gen"
 import { Check, Download, Info } from "./icons"
 import { isSeen, Pages } from "./Pages"
 import { calls, cut, judged, place, type Piece } from "./pieces"
-import { isBook } from "./places"
+import { isBook } from "./kinds"
 import { name } from "./words"
 import { words, type Part } from "./worddiff"
 

@@ -1,7 +1,7 @@
 // One changed file in the list: what it is, how much of it changes, and what must be decided first.
 import type { Item } from "./contract.gen"
 import { Check, FileText, Folder, Sheet } from "./icons"
-import { isBook, isRows } from "./places"
+import { isBook, isRows } from "./kinds"
 import { name } from "./words"
 
 // what is done where the user changed the file, too

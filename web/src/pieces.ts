@@ -1,7 +1,7 @@
 // How one file changes, in pieces, with what was said of each: comments that came with it, and findings at its place.
 import { area } from "./cells"
 import type { Finding, Item } from "./contract.gen"
-import { placed } from "./places"
+import { placed } from "./kinds"
 import { count, size } from "./words"
 
 export interface Piece {

@@ -59,7 +59,8 @@ def _beginning(file: Path) -> tuple[Piece, ...]:
     marked = docx_marked(file) if file.suffix.lower() in _WORD else ()
     if 0 < len(marked) <= PIECES_LIMIT:
         return tuple(
-            Piece(id=str(number), lines=lines, alone=False) for number, lines in enumerate(marked, 1)
+            Piece(id=str(number), lines=lines, alone=False)
+            for number, lines in enumerate(marked, 1)
         )
     lines: list[str] = []
     for text in search_text(file):

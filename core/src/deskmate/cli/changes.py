@@ -226,7 +226,9 @@ def _check_decided(paths: Sequence[str], known: Collection[str]) -> None:
                 f"{path} is no file that you changed, too.", hint="See deskmate changes show."
             )
         if paths.count(path) > 1:
-            raise UserError(f"{path} is decided on twice.", hint="Give one of --yours, --new, --both.")
+            raise UserError(
+                f"{path} is decided on twice.", hint="Give one of --yours, --new, --both."
+            )
 
 
 def _ask_number(losses: int) -> int:

@@ -91,9 +91,7 @@ async def apply_and_settle(
     from deskmate.changes.apply import apply_changes  # noqa: PLC0415
     from deskmate.changes.discarding import discard_changes  # noqa: PLC0415
 
-    outcome = await apply_changes(
-        place, staged.difference, staged.grants, options, run=staged.run
-    )
+    outcome = await apply_changes(place, staged.difference, staged.grants, options, run=staged.run)
     # decided on: the user's version stays, alone or beside the new one
     if settled := (*yours, *options.beside):
         await discard_changes(place, settled, staged.run)

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from deskmate.host.tables import TableOrder
 
 READABLE = frozenset(
-    f".{kind}"
-    for kind in "pdf docx docm txt text md markdown rst xlsx xlsm csv tsv pptx pptm eml".split()
+    {".pdf", ".docx", ".docm", ".txt", ".text", ".md", ".markdown", ".rst"}
+    | {".xlsx", ".xlsm", ".csv", ".tsv", ".pptx", ".pptm", ".eml"}
 )
 """What the guest's tools read as text; other kinds would be rows that failed."""
 DOCUMENTS_SHOWN = 5_000
