@@ -132,7 +132,7 @@ function Notice() {
 function Lost() {
   const last = recall(LAST)
   return (
-    <div class="notice attn">
+    <div class="notice attn lost">
       <Info />
       <p>
         <b>Reconnecting.</b> {loaded.value ? "Work goes on at your computer. This page catches up by itself; what you type is kept." : `Your computer does not answer${last ? `; it was last there ${when(last)}` : ""}. This page goes on as soon as it does.`}

@@ -88,7 +88,7 @@ def test_tracked_changes_of_the_newer_version_stay_tracked(tmp_path: Path) -> No
     redline(old, tmp_path / "new.docx", edits, author="Deskmate", date="2026-01-01")
     found = pieces(old, tmp_path / "new.docx")
     assert [piece.lines[1:] for piece in found] == [
-        ("#Deskmate: Our position.", " The fee is ", "-500", "+700", " euros, due in 30 days."),
+        ("#Deskmate: Our position.", " The fee is ", "-500", "+700", "  euros, due in 30 days."),
         ("#Deskmate: Faster.", " Notices by ", "-post", "+e-mail", " ."),
     ]
     # a file that is new shows the same, and is taken whole

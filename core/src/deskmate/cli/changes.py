@@ -209,7 +209,9 @@ async def _apply(
         if decided := (*yours, *new, *options.beside):
             known = await conflicts(place, staged)
             _check_decided(decided, known)
-            options = replace(options, overwrite={path: known[path] for path in new})
+            # what is decided on belongs to what is written, also where only some paths are
+            paths = (*options.paths, *new) if options.paths else ()
+            options = replace(options, paths=paths, overwrite={path: known[path] for path in new})
         if options.confirm_deletes is None and sys.stdin.isatty() and not as_json:
             selection = await choose_changes(place, staged.difference, staged.grants, options)
             if selection.must_confirm:

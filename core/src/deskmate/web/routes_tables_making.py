@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from deskmate.host.tables import TableOrder
 
 READABLE = frozenset(
-    {".pdf", ".docx", ".docm", ".txt", ".text", ".md", ".markdown", ".rst"}
+    {".pdf", ".docx", ".docm", ".dotx", ".txt", ".text", ".md", ".markdown", ".rst"}
     | {".xlsx", ".xlsm", ".csv", ".tsv", ".pptx", ".pptm", ".eml"}
 )
 """What the guest's tools read as text; other kinds would be rows that failed."""
