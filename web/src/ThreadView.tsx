@@ -273,6 +273,8 @@ function Transcript({ now }: { now: Open }) {
   }, [])
   const { thread, story } = now
   const busy = thread.live !== null || thread.row.state === "working"
+  // what is checked after it makes a change set no older
+  const end = story.blocks.findLastIndex((block) => block.type !== "checked" && block.type !== "noted")
   return (
     <div class="trs" ref={ref} tabIndex={0} role="region" aria-label="Conversation">
       <div class="tr" role="log" aria-live="off" aria-label="What was said and done">
@@ -282,7 +284,7 @@ function Transcript({ now }: { now: Open }) {
           </button>
         )}
         {story.blocks.map((block, at) => (
-          <BlockView key={block.seq + block.type} block={block} thread={now.id} last={at === story.blocks.length - 1} busy={busy} />
+          <BlockView key={block.seq + block.type} block={block} thread={now.id} last={at >= end} busy={busy} />
         ))}
         {now.sent && (
           <div class="me sending">

@@ -57,7 +57,8 @@ export function go(path: string): void {
 addEventListener("hashchange", () => {
   route.value = read()
   notice.value = null
-  void show()
+  // before that the browser may not even be signed in; loading ends with showing
+  if (loaded.value) void show()
 })
 
 export function fail(error: unknown): void {
