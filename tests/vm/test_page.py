@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 from tests.vm.desk import Desk, tree
 from tests.vm.test_main_job import MAKE_CONTRACT, MEMO, ORIGINALS, REDLINE, REQUEST, names
-from tests.web.browser import AXE, CHROMIUM, DESK, looking
+from tests.web.browser import AXE, CHROMIUM, DESK, PHONE, looking
 
 pytestmark = [
     pytest.mark.vm,
@@ -54,8 +54,18 @@ def link(desk: Desk) -> Iterator[str]:
         process.stdout.close()
 
 
+def another_link(desk: Desk) -> str:
+    """Let one more browser in, as a second `deskmate serve` does."""
+    said = desk.call("serve", "--no-browser").stdout
+    found = re.search(r"http://\S+#code=\S+", said)
+    assert found, said
+    return found[0]
+
+
 @pytest.mark.timeout(600)
-def test_an_nda_is_reviewed_in_the_page_applied_and_undone(link: str, tmp_path: Path) -> None:
+def test_an_nda_is_reviewed_in_the_page_applied_and_undone_and_on_a_phone(
+    desk: Desk, link: str, tmp_path: Path
+) -> None:
     folder = tmp_path / "contracts"
     subprocess.run([sys.executable, MAKE_CONTRACT, folder], check=True, timeout=60)
     before = tree(folder)
@@ -82,6 +92,13 @@ def test_an_nda_is_reviewed_in_the_page_applied_and_undone(link: str, tmp_path: 
 
             rail = page.get_by_role("navigation", name="Threads").get_by_role("link", name="Inbox")
             expect(rail).to_contain_text("1")
+            redline = files.get_by_role("button", name=re.compile(re.escape(REDLINE)))
+            expect(redline).to_contain_text("tracked change", timeout=MACHINE_MS)
+            redline.click()
+            # what changes, among the words around it, with the reason that the plugin wrote beside it
+            first = page.get_by_role("region", name=re.compile("^Change 1 of"))
+            expect(first).to_contain_text("Deskmate: ")
+            expect(first.locator("ins, del").first).to_be_visible()
             files.get_by_role("button", name=re.compile(re.escape(MEMO))).click()
             page.get_by_role("button", name="Leave out").first.click()
             page.get_by_role("button", name=re.compile("^Apply")).click()
@@ -91,4 +108,11 @@ def test_an_nda_is_reviewed_in_the_page_applied_and_undone(link: str, tmp_path: 
             expect(page.get_by_text(re.compile(r"1 file as before")).first).to_be_visible()
             assert tree(folder) == before
             assert (looked.outside, looked.complaints) == ([], [])
+            address = page.url
+        with looking(browser, another_link(desk), PHONE, "dark") as looked:
+            looked.page.goto(address)
+            looked.page.get_by_role("log").get_by_role("button", name="Redo").click()
+            expect(looked.page.get_by_text(re.compile(r"1 file as before")).first).to_be_visible()
+            assert names(folder) == ORIGINALS | {REDLINE}
+            looked.axe("the same thread on a phone that a second code let in")
         browser.close()

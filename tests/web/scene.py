@@ -14,8 +14,11 @@ from typing import Any
 
 import anyio
 from tests.unit.tables.table_rooms import DocumentBox
+from tests.web.papers import AGREEMENT, ANSWER, SILENT, mark_up
 
-from deskmate.host import Host
+from deskmate.changes.differ import host_differs
+from deskmate.host import Host, documents
+from deskmate.host.documents import DocumentDiffer
 from deskmate.host.tables import Tables
 from deskmate.ports import (
     BlobReader,
@@ -124,6 +127,22 @@ SOURCES: tuple[Line, ...] = (
     "Liability is “limited to the fees paid in the preceding six (6) months”. The fee of the last month is in Fees!C400.\n\n"
     "In lease.pdf, page 2 says when the rent is due.",
 )
+PAPERS: tuple[Line, ...] = (
+    uses(("workspace__plan", {"steps": steps(1)}), ("workspace__read", {"path": PLAYBOOK})),
+    uses(
+        ("legal__redline", {"path": AGREEMENT}),
+        ("legal__present", {"path": AGREEMENT, "title": "MSA Northwind, marked up"}),
+        ("workspace__plan", {"steps": steps(3)}),
+    ),
+    uses(("legal__send", {"to": "dana.reyes@northwind.example", "text": SUMMARY})),
+    ANSWER,
+)
+LONG: tuple[Line, ...] = (
+    uses(("workspace__read", {"path": PLAYBOOK})),
+    "\n\n".join(
+        " ".join(f"word-{at + 20 * line:03}" for at in range(20)) + "." for line in range(30)
+    ),
+)
 SAMPLE: tuple[Line, ...] = (
     uses(("workspace__glob", {"pattern": "*"})),
     "The sample departs from the playbook in two places.",
@@ -138,14 +157,17 @@ SLOW: tuple[Line, ...] = (
 class Scripts(ScriptedModel):
     """Chooses its script by what the user said first, and says it word by word."""
 
-    def __init__(self) -> None:
+    def __init__(self, home: Path) -> None:
         super().__init__(MAIN)
+        self._home = home
 
     async def reply(self, request: ModelRequest, on_text: Callable[[str], None]) -> ModelReply:
         """Return the script's next answer."""
         first = next(text_of(m.content) for m in request.messages if m.role == "user")
         by_word = {
             "sources": SOURCES,
+            "redline": PAPERS,
+            "a long answer": LONG,
             "rate": QUESTION,
             "slow": SLOW,
             "one-page memo": SAMPLE,
@@ -153,9 +175,12 @@ class Scripts(ScriptedModel):
         }
         lines = next((found for word, found in by_word.items() if word in first), MAIN)
         reply = await ScriptedModel(lines).reply(request, lambda text: None)
-        for word in text_of(reply.content).split(" "):
+        words = text_of(reply.content).split(" ")
+        for at, word in enumerate(words):
             on_text(f"{word} ")
             await anyio.sleep(0.002)
+            while at == len(words) // 2 > 100 and (self._home / HELD).exists():
+                await anyio.sleep(0.02)
         return reply
 
 
@@ -195,11 +220,14 @@ async def _wait(tree: Tree, arguments: Mapping[str, Any]) -> str:
 
 
 def _check(request: ValidationRequest, blobs: BlobReader) -> Iterable[Finding]:
+    if any(deliverable.path == AGREEMENT for deliverable in request.deliverables):
+        yield SILENT
+        return
     yield Finding(
         rule="LEGAL-PLAYBOOK",
         level="warning",
         message="The playbook is silent on governing law; a person must decide.",
-        location="paragraph 1",
+        location="line 10",
         path=NOTE,
     )
 
@@ -214,6 +242,7 @@ def sandbox() -> FakeSandbox:
             "legal__present": (_tool("legal__present", "read"), _present),
             FIND: (_tool(FIND, "read"), _find),
             "legal__send": (_tool("legal__send", "send"), lambda tree, given: "sent"),
+            "legal__redline": (_tool("legal__redline", "write"), mark_up),
             "legal__wait": (_tool("legal__wait", "read"), _wait),
         },
         rules={
@@ -238,7 +267,7 @@ class Office(Host):
     """A host whose tables are answered by the real document tools, in this process."""
 
     def __init__(self, places: Places) -> None:
-        super().__init__(places, sandbox=sandbox(), model=Scripts())
+        super().__init__(places, sandbox=sandbox(), model=Scripts(places.data.parent))
         self._places = places
 
     def tables(self) -> Tables:
@@ -246,6 +275,8 @@ class Office(Host):
         return Tables(self._places, environ={}, sandbox=DocumentBox())
 
 
+HELD = "held"
+"""A file with this name in the home: answers stop in their middle for as long as the file is."""
 UNBUILT = "unbuilt"
 """A file with this name in the home: the image is not there, and its building goes on as long as the file is."""
 
@@ -276,6 +307,10 @@ def main(home: Path) -> None:
     # what documents say and how they look comes from the real tools, in this process
     machines, blobs = DocumentBox(), BlobStore(home / "data/blobs")
     FileRoutes.parts = lambda self: (machines, blobs)  # type: ignore[method-assign]
+    documents.document_differs = lambda places, blobs, progress: (
+        *host_differs(),
+        DocumentDiffer(machines, blobs, progress),
+    )
     places = Places(data=home / "data", cache=home / "cache", config=home / "config")
     door = Door(places)
     host = Office(places)

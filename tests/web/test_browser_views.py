@@ -32,6 +32,15 @@ pytestmark = [
 ]
 
 
+# the browser of a test shows no notices: what it would be given is kept instead
+KEEP_NOTICES = """
+    window.notices = []
+    ServiceWorkerRegistration.prototype.showNotification = async (title, { body, tag }) => {
+        notices.push([title, body, tag])
+    }
+"""
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Places:
     base = tmp_path / "deskmate"
@@ -382,7 +391,10 @@ def test_an_installed_page_opens_while_its_computer_is_asleep(
             expect(page.get_by_text("Reconnecting.")).to_be_hidden()
 
 
-def test_it_is_an_app_and_shows_the_way_in_for_a_phone(browser: Browser, home: Places) -> None:
+def test_it_is_an_app_that_gives_notice_and_shows_the_way_in_for_a_phone(
+    browser: Browser, home: Places, tmp_path: Path
+) -> None:
+    make_folder(tmp_path)
     Door(home).set_name("laptop.tail1234.ts.net")
     with served(home.data.parent) as server, looking(browser, server.link, PHONE) as looked:
         page = looked.page
@@ -397,6 +409,15 @@ def test_it_is_an_app_and_shows_the_way_in_for_a_phone(browser: Browser, home: P
                 icon["src"],
             )
             assert size == icon["sizes"]
+        page.evaluate(KEEP_NOTICES)
+        page.goto(f"{server.origin}#/settings")
+        page.context.grant_permissions(["notifications"])
+        page.get_by_role("checkbox", name=re.compile("Tell me when something waits")).check()
+        page.evaluate("Object.defineProperty(document, 'hidden', { value: true })")
+        begin(page, "Tell me the rate")
+        page.wait_for_function("notices.length > 0")
+        (notice,) = page.evaluate("notices")
+        assert notice == ["Deskmate", "1 thing waits for you.", "waits"]
         page.goto(f"{server.origin}#/phone")
         expect(page.get_by_role("img", name="The code to let a phone in")).to_be_visible()
         expect(page.get_by_text("Your phone opens laptop.tail1234.ts.net.")).to_be_visible()

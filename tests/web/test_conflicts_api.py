@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 from tests.web.conftest import Serve, Server
 from tests.web.scene import sandbox
 from tests.web.test_api import EDIT, begin
+
+from deskmate.cli import root
+from deskmate.errors import UserError
 
 MINE = "My own words.\n"
 
@@ -83,3 +87,26 @@ def test_both_are_kept_and_nothing_is_left_to_decide(
             server.ask("POST", f"{changes}/apply", {"run": found["run"], **wrong}).status_code
             == 400
         )
+
+
+def test_the_command_line_offers_the_same_choice(
+    both: tuple[Server, str, dict[str, Any]], folder: Path
+) -> None:
+    server, changes, _ = both
+    home = {"DESKMATE_HOME": str(server.places.data.parent)}
+
+    def apply(*options: str) -> Result:
+        words = ["changes", "apply", "--thread", changes.split("/")[3], *options]
+        return CliRunner().invoke(root, words, env=home, standalone_mode=False)
+
+    for options, why in (
+        (["--new", "contracts/new.txt"], "no file that you changed"),
+        (["--both", "contracts/note.txt", "--yours", "contracts/note.txt"], "decided on twice"),
+    ):
+        refused = apply(*options)
+        assert isinstance(refused.exception, UserError), refused
+        assert why in refused.exception.message
+    assert (folder / "note.txt").read_text() == MINE
+    assert apply("contracts/new.txt", "--new", "contracts/note.txt").return_value == 0
+    assert "30 days" in (folder / "note.txt").read_text()
+    assert set(standing(server, changes).values()) == {"applied"}

@@ -23,6 +23,7 @@ from deskmate.testing.scripted_model import Line
 from deskmate.types.events import ToolFinished
 from deskmate.types.files import KeptFile
 from deskmate.types.ids import ToolUseId
+from deskmate.types.messages import Picture
 from deskmate.types.places import Places
 
 
@@ -133,7 +134,7 @@ def test_without_the_office_image_the_page_says_what_to_do(
     assert refused["hint"] == "Build it once: deskmate image build office"
 
 
-def test_a_file_of_a_connectors_answer_is_looked_at_or_taken_away_and_no_other_content_is(
+def test_files_and_pictures_of_an_answer_are_looked_at_or_taken_away_and_no_other_content_is(
     serve: Serve, folder: Path, places: Places
 ) -> None:
     server, changes, _ = written(serve, folder)
@@ -144,8 +145,15 @@ def test_a_file_of_a_connectors_answer_is_looked_at_or_taken_away_and_no_other_c
         KeptFile(name=name, size=len(data), sha256=blobs.put(data), media=media)
         for name, data, media in (("a.png", picture, "image/png"), ("b.bin", page, ""))
     )
+    scan = PNG + b"a scan"
+    seen = Picture(media="image/png", sha256=blobs.put(scan), bytes=len(scan))
     came = ToolFinished(
-        tool_use_id=ToolUseId("u"), tool="crm__draw", outcome="ok", text="drawn", kept=files
+        tool_use_id=ToolUseId("u"),
+        tool="crm__draw",
+        outcome="ok",
+        text="drawn",
+        kept=files,
+        pictures=(seen,),
     )
 
     async def store() -> None:
@@ -165,6 +173,8 @@ def test_a_file_of_a_connectors_answer_is_looked_at_or_taken_away_and_no_other_c
         "octet-stream"
         in server.ask("GET", f"{place}{files[1].sha256}&look").headers["content-type"]
     )
+    looked = server.ask("GET", f"{place}{seen.sha256}&look")
+    assert (looked.content, looked.headers["content-type"]) == (scan, "image/png")
     for wrong in (blobs.put(other), "", "../../etc/passwd"):
         assert server.ask("GET", f"{place}{wrong}").status_code == 404
     entries = server.ask("GET", f"/api/threads/{thread}").json()["entries"]
@@ -172,3 +182,5 @@ def test_a_file_of_a_connectors_answer_is_looked_at_or_taken_away_and_no_other_c
     assert [[(one["name"], one["media"]) for one in row] for row in kept] == [
         [("a.png", "image/png"), ("b.bin", "")]
     ]
+    pictures = [one for entry in entries for one in entry["body"].get("pictures", ())]
+    assert pictures == [{"sha256": seen.sha256, "media": "image/png"}]

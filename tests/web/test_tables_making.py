@@ -16,10 +16,14 @@ from tests.unit.tables.table_rooms import (
     reads_well,
     write_contracts,
 )
+from tests.unit.tables.test_batches import Patient
 from tests.web.conftest import Serve, Server
 
 from deskmate.host.tables import Tables
 from deskmate.types.places import Places
+from deskmate.web.routes_tables_making import READABLE
+from deskmate_documents.content import KINDS
+from deskmate_documents.readable import MAIL
 
 LAW = {
     "name": "Law",
@@ -58,9 +62,10 @@ def contracts(tmp_path: Path) -> Path:
 
 
 def test_what_of_a_folder_can_be_asked_about(serve: Serve, contracts: Path) -> None:
+    assert KINDS | {MAIL} == READABLE
     server = serve()
     (contracts / ".hidden.txt").write_text("x")
-    (contracts / "sheet.xlsx").write_bytes(b"x")
+    (contracts / "scan.png").write_bytes(b"x")
     (contracts / "older").mkdir()
     (contracts / "older/[draft] Ünder.PDF").write_bytes(b"12345")
     (contracts / "older/round").symlink_to(contracts)
@@ -103,6 +108,33 @@ def test_what_a_model_would_cost_is_shown_first_and_is_the_limit(
     table = server.ask("POST", "/api/tables", {"plan": priced["id"]}).json()["id"]
     row = done(server, table)["table"]
     assert (row["cells"], row["cost_usd"], row["budget_usd"]) == ({"checked": 9}, 0.03, 0.06)
+
+
+def test_a_table_in_batches_is_stopped_and_asked_at_once(
+    serve: Serve, places: Places, contracts: Path
+) -> None:
+    model = Patient(looks=1_000_000_000)
+    server = serve(tables=tables(places, model=model))
+    priced = server.ask("POST", "/api/tables/plan", wish(contracts, LAW, batch=True)).json()
+    assert (priced["batch"], priced["estimate_usd"]) == (True, pytest.approx(0.03))
+    row = server.ask("POST", "/api/tables", {"plan": priced["id"]}).json()
+    assert row["batch"]
+    table = f"/api/tables/{row['id']}"
+    for _ in range(600):
+        if model.post.looked:
+            break
+        threading.Event().wait(0.02)
+    assert server.ask("POST", f"{table}/stop").status_code == 200
+    assert done(server, row["id"])["table"]["done"] == 0
+    resumed = server.ask("POST", f"{table}/resume", {"now": True, "budget_usd": 1})
+    assert resumed.status_code == 202
+    row = done(server, row["id"])["table"]
+    assert (row["cells"], row["batch"]) == ({"checked": 3}, False)
+    assert model.post.cancelled == list(model.post.sent)
+    refused = serve(tables=tables(places, model=AnsweringModel(reads_well)))
+    said = refused.ask("POST", "/api/tables/plan", wish(contracts, LAW, batch=True))
+    assert said.status_code == 400
+    assert "takes no batches" in said.json()["error"]
 
 
 def test_a_cell_is_answered_again_and_a_budget_that_ended_is_said(

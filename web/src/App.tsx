@@ -1,21 +1,22 @@
 // The frame: threads on the left, the open one in the middle, its work and changes on the right.
 import type { ComponentType } from "preact"
-import { useLayoutEffect, useState } from "preact/hooks"
+import { useEffect, useLayoutEffect, useState } from "preact/hooks"
 import { post } from "./api"
 import { Later } from "./Later"
-import { NewThread } from "./NewThread"
+import { PLACES } from "./menu"
 import { Panel } from "./Panel"
-import { Search, searching } from "./Search"
-import { PLACES, Settings } from "./Settings"
+import type { Search as SearchOf } from "./Search"
 import { Sidebar } from "./Sidebar"
 import { ThreadView } from "./ThreadView"
 import { Info, Inbox, MessageSquare, PenSquare, Settings2 } from "./icons"
-import { connection, fail, go, LAST, loaded, notice, recall, route, spoken, type View } from "./store"
+import { connection, fail, go, LAST, loaded, notice, recall, route, searching, spoken, type View } from "./store"
 import { inbox } from "./waits"
 import { when } from "./words"
 
 // views that are fetched when they are first looked at
 const LATER: Partial<Record<View, () => Promise<{ View: ComponentType }>>> = {
+  new: () => import("./NewThread"),
+  settings: () => import("./Settings"),
   inbox: () => import("./Inbox"),
   schedules: () => import("./Schedules"),
   tables: () => import("./Tables"),
@@ -56,19 +57,23 @@ export function App() {
         {connection.value === "lost" && <Lost />}
         <Notice />
         {view === "thread" && <ThreadView />}
-        {view === "new" && <NewThread />}
-        {view === "settings" && <Settings />}
         {later && <Later key={view} name={view} load={later} />}
         {view === "list" && <Empty />}
       </main>
       {view === "thread" && <Panel />}
       <BottomBar />
-      {searching.value && <Search />}
+      {searching.value && <Finder />}
       <div class="unseen" role="status" aria-live="polite">
         {spoken.value}
       </div>
     </div>
   )
+}
+
+function Finder() {
+  const [Search, setSearch] = useState<typeof SearchOf | null>(null)
+  useEffect(() => void import("./Search").then((views) => setSearch(() => views.Search)).catch(() => location.reload()), [])
+  return Search && <Search />
 }
 
 function nextPane(by: number): void {
@@ -127,7 +132,7 @@ function Notice() {
 function Lost() {
   const last = recall(LAST)
   return (
-    <div class="notice attn">
+    <div class="notice attn lost">
       <Info />
       <p>
         <b>Reconnecting.</b> {loaded.value ? "Work goes on at your computer. This page catches up by itself; what you type is kept." : `Your computer does not answer${last ? `; it was last there ${when(last)}` : ""}. This page goes on as soon as it does.`}

@@ -11,7 +11,7 @@ import { Plan } from "./Plan"
 import { placed } from "./places"
 import { fail, go } from "./store"
 import { undo } from "./undo"
-import { clock, count, name, stop, took } from "./words"
+import { clock, count, label, name, stop, took } from "./words"
 
 type Props = { block: Block; thread: string; last: boolean; busy: boolean }
 
@@ -32,11 +32,11 @@ export function BlockView({ block, thread, last, busy }: Props) {
         </div>
       )
     case "plan":
-      return <Plan thread={thread} seq={block.seq} />
+      return <Plan seq={block.seq} />
     case "form":
       return <FormLater thread={thread} form={block.form} open={block.open} />
     case "work":
-      return <WorkView items={block.items} time={took(block.from, block.to)} busy={busy && last} />
+      return <WorkView items={block.items} thread={thread} time={took(block.from, block.to)} busy={busy && last} />
     case "ask":
       return <Ask block={block} thread={thread} busy={busy} />
     case "question":
@@ -116,7 +116,7 @@ function ForkHere({ thread, seq }: { thread: string; seq: number }) {
   )
 }
 
-function WorkView({ items, time, busy }: { items: Work[]; time: string; busy: boolean }) {
+function WorkView({ items, thread, time, busy }: { items: Work[]; thread: string; time: string; busy: boolean }) {
   const failed = items.filter((item) => item.state === "failed").length
   const running = busy && items.some((item) => item.state === "running" || item.state === "waiting")
   const current = items.find((item) => item.state === "running")
@@ -146,6 +146,9 @@ function WorkView({ items, time, busy }: { items: Work[]; time: string; busy: bo
               </div>
             ))}
           </dl>
+          {item.pictures.map((one, at) => (
+            <img key={one.sha256} class="kept looked" loading="lazy" src={`/api/threads/${thread}/kept?sha256=${one.sha256}&look`} alt={`Picture ${at + 1} of ${item.pictures.length} that the model looked at: ${item.sentence}`} />
+          ))}
           {item.text && <pre tabIndex={0}>{item.text + (item.cut ? "\n… more in the record" : "")}</pre>}
         </details>
       ))}
@@ -182,7 +185,7 @@ function Ask({ block, thread, busy }: { block: Extract<Block, { type: "ask" }>; 
       <dl>
         {Object.entries(asked.shown).map(([key, value]) => (
           <div key={key}>
-            <dt>{key}</dt>
+            <dt>{label(key)}</dt>
             <dd tabIndex={stop(value)}>{value}</dd>
           </div>
         ))}
@@ -193,7 +196,7 @@ function Ask({ block, thread, busy }: { block: Extract<Block, { type: "ask" }>; 
       </dl>
       {over && <p class="s13">This question waited too long; an answer now counts as no.</p>}
       <div class="b">
-        <button disabled={sent} onClick={() => decide(true)}>
+        <button class="pri" disabled={sent} onClick={() => decide(true)}>
           Allow once
         </button>
         <button disabled={sent} class="ghost" onClick={() => decide(false)}>

@@ -1,9 +1,10 @@
 // A workbook or a table of text as a grid; its rows come a window at a time from a machine that reads the file.
 import { useEffect, useRef, useState } from "preact/hooks"
 import { get } from "./api"
+import { area, letters, type Area } from "./cells"
 import type { OpenedSheet, SheetRows, Words } from "./contract.gen"
 import { fields } from "./fields"
-import { area, Grid, type Area, type Box } from "./Grid"
+import { Grid, type Box } from "./Grid"
 import { query, type At } from "./places"
 import { why } from "./why"
 
@@ -59,7 +60,7 @@ export function Book({ thread, at }: { thread: string; at: At }) {
     const found = holds(row)
     if (!found) return undefined
     const line = row - found.top
-    return { text: found.cells[line]![column - 1] ?? "", kind: found.kinds[line]![column - 1] ?? " ", formula: found.formulas[`${name(column)}${row}`] }
+    return { text: found.cells[line]![column - 1] ?? "", kind: found.kinds[line]![column - 1] ?? " ", formula: found.formulas[`${letters(column)}${row}`] }
   }
   return (
     <>
@@ -97,10 +98,6 @@ function pixels(widths: readonly number[]): number[] {
   let found = known.get(widths)
   if (!found) known.set(widths, (found = widths.map((width) => (width ? Math.min(Math.max(Math.round(width * WIDTH + PAD), 36), 420) : 0))))
   return found
-}
-
-function name(column: number): string {
-  return column > 0 ? name(Math.floor((column - 1) / 26)) + String.fromCharCode(65 + ((column - 1) % 26)) : ""
 }
 
 // A table of text, such as a CSV, in the same grid.

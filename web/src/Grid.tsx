@@ -1,5 +1,6 @@
 // Rows and columns as in a spreadsheet. Only what is in sight is drawn, and asked for, however large the sheet is.
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks"
+import { letters, type Area } from "./cells"
 
 const ROW = 26
 const HEAD = 26
@@ -11,12 +12,6 @@ export interface Box {
   kind: string
   formula?: string
 }
-export interface Area {
-  top: number
-  left: number
-  bottom: number
-  right: number
-}
 type Props = {
   name: string
   rows: number
@@ -26,18 +21,6 @@ type Props = {
   // rows that are in sight, from 1
   seen?: (first: number, last: number) => void
   marked?: Area
-}
-
-export function letters(column: number): string {
-  return column > 0 ? letters(Math.floor((column - 1) / 26)) + String.fromCharCode(65 + ((column - 1) % 26)) : ""
-}
-
-export function area(cells: string): Area | undefined {
-  const ends = cells.toUpperCase().replace(/\$/g, "").split(":").map((one) => /^([A-Z]{1,3})(\d{1,7})$/.exec(one.trim()))
-  if (!ends.length || ends.length > 2 || ends.some((end) => !end)) return undefined
-  const rows = ends.map((end) => Number(end![2]))
-  const columns = ends.map((end) => [...end![1]!].reduce((sum, letter) => sum * 26 + letter.charCodeAt(0) - 64, 0))
-  return { top: Math.min(...rows), bottom: Math.max(...rows), left: Math.min(...columns), right: Math.max(...columns) }
 }
 
 const MOVES: Record<string, [number, number]> = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1], PageUp: [-20, 0], PageDown: [20, 0] }

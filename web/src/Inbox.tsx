@@ -7,7 +7,7 @@ import { Dialog } from "./Dialog"
 import { Alert, ArrowLeft, CircleCheck, Hand, ListChecks } from "./icons"
 import { fail, go, tell } from "./store"
 import { inbox, loadInbox } from "./waits"
-import { count, inZone, stop, when } from "./words"
+import { count, inZone, label, stop, when } from "./words"
 
 const GROUPS: [string, Waits["kind"][]][] = [
   ["Waiting for your answer", ["approval", "question"]],
@@ -140,7 +140,7 @@ function Answer({ item, done }: { item: Waits; done: () => void }) {
       <div class="b wrap">
         {item.kind === "approval" && (
           <>
-            <button class="yes" disabled={sent} onClick={() => decide(true)}>
+            <button class="pri" disabled={sent} onClick={() => decide(true)}>
               Allow once
             </button>
             <button disabled={sent} onClick={() => decide(false)}>
@@ -185,7 +185,7 @@ function Facts({ item }: { item: Waits }) {
       <dl class="facts">
         {rows.map(([name, value], at) => (
           <div key={at}>
-            <dt>{name}</dt>
+            <dt>{label(name)}</dt>
             <dd tabIndex={stop(value)}>{value}</dd>
           </div>
         ))}

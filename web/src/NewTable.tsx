@@ -68,6 +68,7 @@ export function NewTable() {
   const [questions, setQuestions] = useState(from.questions)
   const [model, setModel] = useState(desk.value?.model ?? "offline")
   const [budget, setBudget] = useState("")
+  const [batch, setBatch] = useState(false)
   const [picking, setPicking] = useState(false)
   const [priced, setPriced] = useState<Priced | null>(null)
   const [busy, setBusy] = useState<"" | "price" | "start">("")
@@ -75,7 +76,7 @@ export function NewTable() {
     keepDraft(DRAFT, JSON.stringify({ about, folder, below, questions }))
   }, [about, folder, below, questions])
   // what was shown is what begins: whatever changes has to be looked at again
-  useEffect(() => setPriced(null), [about, folder, below, left, questions, model, budget])
+  useEffect(() => setPriced(null), [about, folder, below, left, questions, model, budget, batch])
   useEffect(() => {
     setFound(null)
     setLeft(new Set())
@@ -109,6 +110,7 @@ export function NewTable() {
           names,
           model,
           budget_usd: budget ? Number(budget) : null,
+          batch: batch && model !== "offline",
           columns: asked.map(column),
         }),
       )
@@ -150,7 +152,7 @@ export function NewTable() {
         <input id="b-about" maxLength={1000} placeholder="What do the supplier agreements say?" value={about} onInput={(event) => setAbout(event.currentTarget.value)} />
         <fieldset>
           <legend>Documents</legend>
-          <p class="mut s13">One row each. They are read, never changed; Word, PDF and text files can be.</p>
+          <p class="mut s13">One row each. They are read, never changed: Word, PDF, Excel, PowerPoint, CSV and text files, and mails.</p>
           <div class="b wrap">
             <button type="button" onClick={() => setPicking(true)}>
               <Folder /> {folder ? last(folder) : "Choose a folder"}
@@ -192,6 +194,14 @@ export function NewTable() {
             <input id="b-budget" inputMode="decimal" placeholder="What is estimated" value={budget} disabled={model === "offline"} onInput={(event) => setBudget(event.currentTarget.value)} />
           </div>
         </div>
+        {model !== "offline" && (
+          <label class="check">
+            <input type="checkbox" checked={batch} onChange={() => setBatch(!batch)} />
+            <span>
+              In batches <span class="mut s13">For less, where the model offers it; the answers may take a day, and tables after this one wait for it.</span>
+            </span>
+          </label>
+        )}
         <div class="b wrap">
           <button class={priced ? "" : "pri"} disabled={busy !== "" || lacks !== ""} aria-describedby="b-lacks">
             {busy === "price" ? "Reading some of them…" : "See what it takes"}
@@ -359,6 +369,7 @@ function Price({ priced, busy, start }: { priced: Priced; busy: boolean; start: 
               : `It costs at most about ${money(priced.estimate_usd)}, estimated from ${priced.sampled} of the documents.`}
           </span>
         )}
+        {priced.batch && <span class="line">It is sent in batches, so that it may take a day. Stop it, and it can be asked at once instead.</span>}
         {priced.budget_usd !== null && <span class="line">It stops before it costs more than {money(priced.budget_usd)}.</span>}
         {Object.entries(priced.unreadable).map(([file, why]) => (
           <span class="line bad s13" key={file}>

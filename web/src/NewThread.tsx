@@ -11,7 +11,7 @@ import { name } from "./words"
 type Mode = "rw" | "ro" | "rw-no-delete"
 const MODES: Record<Mode, string> = { rw: "Read and change", "rw-no-delete": "Change, never delete", ro: "Read only" }
 
-export function NewThread() {
+export function View() {
   const [text, setText] = useState(draft("new"))
   const [folders, setFolders] = useState<{ folder: string; mode: Mode }[]>([])
   const [plugins, setPlugins] = useState<string[]>([])

@@ -1,5 +1,5 @@
 // A document as it looks: pictures of its pages, drawn in a virtual machine of its own when they are asked for.
-import { useState } from "preact/hooks"
+import { useEffect, useState } from "preact/hooks"
 import { get, Refused } from "./api"
 import type { Item, Pages as Drawn } from "./contract.gen"
 import { name } from "./words"
@@ -12,47 +12,51 @@ interface Seen {
 }
 const NOTHING: Seen = { pictures: [], more: true, problem: "" }
 
+export const isPicture = (path: string) => /\.(png|jpe?g|gif)$/i.test(path)
 export const isSeen = (path: string) => /\.(pdf|docx|xlsx|pptx|png|jpe?g|gif)$/i.test(path)
 
 export function Pages({ thread, run, item }: { thread: string; run: string; item: Item }) {
-  const [side, setSide] = useState<Side | null>(null)
+  const [side, setSide] = useState<Side>("after")
   const [seen, setSeen] = useState<Record<Side, Seen>>({ before: NOTHING, after: NOTHING })
   const [doing, setDoing] = useState(false)
   const draw = async (which: Side) => {
     const was = seen[which]
-    setSide(which)
     setDoing(true)
     try {
       const query = `run=${run}&path=${encodeURIComponent(item.path)}&side=${which}&first=${was.pictures.length + 1}`
       const drawn = await get<Drawn>(`/api/threads/${thread}/changes/pages?${query}`)
-      setSeen({ ...seen, [which]: { pictures: [...was.pictures, ...drawn.pictures], more: drawn.more, problem: "" } })
+      setSeen((all) => ({ ...all, [which]: { pictures: [...was.pictures, ...drawn.pictures], more: drawn.more, problem: "" } }))
     } catch (error) {
       const problem = error instanceof Refused ? `${error.message} ${error.hint}` : "That did not work."
-      setSeen({ ...seen, [which]: { ...was, more: false, problem } })
+      setSeen((all) => ({ ...all, [which]: { ...was, more: false, problem } }))
     }
     setDoing(false)
   }
-  const choose = (which: Side) => (side === which ? setSide(null) : seen[which].pictures.length ? setSide(which) : void draw(which))
-  const sides: Side[] = item.was !== null ? ["before", "after"] : ["after"]
-  const shown = side && seen[side]
+  useEffect(() => {
+    // what failed is asked for again when it is looked at again
+    if (!seen[side].pictures.length) void draw(side)
+  }, [side])
+  const shown = seen[side]
   return (
     <div class="seen">
-      <div class="sides" role="group" aria-label={`How ${name(item.path)} looks`}>
-        {sides.map((which) => (
-          <button key={which} class="sm" aria-pressed={side === which} disabled={doing} onClick={() => choose(which)}>
-            {sides.length === 1 ? "Show it" : which === "before" ? "Show it before" : "Show it after"}
-          </button>
-        ))}
-      </div>
+      {item.was !== null && (
+        <div class="sides" role="group" aria-label={`Which version of ${name(item.path)}`}>
+          {(["before", "after"] as const).map((which) => (
+            <button key={which} class="sm" aria-pressed={side === which} disabled={doing} onClick={() => setSide(which)}>
+              {which === "before" ? "Before" : "After"}
+            </button>
+          ))}
+        </div>
+      )}
       <div aria-live="polite">
         {doing && <p class="s13 mut">Drawing the pages in a virtual machine of their own. The first time this takes minutes…</p>}
-        {shown?.problem && <p class="s13 bad">{shown.problem}</p>}
+        {!doing && shown.problem && <p class="s13 bad">{shown.problem}</p>}
       </div>
-      {shown?.pictures.map((picture, at) => (
+      {shown.pictures.map((picture, at) => (
         <img key={at} src={picture} alt={`${name(item.path)}, ${side === "before" ? "before" : "as it would be"}, page ${at + 1}`} />
       ))}
-      {shown?.more && shown.pictures.length > 0 && (
-        <button class="sm" disabled={doing} onClick={() => side && void draw(side)}>
+      {shown.more && shown.pictures.length > 0 && (
+        <button class="sm" disabled={doing} onClick={() => void draw(side)}>
           More pages
         </button>
       )}

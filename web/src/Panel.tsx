@@ -3,8 +3,9 @@ import { useEffect, useState } from "preact/hooks"
 import { Cross } from "./icons"
 import type { Files as FilesOf } from "./Files"
 import { looked } from "./places"
-import { Steps } from "./Plan"
-import { Review } from "./Review"
+import { findings } from "./fold"
+import { EditPlan, Steps } from "./Plan"
+import type { Review as ReviewOf } from "./Review"
 import type { Sources as SourcesOf } from "./Source"
 import { changes, go, open, route } from "./store"
 
@@ -14,6 +15,7 @@ const TABS: Tab[] = ["progress", "changes", "files", "sources"]
 export function Panel() {
   const [picked, setPicked] = useState<Tab | null>(null)
   const [Files, setFiles] = useState<typeof FilesOf | null>(null)
+  const [Review, setReview] = useState<typeof ReviewOf | null>(null)
   const [Sources, setSources] = useState<typeof SourcesOf | null>(null)
   const now = open.value
   const { thread: id, panel } = route.value
@@ -25,6 +27,7 @@ export function Panel() {
   const set = changes.value?.thread === id ? changes.value.set : null
   const waiting = set && !set.discarded ? set.items.filter((item) => item.standing === "open").length : 0
   const tab = picked ?? (panel || (now.thread.live ? "progress" : "changes"))
+  if (tab === "changes" && !Review) import("./Review").then((views) => setReview(() => views.Review)).catch(() => location.reload())
   if (tab === "files" && !Files) import("./Files").then((views) => setFiles(() => views.Files)).catch(() => location.reload())
   if (tab === "sources" && !Sources) import("./Source").then((views) => setSources(() => views.Sources)).catch(() => location.reload())
   const pick = (next: Tab) => setPicked(next)
@@ -62,14 +65,15 @@ export function Panel() {
         </button>
       </div>
       <div id="tab-body" class="body" role="tabpanel" aria-labelledby={`tab-${tab}`}>
-        {tab === "files" ? Files && <Files key={id} thread={id} /> : tab === "sources" ? Sources && <Sources key={id} thread={id} /> : tab === "progress" ? <Progress /> : <Review key={`${id}${set?.run}`} thread={id} set={set} busy={now.thread.live !== null} />}
+        {tab === "files" ? Files && <Files key={id} thread={id} /> : tab === "sources" ? Sources && <Sources key={id} thread={id} /> : tab === "progress" ? <Progress /> : Review && <Review key={`${id}${set?.run}`} thread={id} set={set} busy={now.thread.live !== null} findings={findings(now.story)} />}
       </div>
     </aside>
   )
 }
 
 function Progress() {
-  const { story, thread } = open.value!
+  const now = open.value!
+  const { story, thread } = now
   const facts: [string, string][] = [
     ["Model", thread.model || "not chosen yet"],
     ["Folders", thread.folders.map((one) => `${one.folder} (${one.mode})`).join(", ") || "none"],
@@ -79,7 +83,10 @@ function Progress() {
   ]
   return (
     <div class="pad">
-      <h2>Plan</h2>
+      <div class="b">
+        <h2 class="t">Plan</h2>
+        <EditPlan now={now} extra="narrow" />
+      </div>
       {story.plan.length === 0 ? <p class="mut s13">No plan was made. The steps are in the conversation.</p> : <Steps steps={story.plan} live={thread.live !== null} />}
       <h2>This thread</h2>
       <dl class="facts">

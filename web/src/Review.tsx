@@ -1,27 +1,23 @@
 // What a run wants to change: look at each, keep it or leave it out, and write what is kept, all or nothing.
 import { useEffect, useRef, useState } from "preact/hooks"
 import { get, post, Refused } from "./api"
-import type { Changes, Differences, Item, Made, Shown, Written } from "./contract.gen"
+import type { Changes, Differences, Finding, Made, Shown, Written } from "./contract.gen"
+import "./details.css"
 import { Diff } from "./Diff"
-import { Check, CircleCheck, FileText, Folder, Info, Sheet, Shield, Undo } from "./icons"
+import { FileLine, type Won } from "./FileLine"
+import { CircleCheck, Info, Shield, Undo } from "./icons"
+import { isPicture } from "./Pages"
+import { calls, measure } from "./pieces"
 import { catchUp, fail, go, keep, recall, tell } from "./store"
 import { undo } from "./undo"
-import { clock, count, day, name, size } from "./words"
+import { clock, count, day } from "./words"
 
-type Props = { thread: string; set: Changes | null; busy: boolean }
+type Props = { thread: string; set: Changes | null; busy: boolean; findings: readonly Finding[] }
 type Out = { files: string[]; parts: Record<string, string[]> }
-// what is done where the user changed the file, too
-export type Won = "yours" | "theirs" | "both"
-const WORDS: Record<Item["operation"], [string, string]> = {
-  create: ["New", "a"],
-  modify: ["Edited", "m"],
-  delete: ["Deleted", "d"],
-  mkdir: ["New folder", "a"],
-  rmdir: ["Folder deleted", "d"],
-  mode: ["Permissions", "m"],
-}
+// Files that are compared before anybody looks at them, for their numbers in the list: a document takes a machine each.
+const AHEAD = 12
 
-export function Review({ thread, set, busy }: Props) {
+export function Review({ thread, set, busy, findings }: Props) {
   const stored = `out:${thread}:${set?.run}`
   const [out, setOut] = useState<Out>(() => JSON.parse(recall(stored) ?? '{"files":[],"parts":{}}') as Out)
   const [at, setAt] = useState("")
@@ -32,17 +28,26 @@ export function Review({ thread, set, busy }: Props) {
   const [turn, setTurn] = useState(0)
   const [won, setWon] = useState<Record<string, Won>>({})
   const asked = useRef(new Set<string>())
+  const under = useRef(0)
   const moved = new Set(set?.items.map((item) => item.moved_from).filter(Boolean))
   const items = (set?.items ?? []).filter((item) => !moved.has(item.path))
   const files = items.filter((item) => item.is_file)
   const path = files.some((item) => item.path === at) ? at : (files.find((item) => item.standing === "open") ?? files[0])?.path ?? ""
   useEffect(() => {
-    if (!path || !set?.run || asked.current.has(path)) return
-    asked.current.add(path)
-    get<Differences>(`/api/threads/${thread}/changes/differences?run=${set.run}&path=${encodeURIComponent(path)}`)
-      .then(({ changes }) => setShown((was) => ({ ...was, [path]: changes[0] ?? "Nothing to show." })))
-      .catch((error) => setShown((was) => ({ ...was, [path]: error instanceof Refused ? error.message : "That did not work." })))
-  }, [path, set?.run, turn])
+    if (!set?.run) return
+    const ahead = () => files.slice(0, AHEAD).find((item) => !asked.current.has(item.path) && item.size !== null && !isPicture(item.path))?.path
+    const next = path && !asked.current.has(path) ? path : under.current ? "" : ahead()
+    if (!next) return
+    asked.current.add(next)
+    under.current += 1
+    const found = (what: Shown | string) => {
+      under.current -= 1
+      setShown((was) => ({ ...was, [next]: what }))
+    }
+    get<Differences>(`/api/threads/${thread}/changes/differences?run=${set.run}&path=${encodeURIComponent(next)}`)
+      .then(({ changes }) => found(changes[0] ?? "Nothing to show."))
+      .catch((error) => found(error instanceof Refused ? error.message : "That did not work."))
+  }, [path, set?.run, turn, shown])
   if (!set) return <div class="late pad"><div class="bone" /><div class="bone" /></div>
   const change = (next: Out) => {
     setOut(next)
@@ -127,6 +132,7 @@ export function Review({ thread, set, busy }: Props) {
     // the details may lie over it, on a phone
     setTimeout(() => document.getElementById("say")?.focus())
   }
+  const of = (one: string) => findings.filter((finding) => finding.path === one)
   const past = set.past.at(-1)
   const bulk = /confirm-deletes (\d+)/
   return (
@@ -159,6 +165,8 @@ export function Review({ thread, set, busy }: Props) {
                 on={item.path === path}
                 out={out.files.includes(item.path)}
                 parts={out.parts[item.path]?.length ?? 0}
+                size={measure(item, linesOf(shown[item.path]))}
+                due={item.standing === "open" ? calls(of(item.path)) : 0}
                 allowed={allowed.includes(item.path)}
                 won={won[item.path]}
                 choose={(which) => setWon({ ...won, [item.path]: which })}
@@ -174,6 +182,7 @@ export function Review({ thread, set, busy }: Props) {
             run={set.run}
             item={files.find((item) => item.path === path)!}
             shown={shown[path]}
+            findings={of(path)}
             out={out.files.includes(path)}
             left={out.parts[path] ?? []}
             frozen={set.discarded || busy}
@@ -227,62 +236,4 @@ export function Review({ thread, set, busy }: Props) {
   )
 }
 
-type LineProps = { item: Item; on: boolean; out: boolean; parts: number; allowed: boolean; won: Won | undefined; choose: (won: Won) => void; look: () => void; allow: () => void }
-
-function FileLine({ item, on, out, parts, allowed, won, choose, look, allow }: LineProps) {
-  const [words, kind] = item.moved_from ? (["Moved", "m"] as const) : WORDS[item.operation]
-  const sheet = /\.(xlsx|xlsm|csv|tsv)$/i.test(item.path)
-  const about = out ? "Left out" : parts ? `${count(parts, "change")} left out` : item.size !== null ? size(item.size) : ""
-  const standing = item.standing === "open" ? "" : item.standing
-  return (
-    <li>
-      <button class={`f${on ? " on" : ""}${out ? " out" : ""}`} aria-pressed={on} onClick={look} disabled={!item.is_file}>
-        <span class={`fi ${sheet ? "x" : "w"}`}>{item.is_file ? sheet ? <Sheet /> : <FileText /> : <Folder />}</span>
-        <span class="t">
-          <b>{name(item.path)}</b>
-          <span class="s12 mut">{[about, item.moved_from && `from ${item.moved_from}`].filter(Boolean).join(" · ")}</span>
-        </span>
-        {standing ? <span class={`tag ${standing === "applied" ? "a" : standing === "discarded" ? "m" : "w"}`}>{standing}</span> : <span class={`tag ${kind}`}>{words}</span>}
-      </button>
-      {(item.flags.length > 0 || item.why) && (
-        <div class="flags s12">
-          {[item.why, ...item.flags].filter(Boolean).map((line) => (
-            <p key={line}>{line}</p>
-          ))}
-          {item.standing === "conflict" && item.is_file && <Winner item={item} won={won} choose={choose} />}
-          {item.standing === "protected" && (
-            <label class="check">
-              <input type="checkbox" checked={allowed} onChange={allow} /> Write it all the same <Check size={12} />
-            </label>
-          )}
-        </div>
-      )}
-    </li>
-  )
-}
-
-const WAYS: [Won, string, string][] = [
-  ["yours", "Keep yours", "The new version is thrown away."],
-  ["theirs", "Take the new one", "Yours gives way; undo brings it back."],
-  ["both", "Keep both", "The new one gets a name of its own beside yours."],
-]
-
-// Two people changed the same file: nothing is decided for either.
-function Winner({ item, won, choose }: { item: Item; won: Won | undefined; choose: (won: Won) => void }) {
-  const gone = item.size === null
-  const group = `won-${item.path}`
-  return (
-    <fieldset class="won">
-      <legend class="s13">You changed it, too. Which one is right?</legend>
-      {WAYS.filter(([way]) => way !== "both" || (!gone && item.now)).map(([way, words, means]) => (
-        <label class="check" key={way}>
-          <input type="radio" name={group} checked={won === way} onChange={() => choose(way)} />
-          <span>
-            <b>{way === "theirs" && gone ? "Delete it" : words}</b> <span class="mut">{means}</span>
-          </span>
-        </label>
-      ))}
-      {!won && <p class="mut">Until you choose, yours stays as it is and this change waits.</p>}
-    </fieldset>
-  )
-}
+const linesOf = (shown: Shown | string | undefined) => (typeof shown === "object" ? shown.lines : undefined)

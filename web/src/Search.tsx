@@ -1,13 +1,10 @@
 // Ctrl K: a thread by its title, or by any word in it.
-import { signal } from "@preact/signals"
 import { useEffect, useRef, useState } from "preact/hooks"
 import { get } from "./api"
 import type { Finds, Found } from "./contract.gen"
 import { Dialog } from "./Dialog"
-import { fail, go, rows } from "./store"
+import { fail, go, rows, searching } from "./store"
 import { day } from "./words"
-
-export const searching = signal(false)
 
 export function Search() {
   const [words, setWords] = useState("")

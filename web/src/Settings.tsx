@@ -1,22 +1,16 @@
 // How the page looks, and which browsers may use it.
+import { useState } from "preact/hooks"
 import { remove } from "./api"
 import type { Device, Made } from "./contract.gen"
-import { Calendar, ChevronRight, Health, Plug, Project, Shield, Smartphone, TableMark } from "./icons"
-import { connection, desk, fail, reloadDesk, type View } from "./store"
+import { ChevronRight } from "./icons"
+import { PLACES } from "./menu"
+import { possible } from "./notify"
+import { connection, desk, fail, keep, recall, reloadDesk } from "./store"
 import { setTheme, theme, type Theme } from "./theme"
+import { NOTICES } from "./waits"
 import { clock, day } from "./words"
 
-export const PLACES: [View, string, typeof Plug][] = [
-  ["projects", "Projects", Project],
-  ["schedules", "Schedules", Calendar],
-  ["tables", "Tables", TableMark],
-  ["connectors", "Connectors", Plug],
-  ["plugins", "Plugins and models", Shield],
-  ["phone", "Phone", Smartphone],
-  ["health", "This computer", Health],
-]
-
-export function Settings() {
+export function View() {
   const here = desk.value
   return (
     <section class="form">
@@ -44,6 +38,7 @@ export function Settings() {
       <p>
         <a href="#/welcome">First steps</a>: this computer, a model and its key, a task to try.
       </p>
+      <Notices />
       <fieldset>
         <legend>Browsers that are signed in</legend>
         <p class="mut s13">Each was let in by a link that works once. Sign out those that you do not know.</p>
@@ -76,6 +71,30 @@ export function Settings() {
       </fieldset>
       <p class="mut s13">Deskmate {here?.version}. This page is served on this computer only and asks nobody else for anything.</p>
     </section>
+  )
+}
+
+function Notices() {
+  const [on, setOn] = useState(recall(NOTICES) !== null)
+  const [refused, setRefused] = useState(false)
+  const turn = async () => {
+    const wanted = !on && (await Notification.requestPermission()) === "granted"
+    setRefused(!on && !wanted)
+    keep(NOTICES, wanted ? "1" : "")
+    setOn(wanted)
+  }
+  return (
+    <fieldset>
+      <legend>Notices</legend>
+      <label class="check">
+        <input type="checkbox" checked={on} disabled={!possible()} onChange={turn} />
+        <span>
+          Tell me when something waits for me <span class="mut s13">while this page is open in the background. It says that something waits, never what, and goes through nobody else.</span>
+        </span>
+      </label>
+      {refused && <p class="s13 bad">Your browser does not allow it: change that in its settings for this page.</p>}
+      {!possible() && <p class="s13 mut">This browser shows no notices here.</p>}
+    </fieldset>
   )
 }
 

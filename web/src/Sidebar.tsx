@@ -3,9 +3,8 @@ import { useState } from "preact/hooks"
 import type { RowMenu as RowMenuOf } from "./RowMenu"
 import type { Row } from "./contract.gen"
 import { Ellipsis, Inbox, Loader, Plus, Search as SearchIcon, Settings2 } from "./icons"
-import { searching } from "./Search"
-import { PLACES } from "./Settings"
-import { desk, isUnseen, loaded, open, projects, route, rows } from "./store"
+import { PLACES } from "./menu"
+import { desk, isUnseen, loaded, open, projects, route, rows, searching } from "./store"
 import { inbox } from "./waits"
 
 const DAY = 86_400_000

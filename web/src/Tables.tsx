@@ -139,7 +139,7 @@ function Sheet({ id }: { id: string }) {
   const columns = head?.columns ?? []
   const rows = table?.rows ?? 0
   const setRow = (row: TableRow) => setHead((was) => was && { ...was, table: row })
-  const more = async (what: { statuses?: Status[]; cells?: string[] }) => {
+  const more = async (what: { statuses?: Status[]; cells?: string[]; now?: boolean }) => {
     try {
       setRow(await post<TableRow>(`/api/tables/${id}/resume`, what))
       setPicked(null)
@@ -170,6 +170,11 @@ function Sheet({ id }: { id: string }) {
               Go on
             </button>
           )}
+          {table && !table.working && table.done < table.rows && table.batch && (
+            <button class="sm" onClick={() => more({ now: true })}>
+              Ask at once, at the usual price
+            </button>
+          )}
           {KINDS.map(([kind, words]) => (
             <a key={kind} class="btn sm" href={`/api/tables/${id}/export?kind=${kind}`} download>
               <Download size={14} /> {words}
@@ -189,7 +194,7 @@ function Sheet({ id }: { id: string }) {
         <div class="legend">
           <span>{counts(table)}</span>
           <span>
-            By {table.model === "offline" ? "rules only" : table.model}, {money(table.cost_usd)}
+            By {table.model === "offline" ? "rules only" : table.model}{table.batch && ", in batches"}, {money(table.cost_usd)}
             {table.budget_usd !== null && ` of ${money(table.budget_usd)}`}
           </span>
           {table.doing && <span>{table.doing}</span>}

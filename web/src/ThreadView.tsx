@@ -5,10 +5,11 @@ import { BlockView } from "./Blocks"
 import { Composer } from "./Composer"
 import type { Made } from "./contract.gen"
 import { Dialog } from "./Dialog"
-import { Alert, ArrowLeft, Ellipsis, Folder, Hand, ListChecks, Loader, Shield, Square } from "./icons"
+import { Alert, ArrowLeft, ChevronRight, Ellipsis, Folder, Hand, ListChecks, Loader, Shield, Square } from "./icons"
 import type { Sheet as SheetOf } from "./Inbox"
 import { Markdown } from "./markdown"
 import { again, catchUp, changes, fail, go, loaded, open, opening, readEarlier, route, rows, tell, type Open } from "./store"
+import { standing } from "./Plan"
 import type { Move as MoveOf } from "./Projects"
 import type { Rules as RulesOf } from "./Rules"
 import { inbox } from "./waits"
@@ -32,10 +33,32 @@ export function ThreadView() {
   return (
     <>
       <Head now={now} />
+      <Slim now={now} />
       <Transcript key={now.id} now={now} />
       <AskBar key={`a${now.id}`} id={now.id} />
       <Composer key={`c${now.id}`} now={now} />
     </>
+  )
+}
+
+// On a phone how far the plan is stands above the conversation, and leads to it.
+function Slim({ now }: { now: Open }) {
+  const { done, of, waits, words } = standing(now)
+  if (!of || (done === of && !now.thread.live)) return null
+  return (
+    <a class="slim" href={`#/t/${now.id}/progress`}>
+      <ListChecks size={15} />
+      <span class="t">
+        <span class="line">
+          <b>
+            {done} of {of} done
+          </b>
+          {words && <span class={waits ? "attention" : "mut"}> · {words}</span>}
+        </span>
+        <progress value={done} max={of} aria-hidden="true" />
+      </span>
+      <ChevronRight size={15} />
+    </a>
   )
 }
 
@@ -250,6 +273,8 @@ function Transcript({ now }: { now: Open }) {
   }, [])
   const { thread, story } = now
   const busy = thread.live !== null || thread.row.state === "working"
+  // what is checked after it makes a change set no older
+  const end = story.blocks.findLastIndex((block) => block.type !== "checked" && block.type !== "noted")
   return (
     <div class="trs" ref={ref} tabIndex={0} role="region" aria-label="Conversation">
       <div class="tr" role="log" aria-live="off" aria-label="What was said and done">
@@ -259,7 +284,7 @@ function Transcript({ now }: { now: Open }) {
           </button>
         )}
         {story.blocks.map((block, at) => (
-          <BlockView key={block.seq + block.type} block={block} thread={now.id} last={at === story.blocks.length - 1} busy={busy} />
+          <BlockView key={block.seq + block.type} block={block} thread={now.id} last={at >= end} busy={busy} />
         ))}
         {now.sent && (
           <div class="me sending">

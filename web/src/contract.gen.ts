@@ -245,6 +245,7 @@ export interface Finished {
   files: File[]
   wrote: boolean
   kept: Kept[]
+  pictures: Looked[]
   kind: "finished"
 }
 
@@ -343,6 +344,11 @@ export interface Locus {
   where: Record<string, string>
   quote: string
   value: string
+}
+
+export interface Looked {
+  sha256: string
+  media: string
 }
 
 export interface Lying {
@@ -450,6 +456,7 @@ export interface Priced {
   rows: number
   columns: number
   model: string
+  batch: boolean
   sampled: number
   estimate_usd: number | null
   budget_usd: number | null
@@ -648,6 +655,7 @@ export interface TableRow {
   question: string
   made: string
   model: string
+  batch: boolean
   rows: number
   done: number
   cells: Record<string, number>

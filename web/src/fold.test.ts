@@ -10,7 +10,7 @@ const replied = (text: string, ...calls: Call[]): Body => ({
   kind: "replied", text, label: "", calls, tokens: 15, cost_usd: 0.5, cites: [],
 })
 const finished = (use: string, outcome: "ok" | "error" = "ok"): Body => ({
-  kind: "finished", use, outcome, text: "found", cut: false, files: [], wrote: false, kept: [],
+  kind: "finished", use, outcome, text: "found", cut: false, files: [], wrote: false, kept: [], pictures: [],
 })
 
 describe("fold", () => {

@@ -1,5 +1,5 @@
 // From the entries of a thread to what is on the page: pure, the same for history and for what comes live.
-import type { Asked, Call, Cite, Earlier, Entry, File, Finding, Kept, Step, Wanted } from "./contract.gen"
+import type { Asked, Call, Cite, Earlier, Entry, File, Finding, Kept, Looked, Step, Wanted } from "./contract.gen"
 
 export interface Work {
   id: string
@@ -9,6 +9,8 @@ export interface Work {
   state: "waiting" | "running" | "ok" | "failed"
   text: string
   cut: boolean
+  // what the model looked at beside the text
+  pictures: readonly Looked[]
 }
 
 export type Block =
@@ -73,7 +75,7 @@ function take(story: Story, { seq, time, body }: Entry): void {
       work(
         blocks,
         body.use,
-        (item) => ({ ...item, state: body.outcome === "ok" ? "ok" : "failed", text: body.text, cut: body.cut }),
+        (item) => ({ ...item, state: body.outcome === "ok" ? "ok" : "failed", text: body.text, cut: body.cut, pictures: body.pictures }),
         time,
       )
       if (body.kept.length) blocks.push({ type: "kept", seq, files: body.kept })
@@ -119,7 +121,7 @@ function called(story: Story, seq: number, time: string, call: Call): void {
     story.blocks.push({ type: "question", seq, question: call.question, choices: call.choices, open: true })
   }
   if (QUIET.has(call.tool)) return
-  const item: Work = { id: call.id, tool: call.tool, sentence: call.sentence, arguments: call.arguments, state: "waiting", text: "", cut: false }
+  const item: Work = { id: call.id, tool: call.tool, sentence: call.sentence, arguments: call.arguments, state: "waiting", text: "", cut: false, pictures: [] }
   const last = story.blocks.at(-1)
   if (last?.type === "work") {
     story.blocks[story.blocks.length - 1] = { ...last, items: [...last.items, item], to: time }
@@ -152,6 +154,13 @@ function closeQuestions(blocks: Block[]): void {
   blocks.forEach((block, at) => {
     if ((block.type === "question" || block.type === "form") && block.open) blocks[at] = { ...block, open: false }
   })
+}
+
+// What the output checks found in what the last run staged.
+export function findings(story: Story): Finding[] {
+  const staged = story.blocks.findLastIndex((block) => block.type === "staged")
+  const from = story.blocks.slice(0, Math.max(staged, 0)).findLastIndex((block) => block.type === "said")
+  return story.blocks.slice(from + 1).flatMap((block) => (block.type === "checked" ? block.findings : []))
 }
 
 const VERBS: [string, string, string, string][] = [

@@ -3,6 +3,7 @@ import { batch, signal } from "@preact/signals"
 import { get, Refused } from "./api"
 import type { Changes, Desk, Entry, Message, Projects, Row, Thread, Threads } from "./contract.gen"
 import { after, fold, type Story } from "./fold"
+import { keep, recall } from "./kept"
 import { loadInbox, lookAgain } from "./waits"
 
 export interface Open {
@@ -22,7 +23,8 @@ export interface Open {
 const VIEWS = ["new", "settings", "inbox", "schedules", "tables", "connectors", "projects", "plugins", "health", "phone", "welcome"] as const
 export type View = "list" | "thread" | (typeof VIEWS)[number]
 // `item`: what is open in a view other than a thread
-export type Side = "" | "changes" | "sources"
+const SIDES = ["progress", "changes", "sources"] as const
+export type Side = "" | (typeof SIDES)[number]
 export type Route = { view: View; thread: string; panel: Side; item: string }
 export type Connection = "live" | "lost" | "signed out"
 
@@ -38,12 +40,13 @@ export const connection = signal<Connection>("live")
 export const spoken = signal("")
 export const notice = signal<{ text: string; hint: string; bad: boolean } | null>(null)
 export const opening = signal("")
+export const searching = signal(false)
 // the thread whose request is to be done again by itself
 export const again = signal<Open | null>(null)
 
 function read(): Route {
   const [view, thread, panel] = location.hash.replace(/^#\/?/, "").split("/")
-  if (view === "t" && thread) return { view: "thread", thread, panel: panel === "changes" || panel === "sources" ? panel : "", item: "" }
+  if (view === "t" && thread) return { view: "thread", thread, panel: SIDES.find((one) => one === panel) ?? "", item: "" }
   return { view: VIEWS.find((one) => one === view) ?? "list", thread: "", panel: "", item: decodeURIComponent(thread ?? "") }
 }
 
@@ -54,7 +57,8 @@ export function go(path: string): void {
 addEventListener("hashchange", () => {
   route.value = read()
   notice.value = null
-  void show()
+  // before that the browser may not even be signed in; loading ends with showing
+  if (loaded.value) void show()
 })
 
 export function fail(error: unknown): void {
@@ -299,6 +303,8 @@ function list(row: Row): void {
   if (behind) void catchUp()
 }
 
+export { keep, recall }
+
 // what was seen, and drafts: they belong to this browser
 
 export const LAST = "last"
@@ -319,20 +325,3 @@ export function isUnseen(row: Row): boolean {
 export const draft = (id: string) => recall(DRAFT + id) ?? ""
 export const keepDraft = (id: string, text: string) => keep(DRAFT + id, text)
 export const dropDraft = (id: string) => keep(DRAFT + id, "")
-
-export function keep(name: string, value: string): void {
-  try {
-    if (value) localStorage.setItem(name, value)
-    else localStorage.removeItem(name)
-  } catch {
-    // a browser that keeps nothing: the page works without
-  }
-}
-
-export function recall(name: string): string | null {
-  try {
-    return localStorage.getItem(name)
-  } catch {
-    return null
-  }
-}

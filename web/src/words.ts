@@ -38,3 +38,6 @@ export function when(time: string): string {
 
 // Words of the server name moments in UTC; whoever reads them lives somewhere.
 export const inZone = (text: string) => text.replace(/\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?Z/g, (moment) => when(moment) || moment)
+
+// The name of a value as people write it: "reply_to" is "Reply to".
+export const label = (name: string) => (name.charAt(0).toUpperCase() + name.slice(1)).replaceAll("_", " ")

@@ -33,8 +33,8 @@ class Piece:
 def pieces(before: Path | None, after: Path) -> tuple[Piece, ...]:
     """Return the pieces of a change, the same ones each time; none if nothing that counts differs.
 
-    `before` None: the document is new, and its first lines are one piece. Those of decks, PDFs and pictures are to be
-    looked at; such a file is taken whole.
+    `before` None: the document is new; its tracked changes are the pieces, or without any its first lines are one.
+    They, and those of decks, PDFs and pictures, are to be looked at; such a file is taken whole.
 
     Raises:
         ToolInputError: a version cannot be read, they are of two kinds, or there are too many.
@@ -54,6 +54,14 @@ def pieces(before: Path | None, after: Path) -> tuple[Piece, ...]:
 
 
 def _beginning(file: Path) -> tuple[Piece, ...]:
+    from deskmate_documents.docx.pieces import docx_marked  # noqa: PLC0415
+
+    marked = docx_marked(file) if file.suffix.lower() in _WORD else ()
+    if 0 < len(marked) <= PIECES_LIMIT:
+        return tuple(
+            Piece(id=str(number), lines=lines, alone=False)
+            for number, lines in enumerate(marked, 1)
+        )
     lines: list[str] = []
     for text in search_text(file):
         if len(lines) == FIRST_LINES:

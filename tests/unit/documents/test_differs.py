@@ -87,7 +87,14 @@ def test_tracked_changes_of_the_newer_version_stay_tracked(tmp_path: Path) -> No
     ]
     redline(old, tmp_path / "new.docx", edits, author="Deskmate", date="2026-01-01")
     found = pieces(old, tmp_path / "new.docx")
-    assert [piece.lines[1:] for piece in found] == [("-500", "+700"), ("-post", "+e-mail")]
+    assert [piece.lines[1:] for piece in found] == [
+        ("#Deskmate: Our position.", " The fee is ", "-500", "+700", "  euros, due in 30 days."),
+        ("#Deskmate: Faster.", " Notices by ", "-post", "+e-mail", " ."),
+    ]
+    # a file that is new shows the same, and is taken whole
+    fresh = pieces(None, tmp_path / "new.docx")
+    assert [piece.lines for piece in fresh] == [piece.lines for piece in found]
+    assert not any(piece.alone for piece in fresh)
     target = tmp_path / "out.docx"
     merge(old, tmp_path / "new.docx", ["2"], target)
     assert texts(target) == [OLD[0].lstrip("# "), OLD[1], "Notices by e-mail.", *OLD[3:]]
@@ -97,6 +104,24 @@ def test_tracked_changes_of_the_newer_version_stay_tracked(tmp_path: Path) -> No
     merge(old, tmp_path / "new.docx", [], target)
     assert differences(target, old) == ()
     assert read_docx(target).comments == ()
+
+
+def test_a_change_stands_among_the_words_of_its_paragraph(tmp_path: Path) -> None:
+    long = "word " * 60
+    old = write_docx(tmp_path / "old.docx", f"{long}ten {long}.", "Two and three.")
+    edits = [
+        Edit(paragraph=1, find="ten", replace="twelve", reason="One."),
+        Edit(paragraph=2, find="Two", replace="Four", reason="Two."),
+        Edit(paragraph=2, find="three", replace="five", reason="Three."),
+    ]
+    redline(old, tmp_path / "new.docx", edits, author="Ann", date="2026-01-01")
+    first, second, third = (piece.lines for piece in pieces(old, tmp_path / "new.docx"))
+    assert first[1] == "#Ann: One."
+    assert (first[2][:2], first[2][-6:], len(first[2]) <= 162) == (" …", " word ", True)
+    assert (first[5][:6], first[5][-1], len(first[5]) <= 162) == ("  word", "…", True)
+    # what another change takes out is not among them, what it brings is
+    assert second[2:] == ("-Two", "+Four", "  and five.")
+    assert third[2:] == (" Four and ", "-three", "+five", " .")
 
 
 def test_third_party_pairs_hold_both_ends_and_random_choices_are_whole(

@@ -127,6 +127,7 @@ def test_a_sheet_comes_as_people_see_it(context: ToolContext) -> None:
     sheet.column_dimensions["A"].width = 30
     book.create_sheet("Hidden").sheet_state = "hidden"
     book.create_sheet("Other")["C3"] = "x"
+    book["Other"]["A1"] = "A sentence that goes on for much longer than any column should be wide."
     book.save(context.workspace / "a.xlsx")
     window = sheet_window("a.xlsx", context)
     assert (window["sheets"], window["sheet"]) == (["P&L 2025", "Other"], "P&L 2025")
@@ -135,8 +136,12 @@ def test_a_sheet_comes_as_people_see_it(context: ToolContext) -> None:
     assert (window["cells"][2][1], window["kinds"][2]) == ("=B2*2", "tfbe")
     assert window["formulas"] == {"B3": "=B2*2"}
     assert window["widths"][0] == pytest.approx(30, abs=1)
+    # set by nobody: as wide as what stands there, within reason
+    assert window["widths"][1] == len("1,234,567.89")
+    assert window["widths"][2] == pytest.approx(8.43)
     other = sheet_window("a.xlsx", context, sheet="Other", top=99)
     assert (other["top"], other["cells"]) == (3, [["", "", "x"]])
+    assert sheet_window("a.xlsx", context, sheet="Other")["widths"][0] == 40
     with pytest.raises(ToolInputError, match="no sheet"):
         sheet_window("a.xlsx", context, sheet="none")
 

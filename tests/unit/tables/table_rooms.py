@@ -23,7 +23,7 @@ from deskmate.types.ids import ToolUseId
 from deskmate.types.limits import Usage
 from deskmate.types.messages import Text, ToolUse
 from deskmate.types.registry import ToolSpec
-from deskmate_documents.office import cell_tools, place_tools
+from deskmate_documents.office import cell_tools, change_tools, place_tools
 
 COLUMNS = """
 [[columns]]
@@ -66,9 +66,10 @@ def _tool(function: Callable[..., Any]) -> Callable[[Tree, Mapping[str, Any]], A
     def run(tree: Tree, arguments: Mapping[str, Any]) -> Any:
         with tempfile.TemporaryDirectory() as folder:
             top = Path(folder)
-            real = top / arguments["path"]
-            real.parent.mkdir(parents=True)
-            real.write_bytes(tree.read(arguments["path"]))
+            for given in filter(None, map(arguments.get, ("path", "before", "after"))):
+                real = top / given
+                real.parent.mkdir(parents=True)
+                real.write_bytes(tree.read(given))
             context = ToolContext(workspace=top, home=top / ".home", resources=top)
             answer = function(**arguments, context=context)
             for made in sorted((top / "out").glob("*")):
@@ -83,6 +84,7 @@ def office() -> FakePlugin:
     functions = (
         *(cell_tools.cells_find, cell_tools.cells_check, cell_tools.cells_text),
         *(place_tools.document_place, place_tools.page_place, place_tools.sheet_window),
+        *(change_tools.document_changes, change_tools.document_take),
     )
     return FakePlugin(
         tools={

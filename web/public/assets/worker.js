@@ -14,6 +14,16 @@ self.addEventListener("fetch", (event) => {
   else if (pathname.startsWith("/assets/")) event.respondWith(asset(event.request, pathname))
 })
 
+self.addEventListener("notificationclick", (event) => {
+  event.notification.close()
+  event.waitUntil(look())
+})
+
+async function look() {
+  const [open] = await self.clients.matchAll({ type: "window" })
+  return open ? open.focus() : self.clients.openWindow("/#/inbox")
+}
+
 // all that the page needs to come up, so that one visit is enough
 async function fill() {
   const kept = await caches.open(KEPT)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from deskmate.types.policy import Decision, Rules
+from deskmate.types.policy import SENDS, Decision, Rules
 from deskmate.types.registry import ToolSpec
 
 
@@ -71,7 +71,7 @@ def _by_risk(
     """Return what follows where the user neither denied it nor wants to be asked."""
     taint = f" {TAINTED}" if tainted else ""
     if spec.risk == "send":
-        return _ask(f"It sends something outside.{taint}")
+        return _ask(f"{SENDS}{taint}")
     if tainted and outside and spec.risk == "write":
         return _ask(f"It writes outside the virtual machine.{taint}")
     if allowed:

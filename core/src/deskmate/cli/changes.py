@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 import anyio
@@ -119,6 +119,13 @@ def diff(
     metavar="N",
     help="Deleting exactly N files is meant; without it a terminal asks when there are many.",
 )
+@click.option("--yours", multiple=True, metavar="PATH", help="You changed it, too: yours stays.")
+@click.option(
+    "--new", multiple=True, metavar="PATH", help="You changed it, too: the new one is taken."
+)
+@click.option(
+    "--both", multiple=True, metavar="PATH", help="You changed it, too: both stay, side by side."
+)
 @json_option
 @click.pass_obj
 def apply(  # noqa: PLR0913 - one parameter an option, as click wants it
@@ -130,12 +137,16 @@ def apply(  # noqa: PLR0913 - one parameter an option, as click wants it
     hunks: tuple[str, ...],
     allow_protected: tuple[str, ...],
     confirm_deletes: int | None,
+    yours: tuple[str, ...],
+    new: tuple[str, ...],
+    both: tuple[str, ...],
     as_json: bool,
 ) -> int:
     """Write the change set, or only PATHS of it, into your folders: all of it or, on an error, nothing.
 
     What you leave out stays staged: apply it later or discard it. With --hunks and without PATHS nothing but
-    those hunks is written. Files that you changed meanwhile are left out and named; the exit code is then 4.
+    those hunks is written. Files that you changed meanwhile are left out and named, and the exit code is then 4,
+    unless you say which version is right: --yours, --new or --both.
     """
     from deskmate.changes.planning import ApplyOptions  # noqa: PLC0415
 
@@ -146,8 +157,9 @@ def apply(  # noqa: PLR0913 - one parameter an option, as click wants it
         hunks=pieces,
         allow_protected=allow_protected,
         confirm_deletes=confirm_deletes,
+        beside=both,
     )
-    outcome = anyio.run(_apply, session, thread, run, options, as_json)
+    outcome = anyio.run(_apply, session, thread, run, options, as_json, yours, new)
     return _report(outcome, "written", as_json=as_json)
 
 
@@ -173,12 +185,19 @@ def _range(part: str) -> list[str]:
 
 
 async def _apply(
-    session: Session, thread: str | None, run: str, options: ApplyOptions, as_json: bool
+    session: Session,
+    thread: str | None,
+    run: str,
+    options: ApplyOptions,
+    as_json: bool,
+    yours: tuple[str, ...],
+    new: tuple[str, ...],
 ) -> Outcome:
     from dataclasses import replace  # noqa: PLC0415
 
-    from deskmate.changes.apply import apply_changes, choose_changes  # noqa: PLC0415
+    from deskmate.changes.apply import choose_changes  # noqa: PLC0415
     from deskmate.changes.staged import find_staged  # noqa: PLC0415
+    from deskmate.host.reviewing import apply_and_settle, conflicts  # noqa: PLC0415
 
     async with open_for_changes(session, thread) as place:
         staged = find_staged(await place.store.events(), run)
@@ -187,12 +206,31 @@ async def _apply(
         if staged.errors:
             progress()(f"! The output checks found {staged.errors} error(s) in what you apply.")
         options = replace(options, base_files=staged.base_files)
+        if decided := (*yours, *new, *options.beside):
+            known = await conflicts(place, staged)
+            _check_decided(decided, known)
+            # what is decided on belongs to what is written, also where only some paths are
+            paths = (*options.paths, *new) if options.paths else ()
+            options = replace(options, paths=paths, overwrite={path: known[path] for path in new})
         if options.confirm_deletes is None and sys.stdin.isatty() and not as_json:
             selection = await choose_changes(place, staged.difference, staged.grants, options)
             if selection.must_confirm:
                 number = await anyio.to_thread.run_sync(_ask_number, selection.losses)
                 options = replace(options, confirm_deletes=number)
-        return await apply_changes(place, staged.difference, staged.grants, options, run=staged.run)
+        return await apply_and_settle(place, staged, options, yours)
+
+
+def _check_decided(paths: Sequence[str], known: Collection[str]) -> None:
+    """Raise UserError if a path is no conflict, or is decided on twice."""
+    for path in paths:
+        if path not in known:
+            raise UserError(
+                f"{path} is no file that you changed, too.", hint="See deskmate changes show."
+            )
+        if paths.count(path) > 1:
+            raise UserError(
+                f"{path} is decided on twice.", hint="Give one of --yours, --new, --both."
+            )
 
 
 def _ask_number(losses: int) -> int:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from deskmate.changes.apply import Outcome, Place
     from deskmate.changes.differ import Differ
     from deskmate.changes.history import Applied
+    from deskmate.changes.planning import ApplyOptions
     from deskmate.changes.review import ChangeSet
     from deskmate.changes.staged import Staged
     from deskmate.store.blobs import BlobStore
@@ -78,6 +79,39 @@ async def open_for_changes(
         for outcome in await recover(place):
             settled(outcome)
         yield place
+
+
+async def apply_and_settle(
+    place: Place, staged: Staged, options: ApplyOptions, yours: Sequence[str] = ()
+) -> Outcome:
+    """Write a change set as decided. `yours`: paths whose new version is thrown away, since the user's own stays.
+
+    Raises as `apply_changes`; then nothing was written and nothing thrown away.
+    """
+    from deskmate.changes.apply import apply_changes  # noqa: PLC0415
+    from deskmate.changes.discarding import discard_changes  # noqa: PLC0415
+
+    outcome = await apply_changes(place, staged.difference, staged.grants, options, run=staged.run)
+    # decided on: the user's version stays, alone or beside the new one
+    if settled := (*yours, *options.beside):
+        await discard_changes(place, settled, staged.run)
+    return outcome
+
+
+async def conflicts(place: Place, staged: Staged) -> Mapping[str, str]:
+    """Return path → digest of the user's file, empty where there is none, of each change of a file that both changed.
+
+    Raises UserError if a granted folder is missing, CorruptData.
+    """
+    from deskmate.changes.apply import review_changes  # noqa: PLC0415
+
+    events = await place.store.events()
+    found = await review_changes(place.blobs, staged.difference, staged.grants, events)
+    return {
+        item.path: (item.found.sha256 or "") if item.found else ""
+        for item in found.items
+        if item.standing == "conflict"
+    }
 
 
 async def staged_changes(places: Places, thread: str, run: str = "") -> tuple[Staged, ChangeSet]:

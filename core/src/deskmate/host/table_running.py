@@ -62,8 +62,12 @@ class TablesAtWork:
         statuses: Sequence[CellStatus] = (),
         cells: Sequence[str] = (),
         budget_usd: float | None = None,
+        now: bool = False,
     ) -> None:
-        """Work on a table again. `statuses`, `cells`: answered anew, as `Tables.reopen` has them. Raises UserError."""
+        """Work on a table again. `statuses`, `cells`: answered anew, as `Tables.reopen` has them.
+
+        `now`: no more in batches. Raises UserError.
+        """
         self._check_free(table)
 
         def prepare() -> None:
@@ -75,7 +79,7 @@ class TablesAtWork:
                 """Raises where there is none."""
 
         await anyio.to_thread.run_sync(prepare)
-        self._begin(table)
+        self._begin(table, now=now)
 
     def stop(self, table: str) -> None:
         """Stop the work on a table; what is answered stays. Raises UserError if none goes on here."""
@@ -103,14 +107,14 @@ class TablesAtWork:
         if table in self._scopes:
             raise UserError("This table is at work.", hint="Wait until it is done, or stop it.")
 
-    def _begin(self, table: str) -> None:
+    def _begin(self, table: str, *, now: bool = False) -> None:
         self._check_free(table)
         self._scopes[table] = anyio.CancelScope()
         self._lines[table] = WAITS if self._turn.locked() else ""
         self._problems.pop(table, None)
-        self._tasks.start_soon(self._carry_out, table)
+        self._tasks.start_soon(self._carry_out, table, now)
 
-    async def _carry_out(self, table: str) -> None:
+    async def _carry_out(self, table: str, now: bool) -> None:
         def told(line: str) -> None:
             pace = line.note if isinstance(line, Counted) else ""
             self._lines[table] = pace or str(line)
@@ -118,7 +122,7 @@ class TablesAtWork:
         try:
             with self._scopes[table]:
                 async with self._turn:
-                    await self._tables.work(table, told)
+                    await self._tables.work(table, told, now=now)
         except DeskmateError as error:
             self._problems[table] = Problem(message=error.message, hint=error.hint)
         except OSError as error:

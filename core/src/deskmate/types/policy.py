@@ -13,6 +13,8 @@ NETWORK = "network"
 """The name under which requests of a virtual machine are asked about; no tool has it."""
 SPENDING = "spending"
 """The name under which a call of the model is asked about; no tool has it."""
+SENDS = "It sends something outside."
+"""How the reason begins for which a call of a tool is asked about that sends."""
 WAIT_S = 24 * 3600.0
 """How long a question waits for its answer; then it counts as refused."""
 VALID_S = 15 * 60.0

@@ -45,6 +45,7 @@ from deskmate.web.contract_log import Entry as Entry
 from deskmate.web.contract_log import File as File
 from deskmate.web.contract_log import Finished as Finished
 from deskmate.web.contract_log import Kept as Kept
+from deskmate.web.contract_log import Looked as Looked
 from deskmate.web.contract_log import Noted as Noted
 from deskmate.web.contract_log import Replied as Replied
 from deskmate.web.contract_log import Said as Said

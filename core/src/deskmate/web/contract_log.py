@@ -57,6 +57,14 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """A picture that the model looked at beside a tool's answer. `media`: PNG or JPEG."""
+
+    sha256: str
+    media: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
     """The user asked for something. `queued`: the message that had waited for it, if one did."""
 
@@ -113,6 +121,7 @@ class Finished:
     files: tuple[File, ...]
     wrote: bool
     kept: tuple[Kept, ...] = ()
+    pictures: tuple[Looked, ...] = ()
     kind: Literal["finished"] = "finished"
 
 

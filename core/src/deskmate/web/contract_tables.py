@@ -12,13 +12,15 @@ from deskmate.types.tables import Cell, CellStatus, ColumnKind, RowState
 class TableRow:
     """A table in the list. `cells`: status → how many. `working`: a process is at work on it now; `here`: this one.
 
-    `doing`: how far it is, in one line. `problem`: why the work here broke off.
+    `batch`: its calls are sent many at once, for less. `doing`: how far it is, in one line. `problem`: why the work here
+    broke off.
     """
 
     id: str
     question: str
     made: str
     model: str
+    batch: bool
     rows: int
     done: int
     cells: Mapping[str, int]
@@ -108,13 +110,14 @@ class Priced:
     """A table before it is made; `id` begins it, as it is shown here and no other.
 
     `estimate_usd`: an upper estimate by `sampled` of the documents; None: nobody knows; 0: it is free. `budget_usd`: it
-    stops before it costs more; None: no limit. `unreadable`: name → why, of the sample.
+    stops before it costs more; None: no limit. `batch`: as a row of the list has it. `unreadable`: name → why, of the sample.
     """
 
     id: str
     rows: int
     columns: int
     model: str
+    batch: bool
     sampled: int
     estimate_usd: float | None
     budget_usd: float | None

@@ -91,8 +91,6 @@ class ChangeRoutes:
 
     async def apply(self, request: Request) -> Response:
         """Write what was kept, all or nothing."""
-        from deskmate.changes.apply import apply_changes  # noqa: PLC0415
-        from deskmate.changes.discarding import discard_changes  # noqa: PLC0415
         from deskmate.changes.planning import ApplyOptions  # noqa: PLC0415
         from deskmate.changes.staged import find_staged  # noqa: PLC0415
 
@@ -112,12 +110,9 @@ class ChangeRoutes:
                 if staged.discarded:
                     raise UserError("These changes were discarded.")
                 options = replace(options, base_files=staged.base_files)
-                outcome = await apply_changes(
-                    place, staged.difference, staged.grants, options, run=staged.run
+                outcome = await reviewing.apply_and_settle(
+                    place, staged, options, body.get("yours", ())
                 )
-                # decided on: the user's version stays, alone or beside the new one
-                if settled := (*body.get("yours", ()), *options.beside):
-                    await discard_changes(place, settled, staged.run)
         return answer(_written(outcome))
 
     async def discard(self, request: Request) -> Response:

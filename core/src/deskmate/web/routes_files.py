@@ -66,29 +66,25 @@ class FileRoutes:
         )
 
     async def kept(self, request: Request) -> Response:
-        """A file that came in a connector's answer: a picture to look at, anything to take away."""
+        """A file that came with a tool's answer, or a picture that the model saw: to look at or to take away."""
         from deskmate.store.thread import open_thread  # noqa: PLC0415
 
         thread, blobs = self._threads.named(request), self.parts()[1]
         wanted = request.query_params.get("sha256", "")
         async with open_thread(self._desk.places.threads, thread, write=False) as store:
             events = await store.events()
-        files = (
-            file
-            for event in events
-            if isinstance(event.payload, ToolFinished)
-            for file in event.payload.kept
-        )
-        found = next((file for file in files if file.sha256 == wanted), None)
+        results = [e.payload for e in events if isinstance(e.payload, ToolFinished)]
+        files = [(f.sha256, f.media, f.name) for result in results for f in result.kept]
+        files += [(p.sha256, p.media, "picture") for result in results for p in result.pictures]
+        found = next((file for file in files if file[0] == wanted), None)
         if found is None:
             raise HTTPException(404, "There is no such file in this thread.")
-        shows = found.media in PICTURES and "look" in request.query_params
+        digest, media, name = found
+        shows = media in PICTURES and "look" in request.query_params
         return Response(
-            await anyio.to_thread.run_sync(blobs.read, found.sha256),
-            media_type=found.media if shows else "application/octet-stream",
-            headers={}
-            if shows
-            else {"content-disposition": f'attachment; filename="{found.name}"'},
+            await anyio.to_thread.run_sync(blobs.read, digest),
+            media_type=media if shows else "application/octet-stream",
+            headers={} if shows else {"content-disposition": f'attachment; filename="{name}"'},
         )
 
     async def pages(self, request: Request) -> Response:

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from deskmate.host import inbox as box
+from deskmate.types.policy import SENDS
 from deskmate.web import contract as page
 from deskmate.web.bodies import TEXT, WORD, answer, closed, read_body
 from deskmate.web.desk import Desk
@@ -96,5 +97,5 @@ def _waits(item: box.Item) -> page.Waits:
         choices=item.choices,
         use=item.use,
         arguments=item.arguments or "",
-        sends=item.kind == "approval" and not item.use,
+        sends=item.kind == "approval" and (not item.use or item.why.startswith(SENDS)),
     )

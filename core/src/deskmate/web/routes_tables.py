@@ -138,6 +138,7 @@ class TableRoutes:
             question=about.question,
             made=about.made,
             model=about.model,
+            batch=about.batch,
             rows=summary.rows,
             done=summary.rows_done,
             cells=summary.cells,

@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from deskmate.errors import UserError
 from deskmate.web import contract_tables as page
-from deskmate.web.bodies import PATHS, WORD, answer, closed, read_body
+from deskmate.web.bodies import FLAG, PATHS, WORD, answer, closed, read_body
 from deskmate.web.desk import Desk
 from deskmate.web.routes_tables import TableRoutes
 from deskmate.web.routes_threads import BUDGET, absolute
@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from deskmate.host.table_running import TablesAtWork
     from deskmate.host.tables import TableOrder
 
-READABLE = frozenset({".pdf", ".docx", ".docm", ".txt", ".text", ".md", ".markdown", ".rst"})
+READABLE = frozenset(
+    {".pdf", ".docx", ".docm", ".dotx", ".txt", ".text", ".md", ".markdown", ".rst"}
+    | {".xlsx", ".xlsm", ".csv", ".tsv", ".pptx", ".pptm", ".eml"}
+)
 """What the guest's tools read as text; other kinds would be rows that failed."""
 DOCUMENTS_SHOWN = 5_000
 _DEEP = 20
@@ -36,6 +39,7 @@ PLAN = closed(
     columns={"type": "array", "minItems": 1},
     model=WORD,
     budget_usd=BUDGET,
+    batch=FLAG,
 )
 BEGIN = closed(("plan",), plan=WORD)
 GO_ON = closed(
@@ -46,6 +50,7 @@ GO_ON = closed(
     },
     cells={"type": "array", "items": WORD, "maxItems": 1_000},
     budget_usd={"type": "number", "exclusiveMinimum": 0, "maximum": 100_000},
+    now=FLAG,
 )
 EMPTY = closed()
 
@@ -84,6 +89,7 @@ class TableMakingRoutes:
                 rows=len(plan.paths),
                 columns=len(about.columns),
                 model=about.model,
+                batch=about.batch,
                 sampled=plan.sampled,
                 estimate_usd=plan.estimate_usd,
                 budget_usd=plan.budget_usd,
@@ -105,6 +111,7 @@ class TableMakingRoutes:
             statuses=body.get("statuses", ()),
             cells=body.get("cells", ()),
             budget_usd=body.get("budget_usd"),
+            now=body.get("now", False),
         )
         return answer(await self._tables.row(table), 202)
 
@@ -138,6 +145,7 @@ def _order(body: dict[str, Any]) -> TableOrder:
         columns=columns_of({"columns": body["columns"]}, "The questions"),
         model=body.get("model") or None,
         budget_usd=body.get("budget_usd"),
+        batch=body.get("batch", False),
     )
 
 

@@ -12,7 +12,7 @@ from deskmate.types import events as log
 from deskmate.types.files import Deliverable
 from deskmate.types.ids import Digest, ToolUseId
 from deskmate.types.messages import ToolUse, text_of, tool_uses_of
-from deskmate.types.policy import SPENDING
+from deskmate.types.policy import SENDS, SPENDING
 from deskmate.types.subagents import told
 from deskmate.web import contract as page
 from deskmate.web.forms import wanted
@@ -152,7 +152,7 @@ class Viewer:
             title=str(asked.shown.get("request", "")) if spends else sentence,
             why=asked.why,
             shown={name: _value(value) for name, value in shown.items()},
-            sends=not asked.tool_use_id and not spends,
+            sends=asked.why.startswith(SENDS) if use else not spends,
             expires=asked.expires,
         )
 
@@ -254,6 +254,11 @@ def _finished(result: log.ToolFinished) -> page.Finished:
                 media=file.media if file.media in PICTURES else "",
             )
             for file in result.kept
+        ),
+        pictures=tuple(
+            page.Looked(sha256=one.sha256, media=one.media)
+            for one in result.pictures
+            if one.media in PICTURES
         ),
     )
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deskmate.errors import ToolInputError
+from deskmate_documents.docx.around import remarks_over, words_around
 from deskmate_documents.docx.compare import compare
 from deskmate_documents.docx.equal import differences
 from deskmate_documents.docx.reading import open_body
@@ -61,16 +62,22 @@ class _Piece:
 
 @dataclass(slots=True)
 class _Work:
-    """A package with its stories, and their pieces in order. `tracked`: they are the newer version's own."""
+    """A package with its stories, and their pieces in order. `tracked`: they are the newer version's own.
+
+    `remarks`: mark → id and words of the comments over it.
+    """
 
     package: Package
     stories: dict[str, Element]
     pieces: list[_Piece]
     tracked: bool
+    remarks: Mapping[Element, Sequence[tuple[str, str]]]
 
 
 def docx_pieces(before: Path, after: Path) -> tuple[tuple[str, ...], ...]:
     """Return what each piece looks like: a head, lines with `-` for what goes and `+` for what comes.
+
+    Within a paragraph its words before and after stand around them, with a blank in front; comments on it come first, with `#`.
 
     Raises:
         ToolInputError: a version cannot be read, or there is a difference that no tracked change can show.
@@ -80,6 +87,16 @@ def docx_pieces(before: Path, after: Path) -> tuple[tuple[str, ...], ...]:
         return tuple(
             tuple(_shown(work, piece, number)) for number, piece in enumerate(work.pieces, 1)
         )
+
+
+def docx_marked(path: Path) -> tuple[tuple[str, ...], ...]:
+    """Return what each tracked change of one document looks like, whoever made it, as `docx_pieces` does.
+
+    Raises:
+        ToolInputError: it cannot be read.
+    """
+    work = _opened(path, authors_of(path), tracked=True)
+    return tuple(tuple(_shown(work, piece, number)) for number, piece in enumerate(work.pieces, 1))
 
 
 def docx_merge(before: Path, after: Path, chosen: Collection[int], target: Path) -> None:
@@ -133,7 +150,8 @@ def _opened(path: Path, authors: Collection[str], *, tracked: bool) -> _Work:
             if piece.move:
                 moves[piece.move] = piece
             pieces.append(piece)
-    return _Work(package=package, stories=stories, pieces=pieces, tracked=tracked)
+    remarks = remarks_over(package, main, root)
+    return _Work(package=package, stories=stories, pieces=pieces, tracked=tracked, remarks=remarks)
 
 
 def _grouped(part: str, root: Element, authors: Collection[str]) -> Iterator[_Piece]:
@@ -244,10 +262,18 @@ def _shown(work: _Work, piece: _Piece, number: int) -> Iterator[str]:
     story = piece.part.rpartition("/")[2].removesuffix(".xml")
     place = f"¶ {piece.where}" if story == "document" else f"{story}, ¶ {piece.where}"
     yield f"@@ {place} @@ change {number}"
+    said = {name: text for mark in piece.marks for name, text in work.remarks.get(mark, ())}
+    yield from (f"#{text}" for text in said.values())
     gone = _words(piece, GONE, DEL_TEXT, T)
     come = _words(piece, ADDED, T)
+    within = bool(gone or come) and len(gone) <= 1 and len(come) <= 1
+    lead, tail = words_around(piece.marks) if within else ("", "")
+    if lead:
+        yield f" {lead}"
     yield from (f"-{line}" for line in gone)
     yield from (f"+{line}" for line in come)
+    if tail:
+        yield f" {tail}"
     tags = {mark.tag for mark in piece.marks}
     if tags & (_PROPERTIES | _CELLS):
         yield "~formatting"

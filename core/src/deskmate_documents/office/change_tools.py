@@ -19,14 +19,14 @@ def document_changes(before: str, after: str, context: ToolContext) -> dict[str,
     """Say what changed between two versions of a Word, Excel, PowerPoint or PDF file or a picture, change by change.
 
     Args:
-        before: workspace path of the older version; empty: the file is new, and its first lines are shown.
+        before: workspace path of the older version; empty: the file is new; its tracked changes or first lines are shown.
         after: workspace path of the newer version.
         context: filled in by Deskmate.
 
     Returns:
-        `changes`: list of {id, lines, whole}; of the lines the first says where, `-` what goes, `+` what comes, `~` what
-        is formatting or else; `whole`: the file can only be taken as a whole. Empty if nothing differs that a reader
-        would see.
+        `changes`: list of {id, lines, whole}; of the lines the first says where, `-` what goes, `+` what comes, a
+        blank what stays around it, `~` what is formatting or else, `#` a comment on it; `whole`: the file can only be
+        taken as a whole. Empty if nothing differs that a reader would see.
     """
     from deskmate_documents.differs import pieces  # noqa: PLC0415
 

@@ -20,6 +20,8 @@ WINDOW_CHARACTERS = 250_000
 COLUMNS_LIMIT = 400
 TEXT_SHOWN = 400
 _USUAL_WIDTH = 8.43
+_WIDEST = 40
+"""Characters that a column gets whose width the file does not set, however long its texts are."""
 
 
 def document_place(
@@ -222,8 +224,9 @@ def sheet_window(path: str, context: ToolContext, sheet: str = "", top: int = 1)
 
     Returns:
         `sheets`: names of the visible worksheets; `sheet`; `rows`, `columns`: how far it reaches; `widths`: of the
-        columns, in characters; `top`; `cells`: rows of texts from `top` on, as many as fit; `kinds`: a letter for each
-        text (n number, t text, b true or false, e error, f a formula that has no result yet); `formulas`: cell → formula.
+        columns, in characters, where the file sets none as what stands there needs; `top`; `cells`: rows of texts from
+        `top` on, as many as fit; `kinds`: a letter for each text (n number, t text, b true or false, e error, f a
+        formula that has no result yet); `formulas`: cell → formula.
     """
     from deskmate_documents.office.sheet_record import workbook_file  # noqa: PLC0415
     from deskmate_documents.xlsx.book import Workbook  # noqa: PLC0415
@@ -246,7 +249,7 @@ def sheet_window(path: str, context: ToolContext, sheet: str = "", top: int = 1)
         "sheet": chosen.name,
         "rows": used.bottom,
         "columns": columns,
-        "widths": list(_widths(book.part(chosen).skeleton(), columns)),
+        "widths": list(_widths(book.part(chosen).skeleton(), columns, cells)),
         "top": top,
         "cells": cells,
         "kinds": kinds,
@@ -281,8 +284,8 @@ def _grid(book: Any, sheet: Any, area: Any) -> tuple[list[list[str]], list[str],
     return cells, kinds, formulas
 
 
-def _widths(skeleton: Any, columns: int) -> Iterator[float]:
-    """Yield the width of each column in characters, as the sheet says it."""
+def _widths(skeleton: Any, columns: int, cells: Sequence[Sequence[str]]) -> Iterator[float]:
+    """Yield the width of each column in characters, as the sheet says it, else as wide as the texts of `cells` need."""
     from deskmate_documents.xlsx.sheetpart import q  # noqa: PLC0415
 
     form = skeleton.find(q("sheetFormatPr"))
@@ -294,7 +297,11 @@ def _widths(skeleton: Any, columns: int) -> Iterator[float]:
         for column in range(max(first, 1), min(last, columns) + 1):
             known[column] = width
     for column in range(1, columns + 1):
-        yield known.get(column, usual)
+        if column in known:
+            yield known[column]
+        else:
+            longest = max((len(row[column - 1]) for row in cells if len(row) >= column), default=0)
+            yield max(usual, min(longest, _WIDEST))
 
 
 def _number(text: str | None, usual: float) -> float:
