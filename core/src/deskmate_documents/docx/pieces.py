@@ -33,6 +33,7 @@ from deskmate_documents.docx.wml import (
     body_paragraphs,
     w,
 )
+from deskmate_documents.graphics import drawn, lines_of
 from deskmate_documents.opc import Element, Package
 
 _AUTHOR = w("author")
@@ -47,6 +48,7 @@ _RANGES = frozenset(
     for n in ("moveFrom", "moveTo", "customXmlIns", "customXmlDel", "customXmlMoveFrom", "customXmlMoveTo")
 )  # fmt: skip
 _WHO = "Deskmate"
+GRAPHIC_LINES = 200
 
 
 @dataclass(slots=True)
@@ -244,8 +246,9 @@ def _shown(work: _Work, piece: _Piece, number: int) -> Iterator[str]:
     story = piece.part.rpartition("/")[2].removesuffix(".xml")
     place = f"¶ {piece.where}" if story == "document" else f"{story}, ¶ {piece.where}"
     yield f"@@ {place} @@ change {number}"
-    gone = _words(piece, GONE, DEL_TEXT, T)
-    come = _words(piece, ADDED, T)
+    old, new = _graphics(work, piece, GONE), _graphics(work, piece, ADDED)
+    gone = _words(piece, GONE, DEL_TEXT, T) + [line for line in old if line not in new]
+    come = _words(piece, ADDED, T) + [line for line in new if line not in old]
     yield from (f"-{line}" for line in gone)
     yield from (f"+{line}" for line in come)
     tags = {mark.tag for mark in piece.marks}
@@ -268,6 +271,14 @@ def _words(piece: _Piece, kinds: Collection[str], *texts: str) -> list[str]:
             holder = _paragraph_of(mark)
             lines[holder] = lines.get(holder, "") + said
     return [line for line in lines.values() if line]
+
+
+def _graphics(work: _Work, piece: _Piece, kinds: Collection[str]) -> list[str]:
+    """Return what the charts and diagrams that the marks of these kinds hold say, a line for each text or figure."""
+    holders = [mark for mark in piece.marks if mark.tag in kinds and not _is_end(mark)]
+    graphics = (g for mark in holders for g in drawn(work.package, piece.part, mark))
+    lines = [f"{where}: {text}" for where, text, _ in lines_of(graphics)]
+    return lines[:GRAPHIC_LINES]
 
 
 def _choose(work: _Work, chosen: Collection[int]) -> None:
