@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 from deskmate.errors import ToolInputError
 from deskmate_documents.docx.reading import open_body, read_docx
-from deskmate_documents.docx.wml import DEL, TBL, TC, TR, P, accepted_text, child, val, w
+from deskmate_documents.docx.wml import DEL, GONE, TBL, TC, TR, P, accepted_text, child, val, w
+from deskmate_documents.graphics import drawn, lines_of
 from deskmate_documents.opc import OFFICE_RELS, Element, Package
 from deskmate_documents.tables import decode
 from deskmate_documents.text import TEXT_LIMIT_BYTES, read_text
@@ -43,12 +44,16 @@ _MD_HEADING = re.compile(r"^\s{0,3}(#{1,6})\s+(.*?)\s*#*\s*$")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A paragraph or line. `heading`: its level from 1, 0 for ordinary text. `in_table`: a cell's text."""
+    """A paragraph or line. `heading`: its level from 1, 0 for ordinary text. `in_table`: a cell's text.
+
+    `stored`: a figure as it lies behind a chart, in full and on the chart's own scale.
+    """
 
     text: str
     where: str
     heading: int = 0
     in_table: bool = False
+    stored: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +152,8 @@ def _word(file: Path) -> Content:
         Line(text=comment.text, where=f"comment {comment.id}") for comment in document.comments
     ]
     package = Package(file)
-    _, root = open_body(package)
+    main, root = open_body(package)
+    lines += [line for line in _graphic_lines(package, main, root, "") if line.stored]
     grids = []
     for number, table in enumerate(root.iter(TBL), 1):
         rows = tuple(_word_row(row) for row in table.iter(TR) if _is_of(row, table))
@@ -202,11 +208,15 @@ def _slides(file: Path) -> Content:
                 for row in table.iterfind(f"{_A}tr")
             )
             grids.append(Grid(rows=rows, where=f"slide {number}, table"))
-        for diagram in package.related(part, "diagramData"):
-            lines += _slide_lines(package.parse(diagram), f"slide {number}, diagram")
+        lines += _graphic_lines(package, part, root, f"slide {number}, ")
         for notes in package.related(part, "notesSlide"):
             lines += _slide_lines(package.parse(notes), f"notes of slide {number}")
     return Content(lines=tuple(lines), grids=tuple(grids))
+
+
+def _graphic_lines(package: Package, part: str, root: Element, before: str) -> Iterator[Line]:
+    for where, text, stored in lines_of(drawn(package, part, root, GONE)):
+        yield Line(text=text, where=f"{before}{where}", in_table=stored, stored=stored)
 
 
 def _slide_lines(root: Element, where: str) -> Iterator[Line]:

@@ -55,6 +55,8 @@ IGNORED = re.compile(
     ),
     re.IGNORECASE,
 )
+STORED_EXACT = Decimal("2e-9")
+"""How exactly a stored figure is its source's: what floating point leaves."""
 _ROUGH = re.compile(
     r"(?:about|around|approximately|approx\.|roughly|nearly|almost|over|more than|some|circa|ca\.|~|≈|under|just)\s*$",
     re.IGNORECASE,
@@ -121,6 +123,19 @@ def figures(text: str) -> Iterator[Figure]:
         if money and any(start <= at < end and "/" in text[start:end] for start, end in ignored):
             continue
         yield _figure(match, text)
+
+
+def stored_figure(text: str) -> Figure | None:
+    """Return a figure as a chart stores it: in full, on the chart's own scale; None for nought, which says nothing.
+
+    A chart may show thousands, millions or billions of what its source has, and percentages as they are or of one.
+    """
+    value = decimal_of(text)
+    if not value:
+        return None
+    scales = [Decimal(10) ** power for power in (0, 3, 6, 9)]
+    readings = tuple((value * scale, abs(value) * scale * STORED_EXACT) for scale in scales)
+    return Figure(text=text, readings=readings, signed=False, per=100, start=0)
 
 
 def all_values(text: str) -> Iterator[Decimal]:

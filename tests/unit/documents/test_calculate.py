@@ -22,7 +22,14 @@ from deskmate_documents.opc import Package
 from deskmate_documents.xlsx.book import Workbook
 from deskmate_documents.xlsx.calculate import Calculation, Reason, recalculate, same
 from deskmate_documents.xlsx.edit import edit_workbook
-from deskmate_documents.xlsx.engines import Answer, Engine, Formualizer, LibreOffice, number
+from deskmate_documents.xlsx.engines import (
+    Answer,
+    Deadline,
+    Engine,
+    Formualizer,
+    LibreOffice,
+    number,
+)
 from deskmate_documents.xlsx.graph import Spot
 from deskmate_documents.xlsx.refs import Area, name_of
 from deskmate_guest import soffice
@@ -395,3 +402,9 @@ def test_no_result_of_excel_is_replaced_by_another(source: Path, tmp_path: Path)
         else:
             assert (now.kind, now.text) == (value.kind, value.text), spot
     assert done.formulas == done.agreed + len(done.unsettled)
+
+
+def test_a_calculation_whose_time_is_over_ends_in_one_line(model: Path) -> None:
+    with pytest.raises(ToolError, match="takes too long to be computed here"):
+        Formualizer(Deadline(0.0)).compute(model, [])
+    assert 5.0 < Deadline(30.0).share_s(1 / 3, "x") <= 10.0

@@ -9,11 +9,12 @@ import pytest
 import xlsxwriter
 from openpyxl import Workbook as NewWorkbook
 from openpyxl import load_workbook
+from tests.unit.documents.sheet_rooms import edited, gate
 
 from deskmate.errors import ToolInputError
 from deskmate_documents.xlsx.book import Workbook
 from deskmate_documents.xlsx.edit import edit_workbook
-from deskmate_documents.xlsx.rules import rules, validations
+from deskmate_documents.xlsx.rules import X14, rules, validations
 
 RULES: list[dict[str, Any]] = [
     {"type": "cellIs", "operator": "between", "formulas": ["1", "=$B$1"], "format": {"fill": "FFC7CE"}},
@@ -33,6 +34,8 @@ RULES: list[dict[str, Any]] = [
     {"type": "containsBlanks", "format": {"fill": "FFC7CE"}},
     {"type": "notContainsErrors", "format": {"fill": "FFC7CE"}},
     {"type": "timePeriod", "period": "lastMonth", "format": {"fill": "FFC7CE"}},
+    {"type": "timePeriod", "period": "nextWeek", "format": {"strike": True, "border": "9C0006"}},
+    {"type": "aboveAverage", "deviations": 2, "format": {"underline": True}},
 ]  # fmt: skip
 
 
@@ -153,3 +156,91 @@ def test_validations_are_added_refused_twice_and_removed_whole(plain: Path) -> N
 def test_rules_that_cannot_be_are_named(plain: Path, rule: dict[str, Any], cause: str) -> None:
     with pytest.raises(ToolInputError, match=cause):
         edit_workbook(plain, plain, [{"op": "rule", "cells": "Sheet!A1:A5", "rule": rule}])
+
+
+KINDS: list[tuple[dict[str, Any], dict[str, Any], dict[str, str], list[str]]] = [
+    ({"type": "top10", "rank": 3, "percent": True}, {"rank": 5, "percent": False, "bottom": True},
+     {"rank": "5", "bottom": "1"}, []),
+    ({"type": "aboveAverage", "below": True}, {"deviations": 1}, {"aboveAverage": "0", "stdDev": "1"}, []),
+    ({"type": "containsText", "text": "x"}, {"text": "y", "cells": "B2:B5"}, {"operator": "containsText", "text": "y"},
+     ['NOT(ISERROR(SEARCH("y",B2)))']),
+    ({"type": "containsErrors"}, {"cells": "B2:B5"}, {}, ["ISERROR(B2)"]),
+    ({"type": "timePeriod", "period": "today"}, {"period": "thisWeek"}, {"timePeriod": "thisWeek"},
+     ["AND(TODAY()-ROUNDDOWN(A1,0)<=WEEKDAY(TODAY())-1,ROUNDDOWN(A1,0)-TODAY()<=7-WEEKDAY(TODAY()))"]),
+    ({"type": "cellIs", "operator": "equal", "formulas": ["1"]}, {"stop": True}, {"operator": "equal", "stopIfTrue": "1"},
+     ["1"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("made", "change", "has", "formulas"), KINDS)
+def test_what_only_a_kind_has_is_changed_and_the_rest_stays(
+    plain: Path,
+    made: dict[str, Any],
+    change: dict[str, Any],
+    has: dict[str, str],
+    formulas: list[str],
+) -> None:
+    first = plain.with_name("first.xlsx")
+    rule = made | {"format": {"bold": True}}
+    edit_workbook(plain, first, [{"op": "rule", "cells": "Sheet!A1:A5", "rule": rule}])
+    out, _ = edited(first, {"op": "rule_change", "sheet": "Sheet", "number": 1, "rule": change})
+    book = Workbook(out)
+    (found,) = rules(book.part(book.sheets[0]).skeleton())
+    common = {"type": made["type"], "priority": "1", "dxfId": "0"}
+    assert dict(found.node.attrib) == common | has
+    assert list(found.formulas) == formulas
+
+
+def test_points_and_icons_of_scales_are_changed_and_the_newer_bar_goes_along(plain: Path) -> None:
+    first = plain.with_name("first.xlsx")
+    made = [
+        {"type": "dataBar", "colors": ["638EC6"], "solid": True},
+        {"type": "iconSet", "icons": "3Arrows"},
+        {"type": "colorScale", "colors": ["F8696B", "63BE7B"]},
+    ]
+    edit_workbook(
+        plain, first, [{"op": "rule", "cells": "Sheet!A1:A5", "rule": each} for each in made]
+    )
+    points = ["min", {"type": "num", "value": 40, "above": True}]
+    steps = [{"type": "num", "value": n} for n in (0, 10, 20, 30)]
+    changes = [
+        {"number": 1, "rule": {"points": points}},
+        {"number": 2, "rule": {"icons": "4Arrows"}},
+        {"number": 2, "rule": {"points": steps, "icons_only": True}},
+        {"number": 3, "rule": {"formulas": ["0", "90"], "cells": "A1:A3"}},
+    ]
+    out, outcome = edited(
+        first, *({"op": "rule_change", "sheet": "Sheet"} | each for each in changes)
+    )
+    assert gate(first, out, outcome) == []
+    assert sorted(frame_rules(out)) == [
+        ("A1:A3", "colorScale", ("0", "90")),
+        ("A1:A5", "dataBar", ("40",)),
+        ("A1:A5", "dataBar", ("min", "40")),
+        ("A1:A5", "iconSet", ("0", "10", "20", "30")),
+    ]
+    book = Workbook(out)
+    twin = next(r for r in rules(book.part(book.sheets[0]).skeleton()) if r.newer)
+    ends = [node.get("type") for node in twin.node.iter(f"{{{X14}}}cfvo")]
+    assert ends == ["autoMin", "num"]  # the upper end is not chosen by Excel any more
+
+
+def test_newer_icons_are_a_rule_of_excel_2010(plain: Path) -> None:
+    stars = {"type": "iconSet", "icons": "3Stars", "reverse": True}
+    single = {"type": "iconSet", "icons": ["NoIcons", "3Flags/1", "5Boxes/4"], "icons_only": True}
+    out, outcome = edited(
+        plain, *({"op": "rule", "cells": "Sheet!A1:A5", "rule": each} for each in (stars, single))
+    )
+    assert gate(plain, out, outcome) == []
+    book = Workbook(out)
+    first, second = rules(book.part(book.sheets[0]).skeleton())
+    assert [rule.node.get("priority") for rule in (first, second)] == ["2", "1"]
+    assert first.formulas == ("0", "33", "66")
+    shown = [
+        (node.get("iconSet"), node.get("iconId")) for node in second.node.iter(f"{{{X14}}}cfIcon")
+    ]
+    assert shown == [("NoIcons", "0"), ("3Flags", "1"), ("5Boxes", "4")]
+    for icons in ("3Suns", ["3Flags/3", "NoIcons", "NoIcons"], ["NoIcons"]):
+        rule = {"type": "iconSet", "icons": icons}
+        with pytest.raises(ToolInputError, match="icon"):
+            edit_workbook(plain, plain, [{"op": "rule", "cells": "Sheet!A1", "rule": rule}])

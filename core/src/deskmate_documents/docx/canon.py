@@ -30,6 +30,7 @@ from deskmate_documents.docx.wml import (
     val,
     w,
 )
+from deskmate_documents.graphics import comparable
 from deskmate_documents.opc import Element, Package
 
 _IGNORED = MARKERS | {
@@ -278,7 +279,10 @@ class Canon:
             return relationship.target
         if relationship.target not in self._package:
             return "?"
-        return hashlib.sha256(self._package.read(relationship.target)).hexdigest()[:16]
+        data = self._package.read(relationship.target)
+        if relationship.kind == "diagramData":
+            data = comparable(self._package.parse(relationship.target))
+        return hashlib.sha256(data).hexdigest()[:16]
 
 
 ID_ELEMENT = w("id")

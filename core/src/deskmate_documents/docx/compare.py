@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
@@ -29,6 +29,7 @@ from deskmate_documents.docx.wml import (
     child,
     w,
 )
+from deskmate_documents.graphics import drawn, lines_of
 from deskmate_documents.opc import Element, Package
 
 
@@ -129,7 +130,14 @@ def _untracked(target: Path, after: Path) -> tuple[str, ...]:
 
 
 def _by_node(package: Package, main: str, root: Element) -> dict[Element, Paragraph]:
-    return dict(zip(body_paragraphs(root), read_paragraphs(package, main, root), strict=True))
+    """Return node → paragraph, with what its charts and diagrams say behind its own words."""
+    found = {}
+    paragraphs = read_paragraphs(package, main, root)
+    for node, paragraph in zip(body_paragraphs(root), paragraphs, strict=True):
+        said = [text for _, text, _ in lines_of(drawn(package, main, node))]
+        words = f"{paragraph.text} [{'; '.join(said)}]".strip() if said else paragraph.text
+        found[node] = replace(paragraph, text=words)
+    return found
 
 
 def _changes(

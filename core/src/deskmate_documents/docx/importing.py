@@ -10,6 +10,7 @@ from lxml import etree
 from deskmate_documents.docx.canon import Canon
 from deskmate_documents.docx.marking import clean, whole_number
 from deskmate_documents.docx.wml import ID, R_NS, VAL, child, val, w
+from deskmate_documents.graphics import drawing_of
 from deskmate_documents.opc import Element, Package, rels_name
 
 _REFERENCES = {
@@ -90,7 +91,24 @@ class Importer:
             return self._left.add_relationship(part, rel.kind, rel.target, external=True)
         if rel.target not in self._right:
             return rel_id
-        return self._left.add_relationship(part, rel.kind, self._part(rel.target))
+        known = rel.target in self._copied
+        fresh = self._part(rel.target)
+        if rel.kind == "diagramData" and fresh != rel.target and not known:
+            self._drawing(fresh, part, source)
+        return self._left.add_relationship(part, rel.kind, fresh, type_=rel.type)
+
+    def _drawing(self, fresh: str, part: str, source: str) -> None:
+        """Bring a diagram's drawing along, which its data names by a relationship of the part that shows it."""
+        root = self._left.parse(fresh)
+        link = drawing_of(root)
+        rel = self._right.relationships(source).get(
+            link.get("relId", "") if link is not None else ""
+        )
+        if link is None or rel is None or rel.external or rel.target not in self._right:
+            return
+        drawn = self._left.add_relationship(part, rel.kind, self._part(rel.target), type_=rel.type)
+        link.set("relId", drawn)
+        self._left.write_xml(fresh, root)
 
     def _part(self, name: str) -> str:
         """Copy a part, with what it points to, under a name that is free; reuse an equal one."""

@@ -34,6 +34,7 @@ from deskmate_documents.docx.wml import (
     body_paragraphs,
     w,
 )
+from deskmate_documents.graphics import drawn, lines_of
 from deskmate_documents.opc import Element, Package
 
 _AUTHOR = w("author")
@@ -48,6 +49,7 @@ _RANGES = frozenset(
     for n in ("moveFrom", "moveTo", "customXmlIns", "customXmlDel", "customXmlMoveFrom", "customXmlMoveTo")
 )  # fmt: skip
 _WHO = "Deskmate"
+GRAPHIC_LINES = 200
 
 
 @dataclass(slots=True)
@@ -264,8 +266,9 @@ def _shown(work: _Work, piece: _Piece, number: int) -> Iterator[str]:
     yield f"@@ {place} @@ change {number}"
     said = {name: text for mark in piece.marks for name, text in work.remarks.get(mark, ())}
     yield from (f"#{text}" for text in said.values())
-    gone = _words(piece, GONE, DEL_TEXT, T)
-    come = _words(piece, ADDED, T)
+    old, new = _graphics(work, piece, GONE), _graphics(work, piece, ADDED)
+    gone = _words(piece, GONE, DEL_TEXT, T) + [line for line in old if line not in new]
+    come = _words(piece, ADDED, T) + [line for line in new if line not in old]
     within = bool(gone or come) and len(gone) <= 1 and len(come) <= 1
     lead, tail = words_around(piece.marks) if within else ("", "")
     if lead:
@@ -294,6 +297,14 @@ def _words(piece: _Piece, kinds: Collection[str], *texts: str) -> list[str]:
             holder = _paragraph_of(mark)
             lines[holder] = lines.get(holder, "") + said
     return [line for line in lines.values() if line]
+
+
+def _graphics(work: _Work, piece: _Piece, kinds: Collection[str]) -> list[str]:
+    """Return what the charts and diagrams that the marks of these kinds hold say, a line for each text or figure."""
+    holders = [mark for mark in piece.marks if mark.tag in kinds and not _is_end(mark)]
+    graphics = (g for mark in holders for g in drawn(work.package, piece.part, mark))
+    lines = [f"{where}: {text}" for where, text, _ in lines_of(graphics)]
+    return lines[:GRAPHIC_LINES]
 
 
 def _choose(work: _Work, chosen: Collection[int]) -> None:

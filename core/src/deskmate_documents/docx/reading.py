@@ -23,6 +23,7 @@ from deskmate_documents.docx.wml import (
     val,
     w,
 )
+from deskmate_documents.graphics import drawn, lines_of
 from deskmate_documents.opc import Element, Package
 
 _HEADING = re.compile(r"heading ([1-9])$", re.IGNORECASE)
@@ -58,7 +59,7 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocxText:
-    """What a DOCX says. `notes`: headers, footers, footnotes, endnotes; their index goes on after the body."""
+    """What a DOCX says. `notes`: headers, footers, footnotes, endnotes, words of charts and diagrams; their index goes on."""
 
     path: Path
     paragraphs: tuple[Paragraph, ...]
@@ -84,7 +85,7 @@ def read_docx(path: Path) -> DocxText:
         title=_title(package, paragraphs),
         has_tracked_changes=_is_tracked(package, main, root),
         comments=read_comments(package, main, nodes),
-        notes=tuple(_notes(package, main, len(paragraphs))),
+        notes=tuple(_notes(package, main, root, len(paragraphs))),
     )
 
 
@@ -199,7 +200,7 @@ def _is_tracked(package: Package, main: str, root: Element) -> bool:
     return any(next(part.iter(*_TRACKED), None) is not None for part in (root, *stories))
 
 
-def _notes(package: Package, main: str, count: int) -> Iterator[Paragraph]:
+def _notes(package: Package, main: str, root: Element, count: int) -> Iterator[Paragraph]:
     styles = StyleSheet(_related_root(package, main, "styles"))
     for kind in _NOTE_KINDS:
         for part in package.related(main, kind):
@@ -207,6 +208,10 @@ def _notes(package: Package, main: str, count: int) -> Iterator[Paragraph]:
                 if accepted_text(node).strip():
                     count += 1
                     yield _paragraph(node, count, styles, None, None, part)
+    for where, text, stored in lines_of(drawn(package, main, root, GONE)):
+        if not stored:
+            count += 1
+            yield Paragraph(index=count, text=text, part=where)
 
 
 def _title(package: Package, paragraphs: tuple[Paragraph, ...]) -> str:

@@ -22,9 +22,9 @@ def cells_find(path: str, columns: list[dict[str, Any]], context: ToolContext) -
     """
     from deskmate.types.codec import to_json  # noqa: PLC0415
     from deskmate_documents.cells import CellReader, columns_of  # noqa: PLC0415
-    from deskmate_documents.readable import read_any  # noqa: PLC0415
+    from deskmate_documents.passages import read_passages  # noqa: PLC0415
 
-    source = read_any(context.file(path))
+    source = read_passages(context.file(path))
     _check_words(path, source.passages)
     return {"cells": to_json(CellReader(source).find(columns_of(columns)))}
 
@@ -47,13 +47,13 @@ def cells_check(
     from deskmate.types.codec import from_json, to_json  # noqa: PLC0415
     from deskmate.types.tables import Answer  # noqa: PLC0415
     from deskmate_documents.cells import CellReader, columns_of  # noqa: PLC0415
-    from deskmate_documents.readable import read_any  # noqa: PLC0415
+    from deskmate_documents.passages import read_passages  # noqa: PLC0415
 
     try:
         given = [from_json(Answer, answer) for answer in answers]
     except CorruptData as error:
         raise ToolInputError(f"An answer is malformed: {error}.") from error
-    source = read_any(context.file(path))
+    source = read_passages(context.file(path))
     return {"cells": to_json(CellReader(source).check(columns_of(columns), given))}
 
 
@@ -69,11 +69,11 @@ def cells_text(path: str, context: ToolContext, start: int = 0) -> dict[str, Any
         `text`: at most 150,000 characters; `characters`: of the whole text; `next`: where to go on, missing at the end.
     """
     from deskmate_documents.cells import marked_text  # noqa: PLC0415
-    from deskmate_documents.readable import read_any  # noqa: PLC0415
+    from deskmate_documents.passages import read_passages  # noqa: PLC0415
 
     if start < 0:
         raise ToolInputError("start must be 0 or more.")
-    source = read_any(context.file(path))
+    source = read_passages(context.file(path))
     _check_words(path, source.passages)
     text = marked_text(source)
     end = start + WINDOW_CHARACTERS

@@ -10,7 +10,14 @@ from deskmate.errors import ToolError
 from deskmate.plugin import Claim, Deliverable, Finding, ValidationContext
 from deskmate_documents.content import PROSE, SHEETS, Line, read_content
 from deskmate_documents.evidence import Ledger, Unproven, compute
-from deskmate_documents.numbers import Figure, Values, all_values, decimal_of, figures
+from deskmate_documents.numbers import (
+    Figure,
+    Values,
+    all_values,
+    decimal_of,
+    figures,
+    stored_figure,
+)
 from deskmate_documents.quotes import normalise
 
 RULE = "G-NUM"
@@ -109,11 +116,14 @@ def _untraced(
 ) -> Iterator[tuple[Line, Figure]]:
     """Yield the figures that no claim covers and no source has. Sources are read one by one, as needed."""
     claimed = [normalise(claim.text) for claim in claims]
+    said_so = [figure for claim in claimed for figure in figures(claim)]
     left = [
         (line, figure)
         for line in read_content(context.file).lines
-        for figure in figures(line.text)
-        if not _is_claimed(figure, line.text, claimed)
+        for figure in _figures(line)
+        if not (
+            _is_drawn(figure, said_so) if line.stored else _is_claimed(figure, line.text, claimed)
+        )
     ]
     said = context.facts.get("said", ())
     if left and isinstance(said, list | tuple):
@@ -125,6 +135,18 @@ def _untraced(
         values = Values(source_values(file))
         left = [(line, figure) for line, figure in left if not values.has(figure)]
     yield from left
+
+
+def _figures(line: Line) -> Iterator[Figure]:
+    if not line.stored:
+        yield from figures(line.text)
+    elif (found := stored_figure(line.text)) is not None:
+        yield found
+
+
+def _is_drawn(figure: Figure, said_so: list[Figure]) -> bool:
+    """Say whether a chart draws what a claim says somewhere in the file, rounded as it is; each was checked."""
+    return any(said.fits(value) for said in said_so for value, _ in figure.readings)
 
 
 def _is_claimed(figure: Figure, line: str, claimed: list[str]) -> bool:
@@ -151,7 +173,7 @@ def source_values(file: Path) -> Iterator[Decimal]:
         return
     exact = file.suffix.lower() in SHEETS
     for line in content.lines:
-        stored = decimal_of(line.text) if exact else None
+        stored = decimal_of(line.text) if exact or line.stored else None
         if stored is not None:
             yield stored
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from deskmate.plugin import Evidence, ToolAnswer, ToolContext, ToolInputError
 from deskmate.types.ids import Digest
 
 PAGES_A_CALL = 40
+SECONDS_A_CALL = 110.0
+"""With the recognition of its last page a call ends within two minutes."""
 TABLE_PAGES = 20
 EMPTY_SHOWN = 100
 CHARACTERS_LIMIT = 60_000
@@ -118,7 +121,7 @@ def pdf_read(
     evidence: list[Evidence] = []
     answer: dict[str, Any] = {"path": context.name_of(real), "pages": entries}
     characters = 0
-    pace = Pace()
+    pace, began = Pace(), time.monotonic()
     with shown(real, password) as document:
         numbers = page_numbers(pages, len(document), PAGES_A_CALL)
         for number, page in each_page(real, password, numbers, read_page):
@@ -130,7 +133,9 @@ def pdf_read(
                 continue
             lines, problem = page.lines, page.problem
             if not lines and page.has_images and not problem:
-                lines, problem = _recognised(document, number, language, ocr, context)
+                page_at = (real, password, number)
+                left_s = SECONDS_A_CALL - (time.monotonic() - began)
+                lines, problem = _recognised(page_at, language, ocr, left_s, context)
             characters += sum(len(line.text) for line in lines)
             if entries and characters > CHARACTERS_LIMIT:
                 answer["next"] = number
@@ -146,17 +151,18 @@ def pdf_read(
 
 
 def _recognised(
-    document: Any, number: int, language: str, ocr: bool, context: ToolContext
+    page_at: tuple[Path, str, int], language: str, ocr: bool, left_s: float, context: ToolContext
 ) -> tuple[tuple[Any, ...], str]:
+    """Return the lines of a page, which is named by file, password and number, or why there are none."""
     from deskmate_documents.pdf import ocr as recognition  # noqa: PLC0415
 
     if not recognition.can_recognise():
-        return (), f"Page {number} {recognition.MISSING}"
+        return (), f"Page {page_at[2]} {recognition.MISSING}"
     if not ocr:
         return (), "no text, only pictures; ask again with ocr=true"
-    context.on_progress(f"recognising page {number}")
+    context.on_progress(f"recognising page {page_at[2]}")
     try:
-        return recognition.recognise(document, number, language), ""
+        return recognition.recognise(*page_at, language, left_s), ""
     except recognition.TookTooLong as error:
         return (), error.message
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from typing import Any
 from deskmate.plugin import ToolContext, ToolInputError
 
 PAGES_A_CALL = 40
-SECONDS_A_CALL = 50.0
+SECONDS_A_CALL = 110.0
+"""Conversion and pictures together: with the last picture a call ends within two minutes."""
+SECONDS_OF_PICTURES = 50.0
 PIXELS_LIMIT = 16_000_000
 KINDS = frozenset(
     {".docx", ".docm", ".dotx", ".odt", ".rtf", ".xlsx", ".xlsm", ".xltx", ".ods", ".csv", ".pptx", ".pptm", ".potx", ".odp", ".html", ".txt"}
@@ -49,8 +52,10 @@ def render_pages(
         raise ToolInputError(f"{path} is no kind of file that can be rendered.")
     if not 24 <= dpi <= 300:
         raise ToolInputError("dpi is 24 to 300.")
+    ends = time.monotonic() + SECONDS_A_CALL
     pdf, by = (real, "pdfium") if suffix == ".pdf" else converted(real, context)
-    found, count, following = _images(pdf, home, pages, dpi, password, context)
+    drawing = _Drawing(home=home, dpi=dpi, seconds=ends - time.monotonic())
+    found, count, following = _images(pdf, drawing, pages, password, context)
     answer = {"path": context.name_of(real), "pages": found, "of": count, "by": by}
     return answer | ({"next": following} if following else {})
 
@@ -73,22 +78,33 @@ def converted(real: Path, context: ToolContext) -> tuple[Path, str]:
     return kept, f"LibreOffice ({done.by})"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Drawing:
+    """Where pictures go, how fine they are, and how many seconds of the call are left for them."""
+
+    home: Path
+    dpi: int
+    seconds: float
+
+
 def _images(
-    pdf: Path, home: Path, pages: str, dpi: int, password: str, context: ToolContext
+    pdf: Path, drawing: _Drawing, pages: str, password: str, context: ToolContext
 ) -> tuple[list[dict[str, Any]], int, int]:
     """Write the images and return them, the number of pages, and where to go on."""
     from deskmate_documents.pdf import bounded  # noqa: PLC0415
     from deskmate_documents.pdf.opening import page_numbers, shown  # noqa: PLC0415
 
     found: list[dict[str, Any]] = []
-    ends = time.monotonic() + SECONDS_A_CALL
+    home = drawing.home
+    ends = time.monotonic() + min(drawing.seconds, SECONDS_OF_PICTURES)
+    longest = min(bounded.SECONDS_A_PICTURE, max(drawing.seconds, 2.0) / 2)
     with shown(pdf, password) as document:
         count = len(document)
         numbers = page_numbers(_clipped(pages, count), count, PAGES_A_CALL)
     home.mkdir(parents=True, exist_ok=True)
-    drawing = partial(draw, home=home, dpi=dpi)
+    work = partial(draw, home=home, dpi=drawing.dpi)
     for done, (number, blank) in enumerate(
-        bounded.each_page(pdf, password, numbers, drawing, bounded.SECONDS_A_PICTURE), 1
+        bounded.each_page(pdf, password, numbers, work, longest), 1
     ):
         entry: dict[str, Any] = {"page": number}
         if blank is None:

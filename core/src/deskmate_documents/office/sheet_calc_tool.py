@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deskmate.plugin import Deliverable, ToolAnswer, ToolContext
@@ -10,12 +11,14 @@ from deskmate_documents.office.sheet_record import recall, remember, result_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from deskmate_documents.xlsx.calculate import Calculation, Unsettled
     from deskmate_documents.xlsx.engines import Engine
 
 SHOWN = 60
+SECONDS_A_CALL = 105.0
+"""For both engines, and for both once more over the workbook before the edits; a call ends within two minutes."""
+LIBREOFFICE_SHARE = 0.8
 
 
 def sheet_recalculate(path: str, context: ToolContext, target: str = "") -> ToolAnswer:
@@ -37,14 +40,21 @@ def sheet_recalculate(path: str, context: ToolContext, target: str = "") -> Tool
         engines are known to read such a formula otherwise than Excel, or did not give what Excel stored before the
         edit), another program differs (nothing was edited there, and the stored result is not what both engines give).
     """
-    from deskmate_documents.render import convert  # noqa: PLC0415
-    from deskmate_documents.xlsx.engines import Formualizer, LibreOffice  # noqa: PLC0415
+    from deskmate_documents.render import LIMIT_S, convert  # noqa: PLC0415
+    from deskmate_documents.xlsx.engines import (  # noqa: PLC0415
+        Deadline,
+        Formualizer,
+        LibreOffice,
+    )
+
+    deadline = Deadline(SECONDS_A_CALL)
 
     def in_sight(source: Path, computed: Path) -> object:
         context.on_progress("LibreOffice computes a copy")
-        return convert(source, computed, on_progress=context.on_progress)
+        limit_s = min(deadline.share_s(LIBREOFFICE_SHARE, Path(path).name), LIMIT_S)
+        return convert(source, computed, limit_s=limit_s, on_progress=context.on_progress)
 
-    return recalculated(path, context, target, (Formualizer(), LibreOffice(in_sight)))
+    return recalculated(path, context, target, (Formualizer(deadline), LibreOffice(in_sight)))
 
 
 def recalculated(
@@ -59,7 +69,6 @@ def recalculated(
     source = workbook_file(path, context)
     result = result_file(source, target, context)
     known = recall(source, context)
-    before = _results(Workbook(source))
     baseline = known.baseline if known.is_edited else None
     trusted = baseline is not None and not Workbook(baseline).is_stale
     changed = known.declared.changed() if trusted else None
@@ -78,13 +87,9 @@ def recalculated(
         data=data,
     )
     return ToolAnswer(
-        result={"path": name} | _report(done, before, _results(Workbook(result))),
+        result={"path": name} | _report(done),
         deliverables=(deliverable,),
     )
-
-
-def _results(book: Any) -> dict[tuple[str, tuple[int, int]], str]:
-    return {(sheet.name, value.place): value.text for sheet, value in book.formulas()}
 
 
 def _label(spot: tuple[str, tuple[int, int]]) -> str:
@@ -93,13 +98,13 @@ def _label(spot: tuple[str, tuple[int, int]]) -> str:
     return f"{spot[0]}!{name_of(spot[1])}"
 
 
-def _report(done: Calculation, before: dict[Any, str], after: dict[Any, str]) -> dict[str, Any]:
+def _report(done: Calculation) -> dict[str, Any]:
     return {
         "formulas": done.formulas,
         "agreed": done.agreed,
         "written": len(done.written),
         "changed": [
-            {"cell": _label(spot), "was": before.get(spot, ""), "now": after.get(spot, "")}
+            {"cell": _label(spot), "was": done.was[spot], "now": done.now[spot]}
             for spot in done.written[:SHOWN]
         ],
         "unsettled": [_shown(each) for each in done.unsettled[:SHOWN]],

@@ -240,12 +240,12 @@ def sheet_edit(
             name {name, refers_to (null deletes), sheet}; append {table, rows: lists or objects by column};
             rule {cells, rule: {type, operator, formulas, text, colors, points, icons, rank, format: {fill, color,
             bold}}}, types as Excel stores them: cellIs, expression, colorScale, dataBar, iconSet, top10, …;
-            rule_change {sheet, number, rule: {cells, formulas, operator, colors, format}}; rule_remove {sheet,
-            number}, numbers as in sheet_map; validation {cells, validation: {type, operator, formulas, prompt,
+            rule_change {sheet, number, rule: {cells, formulas, operator, colors, format, and what only its type has, such
+            as rank, text, period, icons, points}}; rule_remove {sheet, number}, numbers as in sheet_map; validation {cells, validation: {type, operator, formulas, prompt,
             error}}; validation_remove {cells};
             pivot {cells (where it begins), source (table, name or range with headers), rows, columns, filters:
             [field or {field, item}], values: [{field, function: sum, count, average, max, …, name, number_format}],
-            name} makes a native pivot table; pivot_change {pivot, sheet, and what is new of these}; pivot_refresh
+            name, layout: tabular, outline or compact, subtotals: true or fields} makes a native pivot table; pivot_change {pivot, sheet, and what is new of these}; pivot_refresh
             {pivot, sheet, source} computes it anew, do this after its source changed.
         context: filled in by Deskmate.
         target: workspace path of the result; empty: the same file.

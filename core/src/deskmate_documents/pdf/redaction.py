@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from deskmate.errors import ToolError, ToolInputError
+from deskmate_documents.pdf.bounded import SECONDS_A_PICTURE, each_page
 from deskmate_documents.pdf.cleaning import (
     clean_document,
     clear_annotations,
@@ -230,12 +231,12 @@ def _make_picture(writer: Any, source: Path, number: int, marks: list[Mark]) -> 
         StreamObject,
     )
 
-    with shown(source) as document:
-        page = document[number - 1]
-        width, height = frame_of(page).size
-        scale = min(DPI / 72, (PIXELS_LIMIT / max(width * height, 1)) ** 0.5)
-        picture = page.render(scale=scale).to_pil().convert("RGB")
-        page.close()
+    ((_, drawn),) = each_page(source, "", [number], _drawn, SECONDS_A_PICTURE)
+    if drawn is None:
+        raise ToolError(
+            f"{source.name}, page {number}: it takes too long to be drawn; nothing was written."
+        )
+    picture, scale, width, height = drawn
     pen = ImageDraw.Draw(picture)
     for mark in marks:
         edges = (mark.box[0] - _EDGE, mark.box[1] - _EDGE, mark.box[2] + _EDGE, mark.box[3] + _EDGE)
@@ -268,13 +269,22 @@ def _make_picture(writer: Any, source: Path, number: int, marks: list[Mark]) -> 
     node[NameObject("/Contents")] = writer._add_object(content)
 
 
+def _drawn(document: Any, number: int) -> tuple[Any, float, float, float]:
+    """Return a page's picture, how many pixels a point has in it, and the page's width and height in points."""
+    page = document[number - 1]
+    width, height = frame_of(page).size
+    scale = min(DPI / 72, (PIXELS_LIMIT / max(width * height, 1)) ** 0.5)
+    picture = page.render(scale=scale).to_pil().convert("RGB")
+    page.close()
+    return picture, scale, width, height
+
+
 def _left(path: Path, wanted: dict[int, list[Mark]]) -> list[int]:
     """Return the pages on which one of two readers still finds a character under a mark."""
     found = set()
-    with shown(path) as document:
-        for number, marks in wanted.items():
-            if any(_covered(spot, marks) for spot in _characters(document, number)):
-                found.add(number)
+    for number, spots in each_page(path, "", list(wanted), _characters, SECONDS_A_PICTURE):
+        if spots is None or any(_covered(spot, wanted[number]) for spot in spots):
+            found.add(number)
     return sorted(found | _left_by_another(path, wanted))
 
 

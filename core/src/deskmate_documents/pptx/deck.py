@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deskmate.errors import ToolInputError
+from deskmate_documents.graphics import A_NS
 from deskmate_documents.opc import OFFICE_RELS, Element, Package
 
 P_NS = "http://schemas.openxmlformats.org/presentationml/2006/main"
-A_NS = "http://schemas.openxmlformats.org/drawingml/2006/main"
-C_NS = "http://schemas.openxmlformats.org/drawingml/2006/chart"
 P14_NS = "http://schemas.microsoft.com/office/powerpoint/2010/main"
 RID = f"{{{OFFICE_RELS}}}id"
 EMU = 12_700

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from pathlib import Path
 
+from deskmate_documents.graphics import Chart
 from deskmate_documents.opc import canonical
-from deskmate_documents.pptx.charts import Chart
 from deskmate_documents.pptx.deck import RID, Deck, Slide, a
 from deskmate_documents.pptx.shapes import Box, Shape, shapes_of
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from deskmate_documents.graphics import C_NS, DIAGRAM_NS, RELATED_IDS, Chart, paragraphs, read_chart
 from deskmate_documents.opc import OFFICE_RELS, Element
-from deskmate_documents.pptx.charts import Chart, read_chart
-from deskmate_documents.pptx.deck import C_NS, EMU, RID, Deck, a, p, paragraph_text
+from deskmate_documents.pptx.deck import EMU, RID, Deck, a, p, paragraph_text
 
 Box = tuple[float, float, float, float]
 SHAPES_LIMIT = 3_000
@@ -23,11 +23,10 @@ _STYLES = {
     "subTitle": "bodyStyle",
     "obj": "bodyStyle",
 }
-DIAGRAM = "http://schemas.openxmlformats.org/drawingml/2006/diagram"
 _GRAPHICS = {
     "http://schemas.openxmlformats.org/drawingml/2006/table": "table",
     "http://schemas.openxmlformats.org/drawingml/2006/chart": "chart",
-    DIAGRAM: "diagram",
+    DIAGRAM_NS: "diagram",
     "http://schemas.openxmlformats.org/presentationml/2006/ole": "object",
 }  # fmt: skip
 
@@ -211,11 +210,10 @@ def _content(
 def _diagram(deck: Deck, part: str, node: Element) -> tuple[str, ...]:
     """Return what a diagram says, point by point; its words lie in a part of their own."""
     found: list[str] = []
-    for named in node.iter(f"{{{DIAGRAM}}}relIds"):
+    for named in node.iter(RELATED_IDS):
         rel = deck.package.relationships(part).get(named.get(f"{{{OFFICE_RELS}}}dm", ""))
         if rel is not None and not rel.external and rel.target in deck.package:
-            words = (paragraph_text(n) for n in deck.tree(rel.target).iter(a("p")))
-            found += [text for text in words if text.strip()]
+            found += paragraphs(deck.tree(rel.target))
     return tuple(found)
 
 

@@ -50,12 +50,14 @@ class Unsettled:
 class Calculation:
     """What a recalculation found. `written`: cells that got a new result. `unsettled`: in the order of the sheets.
 
-    `agreed`: how many cells both engines gave the same result for.
+    `agreed`: how many cells both engines gave the same result for. `was`, `now`: stored results of the written cells.
     """
 
     formulas: int
     agreed: int
     written: tuple[Spot, ...]
+    was: Mapping[Spot, str]
+    now: Mapping[Spot, str]
     unsettled: tuple[Unsettled, ...]
 
 
@@ -186,7 +188,12 @@ def recalculate(
     order = {sheet.name: number for number, sheet in enumerate(work.book.sheets)}
     unsettled.sort(key=lambda u: (order.get(u.spot[0], 0), u.spot[1]))
     return Calculation(
-        formulas=len(work.cells), agreed=agreed, written=tuple(written), unsettled=tuple(unsettled)
+        formulas=len(work.cells),
+        agreed=agreed,
+        written=tuple(written),
+        was={spot: work.cells[spot].text for spot in written},
+        now={spot: answer.text for spot, answer in written.items()},
+        unsettled=tuple(unsettled),
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,9 @@ from deskmate_documents.xlsx.cells import Kind
 from deskmate_documents.xlsx.graph import Spot
 from deskmate_documents.xlsx.refs import Area, Place
 
-COMPUTE_LIMIT_MS = 100_000
+COMPUTE_LIMIT_S = 100.0
+SHARE = 1 / 3
+"""What of the time that is left formualizer may take: it needs a second where LibreOffice needs ten."""
 _ERRORS = {
     "Null": "#NULL!", "Div": "#DIV/0!", "Value": "#VALUE!", "Ref": "#REF!", "Name": "#NAME?", "Num": "#NUM!",
     "Na": "#N/A",
@@ -31,6 +34,31 @@ class Answer:
 
     kind: Kind
     text: str
+
+
+class Deadline:
+    """When a calculation by several engines has to be over; each gets a share of what is left."""
+
+    def __init__(self, seconds: float) -> None:
+        """`seconds`: from now on."""
+        self._ends = time.monotonic() + seconds
+
+    @property
+    def left_s(self) -> float:
+        """Seconds that are left, 0 or more."""
+        return max(self._ends - time.monotonic(), 0.0)
+
+    def share_s(self, share: float, name: str) -> float:
+        """Return a share, 0 to 1, of the seconds that are left.
+
+        Raises:
+            ToolError: none are left; `name`: what was to be computed.
+        """
+        if not self.left_s:
+            raise ToolError(
+                f"{name} takes too long to be computed here; its formulas are computed when it is opened."
+            )
+        return self.left_s * share
 
 
 class Engine(Protocol):
@@ -53,16 +81,22 @@ class Formualizer:
 
     name = "formualizer"
 
+    def __init__(self, deadline: Deadline | None = None) -> None:
+        """`deadline`: of the whole calculation, of which it takes a third; None for 100 seconds of its own."""
+        self._deadline = deadline
+
     def compute(self, file: Path, wanted: Iterable[Spot]) -> Mapping[Spot, Answer]:
         """Compute the workbook; see `Engine`."""
         import formualizer  # noqa: PLC0415
 
         try:
-            book = _load(file)
+            deadline = self._deadline or Deadline(COMPUTE_LIMIT_S / SHARE)
+            own = Deadline(deadline.share_s(SHARE, file.name))
+            book = _load(file, own.left_s / 2)
             try:
                 book.evaluate_all()
             except formualizer.ExcelEvaluationError:
-                return _one_by_one(book, wanted)
+                return _one_by_one(book, wanted, own)
             return {
                 spot: answer
                 for spot in wanted
@@ -77,12 +111,13 @@ class Formualizer:
             raise ToolError(f"formualizer cannot compute {file.name}: {_line(error)}.") from error
 
 
-def _load(file: Path) -> Any:
+def _load(file: Path, limit_s: float) -> Any:
+    """Open a workbook; each call that computes may take so long."""
     import formualizer  # noqa: PLC0415
 
     limits = formualizer.EvaluationConfig()
     limits.enable_parallel = False
-    limits.max_eval_time_ms = COMPUTE_LIMIT_MS
+    limits.max_eval_time_ms = max(int(limit_s * 1000), 1)
     book = formualizer.Workbook.from_bytes(
         file.read_bytes(), config=formualizer.WorkbookConfig(eval_config=limits)
     )
@@ -90,12 +125,17 @@ def _load(file: Path) -> Any:
     return book
 
 
-def _one_by_one(book: Any, wanted: Iterable[Spot]) -> Mapping[Spot, Answer]:
-    """Compute cell by cell, so that one formula which cannot be computed leaves out only what reads it."""
+def _one_by_one(book: Any, wanted: Iterable[Spot], deadline: Deadline) -> Mapping[Spot, Answer]:
+    """Compute cell by cell, so that one formula which cannot be computed leaves out only what reads it.
+
+    Cells that nobody came to in time are left out, too.
+    """
     import formualizer  # noqa: PLC0415
 
     found: dict[Spot, Answer] = {}
     for sheet, place in wanted:
+        if not deadline.left_s:
+            break
         try:
             answer = _answer(book.evaluate_cell(sheet, *place))
         except (formualizer.ExcelEvaluationError, ValueError, RuntimeError):

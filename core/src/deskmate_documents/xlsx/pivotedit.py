@@ -14,6 +14,7 @@ from deskmate_documents.opc import OFFICE_RELS, Element
 from deskmate_documents.xlsx import cells
 from deskmate_documents.xlsx.book import Sheet
 from deskmate_documents.xlsx.naming import insert_after
+from deskmate_documents.xlsx.pivotaxes import FORMS, Form
 from deskmate_documents.xlsx.pivotlayout import FUNCTIONS, Cell, Grid, Measure, Spec, compute
 from deskmate_documents.xlsx.pivotread import not_plain, read_spec
 from deskmate_documents.xlsx.pivots import Pivot, pivots
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 _TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml"
 _RID = f"{{{OFFICE_RELS}}}id"
+_CAPTIONS = words("rowHeaderCaption colHeaderCaption")
 _BEFORE_CACHES = words(
     "fileVersion fileSharing workbookPr workbookProtection bookViews sheets functionGroups externalReferences "
     "definedNames calcPr oleSize customWorkbookViews"
@@ -111,7 +113,10 @@ def change_pivot(editor: Editor, edit: Mapping[str, Any]) -> None:
     old = package.parse(pivot.part)
     known = read_spec(old, package.parse(pivot.cache), source, date1904=editor.book.date1904)
     spec = _spec(source, _merged(known, source, edit))
+    spec = replace(spec, bottom=known.bottom, captions=known.captions)
     definition = new_table(pivot.name, old.get("cacheId", ""), source, spec)
+    for caption in _CAPTIONS.intersection(old.attrib):
+        definition.set(caption, old.get(caption))
     style = old.find(q("pivotTableStyleInfo"))
     if style is not None:
         definition.replace(definition.find(q("pivotTableStyleInfo")), style)
@@ -229,7 +234,31 @@ def _spec(source: Source, edit: Mapping[str, Any]) -> Spec:
         items=items,
         row_totals=bool(edit.get("row_totals", True)),
         column_totals=bool(edit.get("column_totals", True)),
+        forms=dict.fromkeys(axes, _layout(edit)),
+        subtotals=_subtotals(edit, source, rows, columns),
     )
+
+
+def _layout(edit: Mapping[str, Any]) -> Form:
+    """Return the form that all fields of a table have."""
+    wanted = str(edit.get("layout") or "tabular")
+    found = next((form for form in FORMS if form == wanted), None)
+    if found is None:
+        raise ToolInputError(f"layout is one of {', '.join(FORMS)}.")
+    return found
+
+
+def _subtotals(
+    edit: Mapping[str, Any], source: Source, rows: tuple[int, ...], columns: tuple[int, ...]
+) -> frozenset[int]:
+    """Return the fields whose groups have a subtotal: none, all of the axes, or those that are named."""
+    wanted = edit.get("subtotals", False)
+    if isinstance(wanted, bool):
+        return frozenset((*rows, *columns)) if wanted else frozenset()
+    named = frozenset(_fields(source, wanted))
+    if named - {*rows, *columns}:
+        raise ToolInputError("subtotals names fields of rows or columns.")
+    return named
 
 
 def _fields(source: Source, names: Any) -> tuple[int, ...]:
@@ -296,8 +325,23 @@ def _merged(known: Spec, source: Source, edit: Mapping[str, Any]) -> dict[str, A
         ],
         "row_totals": known.row_totals,
         "column_totals": known.column_totals,
+        "layout": known.forms.get(known.rows[0], "tabular"),
+        "subtotals": _kept_subtotals(known, source, edit),
     }
     return has | {key: edit[key] for key in has if key in edit}
+
+
+def _kept_subtotals(known: Spec, source: Source, edit: Mapping[str, Any]) -> bool | list[str]:
+    """Return which fields have a subtotal after an edit: all if all had one, else those that are left of them."""
+    axes = (*known.rows, *known.columns)
+    if known.subtotals.issuperset(axes):
+        return True
+    there = {
+        number
+        for key, numbers in (("rows", known.rows), ("columns", known.columns))
+        for number in (_fields(source, edit[key]) if key in edit else numbers)
+    }
+    return [source.fields[n] for n in sorted(known.subtotals & there)]
 
 
 def _fill(
@@ -313,7 +357,7 @@ def _fill(
     fill_axes(definition, spec, [book.styles.number_format(code) if code else 0 for code in codes])
     fields = definition.find(q("pivotFields"))
     for number, items in spec.items.items():
-        set_items(fields[number], len(items))
+        set_items(fields[number], len(items), subtotal=number in spec.subtotals)
     fill_table(definition, spec, grid, area)
     records = fill_cache(cache, source, spec.items, date1904=book.date1904)
     cache.set("refreshOnLoad", "1")

@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from deskmate.errors import ToolInputError
 from deskmate_documents.opc import Element
+from deskmate_documents.xlsx.extensions import X14
+from deskmate_documents.xlsx.pivotaxes import Form
 from deskmate_documents.xlsx.pivotlayout import FUNCTIONS, Measure, Spec
 from deskmate_documents.xlsx.pivotsource import Item, Source, distinct, iso
 from deskmate_documents.xlsx.pivotxml import read_item
 from deskmate_documents.xlsx.sheetpart import q
 
 _TRUE = ("1", "true")
+_SUBTOTALS = (
+    "sum",
+    "countA",
+    "avg",
+    "max",
+    "min",
+    "product",
+    "count",
+    "stdDev",
+    "stdDevP",
+    "var",
+    "varP",
+)
 
 
 def not_plain(definition: Element, cache: Element) -> str:
@@ -39,17 +54,23 @@ def _axes(definition: Element) -> str:
     if definition.get("gridDropZones") in _TRUE or definition.get("dataOnRows") in _TRUE:
         return "its values or rows are arranged otherwise"
     fields = definition.findall(f"{q('pivotFields')}/{q('pivotField')}")
-    for axis in (rows, [n for n in columns if n >= 0]):
-        nested = len(axis) > 1
-        for number in axis:
-            field = fields[number]
-            if nested and field.get("defaultSubtotal", "1") in _TRUE:
-                return "it has subtotals"
-            if nested and (
-                field.get("outline", "1") in _TRUE or field.get("compact", "1") in _TRUE
-            ):
-                return "it is not in tabular form"
+    for number in (*rows, *(n for n in columns if n >= 0)):
+        field = fields[number]
+        if any(field.get(f"{name}Subtotal") in _TRUE for name in _SUBTOTALS):
+            return "it has subtotals of another function than its values"
+        if field.get("insertBlankRow") in _TRUE or _fills_down(field):
+            return "its labels are repeated or set apart by blank lines"
     return next((text for field in fields if (text := _field(field))), "")
+
+
+def _fills_down(field: Element) -> bool:
+    return any(node.get("fillDownLabels") in _TRUE for node in field.iter(f"{{{X14}}}pivotField"))
+
+
+def _form(field: Element) -> Form:
+    if field.get("outline", "1") not in _TRUE:
+        return "tabular"
+    return "compact" if field.get("compact", "1") in _TRUE else "outline"
 
 
 def _field(field: Element) -> str:
@@ -98,7 +119,19 @@ def read_spec(definition: Element, cache: Element, source: Source, *, date1904: 
         n: _ordered(distinct(source, n), _listed(definition, cache, old), date1904=date1904)
         for old, n in used.items()
     }
+    fields = definition.findall(f"{q('pivotFields')}/{q('pivotField')}")
     return Spec(
+        forms={n: _form(fields[old]) for old, n in used.items()},
+        subtotals=frozenset(
+            n for old, n in used.items() if fields[old].get("defaultSubtotal", "1") in _TRUE
+        ),
+        bottom=frozenset(
+            n for old, n in used.items() if fields[old].get("subtotalTop", "1") not in _TRUE
+        ),
+        captions=(
+            definition.get("rowHeaderCaption", "Row Labels"),
+            definition.get("colHeaderCaption", "Column Labels"),
+        ),
         rows=rows,
         columns=columns,
         filters=tuple(

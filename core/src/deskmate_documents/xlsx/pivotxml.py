@@ -9,7 +9,8 @@ from lxml import etree
 
 from deskmate_documents.opc import OFFICE_RELS, Element
 from deskmate_documents.xlsx.cells import escape
-from deskmate_documents.xlsx.pivotlayout import Combination, Grid, Spec
+from deskmate_documents.xlsx.pivotaxes import Combination, Line
+from deskmate_documents.xlsx.pivotlayout import Grid, Spec
 from deskmate_documents.xlsx.pivotsource import Item, Source, iso
 from deskmate_documents.xlsx.refs import Area
 from deskmate_documents.xlsx.sheetpart import MAIN, q
@@ -166,14 +167,14 @@ def _about(values: Sequence[Item], *, date1904: bool) -> dict[str, str]:
 
 
 def new_table(name: str, cache: str, source: Source, spec: Spec) -> Element:
-    """Return a definition in tabular form without subtotals; items and places come by `fill_table`."""
+    """Return a definition; items and places come by `fill_table`."""
     root = etree.Element(q("pivotTableDefinition"), nsmap={None: MAIN})
     for key, value in (
         ("name", name), ("cacheId", cache), ("applyNumberFormats", "0"), ("applyBorderFormats", "0"),
         ("applyFontFormats", "0"), ("applyPatternFormats", "0"), ("applyAlignmentFormats", "0"),
         ("applyWidthHeightFormats", "1"), ("dataCaption", "Values"), ("updatedVersion", "6"),
         ("minRefreshableVersion", "3"), ("useAutoFormatting", "1"), ("itemPrintTitles", "1"), ("createdVersion", "6"),
-        ("indent", "0"), ("compact", "0"), ("compactData", "0"), ("multipleFieldFilters", "0"),
+        ("indent", "0"), *_whole_form(spec), ("multipleFieldFilters", "0"),
     ):  # fmt: skip
         root.set(key, value)
     for attribute, shown in (
@@ -192,18 +193,30 @@ def new_table(name: str, cache: str, source: Source, spec: Spec) -> Element:
             field.set("axis", axes[number])
         if any(measure.field == number for measure in spec.measures):
             field.set("dataField", "1")
-        for key, value in (
-            ("compact", "0"),
-            ("outline", "0"),
-            ("showAll", "0"),
-            ("defaultSubtotal", "0"),
-        ):
+        for key, value in _own_form(spec, number).items():
             field.set(key, value)
     child(
         root, "pivotTableStyleInfo", name="PivotStyleLight16", showRowHeaders="1", showColHeaders="1",
         showRowStripes="0", showColStripes="0", showLastColumn="1",
     )  # fmt: skip
     return root
+
+
+def _whole_form(spec: Spec) -> tuple[tuple[str, str], ...]:
+    """Return the attributes of the form that most of a table has: that of its outermost row field."""
+    form = spec.forms.get(spec.rows[0], "tabular")
+    compact = () if form == "compact" else (("compact", "0"), ("compactData", "0"))
+    return compact if form == "tabular" else (("outline", "1"), ("outlineData", "1"), *compact)
+
+
+def _own_form(spec: Spec, number: int) -> dict[str, str]:
+    """Return the attributes of a field's form."""
+    form = spec.forms.get(number, "tabular")
+    found = {} if form == "compact" else {"compact": "0"}
+    found |= {"outline": "0"} if form == "tabular" else {}
+    found |= {"subtotalTop": "0"} if number in spec.bottom else {}
+    found["showAll"] = "0"
+    return found | ({} if number in spec.subtotals else {"defaultSubtotal": "0"})
 
 
 def fill_axes(root: Element, spec: Spec, formats: Sequence[int]) -> None:
@@ -238,8 +251,8 @@ def _with_values(spec: Spec) -> tuple[int, ...]:
     return (*spec.columns, -2) if len(spec.measures) > 1 else spec.columns
 
 
-def set_items(field: Element, count: int) -> None:
-    """Show all items of a field in their order; a subtotal that it has stays."""
+def set_items(field: Element, count: int, *, subtotal: bool) -> None:
+    """Show all items of a field in their order, with a subtotal if it is to have one; one that it has stays."""
     items = field.find(q("items"))
     if items is None:
         items = etree.Element(q("items"))
@@ -251,6 +264,8 @@ def set_items(field: Element, count: int) -> None:
         child(items, "item", x=str(number))
     for node in rest:
         items.append(node)
+    if subtotal and not rest:
+        child(items, "item", t="default")
     set_count(items)
 
 
@@ -261,7 +276,7 @@ def fill_table(root: Element, spec: Spec, grid: Grid, area: Area) -> None:
     # With several measures and no column field there is no row for the name of the column field.
     place.set("firstHeaderRow", "0" if not spec.columns and len(spec.measures) > 1 else "1")
     place.set("firstDataRow", str(grid.header))
-    place.set("firstDataCol", str(len(spec.rows)))
+    place.set("firstDataCol", str(grid.labels))
     if spec.filters:
         place.set("rowPageCount", str(len(spec.filters)))
         place.set("colPageCount", "1")
@@ -280,21 +295,25 @@ def fill_table(root: Element, spec: Spec, grid: Grid, area: Area) -> None:
                 grand.set("i", str(number))
             child(grand, "x")
     elif measures > 1:
-        _lines(columns, [()], measures)
+        _lines(columns, [Line("item")], measures)
     else:
         child(columns, "i")
     set_count(columns)
 
 
-def _lines(parent: Element, lines: Iterable[Combination], measures: int) -> None:
+def _lines(parent: Element, lines: Iterable[Line], measures: int) -> None:
+    """Write lines, each as far as it differs from the one before, once for each measure."""
     before: Combination = ()
     for line in lines:
         for number in range(measures):
-            whole = (*line, number) if measures > 1 else line
-            same = len(
-                list(takewhile(lambda pair: pair[0] == pair[1], zip(before, whole, strict=False)))
-            )
             node = child(parent, "i")
+            if line.kind == "subtotal":
+                node.set("t", "default")
+                whole, same = line.items, len(line.items) - 1
+            else:
+                whole = (*line.items, number) if measures > 1 else line.items
+                pairs = zip(before, whole, strict=False)
+                same = len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
             if same:
                 node.set("r", str(same))
             if number:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from deskmate_documents.xlsx import rules
+from deskmate_documents.xlsx import rulechange, rules
 from deskmate_documents.xlsx.book import Sheet
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def change_rule(editor: Editor, edit: Mapping[str, Any]) -> None:
     """Change the conditional format `number` of `sheet`."""
     sheet, rule = _numbered(editor, edit)
     frame = editor.on(sheet).open_frame()
-    rules.change_rule(frame, rule, dict(edit.get("rule", {})), editor.book.styles)
+    rulechange.change_rule(frame, rule, dict(edit.get("rule", {})), editor.book.styles)
     _declare(editor, sheet)
 
 

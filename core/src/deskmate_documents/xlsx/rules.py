@@ -13,7 +13,8 @@ from deskmate_documents.opc import Element
 from deskmate_documents.xlsx.databars import WORDS as NEWER_BAR
 from deskmate_documents.xlsx.databars import add_newer_bar
 from deskmate_documents.xlsx.formula import stored
-from deskmate_documents.xlsx.refs import Area, name_of, parse_area, parse_areas, words
+from deskmate_documents.xlsx.iconsets import NEWER_SETS, add_newer_icons, is_newer_set
+from deskmate_documents.xlsx.refs import Area, name_of, parse_areas, words
 from deskmate_documents.xlsx.sheetpart import q
 from deskmate_documents.xlsx.styles import Styles, colour
 
@@ -48,10 +49,15 @@ _PERIODS = {
     "yesterday": "FLOOR({c},1)=TODAY()-1",
     "tomorrow": "FLOOR({c},1)=TODAY()+1",
     "last7Days": "AND(TODAY()-FLOOR({c},1)<=6,FLOOR({c},1)<=TODAY())",
+    "thisWeek": "AND(TODAY()-ROUNDDOWN({c},0)<=WEEKDAY(TODAY())-1,ROUNDDOWN({c},0)-TODAY()<=7-WEEKDAY(TODAY()))",
+    "lastWeek": "AND(TODAY()-ROUNDDOWN({c},0)>=(WEEKDAY(TODAY())),TODAY()-ROUNDDOWN({c},0)<(WEEKDAY(TODAY())+7))",
+    "nextWeek": "AND(ROUNDDOWN({c},0)-TODAY()>(7-WEEKDAY(TODAY())),ROUNDDOWN({c},0)-TODAY()<(15-WEEKDAY(TODAY())))",
     "thisMonth": "AND(MONTH({c})=MONTH(TODAY()),YEAR({c})=YEAR(TODAY()))",
     "lastMonth": "AND(MONTH({c})=MONTH(EDATE(TODAY(),0-1)),YEAR({c})=YEAR(EDATE(TODAY(),0-1)))",
     "nextMonth": "AND(MONTH({c})=MONTH(EDATE(TODAY(),0+1)),YEAR({c})=YEAR(EDATE(TODAY(),0+1)))",
 }
+TEXTS, STATES, PERIOD = frozenset(_TEXTS), frozenset(_STATES), "timePeriod"
+SCALES = frozenset({"colorScale", "dataBar", "iconSet"})
 _POINTS = words("min max num percent percentile formula")
 _ICONS = words(
     "3Arrows 3ArrowsGray 3Flags 3TrafficLights1 3TrafficLights2 3Signs 3Symbols 3Symbols2 4Arrows 4ArrowsGray "
@@ -127,13 +133,14 @@ def add_rule(skeleton: Element, area: Area, wanted: Mapping[str, Any], styles: S
     node = etree.Element(q("cfRule"))
     kind = str(wanted.get("type", ""))
     node.set("type", kind)
-    _fill(node, kind, wanted, name_of((area.top, area.left)))
-    if "format" in wanted and kind not in ("colorScale", "dataBar", "iconSet"):
+    if kind == "iconSet" and is_newer_set(wanted.get("icons")):
+        _make_room(skeleton)
+        add_newer_icons(skeleton, area, wanted)
+        return
+    fill(node, kind, wanted, name_of((area.top, area.left)))
+    if "format" in wanted and kind not in SCALES:
         node.set("dxfId", str(styles.add_differential(dict(wanted["format"]))))
-    for known in rules(skeleton):
-        given = known.node.get("priority", "")
-        if given.lstrip("-").isdigit():
-            known.node.set("priority", str(int(given) + 1))
+    _make_room(skeleton)
     node.set("priority", "1")
     if wanted.get("stop"):
         node.set("stopIfTrue", "1")
@@ -144,7 +151,20 @@ def add_rule(skeleton: Element, area: Area, wanted: Mapping[str, Any], styles: S
         add_newer_bar(skeleton, node, area, wanted)
 
 
-def _fill(node: Element, kind: str, wanted: Mapping[str, Any], cell: str) -> None:
+def _make_room(skeleton: Element) -> None:
+    """Have every rule come after one that is new."""
+    for known in rules(skeleton):
+        given = known.node.get("priority", "")
+        if given.lstrip("-").isdigit():
+            known.node.set("priority", str(int(given) + 1))
+
+
+def fill(node: Element, kind: str, wanted: Mapping[str, Any], cell: str) -> None:
+    """Write what a rule of this kind is stored with into its empty element; `cell`: the first of its cells.
+
+    Raises:
+        ToolInputError: an unknown kind, or something missing.
+    """
     formulas = [stored(str(text)) for text in wanted.get("formulas", ())]
     if kind == "cellIs":
         _operator(node, wanted, formulas)
@@ -210,6 +230,11 @@ def _ranked(node: Element, kind: str, wanted: Mapping[str, Any]) -> None:
         node.set("aboveAverage", "0")
     if wanted.get("equal"):
         node.set("equalAverage", "1")
+    deviations = wanted.get("deviations")
+    if deviations is not None:
+        if deviations not in (1, 2, 3) or wanted.get("equal"):
+            raise ToolInputError("deviations is 1, 2 or 3 standard deviations, without equal.")
+        node.set("stdDev", str(deviations))
 
 
 def _scale(node: Element, kind: str, wanted: Mapping[str, Any]) -> None:
@@ -219,7 +244,8 @@ def _scale(node: Element, kind: str, wanted: Mapping[str, Any]) -> None:
     if kind == "iconSet":
         icons = str(wanted.get("icons", "3TrafficLights1"))
         if icons not in _ICONS:
-            raise ToolInputError(f"icons is one of {', '.join(sorted(_ICONS))}.")
+            known = ", ".join(sorted((*_ICONS, *NEWER_SETS)))
+            raise ToolInputError(f"icons is one of {known}, or a list such as 3Stars/2, NoIcons.")
         body.set("iconSet", icons)
         count = int(icons[0])
         points = points or [{"type": "percent", "value": n * 100 // count} for n in range(count)]
@@ -241,12 +267,17 @@ def _scale(node: Element, kind: str, wanted: Mapping[str, Any]) -> None:
     if len(points) != count:
         raise ToolInputError(f"This {kind} needs {count} points.")
     for point in points:
-        body.append(_point(point))
+        body.append(point_of(point))
     for rgb in colors:
         etree.SubElement(body, q("color"), rgb=rgb)
 
 
-def _point(point: Any) -> Element:
+def point_of(point: Any) -> Element:
+    """Return a threshold as it is stored: "min", "max" or {type, value, above: more than it, not as much}.
+
+    Raises:
+        ToolInputError: it is none of these.
+    """
     kind, value = (
         (point.get("type"), point.get("value")) if isinstance(point, dict) else (point, None)
     )
@@ -257,6 +288,8 @@ def _point(point: Any) -> Element:
     node = etree.Element(q("cfvo"), type=str(kind))
     if value is not None:
         node.set("val", stored(str(value)) if kind == "formula" else str(value))
+    if isinstance(point, dict) and point.get("above"):
+        node.set("gte", "0")
     return node
 
 
@@ -293,82 +326,6 @@ def _prune(skeleton: Element, node: Element) -> None:
     holder.remove(node)
     if holder is not skeleton and len(holder) == 0:
         _prune(skeleton, holder)
-
-
-def change_rule(skeleton: Element, rule: Rule, wanted: Mapping[str, Any], styles: Styles) -> None:
-    """Change a rule: its cells, formulas (or thresholds), operator, format or colours.
-
-    Raises:
-        ToolInputError: an unknown change, or another number of formulas than the rule has.
-    """
-    if set(wanted) - {"cells", "formulas", "operator", "format", "colors"} or not wanted:
-        raise ToolInputError(
-            "A rule's cells, formulas, operator, format and colors can be changed."
-        )
-    node = rule.node
-    if "operator" in wanted:
-        _new_operator(rule, str(wanted["operator"]))
-    if "formulas" in wanted:
-        _set_thresholds(rule, [str(text) for text in wanted["formulas"]])
-    if "format" in wanted:
-        if rule.newer:
-            raise ToolInputError(
-                "The format of this newer kind of rule cannot be changed; add a new rule."
-            )
-        node.set("dxfId", str(styles.add_differential(dict(wanted["format"]))))
-    if "colors" in wanted:
-        _recolour(node, list(wanted["colors"]))
-    if "cells" in wanted:
-        _move_rule(
-            skeleton, rule, " ".join(str(parse_area(part)) for part in str(wanted["cells"]).split())
-        )
-
-
-def _new_operator(rule: Rule, operator: str) -> None:
-    two = rule.operator.lower().endswith("between")
-    if rule.kind != "cellIs" or operator not in OPERATORS:
-        raise ToolInputError("Only a cellIs rule has an operator such as greaterThan.")
-    if two != operator.lower().endswith("between"):
-        raise ToolInputError("between needs two formulas, the others one; add a new rule instead.")
-    rule.node.set("operator", operator)
-
-
-def _recolour(node: Element, colors: Sequence[Any]) -> None:
-    places = list(node.iter(q("color")))
-    if len(places) != len(colors):
-        raise ToolInputError(f"This rule has {len(places)} colours.")
-    for place, value in zip(places, colors, strict=True):
-        for attribute in list(place.attrib):
-            del place.attrib[attribute]
-        place.set("rgb", colour(value))
-
-
-def _set_thresholds(rule: Rule, texts: Sequence[str]) -> None:
-    places: list[tuple[Element, str | None]] = []
-    if rule.newer:
-        places += [(n, None) for n in rule.node.iter(f"{{{XM}}}f")]
-    else:
-        places += [(n, None) for n in rule.node.iterfind(q("formula"))]
-        places += [(n, "val") for n in rule.node.iter(q("cfvo"))]
-    if len(places) != len(texts):
-        raise ToolInputError(f"This rule has {len(places)} formulas or thresholds; give as many.")
-    for (node, attribute), text in zip(places, texts, strict=True):
-        if attribute is None:
-            node.text = stored(text)
-        elif text not in ("min", "max"):
-            node.set(attribute, text.removeprefix("="))
-
-
-def _move_rule(skeleton: Element, rule: Rule, cells: str) -> None:
-    group = rule.node.getparent()
-    if rule.newer:
-        group.find(f"{{{XM}}}sqref").text = cells
-    elif len(group.findall(q("cfRule"))) == 1:
-        group.set("sqref", cells)
-    else:
-        fresh = etree.Element(q("conditionalFormatting"), sqref=cells)
-        fresh.append(rule.node)
-        insert(skeleton, fresh)
 
 
 def validations(skeleton: Element) -> Iterator[tuple[str, Element]]:

@@ -27,6 +27,9 @@ _FONT = (
     "charset", "scheme",
 )  # fmt: skip
 """The order in which Excel writes what a font is."""
+_LOOKS = {
+    "bold": ("b", "1", "0"), "italic": ("i", "1", "0"), "strike": ("strike", "1", "0"), "underline": ("u", "single", "none"),
+}  # fmt: skip
 _CHILDREN = {
     "fonts": ("font", "fontId"),
     "fills": ("fill", "fillId"),
@@ -187,10 +190,10 @@ class Styles:
 
     def add_differential(self, wanted: Mapping[str, Any]) -> int:
         """Append the format that a conditional rule gives its cells; return its number (dxfId)."""
-        unknown = set(wanted) - {"bold", "italic", "color", "fill", "number_format"}
+        unknown = set(wanted) - {*_LOOKS, "color", "fill", "border", "number_format"}
         if unknown or not wanted:
             raise ToolInputError(
-                "A rule's format takes bold, italic, color, fill and number_format."
+                "A rule's format takes bold, italic, strike, underline, color, fill, border and number_format."
             )
         group = self.root.find(q("dxfs"))
         if group is None:
@@ -199,13 +202,7 @@ class Styles:
             before = before if before is not None else self.root.find(q("cellXfs"))
             before.addnext(group)
         dxf = etree.Element(q("dxf"))
-        if {"bold", "italic", "color"} & set(wanted):
-            font = etree.SubElement(dxf, q("font"))
-            for key, tag in (("bold", "b"), ("italic", "i")):
-                if key in wanted:
-                    etree.SubElement(font, q(tag), val="1" if wanted[key] else "0")
-            if "color" in wanted:
-                etree.SubElement(font, q("color"), rgb=colour(wanted["color"]))
+        _add_font(dxf, wanted)
         if "number_format" in wanted:
             code = str(wanted["number_format"])
             number = str(self.number_format(code))
@@ -214,7 +211,26 @@ class Styles:
             fill = etree.SubElement(dxf, q("fill"))
             pattern = etree.SubElement(fill, q("patternFill"), patternType="solid")
             etree.SubElement(pattern, q("bgColor"), rgb=colour(wanted["fill"]))
+        if "border" in wanted:
+            _add_border(dxf, colour(wanted["border"]))
         return self._shared(group, dxf)
+
+
+def _add_font(dxf: Element, wanted: Mapping[str, Any]) -> None:
+    if not {*_LOOKS, "color"} & set(wanted):
+        return
+    font = etree.SubElement(dxf, q("font"))
+    for key, (tag, on, off) in _LOOKS.items():
+        if key in wanted:
+            etree.SubElement(font, q(tag), val=on if wanted[key] else off)
+    if "color" in wanted:
+        etree.SubElement(font, q("color"), rgb=colour(wanted["color"]))
+
+
+def _add_border(dxf: Element, rgb: str) -> None:
+    border = etree.SubElement(dxf, q("border"))
+    for side in ("left", "right", "top", "bottom"):
+        etree.SubElement(etree.SubElement(border, q(side), style="thin"), q("color"), rgb=rgb)
 
 
 def _set_colour(font: Element, rgb: str) -> None:

@@ -13,7 +13,7 @@ import pytest
 from deskmate.errors import ToolInputError
 from deskmate.types.tables import Answer, Column
 from deskmate_documents.cells import CellReader, marked_text
-from deskmate_documents.readable import read_any
+from deskmate_documents.passages import read_passages
 
 TOTAL = Column(
     name="Total",
@@ -37,7 +37,7 @@ def book(path: Path) -> Path:
 
 
 def test_rows_of_a_workbook_are_its_passages(tmp_path: Path) -> None:
-    source = read_any(book(tmp_path / "i.xlsx"))
+    source = read_passages(book(tmp_path / "i.xlsx"))
     assert [(p.text, p.place) for p in source.passages] == [
         ("Invoice 17", "Invoice, row 2"),
         ("Paper | EUR 40.00", "Invoice, row 6"),
@@ -56,7 +56,7 @@ def test_rows_of_a_workbook_are_its_passages(tmp_path: Path) -> None:
 
 def test_rows_of_a_csv_file_are_counted(tmp_path: Path) -> None:
     (tmp_path / "i.csv").write_text("item;amount\nPaper;40,00\nTotal;EUR 1,240.00\n")
-    (found,) = CellReader(read_any(tmp_path / "i.csv")).find([TOTAL])
+    (found,) = CellReader(read_passages(tmp_path / "i.csv")).find([TOTAL])
     assert (found.value, found.place) == ("1240", "row 3")
 
 
@@ -66,7 +66,7 @@ def test_slides_are_named(tmp_path: Path) -> None:
     assert slide.shapes.title is not None
     slide.shapes.title.text = "Governed by the laws of Austria"
     made.save(str(tmp_path / "d.pptx"))
-    (passage,) = read_any(tmp_path / "d.pptx").passages
+    (passage,) = read_passages(tmp_path / "d.pptx").passages
     assert passage.text == "Governed by the laws of Austria"
     assert "slide 1" in passage.place.lower()
 
@@ -88,7 +88,7 @@ def mail(**parts: str) -> EmailMessage:
 
 
 def texts(path: Path) -> list[str]:
-    return [passage.text for passage in read_any(path).passages]
+    return [passage.text for passage in read_passages(path).passages]
 
 
 def test_a_mail_has_a_head_words_and_attachments(tmp_path: Path) -> None:
@@ -127,11 +127,11 @@ def test_a_mail_of_html_alone_is_read_without_what_nobody_sees(tmp_path: Path) -
 def test_broken_mails_give_words_or_one_line(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "m.eml").write_bytes(content)
     with contextlib.suppress(ToolInputError):
-        assert all(passage.text for passage in read_any(tmp_path / "m.eml").passages)
+        assert all(passage.text for passage in read_passages(tmp_path / "m.eml").passages)
 
 
 @pytest.mark.parametrize("name", ["a.xlsx", "a.csv", "a.pptx", "a.eml", "a.pdf", "a.txt"])
 def test_an_empty_file_says_so(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"")
     with pytest.raises(ToolInputError):
-        read_any(tmp_path / name)
+        read_passages(tmp_path / name)

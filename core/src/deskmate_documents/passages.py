@@ -42,7 +42,7 @@ _BLOCKS = [
 ]
 
 
-def read_any(path: Path) -> SourceText:
+def read_passages(path: Path) -> SourceText:
     """Read a document of any of these kinds. A row of a sheet or table is a passage, its cells set apart by `|`.
 
     Raises:
