@@ -13,7 +13,7 @@ import anyio
 import pytest
 
 from deskmate.engine.pool import open_pool, pool_url
-from deskmate.engine.pool_worker import Member, Worker, is_claimed, open_worker
+from deskmate.engine.pool_worker import Member, Worker, _Claim, is_claimed, open_worker
 from deskmate.errors import DeskmateError, UserError
 from deskmate.ports.engines import BULK, INTERACTIVE, Item, Work
 from deskmate.types.fleet import StopReason
@@ -197,6 +197,12 @@ async def test_a_name_is_one_worker_and_all_workers_are_of_one_size(url: str) ->
         if not url.startswith("sqlite"):  # there whoever starts a worker holds a lock over its name
             assert await anyio.to_thread.run_sync(is_claimed, pool_url(url), "w1")
             assert not await anyio.to_thread.run_sync(is_claimed, pool_url(url), "w2")
+            ours = worker.claim._connection
+            assert ours is not None
+            ours.invalidate()  # as when the network was away
+            await anyio.to_thread.run_sync(worker.claim.check)
+            assert await anyio.to_thread.run_sync(is_claimed, pool_url(url), "w1")
+            await _lose_the_name_to_another(worker)
         roster = worker.pool.roster
         roster.see(replace(worker.state(), name="w0", slots=5))
         with pytest.raises(UserError, match="5 slots each"):
@@ -209,6 +215,23 @@ async def test_a_name_is_one_worker_and_all_workers_are_of_one_size(url: str) ->
         assert roster.stopped("tb-1") == first
         roster.go_on("tb-1")
         assert roster.stopped("tb-1") is None
+
+
+async def _lose_the_name_to_another(worker: Worker) -> None:
+    """A name that another has for long is another's; before that it may be our own lost connection that has it."""
+    worker.claim.release()
+    other = _Claim(worker.pool.url, "w1")
+    await anyio.to_thread.run_sync(other.take)
+    try:
+        await anyio.to_thread.run_sync(worker.claim.check)
+        assert worker.claim._lost_at is not None
+        worker.claim._lost_at -= 1_000
+        with pytest.raises(UserError, match="Another worker named w1"):
+            await anyio.to_thread.run_sync(worker.claim.check)
+    finally:
+        other.release()
+    await anyio.to_thread.run_sync(worker.claim.check)
+    assert worker.claim._lost_at is None
 
 
 async def test_a_limit_of_the_rate_is_for_all_and_stays_when_a_worker_starts(url: str) -> None:

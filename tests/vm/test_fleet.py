@@ -19,7 +19,7 @@ from deskmate.host.stopping import descendants
 from deskmate.types.places import Places
 
 pytestmark = [pytest.mark.vm, pytest.mark.slow, pytest.mark.timeout(1800)]
-ROWS = int(os.environ.get("DESKMATE_FLEET_ROWS", "40"))
+ROWS = 40
 
 
 def test_forty_rows_in_real_machines_with_a_worker_killed(places: Places, tmp_path: Path) -> None:

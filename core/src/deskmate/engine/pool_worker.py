@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ LOOK_S = 1.0
 """How often a worker looks whether its items are still its own, and says that it is there."""
 SEEN_S = 15.0
 """Who was seen within this time counts as there, where a worker's number of slots is to change."""
+LET_GO_S = 45.0
+"""Longer than a server holds a name for a connection that is gone."""
 ATTEMPTS = 50
 """How often an item is begun, by workers that did not live to its end, before it is given up and shown as stuck."""
 _LOCK = 0x6465736B
@@ -274,6 +277,7 @@ class _Claim:
         self._url, self._name = url, name
         self._engine: sa.Engine | None = None
         self._connection: sa.Connection | None = None
+        self._lost_at: float | None = None
 
     def take(self) -> None:
         """Take the name. Raises UserError if another has it, DatabaseAway."""
@@ -293,19 +297,31 @@ class _Claim:
         )
 
     def check(self) -> None:
-        """See that the name is still ours, and take it again where the database lost it. Raises as `take`."""
+        """See that the name is still ours, and take it again where the connection was lost. Raises as `take`.
+
+        The server may hold it for our own lost connection a while: only what lasts is another's.
+        """
         if file_of(self._url) is not None:
             return
         if self._connection is not None:
-            try:
-                with server_told("pool"):
-                    self._connection.exec_driver_sql("select 1")
-                return
-            except DatabaseAway:
-                self._connection.invalidate()
-                self._connection.close()
-                self._connection = None
-        self.take()
+            with suppress(DatabaseAway):
+                if (
+                    not self._connection.invalidated
+                ):  # else it would be another session, without the lock
+                    with server_told("pool"):
+                        self._connection.exec_driver_sql("select 1")
+                    return
+            self._connection.invalidate()
+            self._connection.close()
+            self._connection = None
+        try:
+            self.take()
+        except UserError:
+            self._lost_at = self._lost_at or time.monotonic()
+            if time.monotonic() - self._lost_at > LET_GO_S:
+                raise
+        else:
+            self._lost_at = None
 
     def release(self) -> None:
         """Give the name back."""

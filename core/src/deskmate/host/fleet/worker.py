@@ -15,7 +15,7 @@ from deskmate.host.adapters import Adapters
 from deskmate.host.fleet.place import PoolPlace
 from deskmate.host.fleet.tables import KIND, prefix_of
 from deskmate.host.tables import by_rules
-from deskmate.ports import Progress
+from deskmate.ports import Model, Progress
 from deskmate.store.lock import WriterLock, is_locked
 from deskmate.tables.record import TableRecord
 from deskmate.tables.room import Document
@@ -37,6 +37,7 @@ class PoolWork:
         self._blobs = place.blobs()
         self._records: OrderedDict[str, TableRecord] = OrderedDict()
         self._users: dict[str, int] = {}
+        self._models: dict[str, Model] = {}
         self._opening = anyio.Lock()
 
     async def __call__(self, key: str, arguments: Mapping[str, Any]) -> None:
@@ -66,7 +67,11 @@ class PoolWork:
 
     async def _row(self, record: TableRecord, key: str, arguments: Mapping[str, Any]) -> None:
         await anyio.to_thread.run_sync(record.reread)
-        model = await anyio.to_thread.run_sync(self._adapters.model, record.about.model)
+        name = record.about.model
+        model = self._models.get(name)
+        if model is None:  # one for all rows: it keeps its connections
+            model = await anyio.to_thread.run_sync(self._adapters.model, name)
+            self._models[name] = model
         bench = Bench(
             record=record,
             sandbox=self._adapters.sandbox(),
