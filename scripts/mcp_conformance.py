@@ -35,7 +35,7 @@ from deskmate.connectors.logins import CLIENT
 from deskmate.connectors.remote import RemoteConnector
 from deskmate.connectors.vault import Vault
 from deskmate.connectors.way import Place, Way, parse_place
-from deskmate.errors import DeskmateError
+from deskmate.errors import DeskmateError, ToolError
 from deskmate.host import Host, RunOrder, connecting
 from deskmate.host.connector_making import accepted
 from deskmate.host.tool_service import tool_service
@@ -100,14 +100,21 @@ async def scenario(url: str) -> None:
             entry = replace(entry, login=True)
             found, listing = await connecting.log_in(places, entry, follow, client_id=client)
         else:
+            client = ""
             found, listing = await connecting.look_at(places, entry)
         kept = accepted(entry, found, listing)
         Book(places.config).save(kept)
-        await call_all(places, kept)
+        said = await call_all(places, kept)
+        if entry.login and any("deskmate connector login" in one for one in said):
+            await connecting.log_in(
+                places, entry, follow, client_id=client
+            )  # as the user is told to
+            await call_all(places, kept)
 
 
-async def call_all(places: Places, entry: ConnectorEntry) -> None:
-    """Call each tool once; a question of the server's is answered with its defaults."""
+async def call_all(places: Places, entry: ConnectorEntry) -> list[str]:
+    """Call each tool once and return the answers; a question of the server's is answered with its defaults."""
+    said = []
     means = await anyio.to_thread.run_sync(connecting.means_of, places)
 
     async def record(payload: object) -> None:
@@ -119,19 +126,25 @@ async def call_all(places: Places, entry: ConnectorEntry) -> None:
         )
         for pin in entry.tools:
             arguments = {"a": 2, "b": 3} if pin.tool.name == "add_numbers" else {}
-            outcome = await connector.call(
-                pin.wire, arguments, record=record, on_progress=lambda line: None
-            )
+            try:
+                outcome = await connector.call(
+                    pin.wire, arguments, record=record, on_progress=lambda line: None
+                )
+            except ToolError as error:  # as dispatch tells the model
+                said.append(error.message)
+                continue
+            said.append(outcome.text)
             if outcome.question is not None:
-                said = Given(question=outcome.question, answer="{}")
+                given = Given(question=outcome.question, answer="{}")
                 await connector.call(
                     pin.wire,
                     arguments,
                     record=record,
                     on_progress=lambda line: None,
-                    answers=(said,),
+                    answers=(given,),
                 )
         connector.close()
+    return said
 
 
 def run_suite(suite: Path, node: str, url: str = "") -> dict[str, tuple[int, int]]:

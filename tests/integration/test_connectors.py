@@ -167,15 +167,17 @@ async def test_an_own_registration_may_have_a_secret_which_stays_in_the_vault(
     assert kept.get(entry.owner, "CLIENT_SECRET") == "client-secret-12345"
 
 
+@pytest.mark.parametrize("at", ["", "tools/call"])
 async def test_what_a_server_wanted_when_nobody_was_there_is_asked_for_by_the_next_login(
-    places: Places, guarded: Guarded
+    places: Places, guarded: Guarded, at: str
 ) -> None:
+    guarded.at = at
     guarded.spoil = {"resource": {"scopes_supported": ["shop:look"]}}
     await login(places, guarded)
     guarded.needs = "orders:read"
     _, (refused,), _ = await run(places)
     assert refused.outcome == "error"
-    assert "orders:read" in refused.text
+    assert "wants more than the login gave" in refused.text
     assert "deskmate connector login shop" in refused.text
     await login(places, guarded)
     assert guarded.scopes == ["shop:look", "shop:look orders:read"]

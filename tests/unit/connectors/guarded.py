@@ -24,7 +24,7 @@ class Guarded:
     """The shop behind OAuth 2.1. `spoil`: changes what the authorization server says of itself.
 
     `device_answers`: errors that a device gets for its code, one a time, before it gets a token. `needs`: a scope that each
-    request's token must have; `scopes`: what was asked for, login by login.
+    request's token must have, or that of the method `at`; `scopes`: what was asked for, login by login.
     """
 
     shop: Shop = field(default_factory=Shop)
@@ -38,6 +38,7 @@ class Guarded:
     expires_in: int = 3600
     device_answers: list[str] = field(default_factory=list)
     needs: str = ""
+    at: str = ""
     scopes: list[str] = field(default_factory=list)
     granted: dict[str, str] = field(default_factory=dict)
     asked: list[dict[str, str]] = field(default_factory=list)
@@ -52,7 +53,8 @@ class Guarded:
         async def guarded(scope: Any, receive: Any, send: Any) -> None:
             headers = {k.decode(): v.decode() for k, v in scope["headers"]}
             token = headers.get("authorization", "").removeprefix("Bearer ")
-            lacks = self.needs and self.needs not in self.granted.get(token, "").split()
+            meant = self.at in ("", headers.get("mcp-method", ""))
+            lacks = meant and self.needs and self.needs not in self.granted.get(token, "").split()
             if token in self.tokens and not lacks:
                 await inner(scope, receive, send)
                 return

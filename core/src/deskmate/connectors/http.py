@@ -48,6 +48,7 @@ class Traffic:
 
     `record`: stores each request before it is sent and how it ended; of a call in a thread, the thread's log.
     `listens`: a run is there to hear a server's questions. `redactor`: knows those secrets. `status`, `why`: how the last request to it went, for who must be told.
+    `wants`: scopes that its login did not give.
     """
 
     way: Way
@@ -58,6 +59,7 @@ class Traffic:
     listens: bool = False
     status: int | None = None
     why: str = ""
+    wants: str = ""
 
 
 class GuardedTransport(httpx2.AsyncBaseTransport):

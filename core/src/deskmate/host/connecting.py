@@ -84,6 +84,7 @@ async def connected(
                 timeout_s=timeout_s,
                 connect_s=LOGIN_S if person else timeout_s,
             ) as server:
+                server.refused = lambda: _more_wanted(entry, traffic)
                 yield server
         except ToolError as error:
             if person is None and traffic.status in (401, 403):
@@ -137,6 +138,7 @@ def _auth(
     known = secrets_of(login)
 
     async def keep(new: Login) -> None:
+        traffic.wants = new.wants
         known.update(secrets_of(new))
         # the old ones stay unfit to be seen, too
         values = {**secrets_of(login), **{f"{name}_NEW": value for name, value in known.items()}}
@@ -149,6 +151,15 @@ def _auth(
         traffic.way.check(address)
 
     return oauth(entry.url, login, keep, person, check)
+
+
+def _more_wanted(entry: ConnectorEntry, traffic: Traffic) -> str:
+    """Return that a request was refused for want of scopes, which the next login asks for; "" if it was not."""
+    from deskmate.protocol.oauth import MORE_WANTED  # noqa: PLC0415
+
+    if traffic.status != 403 or not traffic.wants:
+        return ""
+    return f"{MORE_WANTED}: deskmate connector login {entry.name}"
 
 
 def _no_entry(entry: ConnectorEntry, status: int, said: str) -> str:

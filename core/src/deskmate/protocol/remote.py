@@ -87,6 +87,8 @@ class RemoteServer:
         """Done after each call, before its answer counts."""
         self.said: Callable[[], str] = lambda: ""
         """Why nothing comes any more, where the transport knows it."""
+        self.refused: Callable[[], str] = lambda: ""
+        """Why the last request was not taken, where the transport knows it: then nothing was done."""
         self.stderr: Callable[[], str] = lambda: ""
         """The end of what the server's program wrote to stderr, where there is one."""
 
@@ -210,10 +212,16 @@ class RemoteServer:
                 left -= 1
                 on_progress(one_line(said, 200))
 
+        try:
+            with _Translated(f"calling {tool}", sent=True):
+                answer = await self._client.call_tool(
+                    tool, dict(arguments), read_timeout_seconds=timeout_s, progress_callback=tell
+                )
+        except OutcomeUnknown as error:
+            if why := self.refused():
+                raise ToolError(why) from error
+            raise
         with _Translated(f"calling {tool}", sent=True):
-            answer = await self._client.call_tool(
-                tool, dict(arguments), read_timeout_seconds=timeout_s, progress_callback=tell
-            )
             await self.settle()
             return RemoteResult(
                 content=_plain_rows(answer.content),

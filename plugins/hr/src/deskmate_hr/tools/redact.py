@@ -70,31 +70,33 @@ def pii_redact(
         [*people, *parts, *(words or ()), *found],
         context.on_progress,
     )
-    sealed = _sealed(context, source, result, done.words, keys) if keys else None
+    made = [_redacted(name, result, roster, done.words)]
+    if keys:
+        made.append(_sealed(context, source, result, done.words, keys))
     taken = {word: count for word, count in done.counts.items() if count}
     data = sum(count for word, count in taken.items() if word in found)
-    shown = name.rpartition("/")[2]
     places = {"names and words": sum(taken.values()) - data, "personal data": data}
     return ToolAnswer(
         result={
             "path": result,
-            "map": sealed.path if sealed else "",
+            "map": made[1].path if keys else "",
             "places": places,
             "left": left,
             "notes": list(done.notes),
-            "files": [result, *([sealed.path] if sealed else [])],
-            "summary": f"{shown}: {_told(places, left, known=bool(roster))}",
+            "files": [item.path for item in made],
+            "summary": f"{name.rpartition('/')[2]}: {_told(places, left, known=bool(roster))}",
         },
-        deliverables=(
-            Deliverable(
-                path=result,
-                title=f"Redacted {shown}",
-                role=ROLE,
-                sources={"original": name, **({"roster": roster} if roster else {})},
-                data={"words": list(done.words), "personal": True},
-            ),
-            *([sealed] if sealed else []),
-        ),
+        deliverables=tuple(made),
+    )
+
+
+def _redacted(name: str, result: str, roster: str, words: Sequence[str]) -> Deliverable:
+    return Deliverable(
+        path=result,
+        title=f"Redacted {name.rpartition('/')[2]}",
+        role=ROLE,
+        sources={"original": name, **({"roster": roster} if roster else {})},
+        data={"words": list(words), "personal": True},
     )
 
 
