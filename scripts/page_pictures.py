@@ -85,21 +85,26 @@ def main() -> None:
             page.get_by_label("Your request").fill("Review this NDA against our playbook.")
             page.get_by_role("checkbox", name=re.compile("legal", re.I)).first.check()
             take(page, "page-new-light")
-        with looking(browser, server.new_link(), PHONE) as looked:
-            page = looked.page
-            expect(page.get_by_role("link", name=re.compile("redline the"))).to_be_visible()
-            both(page, "phone-threads")
-            page.goto(address)
-            expect(page.get_by_role("log")).to_contain_text("staged for review")
-            both(page, "phone-thread")
-            page.goto(f"{address}/changes")
-            a_redline(page)
-            both(page, "phone-review")
-            page.goto(f"{server.origin}#/inbox")
-            page.get_by_role("button", name=re.compile("Which exchange rate")).click()
-            expect(page.get_by_role("dialog")).to_be_visible()
-            both(page, "phone-sheet")
+        on_a_phone(browser, server, address)
         browser.close()
+
+
+def on_a_phone(browser: Browser, server: Served, address: str) -> None:
+    """Look at the same on a phone; `address`: of the thread with the redline."""
+    with looking(browser, server.new_link(), PHONE) as looked:
+        page = looked.page
+        expect(page.get_by_role("link", name=re.compile("redline the"))).to_be_visible()
+        both(page, "phone-threads")
+        page.goto(address)
+        expect(page.get_by_role("log")).to_contain_text("staged for review")
+        both(page, "phone-thread")
+        page.goto(f"{address}/changes")
+        a_redline(page)
+        both(page, "phone-review")
+        page.goto(f"{server.origin}#/inbox")
+        page.get_by_role("button", name=re.compile("Which exchange rate")).click()
+        expect(page.get_by_role("dialog")).to_be_visible()
+        both(page, "phone-sheet")
 
 
 def first_steps(browser: Browser, server: Served) -> None:
