@@ -13,6 +13,7 @@ sys.path.insert(0, str(ROOT))
 from playwright.sync_api import Browser, Page, expect, sync_playwright  # noqa: E402
 from tests.unit.connectors.loopback import loopback  # noqa: E402
 from tests.web.browser import CHROMIUM, DESK, PHONE, Served, looking, served  # noqa: E402
+from tests.web.papers import make_papers  # noqa: E402
 from tests.web.places import (  # noqa: E402
     TABLE,
     make_answers,
@@ -26,6 +27,7 @@ from tests.web.test_browser import REQUEST, allow, begin  # noqa: E402
 from deskmate.types.places import Places  # noqa: E402
 
 TARGET = ROOT / "docs/images"
+REDLINE = "Please redline the Northwind MSA against our playbook and tell Dana."
 
 
 def take(page: Page, name: str) -> None:
@@ -47,7 +49,9 @@ def main() -> None:
     """Go through the main job and look at it."""
     TARGET.mkdir(parents=True, exist_ok=True)
     above = Path(tempfile.mkdtemp()) / "Northwind"
-    make_documents(make_folder(above))
+    folder = make_folder(above)
+    make_documents(folder)
+    make_papers(folder)
     with served(above / "deskmate") as server, sync_playwright() as run:
         browser = run.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         first_steps(browser, server)
@@ -55,22 +59,23 @@ def main() -> None:
             page = looked.page
             begin(page, "Which rate should the Q3 headcount model use?")
             expect(page.get_by_role("region", name="Question")).to_be_visible()
-            begin(page, REQUEST)
+            begin(page, REDLINE)
             expect(page.get_by_role("button", name="Allow once")).to_be_visible()
             page.get_by_role("tab", name="Progress").click()
             both(page, "page-approval")
             allow(page)
             page.get_by_role("tab", name=re.compile("Changes")).click()
-            expect(page.get_by_role("region", name="Change 1 of 3")).to_be_visible()
+            a_redline(page)
             page.get_by_text("Checked in a clean room, passed").click()
-            files = page.get_by_role("list", name="Changed files")
-            files.get_by_role("button", name=re.compile("Northwind MSA")).click()
-            page.get_by_role("group", name="change 3").get_by_role(
+            page.get_by_role("group", name="change 6").get_by_role(
                 "button", name="Leave out"
             ).click()
             page.mouse.move(0, 0)
             both(page, "page-review")
             address = page.url
+            begin(page, REQUEST)
+            allow(page)
+            expect(page.get_by_role("log")).to_contain_text("staged for review")
             a_source(page)
             a_file(page)
             around(server, above)
@@ -80,21 +85,26 @@ def main() -> None:
             page.get_by_label("Your request").fill("Review this NDA against our playbook.")
             page.get_by_role("checkbox", name=re.compile("legal", re.I)).first.check()
             take(page, "page-new-light")
-        with looking(browser, server.new_link(), PHONE) as looked:
-            page = looked.page
-            expect(page.get_by_role("link", name=re.compile("Compare the MSA"))).to_be_visible()
-            both(page, "phone-threads")
-            page.goto(address)
-            expect(page.get_by_role("log")).to_contain_text("staged for review")
-            both(page, "phone-thread")
-            page.goto(f"{address}/changes")
-            expect(page.get_by_role("region", name="Change 1 of 3")).to_be_visible()
-            both(page, "phone-review")
-            page.goto(f"{server.origin}#/inbox")
-            page.get_by_role("button", name=re.compile("Which exchange rate")).click()
-            expect(page.get_by_role("dialog")).to_be_visible()
-            both(page, "phone-sheet")
+        on_a_phone(browser, server, address)
         browser.close()
+
+
+def on_a_phone(browser: Browser, server: Served, address: str) -> None:
+    """Look at the same on a phone; `address`: of the thread with the redline."""
+    with looking(browser, server.new_link(), PHONE) as looked:
+        page = looked.page
+        expect(page.get_by_role("link", name=re.compile("redline the"))).to_be_visible()
+        both(page, "phone-threads")
+        page.goto(address)
+        expect(page.get_by_role("log")).to_contain_text("staged for review")
+        both(page, "phone-thread")
+        page.goto(f"{address}/changes")
+        a_redline(page)
+        both(page, "phone-review")
+        page.goto(f"{server.origin}#/inbox")
+        page.get_by_role("button", name=re.compile("Which exchange rate")).click()
+        expect(page.get_by_role("dialog")).to_be_visible()
+        both(page, "phone-sheet")
 
 
 def first_steps(browser: Browser, server: Served) -> None:
@@ -108,6 +118,15 @@ def first_steps(browser: Browser, server: Served) -> None:
             page.get_by_label("Claude, with a key of mine").check()
             both(page, name)
     unbuilt.unlink()
+
+
+def a_redline(page: Page) -> None:
+    """Open the changes of the agreement, once the files say how much of them changes."""
+    files = page.get_by_role("list", name="Changed files")
+    agreement = files.get_by_role("button", name=re.compile("MSA Northwind"))
+    expect(agreement).to_contain_text("6 changes")
+    agreement.click()
+    expect(page.get_by_role("region", name="Change 1 of 6")).to_be_visible()
 
 
 def a_source(page: Page) -> None:

@@ -28,7 +28,7 @@ def test_an_approval_of_a_run_under_way_is_in_the_inbox_whole_and_answered_from_
     server = serve(SEND, sandbox=sandbox())
     thread = begin(server, folder)
     (item,) = until(lambda: inbox(server))
-    assert (item["kind"], item["thread"], item["sends"]) == ("approval", thread, False)
+    assert (item["kind"], item["thread"], item["sends"]) == ("approval", thread, True)
     assert sorted(item["shown"]) == ["text: Hello", "to: dana@example.org"]
     assert "send" in item["sentence"]
     assert item["why"]
