@@ -100,18 +100,7 @@ def read_spec(definition: Element, cache: Element, source: Source, *, date1904: 
     Raises:
         ToolInputError: the source lacks a field that it uses.
     """
-    names = [
-        node.get("name", "") for node in cache.iterfind(f"{q('cacheFields')}/{q('cacheField')}")
-    ]
-    now = {name.lower(): number for number, name in enumerate(source.fields)}
-    if [name.lower() for name in names] != [name.lower() for name in source.fields]:
-        missing = [name for name in names if name.lower() not in now]
-        if missing or len(names) != len(source.fields):
-            what = f"lacks {', '.join(missing)}" if missing else "has other columns than before"
-            raise ToolInputError(
-                f"The source of the pivot table {definition.get('name', '')} {what}; give pivot_change its fields."
-            )
-    at = [now[name.lower()] for name in names]
+    at = _positions(definition, cache, source)
     rows = tuple(at[n] for n in _numbers(definition, "rowFields"))
     columns = tuple(at[n] for n in _numbers(definition, "colFields") if n >= 0)
     pages = definition.findall(f"{q('pageFields')}/{q('pageField')}")
@@ -156,6 +145,22 @@ def read_spec(definition: Element, cache: Element, source: Source, *, date1904: 
         row_totals=definition.get("rowGrandTotals", "1") in _TRUE,
         column_totals=definition.get("colGrandTotals", "1") in _TRUE,
     )
+
+
+def _positions(definition: Element, cache: Element, source: Source) -> list[int]:
+    """Return where, in the source as it is now, each field of the cache stands. Raises as `read_spec`."""
+    names = [
+        node.get("name", "") for node in cache.iterfind(f"{q('cacheFields')}/{q('cacheField')}")
+    ]
+    now = {name.lower(): number for number, name in enumerate(source.fields)}
+    if [name.lower() for name in names] != [name.lower() for name in source.fields]:
+        missing = [name for name in names if name.lower() not in now]
+        if missing or len(names) != len(source.fields):
+            what = f"lacks {', '.join(missing)}" if missing else "has other columns than before"
+            raise ToolInputError(
+                f"The source of the pivot table {definition.get('name', '')} {what}; give pivot_change its fields."
+            )
+    return [now[name.lower()] for name in names]
 
 
 def _chosen(
