@@ -15,12 +15,11 @@ from deskmate.sandbox.machine import QemuMachine
 CASES = Path(__file__).parents[3] / "shared/cases/hostile"
 READ_S, LOOK_S = 20, 120
 """Seconds that a call without and with rendering or recognition may take."""
-_WORD = (("document_read", {}), ("document_outline", {}))
 _READING: Mapping[str, tuple[tuple[str, Mapping[str, Any]], ...]] = {
     ".pdf": (("pdf_outline", {}), ("pdf_tables", {"pages": "1"}), ("pdf_read", {"pages": "1-"})),
     ".xlsx": (("sheet_map", {"lint": True}),),
     ".pptx": (("deck_outline", {}), ("deck_lint", {})),
-    ".docx": _WORD,
+    ".docx": (("document_read", {}), ("document_outline", {})),
 }
 _LOOKING: Mapping[str, tuple[tuple[str, Mapping[str, Any]], ...]] = {
     ".pdf": (("pdf_read", {"pages": "1-", "ocr": True}),),

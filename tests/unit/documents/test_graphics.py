@@ -135,7 +135,7 @@ def write_deck(path: Path, *values: float, title: str = "Sales") -> Path:
     data.categories = ["North", "South"]
     data.add_series("2026", values)
     place = Inches(1), Inches(1), Inches(6), Inches(4)
-    chart = slide.shapes.add_chart(XL_CHART_TYPE.COLUMN_CLUSTERED, *place, data).chart  # type: ignore[attr-defined]
+    chart = slide.shapes.add_chart(XL_CHART_TYPE.COLUMN_CLUSTERED, *place, data).chart
     chart.has_title = True
     chart.chart_title.text_frame.text = title
     chart.value_axis.has_title = True

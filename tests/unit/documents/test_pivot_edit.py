@@ -11,6 +11,7 @@ from typing import Any
 import openpyxl
 import pytest
 import xlsxwriter
+from tests.unit.documents.sheet_rooms import forge
 
 from deskmate.errors import ToolInputError
 from deskmate.plugin import Deliverable, Sources, ValidationContext
@@ -328,14 +329,33 @@ def test_a_pivot_table_of_excel_is_refreshed_to_what_excel_painted(tmp_path: Pat
 def test_a_pivot_table_of_another_kind_is_marked_for_excel(tmp_path: Path) -> None:
     source = POI / "ExcelPivotTableSample.xlsx"
     target = tmp_path / "out.xlsx"
+    collapsed = tmp_path / "collapsed.xlsx"
+    shutil.copyfile(source, collapsed)
+    forge(collapsed, "xl/pivotTables/pivotTable1.xml", '<item x="0"', '<item sd="0" x="0"')
+    source = collapsed
     edit = {"op": "pivot_refresh", "pivot": "PivotTable1", "sheet": "Tabelle2"}
     outcome = edit_workbook(source, target, [edit])
-    assert "hidden" in outcome.notes[0]
+    assert "collapsed" in outcome.notes[0]
     package = Package(target)
     assert package.parse("xl/pivotCache/pivotCacheDefinition1.xml").get("refreshOnLoad") == "1"
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(target) as new:
         differing = {n for n in old.namelist() if old.read(n) != new.read(n)}
     assert differing == {"xl/pivotCache/pivotCacheDefinition1.xml"}
+    assert findings(source, target, outcome) == []
+
+
+@pytest.mark.cases
+@pytest.mark.skipif(not POI.is_dir(), reason="the cases folder is not beside the checkout")
+@pytest.mark.parametrize("sheet", ["Tabelle2", "Tabelle3"])
+def test_a_table_of_excel_with_hidden_items_keeps_its_figures_and_words(
+    tmp_path: Path, sheet: str
+) -> None:
+    source, target = POI / "ExcelPivotTableSample.xlsx", tmp_path / "out.xlsx"
+    edit = {"op": "pivot_refresh", "pivot": "PivotTable1", "sheet": sheet}
+    outcome = edit_workbook(source, target, [edit])
+    assert outcome.notes == ()
+    old, new = (shown(path, sheet, "A1:D7") for path in (source, target))
+    assert new[2:] == old[2:]
     assert findings(source, target, outcome) == []
 
 

@@ -20,6 +20,8 @@ from deskmate_documents.pdf.opening import guarded, shown
 Result = TypeVar("Result")
 SECONDS_A_PAGE = 10.0
 SECONDS_A_PICTURE = 60.0
+PATIENCE_S = 40.0
+"""By the clock on the wall, beyond its processor time: a busy machine must not make a call of two minutes of it."""
 STUCK = "the page takes too long to be drawn and was left out"
 CALM_S = 50.0
 STRAINED_S = 8.0
@@ -112,10 +114,12 @@ def _child(
 ) -> None:
     """Do the work and end; never returns."""
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
     try:
         with shown(path, password) as document, guarded(path):
             for number in numbers:
                 signal.setitimer(signal.ITIMER_PROF, seconds)
+                signal.setitimer(signal.ITIMER_REAL, seconds + PATIENCE_S)
                 pickle.dump(work(document, number), out)
                 out.flush()
     except ToolError as error:

@@ -7,8 +7,9 @@ from typing import Any
 
 from lxml import etree
 
+from deskmate_documents.graphics import A_NS
 from deskmate_documents.opc import Element, Package
-from deskmate_documents.pptx.deck import A_NS, P_NS, RID, Deck, Slide, p
+from deskmate_documents.pptx.deck import P_NS, RID, Deck, Slide, p
 
 _TYPE = "application/vnd.openxmlformats-officedocument.presentationml"
 _THEME = "application/vnd.openxmlformats-officedocument.theme+xml"

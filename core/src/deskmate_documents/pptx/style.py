@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from deskmate_documents.pptx.deck import A_NS, EMU
+from deskmate_documents.graphics import A_NS
+from deskmate_documents.pptx.deck import EMU
 
 WIDTH, HEIGHT = 960.0, 540.0
 FONT = "Calibri"

@@ -16,7 +16,7 @@ from deskmate_documents.xlsx.book import Sheet
 from deskmate_documents.xlsx.naming import insert_after
 from deskmate_documents.xlsx.pivotaxes import FORMS, Form
 from deskmate_documents.xlsx.pivotlayout import FUNCTIONS, Cell, Grid, Measure, Spec, compute
-from deskmate_documents.xlsx.pivotread import not_plain, read_spec
+from deskmate_documents.xlsx.pivotread import as_worded, found_again, not_plain, read_spec
 from deskmate_documents.xlsx.pivots import Pivot, pivots
 from deskmate_documents.xlsx.pivotsource import Item, Source, distinct, read_source
 from deskmate_documents.xlsx.pivotxml import (
@@ -112,8 +112,12 @@ def change_pivot(editor: Editor, edit: Mapping[str, Any]) -> None:
     source = _current_source(editor, str(edit.get("source") or pivot.source))
     old = package.parse(pivot.part)
     known = read_spec(old, package.parse(pivot.cache), source, date1904=editor.book.date1904)
+    known = as_worded(editor.book, pivot, old, known)
     spec = _spec(source, _merged(known, source, edit))
-    spec = replace(spec, bottom=known.bottom, captions=known.captions)
+    hidden = {n: found_again(known, spec, n) for n in known.hidden if n in spec.items}
+    spec = replace(
+        spec, bottom=known.bottom, captions=known.captions, grand=known.grand, hidden=hidden
+    )
     definition = new_table(pivot.name, old.get("cacheId", ""), source, spec)
     for caption in _CAPTIONS.intersection(old.attrib):
         definition.set(caption, old.get(caption))
@@ -153,6 +157,7 @@ def refresh_pivot(editor: Editor, edit: Mapping[str, Any]) -> None:
     source = _current_source(editor, str(edit.get("source") or pivot.source))
     definition = package.parse(pivot.part)
     spec = read_spec(definition, cache, source, date1904=editor.book.date1904)
+    spec = as_worded(editor.book, pivot, definition, spec)
     set_source(cache, source)
     _fill(editor, _place(editor, pivot, spec), definition, cache, source, spec)
 
@@ -357,7 +362,8 @@ def _fill(
     fill_axes(definition, spec, [book.styles.number_format(code) if code else 0 for code in codes])
     fields = definition.find(q("pivotFields"))
     for number, items in spec.items.items():
-        set_items(fields[number], len(items), subtotal=number in spec.subtotals)
+        hidden = spec.hidden.get(number, frozenset())
+        set_items(fields[number], len(items), hidden=hidden, subtotal=number in spec.subtotals)
     fill_table(definition, spec, grid, area)
     records = fill_cache(cache, source, spec.items, date1904=book.date1904)
     cache.set("refreshOnLoad", "1")
@@ -414,7 +420,9 @@ class _Painter:
             found[top + line, self._where.left] = Cell("caption", field=number)
             item = None if chosen is None else self._spec.items[number][chosen]
             found[top + line, self._where.left + 1] = (
-                Cell("caption", text="(All)")
+                Cell(
+                    "caption", text="(Multiple Items)" if self._spec.hidden.get(number) else "(All)"
+                )
                 if item is None
                 else Cell("label", item=item, field=number)
             )

@@ -35,7 +35,8 @@ class Spec:
     """What a pivot table shows. `filters`: (field, position of the chosen item or None for all).
 
     `items`: field → its items in the order in which they are shown; `hidden`: field → positions that are not shown.
-    `forms`, `subtotals`, `bottom`: as of an axis. `captions`: of rows and columns in compact form.
+    `forms`, `subtotals`, `bottom`: as of an axis. `captions`: of rows and columns in compact form. `grand`: the grand
+    total's name.
     """
 
     rows: tuple[int, ...]
@@ -50,6 +51,7 @@ class Spec:
     subtotals: frozenset[int] = frozenset()
     bottom: frozenset[int] = frozenset()
     captions: tuple[str, str] = ("Row Labels", "Column Labels")
+    grand: str = "Grand Total"
 
     def axis(self, *, rows: bool) -> Axis:
         """Return one axis."""
@@ -265,7 +267,7 @@ def _paint_columns(cells: Cells, spec: Spec, across: Sequence[Line]) -> None:
 def _total(spec: Spec, fields: Sequence[int], line: Line, measure: Measure | None) -> str:
     """Return what a total is called; `measure`: where there are several."""
     if line.kind == "grand":
-        return f"Total {measure.caption}" if measure else "Grand Total"
+        return f"Total {measure.caption}" if measure else spec.grand
     item = spec.items[fields[len(line.items) - 1]][line.items[-1]]
     name = "(blank)" if item.kind == "m" else item.text
     return f"{name} {measure.caption}" if measure else f"{name} Total"

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from deskmate.errors import ToolInputError
 from deskmate_documents.opc import Element
+from deskmate_documents.xlsx.book import Workbook
 from deskmate_documents.xlsx.extensions import X14
 from deskmate_documents.xlsx.pivotaxes import Form
 from deskmate_documents.xlsx.pivotlayout import FUNCTIONS, Measure, Spec
+from deskmate_documents.xlsx.pivots import Pivot
 from deskmate_documents.xlsx.pivotsource import Item, Source, distinct, iso
 from deskmate_documents.xlsx.pivotxml import read_item
+from deskmate_documents.xlsx.refs import parse_areas
 from deskmate_documents.xlsx.sheetpart import q
 
 _TRUE = ("1", "true")
@@ -74,17 +79,14 @@ def _form(field: Element) -> Form:
 
 
 def _field(field: Element) -> str:
-    if (
-        field.get("sortType", "manual") == "descending"
-        or field.find(q("autoSortScope")) is not None
-    ):
-        return "its items are sorted in a way of their own"
+    if field.find(q("autoSortScope")) is not None:
+        return "its items are sorted by values"
     if not field.get("axis"):
         return ""
     for item in field.iterfind(f"{q('items')}/{q('item')}"):
         kind = item.get("t")
-        if kind not in (None, "default") or set(item.attrib) - {"x", "t", "m"}:
-            return "items of it are hidden, collapsed or renamed"
+        if kind not in (None, "default") or set(item.attrib) - {"x", "t", "m", "h"}:
+            return "items of it are collapsed or renamed"
     return ""
 
 
@@ -98,29 +100,26 @@ def read_spec(definition: Element, cache: Element, source: Source, *, date1904: 
     Raises:
         ToolInputError: the source lacks a field that it uses.
     """
-    names = [
-        node.get("name", "") for node in cache.iterfind(f"{q('cacheFields')}/{q('cacheField')}")
-    ]
-    now = {name.lower(): number for number, name in enumerate(source.fields)}
-    if [name.lower() for name in names] != [name.lower() for name in source.fields]:
-        missing = [name for name in names if name.lower() not in now]
-        if missing or len(names) != len(source.fields):
-            what = f"lacks {', '.join(missing)}" if missing else "has other columns than before"
-            raise ToolInputError(
-                f"The source of the pivot table {definition.get('name', '')} {what}; give pivot_change its fields."
-            )
-    at = [now[name.lower()] for name in names]
+    at = _positions(definition, cache, source)
     rows = tuple(at[n] for n in _numbers(definition, "rowFields"))
     columns = tuple(at[n] for n in _numbers(definition, "colFields") if n >= 0)
     pages = definition.findall(f"{q('pageFields')}/{q('pageField')}")
     filters = [(at[int(page.get("fld", "0"))], page) for page in pages]
     used = {at.index(n): n for n in (*rows, *columns, *(n for n, _ in filters))}
+    fields = definition.findall(f"{q('pivotFields')}/{q('pivotField')}")
     items = {
-        n: _ordered(distinct(source, n), _listed(definition, cache, old), date1904=date1904)
+        n: _ordered(
+            distinct(source, n)[:: -1 if fields[old].get("sortType") == "descending" else 1],
+            _listed(definition, cache, old),
+            date1904=date1904,
+        )
         for old, n in used.items()
     }
-    fields = definition.findall(f"{q('pivotFields')}/{q('pivotField')}")
     return Spec(
+        hidden={
+            n: _hidden(fields[old], cache, old, items[n], date1904=date1904)
+            for old, n in used.items()
+        },
         forms={n: _form(fields[old]) for old, n in used.items()},
         subtotals=frozenset(
             n for old, n in used.items() if fields[old].get("defaultSubtotal", "1") in _TRUE
@@ -148,6 +147,22 @@ def read_spec(definition: Element, cache: Element, source: Source, *, date1904: 
     )
 
 
+def _positions(definition: Element, cache: Element, source: Source) -> list[int]:
+    """Return where, in the source as it is now, each field of the cache stands. Raises as `read_spec`."""
+    names = [
+        node.get("name", "") for node in cache.iterfind(f"{q('cacheFields')}/{q('cacheField')}")
+    ]
+    now = {name.lower(): number for number, name in enumerate(source.fields)}
+    if [name.lower() for name in names] != [name.lower() for name in source.fields]:
+        missing = [name for name in names if name.lower() not in now]
+        if missing or len(names) != len(source.fields):
+            what = f"lacks {', '.join(missing)}" if missing else "has other columns than before"
+            raise ToolInputError(
+                f"The source of the pivot table {definition.get('name', '')} {what}; give pivot_change its fields."
+            )
+    return [now[name.lower()] for name in names]
+
+
 def _chosen(
     definition: Element, cache: Element, page: Element, items: list[Item], *, date1904: bool
 ) -> int | None:
@@ -165,6 +180,31 @@ def _chosen(
     )
 
 
+def _hidden(
+    field: Element, cache: Element, number: int, items: list[Item], *, date1904: bool
+) -> frozenset[int]:
+    """Return the positions, among the items of now, of those that are not shown.
+
+    New ones are not either where some were hidden by hand, unless the field says that they are to be.
+    """
+    known = _shared(cache, number)
+    nodes = [n for n in field.iterfind(f"{q('items')}/{q('item')}") if n.get("t") is None]
+    told = {
+        _key(known[place]): node.get("h") in _TRUE
+        for node in nodes
+        if (place := int(node.get("x", "0"))) < len(known)
+    }
+    others = any(told.values()) and field.get("includeNewItemsInFilter") not in _TRUE
+    return frozenset(
+        at for at, item in enumerate(items) if told.get(_key(item, date1904=date1904), others)
+    )
+
+
+def _shared(cache: Element, number: int) -> list[Item]:
+    field = cache.findall(f"{q('cacheFields')}/{q('cacheField')}")[number]
+    return [read_item(node) for node in field.iterfind(f"{q('sharedItems')}/*")]
+
+
 def _key(item: Item, *, date1904: bool | None = None) -> tuple[str, str | float]:
     """Return what makes an item of a source and one of a cache, which writes dates in words, the same."""
     if item.kind != "d":
@@ -175,8 +215,7 @@ def _key(item: Item, *, date1904: bool | None = None) -> tuple[str, str | float]
 def _listed(definition: Element, cache: Element, number: int) -> list[Item]:
     """Return the items of a field in the order in which it shows them."""
     field = definition.findall(f"{q('pivotFields')}/{q('pivotField')}")[number]
-    shared = cache.findall(f"{q('cacheFields')}/{q('cacheField')}")[number]
-    known = [read_item(node) for node in shared.iterfind(f"{q('sharedItems')}/*")]
+    known = _shared(cache, number)
     places = [
         int(node.get("x", "0"))
         for node in field.iterfind(f"{q('items')}/{q('item')}")
@@ -204,3 +243,29 @@ def _measure(node: Element, at: list[int], source: Source) -> Measure:
         caption=node.get("name", ""),
         code=code,
     )
+
+
+def as_worded(book: Workbook, pivot: Pivot, definition: Element, spec: Spec) -> Spec:
+    """Return what a table shows with the captions that are painted: Excel words them in its own language."""
+    area, place = parse_areas(pivot.area), definition.find(q("location"))
+    if not area or place is None:
+        return spec
+    top, left, bottom = area[0].top, area[0].left, area[0].bottom
+    sheet = book.sheet(pivot.sheet)
+    painted = {v.place: v.text for v in book.values(sheet, area[0]) if v.kind == "text"}
+    head = top + int(place.get("firstDataRow", "1")) - 1
+    rows = painted.get((head, left)) if spec.is_compact(spec.rows[0]) else None
+    columns = painted.get((top, left + int(place.get("firstDataCol", "1"))))
+    shared = bool(spec.columns) and spec.is_compact(spec.columns[0])
+    grand = painted.get((bottom, left)) if spec.column_totals else None
+    return replace(
+        spec,
+        captions=(rows or spec.captions[0], (columns if shared else None) or spec.captions[1]),
+        grand=grand or spec.grand,
+    )
+
+
+def found_again(known: Spec, spec: Spec, number: int) -> frozenset[int]:
+    """Return where, in the order of the new table, the items stand that the old one does not show."""
+    gone = {known.items[number][place].key for place in known.hidden[number]}
+    return frozenset(at for at, item in enumerate(spec.items[number]) if item.key in gone)

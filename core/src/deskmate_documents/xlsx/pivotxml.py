@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import takewhile
 
 from lxml import etree
@@ -193,6 +193,8 @@ def new_table(name: str, cache: str, source: Source, spec: Spec) -> Element:
             field.set("axis", axes[number])
         if any(measure.field == number for measure in spec.measures):
             field.set("dataField", "1")
+        if axes.get(number) == "axisPage" and spec.hidden.get(number):
+            field.set("multipleItemSelectionAllowed", "1")
         for key, value in _own_form(spec, number).items():
             field.set(key, value)
     child(
@@ -251,8 +253,8 @@ def _with_values(spec: Spec) -> tuple[int, ...]:
     return (*spec.columns, -2) if len(spec.measures) > 1 else spec.columns
 
 
-def set_items(field: Element, count: int, *, subtotal: bool) -> None:
-    """Show all items of a field in their order, with a subtotal if it is to have one; one that it has stays."""
+def set_items(field: Element, count: int, *, hidden: Collection[int] = (), subtotal: bool) -> None:
+    """List the items of a field in their order, with a subtotal if it is to have one; one that it has stays."""
     items = field.find(q("items"))
     if items is None:
         items = etree.Element(q("items"))
@@ -261,7 +263,7 @@ def set_items(field: Element, count: int, *, subtotal: bool) -> None:
     for node in list(items):
         items.remove(node)
     for number in range(count):
-        child(items, "item", x=str(number))
+        child(items, "item", x=str(number), **({"h": "1"} if number in hidden else {}))
     for node in rest:
         items.append(node)
     if subtotal and not rest:
