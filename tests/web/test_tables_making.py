@@ -23,7 +23,7 @@ from deskmate.host.tables import Tables
 from deskmate.types.places import Places
 from deskmate.web.routes_tables_making import READABLE
 from deskmate_documents.content import KINDS
-from deskmate_documents.readable import MAIL
+from deskmate_documents.passages import MAIL
 
 LAW = {
     "name": "Law",
