@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import mmap
 import os
+import time
 from pathlib import Path
 
 import pytest
 
 from deskmate.errors import CorruptData, SandboxUnavailable
-from deskmate.sandbox import memory
 from deskmate.sandbox.memory import copy_sparse, empty_ram, load_ram, save_ram, seal
 
 SIZE = 4 << 20
@@ -51,11 +51,11 @@ def test_memory_that_is_in_use_is_waited_for_and_then_told_in_one_line(
     fd = _filled()
     writable = mmap.mmap(fd, SIZE, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
     waited: list[float] = []
-    monkeypatch.setattr(memory.time, "sleep", waited.append)
+    monkeypatch.setattr(time, "sleep", waited.append)
     with pytest.raises(SandboxUnavailable, match="still in use"):
         seal(fd)
     assert len(waited) > 2
-    monkeypatch.setattr(memory.time, "sleep", lambda seconds: writable.close())
+    monkeypatch.setattr(time, "sleep", lambda seconds: writable.close())
     seal(fd)
     with pytest.raises(PermissionError):
         os.pwrite(fd, b"x", 0)
