@@ -146,6 +146,7 @@ async def test_the_same_over_ten_thousand_documents_and_five_kills(
     await run_with_kills(place, tmp_path, rows=10_000, kills=5)
 
 
+@pytest.mark.parametrize("url", ["postgres"], indirect=True)
 async def test_workers_together_never_spend_more_than_the_budget_and_go_on_with_more(
     place: PoolPlace, tmp_path: Path
 ) -> None:

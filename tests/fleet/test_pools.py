@@ -200,7 +200,14 @@ async def test_a_name_is_one_worker_and_all_workers_are_of_one_size(url: str) ->
             ours = worker.claim._connection
             assert ours is not None
             ours.invalidate()  # as when the network was away
-            await anyio.to_thread.run_sync(worker.claim.check)
+
+            async def ours_again() -> (
+                bool
+            ):  # the server sees a moment later that the old one is gone
+                await anyio.to_thread.run_sync(worker.claim.check)
+                return worker.claim._connection is not None
+
+            await wait_for(ours_again)
             assert await anyio.to_thread.run_sync(is_claimed, pool_url(url), "w1")
             await _lose_the_name_to_another(worker)
         roster = worker.pool.roster

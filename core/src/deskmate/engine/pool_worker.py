@@ -324,8 +324,12 @@ class _Claim:
             self._lost_at = None
 
     def release(self) -> None:
-        """Give the name back."""
+        """Give the name back, at once where the database is there."""
         if self._connection is not None:
+            with suppress(DatabaseAway):
+                if not self._connection.invalidated:
+                    with server_told("pool"):
+                        self._connection.exec_driver_sql("select pg_advisory_unlock_all()")
             self._connection.close()
             self._connection = None
         if self._engine is not None:
