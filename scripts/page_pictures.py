@@ -84,6 +84,7 @@ def main() -> None:
             page.get_by_role("link", name="New").first.click()
             page.get_by_label("Your request").fill("Review this NDA against our playbook.")
             page.get_by_role("checkbox", name=re.compile("legal", re.I)).first.check()
+            page.emulate_media(color_scheme="light")
             take(page, "page-new-light")
         on_a_phone(browser, server, address)
         browser.close()

@@ -137,7 +137,7 @@ def test_a_sheet_comes_as_people_see_it(context: ToolContext) -> None:
     assert window["formulas"] == {"B3": "=B2*2"}
     assert window["widths"][0] == pytest.approx(30, abs=1)
     # set by nobody: as wide as what stands there, within reason
-    assert window["widths"][1] == len("1,234,567.89")
+    assert window["widths"][1] == len("1,234,567.89") + 2
     assert window["widths"][2] == pytest.approx(8.43)
     other = sheet_window("a.xlsx", context, sheet="Other", top=99)
     assert (other["top"], other["cells"]) == (3, [["", "", "x"]])

@@ -20,6 +20,7 @@ WINDOW_CHARACTERS = 250_000
 COLUMNS_LIMIT = 400
 TEXT_SHOWN = 400
 _USUAL_WIDTH = 8.43
+_SPARE = 2
 _WIDEST = 40
 """Characters that a column gets whose width the file does not set, however long its texts are."""
 
@@ -301,7 +302,7 @@ def _widths(skeleton: Any, columns: int, cells: Sequence[Sequence[str]]) -> Iter
             yield known[column]
         else:
             longest = max((len(row[column - 1]) for row in cells if len(row) >= column), default=0)
-            yield max(usual, min(longest, _WIDEST))
+            yield max(usual, min(longest + _SPARE, _WIDEST))
 
 
 def _number(text: str | None, usual: float) -> float:
