@@ -45,7 +45,18 @@ class PostgresServer:
     def make(self) -> None:
         os.chown(self._folder, self._owner.pw_uid, self._owner.pw_gid)
         self._run(
-            "initdb", "-D", "data", "-A", "trust", "-U", "deskmate", "-N", "--no-instructions"
+            "initdb",
+            "-D",
+            "data",
+            "-A",
+            "trust",
+            "-U",
+            "deskmate",
+            "-N",
+            "--no-instructions",
+            "--locale=C.UTF-8",
+            "-E",
+            "UTF8",
         )
 
     def start(self) -> None:

@@ -72,7 +72,10 @@ export function App() {
 
 function Finder() {
   const [Search, setSearch] = useState<typeof SearchOf | null>(null)
-  useEffect(() => void import("./Search").then((views) => setSearch(() => views.Search)).catch(() => location.reload()), [])
+  useEffect(() => void import("./Search").then((views) => setSearch(() => views.Search)).catch(() => {
+    searching.value = false
+    fail(new Error("The search could not be fetched. Load the page again when the computer answers."))
+  }), [])
   return Search && <Search />
 }
 

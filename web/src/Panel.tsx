@@ -17,6 +17,7 @@ export function Panel() {
   const [Files, setFiles] = useState<typeof FilesOf | null>(null)
   const [Review, setReview] = useState<typeof ReviewOf | null>(null)
   const [Sources, setSources] = useState<typeof SourcesOf | null>(null)
+  const [unfetched, setUnfetched] = useState<Tab | null>(null)
   const now = open.value
   const { thread: id, panel } = route.value
   // whoever follows a link to the changes or to a source means them
@@ -27,9 +28,12 @@ export function Panel() {
   const set = changes.value?.thread === id ? changes.value.set : null
   const waiting = set && !set.discarded ? set.items.filter((item) => item.standing === "open").length : 0
   const tab = picked ?? (panel || (now.thread.live ? "progress" : "changes"))
-  if (tab === "changes" && !Review) import("./Review").then((views) => setReview(() => views.Review)).catch(() => location.reload())
-  if (tab === "files" && !Files) import("./Files").then((views) => setFiles(() => views.Files)).catch(() => location.reload())
-  if (tab === "sources" && !Sources) import("./Source").then((views) => setSources(() => views.Sources)).catch(() => location.reload())
+  if (unfetched !== tab) {
+    const lost = () => setUnfetched(tab)
+    if (tab === "changes" && !Review) import("./Review").then((views) => setReview(() => views.Review), lost)
+    if (tab === "files" && !Files) import("./Files").then((views) => setFiles(() => views.Files), lost)
+    if (tab === "sources" && !Sources) import("./Source").then((views) => setSources(() => views.Sources), lost)
+  }
   const pick = (next: Tab) => setPicked(next)
   const move = (event: KeyboardEvent) => {
     if (event.key !== "ArrowRight" && event.key !== "ArrowLeft") return
@@ -65,9 +69,19 @@ export function Panel() {
         </button>
       </div>
       <div id="tab-body" class="body" role="tabpanel" aria-labelledby={`tab-${tab}`}>
-        {tab === "files" ? Files && <Files key={id} thread={id} /> : tab === "sources" ? Sources && <Sources key={id} thread={id} /> : tab === "progress" ? <Progress /> : Review && <Review key={`${id}${set?.run}`} thread={id} set={set} busy={now.thread.live !== null} findings={findings(now.story)} />}
+        {unfetched === tab ? <Unfetched /> : tab === "files" ? Files && <Files key={id} thread={id} /> : tab === "sources" ? Sources && <Sources key={id} thread={id} /> : tab === "progress" ? <Progress /> : Review && <Review key={`${id}${set?.run}`} thread={id} set={set} busy={now.thread.live !== null} findings={findings(now.story)} />}
       </div>
     </aside>
+  )
+}
+
+// not by itself: what can be read of the conversation stays until the user says so
+function Unfetched() {
+  return (
+    <div class="pad">
+      <p>This part could not be fetched. Nothing is lost.</p>
+      <button onClick={() => location.reload()}>Load the page again</button>
+    </div>
   )
 }
 

@@ -34,13 +34,14 @@ _KEEPALIVE = {
     "keepalives_count": "3",
     "tcp_user_timeout": "15000",
     "connect_timeout": "10",
+    "client_encoding": "utf8",
 }
 """Of server and client: a side that vanished from the network is noticed about 15 seconds later, not after two hours."""
 _PLAIN = re.compile(r"[a-z0-9_-]{1,60}")
 
 
 class DatabaseAway(StorageFailed):
-    """The server of a database does not answer."""
+    """The server of a database does not answer, or another process holds the file."""
 
 
 class Found(Protocol):
@@ -99,7 +100,7 @@ class FileDatabase:
     def __init__(self, path: Path, name: str, *, hint: str = "") -> None:
         """`name`: such as "table tb-1". `hint`: what to do where it cannot be stored."""
         self.name, self._hint = name, hint
-        self._lock = threading.Lock()
+        self._lock, self._closed = threading.Lock(), threading.Event()
         with self._told():
             self._db = sqlite3.connect(
                 path, timeout=30, isolation_level=None, check_same_thread=False
@@ -131,8 +132,8 @@ class FileDatabase:
             return self._db.execute(sql, values).fetchall()
 
     def patiently(self, work: Callable[[], T]) -> T:
-        """Return what `work` returns: a file is never away."""
-        return work()
+        """Return what `work` returns, called again while another process holds the file."""
+        return patiently(work, self._closed)
 
     def create(self, script: str) -> None:
         """Make what a script says."""
@@ -145,7 +146,8 @@ class FileDatabase:
             self._db.execute("pragma wal_checkpoint(truncate)")
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, and let whoever waits for it go."""
+        self._closed.set()
         self._db.close()
 
     @contextmanager
@@ -160,6 +162,8 @@ def told(name: str, hint: str = "") -> Iterator[None]:
     try:
         yield
     except (sqlite3.OperationalError, OSError) as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+            raise DatabaseAway(f"The {name} is held by another process.", hint=hint) from error
         raise StorageFailed(f"The {name} cannot be stored: {error}.", hint=hint) from error
     except sqlite3.DatabaseError as error:
         raise CorruptData(f"The {name} cannot be read: {error}.") from error
@@ -238,9 +242,10 @@ class ServerDatabase:
         return patiently(work, self._closed)
 
     def exists(self) -> bool:
-        """Say whether the schema was made."""
+        """Say whether the schema was made; a server that is away is not waited for. Raises DatabaseAway."""
         query = "select 1 from information_schema.schemata where schema_name = ?"
-        return bool(self.all(query, self.schema))
+        with self.begin() as db:
+            return db.execute(query, (self.schema,)).fetchone() is not None
 
     def create(self, script: str) -> None:
         """Make the schema and what is in it, where it is not there."""
@@ -249,6 +254,8 @@ class ServerDatabase:
 
     def create_in(self, db: Transaction, script: str) -> None:
         """The same as a part of a transaction."""
+        # two that come first at once would be in each other's way: the server does not put them in order
+        db.execute("select pg_advisory_xact_lock(hashtext(?))", (self.schema,))
         db.execute(f'create schema if not exists "{self.schema}"')
         wider = re.sub(r"\binteger\b", "bigint", script.replace("without rowid", ""))
         for statement in filter(str.strip, wider.split(";")):
@@ -262,26 +269,33 @@ class ServerDatabase:
 
 def server_engine(url: str, *, size: int, options: str = "") -> sa.Engine:
     """Return connections to a PostgreSQL database, none of them made yet. Raises UserError."""
+    alchemy = _sqlalchemy()
+    place = alchemy.make_url(server_url(url)).set(drivername="postgresql+psycopg")
+    if options:
+        place = place.update_query_dict({"options": f"{place.query['options']} {options}"})
+    engine: sa.Engine = alchemy.create_engine(
+        place, pool_size=size, max_overflow=2, pool_pre_ping=True
+    )
+    return engine
+
+
+def _sqlalchemy() -> Any:
     try:
-        import sqlalchemy as sa  # noqa: PLC0415 - heavy, and an extra
+        import sqlalchemy  # noqa: PLC0415 - heavy, and an extra
     except ImportError as error:
         raise UserError(
             "Work with a pool needs the package dbos, which is not installed.",
             hint='pip install "deskmate[scale]"',
         ) from error
-    place = sa.make_url(server_url(url)).set(drivername="postgresql+psycopg")
-    if options:
-        place = place.update_query_dict({"options": f"{place.query['options']} {options}"})
-    return sa.create_engine(place, pool_size=size, max_overflow=2, pool_pre_ping=True)
+    return sqlalchemy
 
 
 def server_url(url: str) -> str:
     """Return a PostgreSQL address whose connections notice that the other side is gone. Raises UserError."""
-    import sqlalchemy as sa  # noqa: PLC0415 - heavy, and an extra
-
+    alchemy = _sqlalchemy()
     try:
-        place = sa.make_url(url)
-    except sa.exc.ArgumentError as error:
+        place = alchemy.make_url(url)
+    except (alchemy.exc.ArgumentError, ValueError) as error:
         raise UserError("The address of the pool names no database.") from error
     if place.get_backend_name() not in ("postgresql", "postgres"):
         raise UserError(
@@ -289,7 +303,8 @@ def server_url(url: str) -> str:
             hint="Give postgresql://user@host/database, or sqlite:////folder/pool.db on one machine.",
         )
     place = place.set(drivername="postgresql", query={**_KEEPALIVE, **place.query})
-    return place.render_as_string(hide_password=False)
+    address: str = place.render_as_string(hide_password=False)
+    return address
 
 
 @contextmanager

@@ -19,7 +19,6 @@ _FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallba
 _ID = f"{{{OFFICE_RELS}}}id"
 _DATA = f"{{{OFFICE_RELS}}}dm"
 _AXES = ("catAx", "valAx", "dateAx", "serAx")
-_SCATTERED = ("scatter", "bubble")
 POINTS_LIMIT = 5_000
 
 
@@ -34,11 +33,15 @@ def _a(name: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
-    """A series. `values`: as stored, empty where there is none. `source`: the cells of the chart's own workbook."""
+    """A series. `values`: as stored, empty where there is none. `source`: the cells of the chart's own workbook.
+
+    `across`: where on the other axis its points lie, and how large they are, where points are scattered.
+    """
 
     name: str
     values: tuple[str, ...]
     source: str = ""
+    across: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,14 +58,12 @@ class Chart:
     def texts(self) -> Iterator[str]:
         """Yield all words that it shows: titles, names of series, categories; figures are no words."""
         found = (self.title, *self.words, *(one.name for one in self.series), *self.categories)
-        yield from (text for text in dict.fromkeys(found) if text.strip() and not is_figure(text))
+        yield from (text for text in found if text.strip() and not is_figure(text))
 
     def figures(self) -> Iterator[str]:
         """Yield the stored figures, those of both axes where points are scattered."""
         for one in self.series:
-            yield from (value for value in one.values if is_figure(value))
-        if any(kind in _SCATTERED for kind in self.kinds):
-            yield from (text for text in self.categories if is_figure(text))
+            yield from (value for value in (*one.values, *one.across) if is_figure(value))
 
 
 def is_figure(text: str) -> bool:
@@ -93,7 +94,10 @@ def read_chart(root: Element, part: str) -> Chart:
             categories = categories or _points(_first(node, "cat", "xVal"))
             source = values.findtext(f".//{c('f')}") if values is not None else ""
             name = next(iter(_points(node.find(c("tx")))), "")
-            series.append(Series(name=name, values=_points(values), source=source or ""))
+            across = (*_points(node.find(c("xVal"))), *_points(node.find(c("bubbleSize"))))
+            series.append(
+                Series(name=name, values=_points(values), source=source or "", across=across)
+            )
             words += paragraphs(node.find(c("dLbls")))
     return Chart(
         part=part,
@@ -146,10 +150,12 @@ def drawn(
 
     What only programs without them show in their place is left out, and what stands within `hidden` elements.
     """
-    rels = package.relationships(part)
+    rels = None  # read where they are needed: a comparison asks this of every paragraph
     for link in node.iter(c("chart"), RELATED_IDS, f"{{{CHARTEX_NS}}}chart"):
         if next(link.iterancestors(_FALLBACK, *hidden), None) is not None:
             continue
+        if rels is None:
+            rels = package.relationships(part)
         rel = rels.get(link.get(_DATA if link.tag == RELATED_IDS else _ID, ""))
         if rel is None or rel.external or rel.target not in package:
             continue

@@ -22,6 +22,7 @@ from deskmate.connectors.results import (
 )
 from deskmate.errors import DeskmateError, OutcomeUnknown, ProtocolError, ToolError, ToolInputError
 from deskmate.ports import Progress, Record, ToolOutcome
+from deskmate.protocol.oauth import MORE_WANTED
 from deskmate.protocol.remote import RemoteServer, Reply, declines
 from deskmate.types.connectors import ConnectorEntry, Given, PinnedTool, Question, RemoteTool
 from deskmate.types.registry import ToolSpec
@@ -162,6 +163,8 @@ class RemoteConnector:
             raise
         except ToolError as error:
             self._failures = 0  # it is there, and answers
+            if MORE_WANTED in error.message:
+                self._hang_up()  # the next call takes the login that there is then
             return ToolOutcome(text=f"{self._entry.name}: {error.message}", is_error=True)
         self._failures = 0
         return outcome

@@ -151,10 +151,17 @@ def _variable(name: str) -> str:
     return "".join(c if c.isascii() and c.isalnum() else "_" for c in name).upper()
 
 
-def allowed_line(plugin: InstalledPlugin, approvals: HookApprovals) -> str:
-    """Return in a line what the user said of a plugin's hooks, "" where nothing was said."""
+def allowed_line(
+    plugin: InstalledPlugin, approvals: HookApprovals, *, permitted: bool = True
+) -> str:
+    """Return in a line what the user said of a plugin's hooks, "" where nothing was said.
+
+    `permitted`: by the organisation.
+    """
     if plugin.foreign is None or approvals.of(plugin.name) is None:
         return ""
+    if not permitted:
+        return "You allowed its hooks; your organisation does not, so they are off"
     try:
         off = lapsed(plugin, approvals)
     except PluginError:  # its files in the store are not what was added

@@ -143,7 +143,7 @@ class Worker:
         """Do one item's work on the loop that works. Called in a thread of DBOS."""
         while not self._closed.is_set():
             shift = self._shift if self._ready.wait(timeout=0.2) else None
-            if shift is None or shift.ends:
+            if shift is None or shift.ends or not self.claim.held:
                 self._closed.wait(timeout=0.05)
                 continue
             try:
@@ -161,6 +161,16 @@ class Worker:
         self._check_slots()
         url, queues = self.pool.url, [BULK_QUEUE, queue_of(self.name)]
         running.launch(self, url, executor=self.name, attempts=self._member.attempts, queues=queues)
+        try:
+            self._register()
+        except (
+            BaseException
+        ):  # threads of the engine wait for us already, and would keep the process
+            self.end()
+            raise
+
+    def _register(self) -> None:
+        """Say what we take, and that we are there."""
         dbos = load_dbos()
         register = partial(dbos.register_queue, polling_interval_sec=POLL_S)
         # the queue of all has one number for all workers, and maybe a limit of its rate that somebody set
@@ -195,10 +205,12 @@ class Worker:
         running.leave()
         self._closed.set()
         running.end()
-        with suppress(DatabaseAway):  # else what it had is begun again when it is back
-            if not self._failed:  # else the beginnings of what failed are to be counted on
-                self.pool.give_back(self.name)
-            self.pool.roster.see(self.state(ended=True))
+        with suppress(DatabaseAway, UserError):  # else what it had is begun again when it is back
+            self.claim.check()
+            if self.claim.held:  # else what stands under this name is a successor's
+                if not self._failed:  # else the beginnings of what failed are to be counted on
+                    self.pool.give_back(self.name)
+                self.pool.roster.see(self.state(ended=True))
         self.claim.release()
 
 
@@ -278,6 +290,11 @@ class _Claim:
         self._engine: sa.Engine | None = None
         self._connection: sa.Connection | None = None
         self._lost_at: float | None = None
+
+    @property
+    def held(self) -> bool:
+        """Say whether the name is ours, as far as was seen."""
+        return self._connection is not None or file_of(self._url) is not None
 
     def take(self) -> None:
         """Take the name. Raises UserError if another has it, DatabaseAway."""

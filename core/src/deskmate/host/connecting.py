@@ -147,10 +147,15 @@ def _auth(
         )
         await anyio.to_thread.run_sync(means.logins.keep, entry, new)
 
+    async def want(scopes: str) -> None:
+        traffic.wants = scopes
+        stored = await anyio.to_thread.run_sync(means.logins.get, entry)
+        await anyio.to_thread.run_sync(means.logins.keep, entry, replace(stored, wants=scopes))
+
     def check(address: str) -> None:
         traffic.way.check(address)
 
-    return oauth(entry.url, login, keep, person, check)
+    return oauth(entry.url, login, keep, want, person, check)
 
 
 def _more_wanted(entry: ConnectorEntry, traffic: Traffic) -> str:

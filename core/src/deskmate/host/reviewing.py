@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import anyio.to_thread
@@ -95,6 +95,8 @@ async def apply_and_settle(
     # decided on: the user's version stays, alone or beside the new one
     if settled := (*yours, *options.beside):
         await discard_changes(place, settled, staged.run)
+        left = {path: why for path, why in outcome.left_out.items() if path not in settled}
+        outcome = replace(outcome, left_out=left)
     return outcome
 
 

@@ -26,6 +26,8 @@ class Login:
 
 
 Keep = Callable[[Login], Awaitable[None]]
+Want = Callable[[str], Awaitable[None]]
+"""Notes scopes beside whatever login is kept now, which may be newer than the one in use."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ from mcp.shared.auth import (
 from pydantic import AnyUrl
 
 from deskmate.errors import ToolDenied, ToolError
-from deskmate.protocol.oauth import MORE_WANTED, Keep, Login, Person, begun
+from deskmate.protocol.oauth import MORE_WANTED, Keep, Login, Person, Want, begun
 from deskmate.shown import one_line
 
 EARLY_S = 60.0
@@ -29,7 +29,12 @@ _NOWHERE = "http://127.0.0.1:1/callback"
 
 
 def oauth(
-    url: str, login: Login, keep: Keep, person: Person | None, check: Callable[[str], None]
+    url: str,
+    login: Login,
+    keep: Keep,
+    want: Want,
+    person: Person | None,
+    check: Callable[[str], None],
 ) -> httpx2.Auth:
     """Return what adds the login to requests.
 
@@ -37,22 +42,23 @@ def oauth(
         url: of the connector's server.
         login: what was kept.
         keep: keeps what is new: tokens, a registration.
+        want: notes scopes that the server asked for when nobody was there to grant them.
         person: who logs in where that is needed; None: nobody, and the request fails.
         check: raises ToolDenied for an address that no browser may be sent to.
     """
     # its messages quote servers, and without a handler Python would write them to the terminal
     logging.getLogger("mcp").addHandler(logging.NullHandler())
     start = replace(begun(person), wants=login.wants) if person is not None else login
-    return _Flow(url, _Kept(start, keep), person, check)
+    return _Flow(url, _Kept(start, keep, want), person, check)
 
 
 class _Kept:
     """What the client asks to be kept, and is given back."""
 
-    def __init__(self, login: Login, keep: Keep) -> None:
+    def __init__(self, login: Login, keep: Keep, want: Want) -> None:
         self.login = login
         self.wants = login.wants
-        self._keep = keep
+        self._keep, self._want = keep, want
         self.server: OAuthMetadata | None = None
 
     async def get_tokens(self) -> OAuthToken | None:
@@ -65,14 +71,17 @@ class _Kept:
             token=tokens.model_dump(mode="json", exclude_none=True),
             expires_at=time.time() + tokens.expires_in if tokens.expires_in else None,
             server=server,
-            wants="",
         )
         await self._keep(self.login)
 
     async def want(self, scopes: str) -> None:
         """Keep that these scopes were asked for, for the next login."""
         self.login = replace(self.login, wants=scopes)
-        await self._keep(self.login)
+        await self._want(scopes)
+
+    def granted(self) -> None:
+        """Forget them: a person was asked."""
+        self.login = replace(self.login, wants="")
 
     async def get_client_info(self) -> OAuthClientInformationFull | None:
         known = self.login.client
@@ -114,7 +123,9 @@ class _Flow(OAuthClientProvider):
         named = (self.context.client_metadata.scope or "").split()
         asked = dict.fromkeys([*named, *self._kept.wants.split()])
         self.context.client_metadata.scope = " ".join(asked) or None
-        return await super()._perform_authorization_code_grant()
+        granted = await super()._perform_authorization_code_grant()
+        self._kept.granted()
+        return granted
 
     async def _show(self, address: str) -> None:
         if self._person is None:

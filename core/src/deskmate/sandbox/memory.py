@@ -36,14 +36,14 @@ def seal(fd: int) -> None:
     use for a moment, as on a busy machine; the latter passes by itself. Raises SandboxUnavailable where it does not.
     """
     everything = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
-    for gap_s in _SEAL_GAPS_S:
+    for gap_s in (0.0, *_SEAL_GAPS_S):
+        time.sleep(gap_s)
         try:
             fcntl.fcntl(fd, fcntl.F_ADD_SEALS, everything)
             return
         except OSError as error:
             if error.errno != errno.EBUSY:
                 raise
-        time.sleep(gap_s)
     raise SandboxUnavailable(
         "the memory of a frozen virtual machine is still in use by another process"
     )

@@ -211,18 +211,22 @@ def _plugins(places: Places) -> tuple[page.Plugin, ...]:
     from deskmate.discovery.hooking import HookApprovals, allowed_line  # noqa: PLC0415
     from deskmate.discovery.installed import find_plugins, is_built_in  # noqa: PLC0415
     from deskmate.discovery.permissions import permission_lines  # noqa: PLC0415
+    from deskmate.host.organisation import read_organisation  # noqa: PLC0415
 
+    organisation = read_organisation()
     catalogue = find_plugins(cache=places.cache / "manifests.json", store=places.plugins)
     consents, approvals = Consents(places.plugins), HookApprovals(places.plugins)
+    hooks = {
+        plugin.name: allowed_line(plugin, approvals, permitted=organisation.lets_hooks(plugin.name))
+        for plugin in catalogue.plugins
+    }
     usable = [
         page.Plugin(
             name=plugin.name,
             title=plugin.manifest.title,
             summary=plugin.manifest.summary,
             version=plugin.version,
-            permissions=tuple(
-                filter(None, (*permission_lines(plugin), allowed_line(plugin, approvals)))
-            ),
+            permissions=tuple(filter(None, (*permission_lines(plugin), hooks[plugin.name]))),
             wants=consents.missing(plugin),
             problem="",
         )

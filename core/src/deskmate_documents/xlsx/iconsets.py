@@ -16,6 +16,10 @@ from deskmate_documents.xlsx.refs import Area, words
 
 XM = "http://schemas.microsoft.com/office/excel/2006/main"
 NEWER_SETS = words("3Stars 3Triangles 5Boxes")
+OLDER_SETS = words(
+    "3Arrows 3ArrowsGray 3Flags 3TrafficLights1 3TrafficLights2 3Signs 3Symbols 3Symbols2 4Arrows 4ArrowsGray "
+    "4RedToBlack 4Rating 4TrafficLights 5Arrows 5ArrowsGray 5Rating 5Quarters"
+)
 NONE = "NoIcons"
 """In a set of single icons: nothing is shown."""
 _LIST = "{78C0D931-6437-407d-A8EE-F0AAD7539E65}"
@@ -46,7 +50,7 @@ def add_newer_icons(skeleton: Element, area: Area, wanted: Mapping[str, Any]) ->
     """
     icons = wanted.get("icons")
     single = [_icon(text) for text in icons] if isinstance(icons, list) else []
-    count = len(single) if single else int(str(icons)[0])
+    count = len(single) if isinstance(icons, list) else int(str(icons)[0])
     if count not in _SHAPES:
         raise ToolInputError("icons has 3, 4 or 5 of them.")
     steps = [{"type": "percent", "value": n * 100 // count} for n in range(count)]
@@ -80,7 +84,8 @@ def _icon(text: Any) -> tuple[str, int]:
     name, _, number = str(text).partition("/")
     if name == NONE:
         return NONE, 0
-    if not name[:1].isdigit() or not number.isdigit() or int(number) >= int(name[0]):
+    known = name in OLDER_SETS or name in NEWER_SETS
+    if not known or not number.isdecimal() or int(number) >= int(name[0]):
         raise ToolInputError(f"{text!r} is no icon such as 3Stars/2 (its third) or {NONE}.")
     return name, int(number)
 

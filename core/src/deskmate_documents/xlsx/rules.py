@@ -13,7 +13,12 @@ from deskmate_documents.opc import Element
 from deskmate_documents.xlsx.databars import WORDS as NEWER_BAR
 from deskmate_documents.xlsx.databars import add_newer_bar
 from deskmate_documents.xlsx.formula import stored
-from deskmate_documents.xlsx.iconsets import NEWER_SETS, add_newer_icons, is_newer_set
+from deskmate_documents.xlsx.iconsets import (
+    NEWER_SETS,
+    OLDER_SETS,
+    add_newer_icons,
+    is_newer_set,
+)
 from deskmate_documents.xlsx.refs import Area, name_of, parse_areas, words
 from deskmate_documents.xlsx.sheetpart import q
 from deskmate_documents.xlsx.styles import Styles, colour
@@ -59,10 +64,6 @@ _PERIODS = {
 TEXTS, STATES, PERIOD = frozenset(_TEXTS), frozenset(_STATES), "timePeriod"
 SCALES = frozenset({"colorScale", "dataBar", "iconSet"})
 _POINTS = words("min max num percent percentile formula")
-_ICONS = words(
-    "3Arrows 3ArrowsGray 3Flags 3TrafficLights1 3TrafficLights2 3Signs 3Symbols 3Symbols2 4Arrows 4ArrowsGray "
-    "4RedToBlack 4Rating 4TrafficLights 5Arrows 5ArrowsGray 5Rating 5Quarters"
-)
 _VALIDATIONS = words("whole decimal list date time textLength custom")
 
 
@@ -243,8 +244,8 @@ def _scale(node: Element, kind: str, wanted: Mapping[str, Any]) -> None:
     body = etree.SubElement(node, q(kind))
     if kind == "iconSet":
         icons = str(wanted.get("icons", "3TrafficLights1"))
-        if icons not in _ICONS:
-            known = ", ".join(sorted((*_ICONS, *NEWER_SETS)))
+        if icons not in OLDER_SETS:
+            known = ", ".join(sorted((*OLDER_SETS, *NEWER_SETS)))
             raise ToolInputError(f"icons is one of {known}, or a list such as 3Stars/2, NoIcons.")
         body.set("iconSet", icons)
         count = int(icons[0])

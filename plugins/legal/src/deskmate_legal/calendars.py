@@ -36,6 +36,11 @@ class Calendar:
             return False
         return self.base is None or day not in self.base(day.year)
 
+    @property
+    def knows_holidays(self) -> bool:
+        """Say whether it has any day that is free beside the weekends."""
+        return self.base is not None or bool(self.holidays)
+
     def next(self, day: date, step: int) -> date:
         """Return the day itself if it is a business day, else the next one that is; `step` 1 looks ahead, -1 back."""
         while not self.works(day):

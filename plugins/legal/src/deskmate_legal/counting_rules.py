@@ -37,6 +37,11 @@ class Rule:
     least_working: int = 0
 
     @property
+    def asks_holidays(self) -> bool:
+        """Say whether a day may come out otherwise where there is a holiday."""
+        return self.ahead != "stays" or self.back != "stays" or bool(self.short_days)
+
+    @property
     def told(self) -> str:
         """The rule in words, with its source."""
         return f"{self.words} ({self.source})"

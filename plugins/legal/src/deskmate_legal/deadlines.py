@@ -360,9 +360,21 @@ def summary(listed: Listed) -> str:
     return f"{name}: {len(listed.due)} last days, {len(listed.open)} open for want of a day."
 
 
+def no_holidays(rule: Rule, calendar: Calendar) -> str:
+    """Return what is to be said where a rule speaks of holidays and the calendar has none, else ""."""
+    if calendar.knows_holidays or not rule.asks_holidays:
+        return ""
+    return (
+        f"The rule {rule.name} speaks of holidays, and the calendar {calendar.name} has none: name one in the setting "
+        "`calendars`, or look yourself whether a holiday is near."
+    )
+
+
 def how(listed: Listed) -> list[str]:
     """Return the lines that say how was counted."""
     lines = [f"Counted: {listed.rule.told}. Business days: {title_of(listed.calendar)}."]
+    if unaware := no_holidays(listed.rule, listed.calendar):
+        lines.append(unaware)
     if listed.moving is not None:
         words = shown(quote(listed.contract, listed.moving))
         lines.append(f"{place_of(listed.contract, listed.moving)}: “{words}”")

@@ -53,15 +53,31 @@ class PoolPlace:
         found = ""
         with suppress(FileNotFoundError):
             found = mark.read_text("utf-8").strip()
-        own = found or secrets.token_hex(8)
-        known = pool.roster.pool_id(own)
-        if known == own and not found:
-            mark.write_text(known + "\n", "utf-8")
-        elif known != own:
+        # the folder first: an id whose mark is missing would shut everybody out
+        own = found or self._marked(mark)
+        if pool.roster.pool_id(own) != own:
+            if not found:
+                mark.unlink(missing_ok=True)
             raise UserError(
                 f"The folder {self.store} is not that of this pool.",
                 hint="Give the folder that the pool's other hosts have as --store.",
             )
+
+    def _marked(self, mark: Path) -> str:
+        """Mark the folder, unless another does so at this moment; return what the mark says."""
+        part = mark.with_name(f".{MARK}-{secrets.token_hex(4)}")
+        try:
+            try:
+                part.write_text(f"{secrets.token_hex(8)}\n", "utf-8")
+                _place_once(part, mark)
+            finally:
+                part.unlink(missing_ok=True)
+            return mark.read_text("utf-8").strip()
+        except OSError as error:
+            raise UserError(
+                f"The pool's folder {self.store} cannot be written: {error.strerror}.",
+                hint="Let the user that Deskmate runs as write there.",
+            ) from error
 
     def make_table(
         self, about: TableAbout, paths: Sequence[str], contents: Mapping[str, Digest]
@@ -97,10 +113,9 @@ class PoolPlace:
         if not self.on_server:
             return tuple(file.parent.name for file in self._tables.glob(f"{_TABLE}*/{FILE}"))
         with self._database("public") as database:
-            found = database.all(
-                "select schema_name as name from information_schema.schemata where substr(schema_name, 1, 3) = ?",
-                _TABLE,
-            )
+            query = "select schema_name as name from information_schema.schemata where substr(schema_name, 1, 3) = ?"
+            with database.begin() as db:  # a server that is away is told at once
+                found = db.execute(query, (_TABLE,)).fetchall()
         return tuple(each["name"] for each in found)
 
     @property
@@ -114,3 +129,14 @@ class PoolPlace:
             yield database
         finally:
             database.close()
+
+
+def _place_once(part: Path, mark: Path) -> None:
+    """Give a file its name unless that is taken: whole or not at all."""
+    try:
+        mark.hardlink_to(part)
+    except FileExistsError:
+        return
+    except OSError:  # a file system without links
+        with suppress(FileExistsError), mark.open("x", encoding="utf-8") as file:
+            file.write(part.read_text("utf-8"))

@@ -13,7 +13,7 @@ from deskmate_documents.redacting import KINDS, personal_in, redact_file, result
 from deskmate_documents.tables import find_files
 from deskmate_documents.withheld import check_words, pattern_of, strings_of
 from deskmate_hr.marks import map_of
-from deskmate_hr.sealing import public_key, seal
+from deskmate_hr.sealing import RECIPIENTS_LIMIT, public_key, seal
 
 ROLE, MAP_ROLE = "redacted", "redaction-map"
 TABLES = (".csv", ".tsv", ".xlsx")
@@ -122,11 +122,13 @@ def checked_keys(given: Iterable[str]) -> tuple[str, ...]:
     """Return public keys without doubles.
 
     Raises:
-        ToolInputError: one is none.
+        ToolInputError: one is none, or there are too many.
     """
     keys = tuple(dict.fromkeys(str(key).strip() for key in given))
     for key in keys:
         public_key(key)
+    if len(keys) > RECIPIENTS_LIMIT:
+        raise ToolInputError(f"A map is sealed for 1 to {RECIPIENTS_LIMIT} keys.")
     return keys
 
 

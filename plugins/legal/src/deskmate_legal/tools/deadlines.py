@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from deskmate.plugin import Deliverable, ToolAnswer, ToolContext, ToolInputError
@@ -52,6 +53,7 @@ def deadline_calc(
     from deskmate_legal.calendars import calendar_named, title_of  # noqa: PLC0415
     from deskmate_legal.counting import Period, due  # noqa: PLC0415
     from deskmate_legal.counting_rules import rule_named  # noqa: PLC0415
+    from deskmate_legal.deadlines import no_holidays  # noqa: PLC0415
 
     event = _day(event_date)
     named, calendar = _chosen(context, rule, calendar)
@@ -61,7 +63,9 @@ def deadline_calc(
     done = due(event, period, days, counting)
     moved = done.moved
     if added_days:
-        further = due(done.day, Period(count=added_days, unit="day"), days, counting)
+        # what a rule says of short periods is about the period, not about what is added to its end
+        plain = replace(counting, short_days=0, least_working=0)
+        further = due(done.day, Period(count=added_days, unit="day"), days, plain)
         moved = "; ".join(filter(None, (moved, f"{added_days} days are added", further.moved)))
         done = further
     return {
@@ -71,7 +75,16 @@ def deadline_calc(
         "moved": moved,
         "rule": counting.told,
         "calendar": title_of(days),
-        "summary": f"{period.words} {event}: {done.day:%A}, {done.day}. {moved}".strip(),
+        "summary": " ".join(
+            filter(
+                None,
+                (
+                    f"{period.words} {event}: {done.day:%A}, {done.day}.",
+                    moved,
+                    no_holidays(counting, days),
+                ),
+            )
+        ),
     }
 
 
