@@ -7,14 +7,17 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import anyio
 import pytest
 
-from deskmate.engine.pool import open_pool, pool_url
+from deskmate.engine import running
+from deskmate.engine.pool import make_pool, open_pool, pool_url
 from deskmate.engine.pool_worker import Member, Worker, _Claim, is_claimed, open_worker
 from deskmate.errors import DeskmateError, UserError
+from deskmate.host.fleet.place import MARK, PoolPlace
 from deskmate.ports.engines import BULK, INTERACTIVE, Item, Work
 from deskmate.types.fleet import StopReason
 
@@ -310,3 +313,56 @@ async def test_what_is_no_pool_is_said_in_a_line(tmp_path: Path) -> None:
             async with open_pool(address):
                 pass
         assert "\n" not in caught.value.message
+
+
+async def test_a_first_start_that_cannot_mark_the_folder_shuts_nobody_out(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = tmp_path / "store"
+    store.mkdir()
+    place = PoolPlace(url=url, store=store)
+    pool = make_pool(url)
+    try:
+
+        def refuse(*_: Any, **__: Any) -> int:
+            raise PermissionError(13, "Permission denied")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "write_text", refuse)
+            with pytest.raises(UserError, match="cannot be written: Permission denied"):
+                place.check(pool)
+        place.check(pool)
+        place.check(pool)
+        other = tmp_path / "other"
+        other.mkdir()
+        with pytest.raises(UserError, match="is not that of this pool"):
+            PoolPlace(url=url, store=other).check(pool)
+        assert [file.name for file in other.iterdir()] == []
+        assert [file.name for file in store.iterdir()] == [MARK]
+    finally:
+        pool.close()
+
+
+async def test_a_worker_whose_name_another_has_gives_nothing_back(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = make_pool(url)
+    given: list[str] = []
+    monkeypatch.setattr(pool, "give_back", given.append)
+    for name in ("leave", "end"):
+        monkeypatch.setattr(running, name, lambda: None)
+    try:
+        for held in (False, True):
+            worker = Worker(pool, MEMBER)
+            claim = SimpleNamespace(check=lambda: None, held=held, release=lambda: None)
+            monkeypatch.setattr(worker, "claim", claim)
+            worker.end()
+        assert given == ["w1"]
+    finally:
+        pool.close()
+
+
+@pytest.mark.parametrize("wrong", ["postgresql://h:abc/d", "mysql://h/d", "nothing"])
+def test_an_address_that_is_none_is_one_line(wrong: str) -> None:
+    with pytest.raises(UserError):
+        pool_url(wrong)

@@ -110,3 +110,15 @@ def test_the_command_line_offers_the_same_choice(
     assert apply("contracts/new.txt", "--new", "contracts/note.txt").return_value == 0
     assert "30 days" in (folder / "note.txt").read_text()
     assert set(standing(server, changes).values()) == {"applied"}
+
+
+@pytest.mark.parametrize("way", ["--yours", "--both"])
+def test_what_was_decided_is_not_told_as_left_out(
+    both: tuple[Server, str, dict[str, Any]], folder: Path, way: str
+) -> None:
+    server, changes, _ = both
+    home = {"DESKMATE_HOME": str(server.places.data.parent)}
+    words = ["changes", "apply", "--thread", changes.split("/")[3], way, "contracts/note.txt"]
+    done = CliRunner().invoke(root, words, env=home, standalone_mode=False)
+    assert (done.return_value, "left out" in done.output) == (0, False), done.output
+    assert (folder / "note.txt").read_text() == MINE

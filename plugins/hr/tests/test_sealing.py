@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from deskmate.plugin import Sources, ToolContext, ToolInputError, ValidationContext
 from deskmate_hr.sealing import _ALPHABET, _checksum, public_key, seal
-from deskmate_hr.tools.redact import pii_redact
+from deskmate_hr.tools.redact import checked_keys, pii_redact
 from deskmate_hr.validators.map_rule import map_sealed
 
 OWNER, OTHER = (X25519PrivateKey.from_private_bytes(bytes([n]) * 32) for n in (1, 2))
@@ -90,6 +90,9 @@ def test_a_key_of_age_keygen_is_read_and_a_misspelt_one_refused() -> None:
             public_key(wrong)
     with pytest.raises(ToolInputError, match="1 to 20 keys"):
         seal(b"", [], b"")
+    many = [recipient(X25519PrivateKey.from_private_bytes(bytes([n]) * 32)) for n in range(3, 24)]
+    with pytest.raises(ToolInputError, match="1 to 20 keys"):
+        checked_keys(many)  # before anything is written
 
 
 @pytest.fixture

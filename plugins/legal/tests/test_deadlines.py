@@ -266,6 +266,12 @@ def test_one_deadline_is_counted_and_bad_terms_are_refused(context: Any) -> None
     mailed = deadline_calc("2026-09-20", 21, **order, added_days=3)
     assert mailed["due"] == "2026-10-16"
     assert json.dumps(mailed)
+    assert "holidays" not in mailed["summary"]
+    # the days that are added are no short period of their own: Sunday the 18th goes on to Monday
+    english = {"context": context, "rule": "cpr-2-8", "added_days": 3}
+    added = deadline_calc("2026-10-01", 14, "day", **english)
+    assert added["due"] == "2026-10-19"
+    assert "the calendar weekdays has none" in added["summary"]
     for wrong, message in (
         ({"event_date": "soon", "count": 1}, "is no day"),
         ({"event_date": "2026-01-01", "count": -1}, "0 to 40000"),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import anyio
 import pytest
+from mcp.shared.auth import OAuthToken
 from tests.unit.connectors.fake_mcp import FakeMcp, entry_for
 
 from deskmate.connectors.callback import listening
@@ -13,6 +14,7 @@ from deskmate.connectors.logins import Logins, secrets_of, token_place
 from deskmate.connectors.vault import Vault
 from deskmate.errors import ConfigError, ToolError
 from deskmate.protocol.oauth import Login
+from deskmate.protocol.oauth_flow import _Kept
 
 pytestmark = pytest.mark.anyio
 LOGIN = Login(
@@ -100,3 +102,23 @@ async def test_a_refusal_is_told_in_one_line_and_noise_ends_nothing() -> None:
         )
         with pytest.raises(ToolError, match=r"refused: No \\x1bno"):
             await callback.wait()
+
+
+async def test_wanted_scopes_are_noted_beside_the_newest_login_and_a_renewal_keeps_them() -> None:
+    kept: list[Login] = []
+    wanted: list[str] = []
+
+    async def keep(login: Login) -> None:
+        kept.append(login)
+
+    async def want(scopes: str) -> None:
+        wanted.append(scopes)
+
+    held = _Kept(Login(token={"access_token": "old", "token_type": "Bearer"}), keep, want)
+    await held.want("orders:read")
+    assert (wanted, kept) == (["orders:read"], []), "the token in use may not be the newest"
+    await held.set_tokens(OAuthToken(access_token="new", token_type="Bearer"))
+    assert kept[-1].wants == "orders:read", "a renewal asked nobody"
+    held.granted()
+    await held.set_tokens(OAuthToken(access_token="newer", token_type="Bearer"))
+    assert kept[-1].wants == ""

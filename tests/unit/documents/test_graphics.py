@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pptx
 import xlsxwriter
-from pptx.chart.data import CategoryChartData
+from pptx.chart.data import CategoryChartData, XyChartData
 from pptx.enum.chart import XL_CHART_TYPE
 from pptx.util import Inches
 from tests.unit.documents.conftest import CT, MAIN, PR, R, story
@@ -191,3 +191,40 @@ def test_a_chart_may_draw_what_a_claim_proves(tmp_path: Path) -> None:
     claim = Claim(text="Together 345,250", evidence=("A1", "A2"), kind="number", formula="e1 + e2")
     assert said_of(deck, source, claim, evidence=evidence) == []
     assert len(said_of(deck, source)) == 2
+
+
+def test_every_series_of_scattered_points_is_traced_on_both_axes(tmp_path: Path) -> None:
+    source = tmp_path / "s.xlsx"
+    with xlsxwriter.Workbook(source) as book:
+        book.add_worksheet("S").write_column("A1", [1.5, 2.5, 30.5, 40.5, 77.5])
+
+    def write(name: str, second_x: float) -> Path:
+        deck = pptx.Presentation()
+        slide = deck.slides.add_slide(deck.slide_layouts[6])
+        data = XyChartData()
+        for series, x in (("One", 1.5), ("Two", second_x)):
+            points = data.add_series(series)
+            points.add_data_point(x, 30.5)
+            points.add_data_point(2.5, 40.5)
+        place = Inches(1), Inches(1), Inches(6), Inches(4)
+        slide.shapes.add_chart(XL_CHART_TYPE.XY_SCATTER, *place, data)
+        deck.save(str(tmp_path / name))
+        return tmp_path / name
+
+    assert said_of(write("true.pptx", 77.5), source) == []
+    (error,) = said_of(write("false.pptx", 88.5), source)
+    assert error.startswith("The figure 88.5 stands in no source")
+
+
+def test_two_series_of_one_name_are_two_lines(tmp_path: Path) -> None:
+    deck = pptx.Presentation()
+    slide = deck.slides.add_slide(deck.slide_layouts[6])
+    data = CategoryChartData()
+    data.categories = ["North"]
+    for _ in range(2):
+        data.add_series("Same", (1.5,))
+    place = Inches(1), Inches(1), Inches(6), Inches(4)
+    slide.shapes.add_chart(XL_CHART_TYPE.COLUMN_CLUSTERED, *place, data)
+    deck.save(str(tmp_path / "d.pptx"))
+    words = [line.text for line in read_content(tmp_path / "d.pptx").lines if not line.stored]
+    assert words.count("Same") == 2

@@ -157,6 +157,27 @@ def test_items_that_are_hidden_stay_so_and_a_table_keeps_its_words(
     assert shown(path)[-1] == ["Grand Total", 7]
 
 
+def test_a_table_with_ways_of_its_own_is_refreshed_and_not_changed(data: Path) -> None:
+    first, _ = edited(data, PIVOT | {"rows": ["Region"], "subtotals": False})
+    first = first.rename(data.with_name("first.xlsx"))
+    table = "xl/pivotTables/pivotTable1.xml"
+    forge(
+        first,
+        table,
+        '<pivotField axis="axisRow"',
+        '<pivotField sortType="descending" axis="axisRow"',
+    )
+    forge(first, table, '<item x="0"/><item x="1"/>', '<item x="1"/><item x="0"/>')
+    change = {"op": "pivot_change", "pivot": "Sales", "values": ["Amount"]}
+    with pytest.raises(ToolInputError, match="descending order"):
+        edit_workbook(first, data.with_name("no.xlsx"), [change])
+    path, _ = edited(
+        first, {"cells": "Data!D2", "value": 101}, {"op": "pivot_refresh", "pivot": "Sales"}
+    )
+    assert [row[0] for row in shown(path)[1:3]] == ["South", "North"]
+    assert 'sortType="descending"' in Workbook(path).package.read(table).decode()
+
+
 @pytest.mark.parametrize(
     ("wrong", "cause"),
     [

@@ -240,7 +240,13 @@ def test_newer_icons_are_a_rule_of_excel_2010(plain: Path) -> None:
         (node.get("iconSet"), node.get("iconId")) for node in second.node.iter(f"{{{X14}}}cfIcon")
     ]
     assert shown == [("NoIcons", "0"), ("3Flags", "1"), ("5Boxes", "4")]
-    for icons in ("3Suns", ["3Flags/3", "NoIcons", "NoIcons"], ["NoIcons"]):
+    for icons in (
+        "3Suns",
+        ["3Flags/3", "NoIcons", "NoIcons"],
+        ["3Flags/0", "3Flags/1", "9Foo/8"],
+        ["NoIcons"],
+        [],
+    ):
         rule = {"type": "iconSet", "icons": icons}
         with pytest.raises(ToolInputError, match="icon"):
             edit_workbook(plain, plain, [{"op": "rule", "cells": "Sheet!A1", "rule": rule}])

@@ -373,11 +373,11 @@ def no_holidays(rule: Rule, calendar: Calendar) -> str:
 def how(listed: Listed) -> list[str]:
     """Return the lines that say how was counted."""
     lines = [f"Counted: {listed.rule.told}. Business days: {title_of(listed.calendar)}."]
-    if unaware := no_holidays(listed.rule, listed.calendar):
-        lines.append(unaware)
     if listed.moving is not None:
         words = shown(quote(listed.contract, listed.moving))
         lines.append(f"{place_of(listed.contract, listed.moving)}: “{words}”")
+    if unaware := no_holidays(listed.rule, listed.calendar):
+        lines.append(unaware)
     return lines
 
 
