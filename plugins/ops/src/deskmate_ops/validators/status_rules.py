@@ -154,6 +154,9 @@ def _words(status: Status, *, deck: bool) -> Iterator[str]:
             status.names["kpis"] if heading == "Key figures" else ", ".join(status.names.values())
         )
         yield from (f"Source: {path}", f"Source: {path}; {more_line(len(rows), there)}")
+    if deck:
+        chart = stream_chart(status)
+        yield from (*chart["categories"], *(one["name"] for one in chart["series"]))
 
 
 def _chart(file: Path, status: Status) -> Iterator[Problem]:
