@@ -268,7 +268,7 @@ def test_the_wheels_hold_all_that_a_guest_and_a_reader_need(wheels: dict[str, Pa
         assert [path for path in held if path.endswith((".pth", "console_scripts"))] == []
 
 
-BY_CHOICE = {"dbos", "xlsxwriter", "pytest"}
+BY_CHOICE = {"dbos", "sqlalchemy", "xlsxwriter", "pytest"}
 """Of the extra `scale`, and of partners' own tests; no module but the last one's needs them to be imported."""
 
 
