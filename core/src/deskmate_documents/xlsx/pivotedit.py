@@ -16,7 +16,7 @@ from deskmate_documents.xlsx.book import Sheet
 from deskmate_documents.xlsx.naming import insert_after
 from deskmate_documents.xlsx.pivotaxes import FORMS, Form
 from deskmate_documents.xlsx.pivotlayout import FUNCTIONS, Cell, Grid, Measure, Spec, compute
-from deskmate_documents.xlsx.pivotread import as_worded, found_again, not_plain, read_spec
+from deskmate_documents.xlsx.pivotread import as_worded, found_again, not_plain, own_way, read_spec
 from deskmate_documents.xlsx.pivots import Pivot, pivots
 from deskmate_documents.xlsx.pivotsource import Item, Source, distinct, read_source
 from deskmate_documents.xlsx.pivotxml import (
@@ -113,7 +113,7 @@ def change_pivot(editor: Editor, edit: Mapping[str, Any]) -> None:
     old = package.parse(pivot.part)
     known = read_spec(old, package.parse(pivot.cache), source, date1904=editor.book.date1904)
     known = as_worded(editor.book, pivot, old, known)
-    if own := _own_way(old, known, edit):
+    if own := own_way(old, known, edit):
         raise ToolInputError(f"The pivot table {pivot.name} is not changed here: {own}.")
     spec = _spec(source, _merged(known, source, edit))
     hidden = {n: found_again(known, spec, n) for n in known.hidden if n in spec.items}
@@ -133,18 +133,6 @@ def change_pivot(editor: Editor, edit: Mapping[str, Any]) -> None:
     cache = package.parse(pivot.cache)
     set_source(cache, source)
     _fill(editor, where, definition, cache, source, spec)
-
-
-def _own_way(old: Element, known: Spec, edit: Mapping[str, Any]) -> str:
-    """Return what a table has that would be lost if it were written anew, "" if there is nothing."""
-    fields = old.findall(f"{q('pivotFields')}/{q('pivotField')}")
-    if any(node.get("sortType") == "descending" for node in fields):
-        return "its items are in descending order"
-    if any(node.get("includeNewItemsInFilter") in ("1", "true") for node in fields):
-        return "a filter of it shows new items"
-    if len({known.forms.get(n, "tabular") for n in known.rows}) > 1 and "layout" not in edit:
-        return "its fields have several layouts; say in `layout` which one all are to have"
-    return ""
 
 
 def refresh_pivot(editor: Editor, edit: Mapping[str, Any]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from deskmate.errors import ToolInputError
 from deskmate_documents.opc import Element
@@ -30,6 +32,18 @@ _SUBTOTALS = (
     "var",
     "varP",
 )
+
+
+def own_way(old: Element, known: Spec, edit: Mapping[str, Any]) -> str:
+    """Return what a table has that would be lost if it were written anew, "" if there is nothing."""
+    fields = old.findall(f"{q('pivotFields')}/{q('pivotField')}")
+    if any(node.get("sortType") == "descending" for node in fields):
+        return "its items are in descending order"
+    if any(node.get("includeNewItemsInFilter") in ("1", "true") for node in fields):
+        return "a filter of it shows new items"
+    if len({known.forms.get(n, "tabular") for n in known.rows}) > 1 and "layout" not in edit:
+        return "its fields have several layouts; say in `layout` which one all are to have"
+    return ""
 
 
 def not_plain(definition: Element, cache: Element) -> str:
