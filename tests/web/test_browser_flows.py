@@ -39,16 +39,24 @@ class Line:
 
     def __init__(self, port: int) -> None:
         self._to, self._whole, self._ends = port, True, list[socket.socket]()
+        self._carriers: list[threading.Thread] = []
         self._own = socket.create_server(("127.0.0.1", 0))
+        self._server = threading.Thread(target=self._serve, daemon=True)
         self.port: int = self._own.getsockname()[1]
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self._serve, daemon=True).start()
+        self._server.start()
         return self
 
     def __exit__(self, *exc: object) -> None:
+        with suppress(OSError):
+            self._own.shutdown(socket.SHUT_RDWR)  # who waits for the next one hears of it
+        self._server.join()
         self.cut()
-        self._own.close()
+        for thread in self._carriers:
+            thread.join()
+        for end in (self._own, *self._ends):
+            end.close()
 
     def cut(self) -> None:
         """Break all that is open, and take nothing new."""
@@ -68,10 +76,13 @@ class Line:
                 if not self._whole:
                     near.close()
                     continue
+                self._ends.append(near)
                 far = socket.create_connection(("127.0.0.1", self._to))
-                self._ends += [near, far]
+                self._ends.append(far)
                 for one, other in ((near, far), (far, near)):
-                    threading.Thread(target=_carry, args=(one, other), daemon=True).start()
+                    thread = threading.Thread(target=_carry, args=(one, other), daemon=True)
+                    self._carriers.append(thread)
+                    thread.start()
 
 
 def _carry(one: socket.socket, other: socket.socket) -> None:
