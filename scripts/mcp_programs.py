@@ -74,12 +74,11 @@ class Row:
 
 def trials(repository: Path) -> Sequence[Trial]:
     """Return the eight."""
+    return (*_python_trials(repository), *_node_trials())
+
+
+def _python_trials(repository: Path) -> Sequence[Trial]:
     folder = f"/workspace/{repository.name}"
-    anna = {
-        "name": "Anna Weber",
-        "entityType": "person",
-        "observations": ["keeps the Harbour file"],
-    }
     return (
         Trial(
             name="time", shown="PyPI `mcp-server-time`", options=ProgramOptions(pypi="mcp-server-time"),
@@ -114,6 +113,16 @@ def trials(repository: Path) -> Sequence[Trial]:
             second=(Call(tool="read_query", arguments={"query": "SELECT sum(cents) AS total FROM dues"}, wants="2240"),),
             says="made a table and two rows; in the second machine their sum",
         ),
+    )  # fmt: skip
+
+
+def _node_trials() -> Sequence[Trial]:
+    anna = {
+        "name": "Anna Weber",
+        "entityType": "person",
+        "observations": ["keeps the Harbour file"],
+    }
+    return (
         Trial(
             name="everything", shown="npm `server-everything`", options=ProgramOptions(npm="@modelcontextprotocol/server-everything"),
             first=(Call(tool="echo", arguments={"message": "ahoy"}, wants="ahoy"),),
