@@ -181,5 +181,7 @@ async def test_what_a_server_wanted_when_nobody_was_there_is_asked_for_by_the_ne
     assert "deskmate connector login shop" in refused.text
     await login(places, guarded)
     assert guarded.scopes == ["shop:look", "shop:look orders:read"]
+    entry = ConnectorEntry(name="shop", url=guarded.url)
+    assert means_of(places).logins.get(entry).wants == "", "asked for once"
     _, (finished,), _ = await run(places)
     assert (finished.outcome, finished.text) == ("ok", "order 7: paid")
